@@ -1,0 +1,42 @@
+# Every target sets up what it needs: `make demo` and `make test` work on a machine with Python 3.11+ alone.
+# The virtual environment is built again only when pyproject.toml or constraints.txt change.
+VENV ?= .venv
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := $(VENV)/bin
+DEMO ?= demo-data
+
+.PHONY: setup demo test lint check check-all schema clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: put it on the PATH or say make PYTHON=..."; exit 2; }
+	@echo "Setting up $(VENV) with $(PYTHON) (several GB and some minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: setup
+	@test -d $(DEMO) || $(BIN)/python -m orchestrator data demo $(DEMO)
+	@$(BIN)/python -m orchestrator phase1 --data $(DEMO) --preset smoke
+	@echo "The report: $(CURDIR)/results/reports/phase1/index.html"
+
+test: setup
+	@$(BIN)/python -m pytest -m "not slow and not gpu"
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+check: lint test
+
+check-all: lint
+	@$(BIN)/python -m pytest
+
+schema: setup
+	@$(BIN)/python -m orchestrator schema > experiments/schema.json
+
+clean:
+	rm -rf $(VENV)

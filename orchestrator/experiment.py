@@ -1,0 +1,317 @@
+"""Experiment files: JSON on disk to validated experiments.
+
+Layers, low to high: shared.json < what `extends` names (recursively) < the file < --preset < --set. Objects
+(optimizer, scheduler, loss) are merged key by key; everything else is replaced. Each layer remembers where it
+came from, so that an error names the file, the key, what was given and the nearest valid key or value. All
+problems of all files are collected before any is reported.
+"""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from trainables.errors import InputError
+from trainables.recipe import Frozen, Recipe, RecipeKeys
+
+SHORTHANDS = {"lr": ("optimizer", "lr"), "weight_decay": ("optimizer", "weight_decay")}
+Values = dict[str, Any]
+
+
+class Resources(Frozen):
+    """What a trial asks for; None = found out. `gpus` may be a part of one."""
+
+    cpus: Annotated[int, Field(ge=1)] | None = None
+    gpus: Annotated[float, Field(gt=0.0)] | None = None
+    workers: Literal[1] = 1
+
+
+class Experiment(RecipeKeys):
+    """One resolved experiment: the recipe's keys, and what can't change a number."""
+
+    name: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    extends: str | None = None
+    data_dir: str = "data"
+    num_workers: Annotated[int, Field(ge=0, le=256)] = Field(
+        4, description="threads that read images; 0 = one a core"
+    )
+    max_unusable: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+        0.01, description="share of files that may be unusable before a run is stopped"
+    )
+    resources: Resources = Resources()
+
+    def recipe_keys(self) -> RecipeKeys:
+        """Return what decides the numbers, as far as the file says it."""
+        return RecipeKeys.model_validate({name: getattr(self, name) for name in RecipeKeys.model_fields})
+
+    def recipe(self, **resolved: str) -> Recipe:
+        """Return the recipe with layout, group_by, precision and memory_format resolved."""
+        return Recipe.model_validate({**self.recipe_keys().model_dump(), **resolved})
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Values from one place; `origin` is how that place is called in a message."""
+
+    origin: str
+    values: Values
+
+
+class Problems(InputError):
+    """Everything that is wrong with the files given, a line each."""
+
+
+def load_experiments(
+    folder: Path, names: Sequence[str], *, preset: str | None = None, settings: Sequence[str] = ()
+) -> tuple[Experiment, ...]:
+    """Load experiments by name or path.
+
+    Args:
+        folder: the experiments folder, with shared.json and presets/.
+        names: stems of files below `folder`, or paths to JSON files.
+        preset: the stem of a file in presets/.
+        settings: "key=value" strings; keys may be dotted, values are JSON or else text.
+
+    Raises:
+        Problems: at least one file is wrong; the message has a line for each problem.
+    """
+    problems: list[str] = []
+    experiments: list[Experiment] = []
+    top: list[Layer] = []
+    try:
+        top = [*_preset(folder, preset), *_settings(settings)]
+        shared = _shared(folder)
+    except InputError as error:
+        raise Problems(str(error)) from error
+    for name in names:
+        try:
+            path = find_file(folder, name)
+            layers = [*shared, *_chain(folder, path, ()), *top]
+            experiments.append(_validate(path, layers))
+        except InputError as error:
+            problems += [line for line in str(error).splitlines() if line not in problems]
+    if problems:
+        raise Problems("\n".join(problems))
+    return tuple(experiments)
+
+
+def find_file(folder: Path, name: str) -> Path:
+    """Find an experiment's file by its name (anywhere below `folder`) or its path."""
+    path = Path(name)
+    if path.suffix == ".json":
+        if not path.is_file():
+            raise InputError(f"no such experiment file: {name}")
+        return path
+    known: dict[str, Path] = {}
+    for found in experiment_files(folder):
+        if found.stem in known:
+            raise InputError(
+                f"two experiments are called {found.stem}: {known[found.stem]} and {found}; rename one"
+            )
+        known[found.stem] = found
+    if name not in known:
+        raise InputError(
+            f"no experiment {name!r} below {folder}; {_nearest(name, known) or 'there are none'}"
+        )
+    return known[name]
+
+
+def experiment_files(folder: Path) -> Iterator[Path]:
+    """Yield the experiment files below `folder`, in order."""
+    for path in sorted(folder.rglob("*.json")):
+        inside = path.relative_to(folder)
+        if len(inside.parts) > 1 and inside.parts[0] != "presets" and path.name != "phase.json":
+            yield path
+
+
+def json_schema() -> Values:
+    """Return the JSON Schema of an experiment file, for editors."""
+    schema = Experiment.model_json_schema(mode="validation")
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "Experiment"
+    # `name` is the file's stem, so a file need not say it; `$schema` is the editor's own key.
+    schema["required"] = [key for key in schema.get("required", []) if key != "name"]
+    schema["properties"]["$schema"] = {"type": "string"}
+    for key, (section, inner) in SHORTHANDS.items():
+        schema["properties"][key] = {"type": "number", "description": f"short for {section}.{inner}"}
+    return schema
+
+
+def read_object(path: Path) -> Values:
+    """Read a JSON object; InputError with file and line when it is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
+    except OSError as error:
+        raise InputError(f"{path} can't be read ({error.strerror})") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}, line {error.lineno}: not valid JSON ({error.msg})") from error
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: a JSON object is needed, not {type(content).__name__}")
+    return content
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _shared(folder: Path) -> list[Layer]:
+    path = folder / "shared.json"
+    if not path.is_file():
+        raise InputError(
+            f"no {path}; start from the project's folder, or name the experiments with --experiments"
+        )
+    return [_layer(str(path), read_object(path))]
+
+
+def _preset(folder: Path, preset: str | None) -> list[Layer]:
+    if preset is None:
+        return []
+    path = folder / "presets" / f"{preset}.json"
+    known = [found.stem for found in sorted((folder / "presets").glob("*.json"))]
+    if preset not in known:
+        raise InputError(f"no preset {preset!r}; the presets are {', '.join(known) or 'none'}")
+    return [_layer(f"--preset {preset} ({path})", _inheritable(read_object(path)))]
+
+
+def _settings(settings: Sequence[str]) -> list[Layer]:
+    layers = []
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set {setting}: give key=value, for example --set epochs=3")
+        try:
+            value = json.loads(text, parse_constant=_no_constant)
+        except ValueError:
+            value = text
+        for part in reversed(key.split(".")):
+            value = {part: value}
+        layers.append(_layer("--set", value))
+    return layers
+
+
+def _chain(folder: Path, path: Path, seen: tuple[Path, ...]) -> list[Layer]:
+    """The file's layer on top of those of the files that it extends."""
+    here = path.resolve()
+    if here in seen:
+        circle = " -> ".join(file.name for file in (*seen[seen.index(here) :], here))
+        raise InputError(f"{path}: extends goes round in a circle: {circle}")
+    values = read_object(path)
+    name = values.get("name", path.stem)
+    if name != path.stem:
+        raise InputError(
+            f"{path}: name is {name!r}, but the file's stem is its name; leave name out or rename the file"
+        )
+    extends = values.get("extends")
+    if extends is None:
+        return [_layer(str(path), values)]
+    if not isinstance(extends, str):
+        raise InputError(f"{path}: extends: a name or a path is needed, not {extends!r}")
+    beside = path.parent / extends
+    try:
+        parent = beside if beside.is_file() else find_file(folder, extends)
+    except InputError as error:
+        raise InputError(f"{path}: extends {extends!r}: {error}") from error
+    below = _chain(folder, parent, (*seen, here))
+    return [*(Layer(layer.origin, _inheritable(layer.values)) for layer in below), _layer(str(path), values)]
+
+
+def _inheritable(values: Values) -> Values:
+    return {
+        key: value for key, value in values.items() if key not in ("name", "description", "tags", "extends")
+    }
+
+
+def _layer(origin: str, values: Values) -> Layer:
+    """Spell the shorthands out: lr -> optimizer.lr."""
+    plain = {key: value for key, value in values.items() if key != "$schema" and key not in SHORTHANDS}
+    for key, (section, inner) in SHORTHANDS.items():
+        if key in values:
+            outer = plain.get(section, {})
+            if not isinstance(outer, dict):
+                continue
+            if inner in outer and outer[inner] != values[key]:
+                raise InputError(
+                    f"{origin}: {key} is {values[key]!r} and {section}.{inner} is {outer[inner]!r}; keep one"
+                )
+            plain[section] = {**outer, inner: values[key]}
+    return Layer(origin, plain)
+
+
+def _validate(path: Path, layers: Sequence[Layer]) -> Experiment:
+    merged: Values = {}
+    origins: dict[tuple[str, ...], str] = {}
+    for layer in layers:
+        _merge(merged, layer.values, layer.origin, origins, ())
+    merged["name"] = path.stem
+    try:
+        return Experiment.model_validate_json(json.dumps(merged))
+    except ValidationError as error:
+        lines = [_explain(dict(problem), origins, str(path)) for problem in error.errors()]
+        raise InputError("\n".join(dict.fromkeys(lines))) from error
+
+
+def _merge(
+    into: Values, values: Values, origin: str, origins: dict[tuple[str, ...], str], above: tuple[str, ...]
+) -> None:
+    for key, value in values.items():
+        where = (*above, key)
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value, origin, origins, where)
+            continue
+        into[key] = json.loads(json.dumps(value))
+        for leaf in _leaves(value, where):
+            origins[leaf] = origin
+
+
+def _leaves(value: object, where: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    yield where
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, (*where, key))
+
+
+def _explain(problem: Values, origins: Mapping[tuple[str, ...], str], fallback: str) -> str:
+    """One line for one of pydantic's errors: file, key, what was given, the way out."""
+    path = tuple(str(part) for part in problem["loc"])
+    known = [path[:length] for length in range(len(path), 0, -1) if path[:length] in origins]
+    where = known[0] if known else path[:1]
+    origin = origins.get(where, fallback)
+    given = problem["input"]
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        return f"{origin}: unknown key {'.'.join(path)!r}; {_nearest(path[-1], _keys(path[:-1]))}"
+    if not path:
+        return f"{origin}: {message}"
+    shown = json.dumps(given, default=str)
+    expected = str(problem.get("ctx", {}).get("expected", ""))
+    hint = ""
+    if problem["type"] == "literal_error" and isinstance(given, str):
+        choices = [choice.strip(" '") for choice in expected.replace(" or ", ",").split(",")]
+        hint = f"; {_nearest(given, choices)}"
+    return f"{origin}: {'.'.join(where)} is {shown[:80]}: {message[:1].lower()}{message[1:]}{hint}"
+
+
+def _keys(path: Sequence[str]) -> list[str]:
+    model: Any = Experiment
+    for part in path:
+        field = model.model_fields.get(part)
+        model = field.annotation if field is not None else None
+        if not hasattr(model, "model_fields"):
+            return []
+    extra = [*SHORTHANDS] if model is Experiment else []
+    return [*model.model_fields, *extra]
+
+
+def _nearest(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.4)
+    if near:
+        return f"nearest: {', '.join(near)}"
+    return f"known: {', '.join(sorted(known)[:12])}" if known else ""

@@ -1,0 +1,93 @@
+"""What makes a trial that trial: canonical JSON, fingerprints, and the key made of its ingredients.
+
+A key hashes what decides the numbers, and nothing else: the recipe (which holds no name, path or worker
+count), repeat and fold, the rows with their contents and their part, and the version of each piece of code
+that computes. The ingredients are hashed one by one and kept beside the key, so that two keys can be compared
+and the difference named.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from trainables import versions
+from trainables.recipe import Recipe
+
+SHORT = 12
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of `value`: keys sorted, no spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def fingerprint(value: Any) -> str:
+    """Return the SHA-256 of the canonical JSON of `value`, 64 hexadecimal digits."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def rows_fingerprint(table: pd.DataFrame) -> str:
+    """Hash a trial's rows: content hash, label, source, group and part, whatever their order or path."""
+    columns = [table[name].astype(str) for name in ("sha256", "label", "source", "group", "part")]
+    lines = sorted("\x1f".join(values) for values in zip(*columns, strict=True))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def recipe_ingredients(recipe: Recipe) -> dict[str, Any]:
+    """Return the recipe's values that decide numbers.
+
+    Where the rows come from (layout, grouping, sources, subsample, folds) is left to the rows' own
+    fingerprint: two ways of saying the same rows are the same trial.
+    """
+    values = recipe.model_dump(mode="json")
+    for name in (
+        "layout",
+        "group_by",
+        "real_sources",
+        "train_sources",
+        "eval_sources",
+        "subsample",
+        "test_ratio",
+    ):
+        del values[name]
+    if recipe.backbone != "simple_cnn":
+        del values["cnn_preset"]
+    if not recipe.face_crop:
+        del values["face_crop_margin"]
+    return values
+
+
+def trial_ingredients(recipe: Recipe, *, repeat: int, fold: int, rows: str) -> dict[str, Any]:
+    """Return everything that a trial's key is made of; `rows` is what `rows_fingerprint` gave."""
+    return {
+        "recipe": recipe_ingredients(recipe),
+        "repeat": repeat,
+        "fold": fold,
+        "rows": rows,
+        "versions": versions.parts(recipe.backbone),
+    }
+
+
+def trial_key(ingredients: Mapping[str, Any]) -> str:
+    """Return the key of a trial, 64 hexadecimal digits."""
+    return fingerprint(ingredients)
+
+
+def difference(mine: Mapping[str, Any], other: Mapping[str, Any], above: str = "") -> list[str]:
+    """Name the ingredients that differ, "optimizer.lr: 0.001 here, 0.0001 there" each."""
+    lines: list[str] = []
+    for name in sorted({*mine, *other}):
+        here, there = mine.get(name), other.get(name)
+        if isinstance(here, Mapping) and isinstance(there, Mapping):
+            lines += difference(here, there, f"{above}{name}.")
+        elif here != there:
+            lines.append(f"{above}{name}: {_short(here)} here, {_short(there)} there")
+    return lines
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 20 else f"{text[:SHORT]}..."

@@ -1,0 +1,66 @@
+"""A phase file: the experiments, and the comparisons that were declared before any of them ran."""
+
+import json
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from orchestrator.experiment import read_object
+from trainables.errors import InputError
+from trainables.recipe import Frozen
+
+
+class Comparison(Frozen):
+    """A question that two experiments answer: is `treatment` better than `baseline` by `metrics`?"""
+
+    question: str
+    baseline: str
+    treatment: str
+    metrics: tuple[str, ...] = Field(("auc",), min_length=1)
+
+
+class Phase(Frozen):
+    """What a phase asks."""
+
+    name: str
+    title: str
+    question: str = ""
+    experiments: tuple[str, ...] = Field(min_length=1)
+    comparisons: tuple[Comparison, ...] = ()
+
+
+def load_phase(folder: Path, name: str) -> Phase:
+    """Load experiments/<name>/phase.json.
+
+    Raises:
+        InputError: there is no such phase, or its file is wrong.
+    """
+    path = folder / name / "phase.json"
+    if not path.is_file():
+        known = ", ".join(phase_names(folder)) or "none"
+        raise InputError(f"no {path}; the phases below {folder} are: {known}")
+    values = {key: value for key, value in read_object(path).items() if key != "$schema"}
+    try:
+        phase = Phase.model_validate_json(json.dumps({"name": name, **values}))
+    except ValidationError as error:
+        lines = [
+            f"{path}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
+        ]
+        raise InputError("\n".join(lines)) from error
+    for comparison in phase.comparisons:
+        for side in (comparison.baseline, comparison.treatment):
+            if side not in phase.experiments:
+                raise InputError(
+                    f"{path}: comparison {comparison.question!r} names {side!r}, which the phase does not run"
+                )
+    return phase
+
+
+def phase_names(folder: Path) -> list[str]:
+    """Return the names of the phases below `folder`."""
+    return sorted(path.parent.name for path in folder.glob("*/phase.json"))
+
+
+def phase_of(names: tuple[str, ...]) -> Phase:
+    """Return the phase of single experiments: named after them, with nothing to compare."""
+    return Phase(name="+".join(names), title=", ".join(names), experiments=names)

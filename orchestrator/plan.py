@@ -1,0 +1,287 @@
+"""Experiments x repeats x folds to an ordered list of trials: what is done, what is missing, and why.
+
+Building a plan reads the data folder, the experiment files and results/, and starts nothing. A trial whose
+precision has not been measured yet has no key: it can't be done, and it is planned again after the
+measurement. `write_study` leaves the record from which `collect`, `report` and `status` work without the
+data.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from orchestrator import identity
+from orchestrator.experiment import Experiment
+from orchestrator.phase import Phase
+from orchestrator.resources import Machine, Share, share_of, this_machine
+from orchestrator.store import State, Store, read_record, trial_state
+from trainables.data.inspection import Progress
+from trainables.data.manifest import Manifest, scan
+from trainables.data.rows import experiment_rows, trial_table
+from trainables.device import device_type
+from trainables.errors import InputError
+from trainables.recipe import Recipe
+from trainables.trial_files import ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One unit of work. `key` and `ingredients` are empty until the precision is known."""
+
+    experiment: str
+    repeat: int
+    fold: int
+    key: str
+    ingredients: Mapping[str, Any]
+    folder: Path | None
+    state: State
+    why: str
+    sizes: Mapping[str, int]
+    share: Share
+    estimate_s: float | None
+
+    @property
+    def name(self) -> str:
+        """The trial as people call it."""
+        return f"{self.experiment}-r{self.repeat}f{self.fold}"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedExperiment:
+    """An experiment with its data and, once the precision is known, its recipe."""
+
+    experiment: Experiment
+    manifest: Manifest
+    rows: tuple[pd.DataFrame, ...]
+    recipe: Recipe | None
+    measurement: Mapping[str, Any] | None
+
+    @property
+    def num_classes(self) -> int:
+        """Classes of the data set."""
+        return len(self.manifest.classes)
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A phase with everything that is known about it before it runs."""
+
+    phase: Phase
+    store: Store
+    device: str
+    experiments: tuple[PlannedExperiment, ...]
+    trials: tuple[Trial, ...]
+
+    def missing(self) -> list[Trial]:
+        """Return the trials that have to run, the longest first (so that the last ones end together)."""
+        return sorted(
+            (trial for trial in self.trials if trial.state != "done"),
+            key=lambda trial: -(trial.estimate_s or 0.0),
+        )
+
+    def experiment(self, name: str) -> PlannedExperiment:
+        """Return the planned experiment called `name`."""
+        return next(planned for planned in self.experiments if planned.experiment.name == name)
+
+
+@dataclass(slots=True)
+class DataSets:
+    """The data folders of one command, each scanned once; their rows and folds, each dealt once."""
+
+    store: Store
+    override: Path | None = None
+    progress: Progress | None = None
+    _manifests: dict[Any, Manifest] = field(default_factory=dict)
+    _rows: dict[Any, pd.DataFrame] = field(default_factory=dict)
+
+    def manifest(self, experiment: Experiment) -> Manifest:
+        """Scan the experiment's data folder."""
+        root = self.override or Path(experiment.data_dir)
+        arguments = (
+            root,
+            experiment.layout,
+            experiment.group_by,
+            experiment.real_sources,
+            experiment.max_unusable,
+        )
+        if arguments not in self._manifests:
+            memory = self.store.cache / "scans" / f"{identity.fingerprint(str(root.resolve()))[:16]}.parquet"
+            self._manifests[arguments] = scan(
+                root,
+                layout=experiment.layout,
+                group_by=experiment.group_by,
+                real_sources=experiment.real_sources,
+                max_unusable=experiment.max_unusable,
+                memory=memory,
+                progress=self.progress,
+            )
+        return self._manifests[arguments]
+
+    def rows(self, experiment: Experiment, manifest: Manifest, repeat: int) -> pd.DataFrame:
+        """Return the rows that the experiment uses, with folds."""
+        recipe = experiment.recipe_keys()
+        sources = (recipe.train_sources, recipe.eval_sources)
+        arguments = (id(manifest), recipe.seed, recipe.cv_folds, recipe.subsample, sources, repeat)
+        if arguments not in self._rows:
+            self._rows[arguments] = experiment_rows(manifest, recipe, repeat=repeat)
+        return self._rows[arguments]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says about how to run."""
+
+    results: Path
+    data: Path | None = None
+    only: str | None = None
+    folds: tuple[int, ...] | None = None
+    max_concurrent: int | None = None
+    address: str = "local"
+    quiet: bool = False
+    debug: bool = False
+
+
+def plan_study(
+    phase: Phase,
+    experiments: Sequence[Experiment],
+    options: Options,
+    *,
+    data: DataSets,
+    machine: Machine | None = None,
+    device: str | None = None,
+) -> Study:
+    """Plan a phase for this machine, or for another `machine` with another `device` ("cpu" or "cuda").
+
+    Raises:
+        InputError: the data can't be used as asked.
+    """
+    machine, device = machine or this_machine(), device or device_type()
+    store = data.store
+    planned = tuple(
+        _plan_experiment(experiment, store=store, data=data, device=device) for experiment in experiments
+    )
+    on_disk = store.folders_by_key()
+    trials = []
+    for each in planned:
+        if options.only is not None and not fnmatch(each.experiment.name, options.only):
+            continue
+        for repeat, rows in enumerate(each.rows):
+            for fold in _folds(each.experiment, options.folds):
+                trials.append(
+                    _plan_trial(each, rows, repeat, fold, store=store, on_disk=on_disk, machine=machine)
+                )
+    if not trials:
+        names = ", ".join(experiment.name for experiment in experiments)
+        raise InputError(f"--only {options.only} matches none of the experiments: {names}")
+    return Study(phase, store, device, planned, tuple(trials))
+
+
+def measurement_file(store: Store, experiment: Experiment, device: str) -> Path:
+    """Name the file that keeps the measured precision of an experiment's model."""
+    model = experiment.backbone
+    if model == "simple_cnn":
+        model += f"-{experiment.cnn_preset}"
+    asked = "" if experiment.precision == "auto" else f"-{experiment.precision}"
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{model}-{experiment.image_size}px-{device}{asked}")
+    return store.root / "precision" / f"{name}.json"
+
+
+def _plan_experiment(
+    experiment: Experiment, *, store: Store, data: DataSets, device: str
+) -> PlannedExperiment:
+    manifest = data.manifest(experiment)
+    weights = experiment.loss.class_weights
+    if isinstance(weights, tuple) and len(weights) != len(manifest.classes):
+        raise InputError(
+            f"{experiment.name}: loss.class_weights has {len(weights)} values, "
+            f"the data has {len(manifest.classes)} classes ({', '.join(manifest.classes)})"
+        )
+    rows = tuple(data.rows(experiment, manifest, repeat) for repeat in range(experiment.cv_repeats))
+    measured = read_record(measurement_file(store, experiment, device))
+    precision, memory_format = (
+        experiment.precision,
+        "contiguous" if experiment.precision == "float32" else "channels_last",
+    )
+    if measured is not None:
+        precision, memory_format = measured["choice"]["precision"], measured["choice"]["memory_format"]
+    recipe = None
+    if precision != "auto":
+        recipe = experiment.recipe(
+            layout=manifest.layout,
+            group_by=manifest.group_by,
+            precision=precision,
+            memory_format=memory_format,
+        )
+    return PlannedExperiment(experiment, manifest, rows, recipe, measured)
+
+
+def _folds(experiment: Experiment, wanted: Sequence[int] | None) -> list[int]:
+    every = list(range(experiment.cv_folds))
+    unknown = sorted(set(wanted or ()) - set(every))
+    if unknown:
+        raise InputError(
+            f"--folds {','.join(map(str, unknown))}: {experiment.name} has the folds 0 to {every[-1]}"
+        )
+    return every if wanted is None else [fold for fold in every if fold in wanted]
+
+
+def _plan_trial(
+    planned: PlannedExperiment,
+    rows: pd.DataFrame,
+    repeat: int,
+    fold: int,
+    *,
+    store: Store,
+    on_disk: Mapping[str, Path],
+    machine: Machine,
+) -> Trial:
+    experiment = planned.experiment
+    try:
+        table = trial_table(rows, experiment.recipe_keys(), repeat=repeat, fold=fold)
+    except InputError as error:
+        raise InputError(f"{experiment.name}: {error}") from error
+    sizes = {part: int(count) for part, count in Counter(table["part"]).items()}
+    speed = (planned.measurement or {}).get("choice", {})
+    share = share_of(machine, peak_mib=speed.get("peak_mib"), wanted=experiment.resources)
+    common: dict[str, Any] = {
+        "experiment": experiment.name, "repeat": repeat, "fold": fold, "sizes": sizes, "share": share,
+        "estimate_s": _estimate(sizes, experiment.epochs, speed.get("images_per_s")),
+    }  # fmt: skip
+    if planned.recipe is None:
+        why = "precision not measured yet"
+        return Trial(**common, key="", ingredients={}, folder=None, state="missing", why=why)
+    ingredients = identity.trial_ingredients(
+        planned.recipe, repeat=repeat, fold=fold, rows=identity.rows_fingerprint(table)
+    )
+    key = identity.trial_key(ingredients)
+    folder = on_disk.get(key[: identity.SHORT]) or store.new_folder(experiment.name, repeat, fold, key)
+    state = trial_state(folder)
+    return Trial(
+        **common, key=key, ingredients=ingredients, folder=folder, state=state, why=_why(state, folder)
+    )
+
+
+def _estimate(sizes: Mapping[str, int], epochs: int, images_per_s: float | None) -> float | None:
+    """Seconds that a trial takes; scoring an image costs about a third of training on it."""
+    if not images_per_s:
+        return None
+    images = epochs * (sizes["train"] + sizes["val"] / 3) + (sizes["val"] + sizes["test"]) / 3
+    return round(images / images_per_s, 1)
+
+
+def _why(state: State, folder: Path) -> str:
+    if state == "failed":
+        error = read_record(folder / ERROR) or {}
+        return f"failed before: {error.get('message', 'no reason kept')}"
+    return {
+        "done": f"finished in {folder.name}",
+        "running": "another process is running it",
+        "interrupted": "goes on from its last epoch",
+        "missing": "no such trial in results yet",
+    }[state]

@@ -1,0 +1,294 @@
+"""What people see while trials run: a live table of experiment x fold, or plain lines where there is no
+terminal.
+
+`Board` is the state of a run, filled by events; it draws itself as a table. `Display` shows a board.
+`board_from_disk` fills one from results/ alone, for `status` in another terminal.
+"""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from orchestrator.store import Store, read_record, trial_state
+from trainables.trial_files import ERROR, HISTORY, METRICS
+
+REFRESH_S = 0.5
+LINE_EVERY_S = 20.0
+PLAIN_WIDTH = 160
+SYMBOLS = {
+    "done": "[green]✓[/]",
+    "failed": "[red]✗[/]",
+    "running": "[cyan]▶[/]",
+    "interrupted": "[yellow]‖[/]",
+}
+
+
+@dataclass(slots=True)
+class Cell:
+    """One trial on the board. `weight_s` is its estimated length, `share` how much of it is done."""
+
+    experiment: str
+    repeat: int
+    fold: int
+    state: str = "missing"
+    epoch: int = 0
+    epochs: int = 1
+    score: float | None = None
+    message: str = ""
+    weight_s: float = 1.0
+
+    @property
+    def share(self) -> float:
+        """Part of the trial that is behind it, 0 to 1."""
+        return 1.0 if self.state in ("done", "failed") else min(1.0, self.epoch / max(1, self.epochs))
+
+    @property
+    def name(self) -> str:
+        """The trial as people call it."""
+        return f"{self.experiment} r{self.repeat} f{self.fold}"
+
+    def text(self) -> str:
+        """The cell in the table."""
+        symbol = SYMBOLS.get(self.state, "[dim]·[/]")
+        score = "" if self.score is None else f" {self.score:.3f}"
+        epoch = f" {self.epoch}/{self.epochs}" if self.state in ("running", "interrupted") else ""
+        return f"{symbol}{epoch}{score}"
+
+
+@dataclass(slots=True)
+class Board:
+    """All trials of a run by key."""
+
+    cells: dict[str, Cell]
+    metric: str = "auc"
+    started: float = field(default_factory=time.monotonic)
+    done_before: float = 0.0
+
+    def start(self) -> None:
+        """Begin to measure: what is done by now was not done by this run."""
+        self.started, self.done_before = time.monotonic(), self._done()
+
+    def _done(self) -> float:
+        return sum(cell.weight_s * cell.share for cell in self.cells.values())
+
+    def seconds_left(self) -> float | None:
+        """Estimate the time left from the pace so far; None before there is a pace."""
+        total = sum(cell.weight_s for cell in self.cells.values())
+        done = self._done() - self.done_before
+        if done <= 0.0:
+            return None
+        return (total - self._done()) * (time.monotonic() - self.started) / done
+
+    def counts(self) -> dict[str, int]:
+        """Trials by state."""
+        found: dict[str, int] = {}
+        for cell in self.cells.values():
+            found[cell.state] = found.get(cell.state, 0) + 1
+        return found
+
+    def table(self) -> Table:
+        """Draw experiment x fold."""
+        columns = sorted({(cell.repeat, cell.fold) for cell in self.cells.values()})
+        repeats = len({repeat for repeat, _ in columns}) > 1
+        table = Table(title=self.headline(), title_justify="left", title_style="bold", expand=False)
+        table.add_column("experiment", no_wrap=True)
+        for repeat, fold in columns:
+            table.add_column(f"r{repeat} f{fold}" if repeats else f"fold {fold}", no_wrap=True)
+        by_place = {(cell.experiment, cell.repeat, cell.fold): cell for cell in self.cells.values()}
+        for name in dict.fromkeys(cell.experiment for cell in self.cells.values()):
+            row = (by_place.get((name, *column)) for column in columns)
+            table.add_row(name, *(cell.text() if cell else "" for cell in row))
+        return table
+
+    def headline(self) -> str:
+        """One line: how many trials in which state, and the time left."""
+        counts = self.counts()
+        parts = [f"{counts.get('done', 0)}/{len(self.cells)} trials done"]
+        parts += [
+            f"{counts[state]} {state}" for state in ("running", "failed", "interrupted") if counts.get(state)
+        ]
+        left = self.seconds_left()
+        if left is not None and counts.get("done", 0) < len(self.cells):
+            parts.append(f"about {duration(left)} left")
+        return ", ".join(parts) + f" (validation {self.metric})"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for --json."""
+        return {
+            "counts": self.counts(),
+            "seconds_left": self.seconds_left(),
+            "trials": [
+                {
+                    "key": key,
+                    **{
+                        name: getattr(cell, name)
+                        for name in ("experiment", "repeat", "fold", "state", "epoch")
+                    },
+                    **{"epochs": cell.epochs, "score": cell.score, "message": cell.message},
+                }
+                for key, cell in self.cells.items()
+            ],
+        }
+
+
+class Display:
+    """Shows a board: live on a terminal, as lines elsewhere, not at all when quiet."""
+
+    def __init__(self, board: Board, *, console: Console, quiet: bool) -> None:
+        self.board, self._console, self._quiet = board, console, quiet
+        self._live: Live | None = None
+        self._last_line = time.monotonic()
+
+    def __enter__(self) -> "Display":
+        self.board.start()
+        if self._console.is_terminal and not self._quiet:
+            self._live = Live(
+                get_renderable=self.board.table,
+                console=self._console,
+                refresh_per_second=1 / REFRESH_S,
+                transient=True,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._live:
+            self._live.stop()
+            self._console.print(self.board.table())
+
+    def event(self, key: str, event: Mapping[str, Any]) -> None:
+        """Take in what a worker said about a trial."""
+        cell = self.board.cells[key]
+        before = cell.state
+        state = str(event["state"])
+        cell.state = {"lost": "failed", "restarted": "interrupted"}.get(state, state)
+        cell.epoch, cell.epochs = event.get("epoch", cell.epoch), event.get("epochs", cell.epochs)
+        cell.score = event.get("best_score", cell.score)
+        cell.message = event.get("message", cell.message)
+        if cell.state != before or state == "restarted":
+            self._line(f"{cell.name}: {_said(cell)}")
+
+    def tick(self) -> None:
+        """Called often; prints a line of progress now and then where nothing is live."""
+        if time.monotonic() - self._last_line > LINE_EVERY_S:
+            self._line(self.board.headline())
+
+    def _line(self, text: str) -> None:
+        if not self._live and not self._quiet:
+            self._last_line = time.monotonic()
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _said(cell: Cell) -> str:
+    if cell.state == "done":
+        return "done" if cell.score is None else f"done, best validation score {cell.score:.3f}"
+    if cell.state == "failed":
+        return f"failed: {cell.message}"
+    return {"running": "started", "interrupted": "its worker was lost; it starts again"}.get(
+        cell.state, cell.state
+    )
+
+
+def board_from_disk(store: Store, study: Mapping[str, Any]) -> Board:
+    """Fill a board from results/."""
+    cells = {}
+    for experiment in study["experiments"]:
+        for trial in experiment["trials"]:
+            cell = Cell(
+                experiment["name"],
+                trial["repeat"],
+                trial["fold"],
+                epochs=experiment["recipe"]["epochs"],
+                weight_s=trial.get("estimate_s") or 1.0,
+            )
+            _fill(cell, store.root / trial["folder"], experiment["recipe"]["select_by"])
+            cells[trial["key"]] = cell
+    return Board(cells, metric="/".join(sorted({e["recipe"]["select_by"] for e in study["experiments"]})))
+
+
+def _fill(cell: Cell, folder: Path, metric: str) -> None:
+    cell.state = trial_state(folder)
+    cell.message = str((read_record(folder / ERROR) or {}).get("message", ""))
+    if cell.state == "done":
+        metrics = read_record(folder / METRICS) or {}
+        cell.epoch = cell.epochs
+        cell.score = (metrics.get("val") or {}).get(metric)
+        return
+    try:
+        history = pd.read_csv(folder / HISTORY)
+        cell.epoch = len(history)
+        column = "val_loss" if metric == "log_loss" else f"val_{metric}"
+        cell.score = float(history[column].min() if metric == "log_loss" else history[column].max())
+    except (OSError, ValueError, KeyError):
+        return
+
+
+def time_left_from_disk(store: Store, study: Mapping[str, Any], board: Board) -> float | None:
+    """Estimate from the seconds that epochs took so far, for as many trials at a time as run now."""
+    running = sum(cell.state == "running" for cell in board.cells.values())
+    if not running:
+        return None
+    left = 0.0
+    for experiment in study["experiments"]:
+        cells = [board.cells[trial["key"]] for trial in experiment["trials"]]
+        seconds = [s for trial in experiment["trials"] for s in _epoch_seconds(store.root / trial["folder"])]
+        epochs = sum(cell.epochs - cell.epoch for cell in cells if cell.state not in ("done", "failed"))
+        if epochs and not seconds:
+            return None
+        left += epochs * (sum(seconds) / len(seconds) if seconds else 0.0)
+    return left / running
+
+
+def _epoch_seconds(folder: Path) -> Iterable[float]:
+    try:
+        return [float(value) for value in pd.read_csv(folder / HISTORY)["seconds"]]
+    except (OSError, ValueError, KeyError):
+        return []
+
+
+@contextmanager
+def progress_bar(console: Console, title: str, *, quiet: bool) -> Iterator[Any]:
+    """Give a function (done, total) that draws a progress bar on a terminal and one line elsewhere."""
+    if quiet or not console.is_terminal:
+        yield _LastLine(console, title, quiet=quiet)
+        return
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+class _LastLine:
+    def __init__(self, console: Console, title: str, *, quiet: bool) -> None:
+        self._console, self._title, self._quiet = console, title, quiet
+
+    def __call__(self, done: int, total: int) -> None:
+        if done == total and not self._quiet:
+            self._console.print(f"{self._title}: {total}", markup=False, highlight=False)
+
+
+def duration(seconds: float) -> str:
+    """Say seconds as people do."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def screen(*, stderr: bool = False) -> Console:
+    """Return the console for people (standard error when standard output carries JSON)."""
+    console = Console(file=sys.stderr if stderr else sys.stdout)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    return console

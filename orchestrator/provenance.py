@@ -1,0 +1,69 @@
+"""What is recorded about a run and never hashed: versions, host, device, commit, command line, time."""
+
+import functools
+import importlib.metadata
+import platform
+import shlex
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "timm",
+    "ray",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "scipy",
+    "pillow",
+)
+
+
+@functools.cache
+def environment() -> dict[str, Any]:
+    """Return versions, host and commit of this process; read once."""
+    return {
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "host": socket.gethostname(),
+        "platform": platform.platform(),
+        **_git(),
+    }
+
+
+def command_line() -> str:
+    """Return the command as the user could type it again."""
+    return shlex.join(["python", "-m", "orchestrator", *sys.argv[1:]])
+
+
+def now() -> str:
+    """Return the time, ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _git() -> dict[str, Any]:
+    here = Path(__file__).parent
+    try:
+        commit = _run(["git", "rev-parse", "HEAD"], here)
+        changed = _run(["git", "status", "--porcelain", "--untracked-files=no"], here)
+    except (OSError, subprocess.SubprocessError):
+        return {"git_commit": None, "git_dirty": None}
+    return {"git_commit": commit, "git_dirty": bool(changed)}
+
+
+def _run(command: list[str], folder: Path) -> str:
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=True, timeout=10
+    ).stdout.strip()

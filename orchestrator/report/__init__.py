@@ -1,0 +1,1 @@
+"""Tables to a page for people."""

@@ -1,0 +1,166 @@
+"""results/: where everything lies, and what state each trial is in, read from disk alone.
+
+    folds/<hash>.csv                       which image is in which outer fold
+    trials/<experiment>-r<R>f<K>-<key12>/  trial.json history.csv metrics.json predictions.parquet
+    model.safetensors
+                                           done.json (finished), error.json (failed), checkpoint/ (under way)
+    studies/<phase>.json                   what a phase's last run planned: what `collect`, `report`, `status`
+    read precision/<model>-<size>-<device>.json the measured number format and memory layout
+    collected/<phase>/ reports/<phase>/    tables, and the page
+    cache/                                 pixels, scans: may be deleted at any time
+    mlflow.db mlflow/                      the tracking store when no other is named
+
+A trial is finished if and only if done.json is there. A trial is being run while its folder's lock is held;
+the operating system lets go of it when the process dies, however it dies.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+
+from orchestrator.identity import SHORT
+from trainables.errors import InputError
+from trainables.files import read_json, write_json
+from trainables.trial_files import CHECKPOINT, DONE, ERROR, FORMAT, LOCK, TRIAL
+
+State = Literal["done", "failed", "running", "interrupted", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The results folder at `root` (absolute)."""
+
+    root: Path
+
+    @classmethod
+    def open(cls, root: Path) -> "Store":
+        """Open or create a results folder.
+
+        Raises:
+            InputError: it can't be written, is no folder, or was made by a newer version.
+        """
+        store = cls(root.resolve())
+        store._check_version()
+        try:
+            store.root.mkdir(parents=True, exist_ok=True)
+            probe = store.root / f".write-test-{os.getpid()}"
+            probe.write_text("")
+            probe.unlink()
+        except (OSError, FileExistsError) as error:
+            raise InputError(
+                f"the results folder {root} can't be written ({error.strerror}); name another with --results"
+            ) from error
+        if not store.version_file.exists():
+            write_json(store.version_file, {"format": FORMAT})
+        return store
+
+    @classmethod
+    def look(cls, root: Path) -> "Store":
+        """Open a results folder for reading alone; it need not exist."""
+        store = cls(root.resolve())
+        store._check_version()
+        return store
+
+    def _check_version(self) -> None:
+        files = [
+            self.version_file,
+            *self.root.glob("trials/*/trial.json"),
+            *self.root.glob("trials/*/done.json"),
+        ]
+        for path in files:
+            try:
+                found = read_json(path).get("format", FORMAT)
+            except (OSError, ValueError, AttributeError):
+                continue
+            if isinstance(found, int) and found > FORMAT:
+                raise InputError(
+                    f"{path} was written by a newer version (format {found}; this one reads {FORMAT}); "
+                    "update the program, or name another folder with --results"
+                )
+
+    @property
+    def version_file(self) -> Path:
+        """The file that says which format the folder has."""
+        return self.root / "results.json"
+
+    @property
+    def trials(self) -> Path:
+        """The folder of all trials."""
+        return self.root / "trials"
+
+    @property
+    def cache(self) -> Path:
+        """The folder of what can be built again."""
+        return self.root / "cache"
+
+    def collected(self, phase: str) -> Path:
+        """The folder of a phase's tables."""
+        return self.root / "collected" / phase
+
+    def report(self, phase: str) -> Path:
+        """The folder of a phase's page."""
+        return self.root / "reports" / phase
+
+    def study_file(self, phase: str) -> Path:
+        """The record of what a phase's last run planned."""
+        return self.root / "studies" / f"{phase}.json"
+
+    def study(self, phase: str) -> dict[str, Any]:
+        """Read the record of a phase's last run; InputError when there is none."""
+        record = read_record(self.study_file(phase))
+        if record is None:
+            known = ", ".join(self.studies()) or "none"
+            raise InputError(f"{self.root} has no record of {phase!r} (there are: {known}); run it first")
+        return record
+
+    def studies(self) -> list[str]:
+        """Name the phases that have a record, in order."""
+        return sorted(path.stem for path in (self.root / "studies").glob("*.json"))
+
+    def folders_by_key(self) -> dict[str, Path]:
+        """Map the short key of every trial on disk to its folder."""
+        if not self.trials.is_dir():
+            return {}
+        return {path.name[-SHORT:]: path for path in sorted(self.trials.iterdir()) if path.is_dir()}
+
+    def new_folder(self, experiment: str, repeat: int, fold: int, key: str) -> Path:
+        """Name the folder of a trial that has none yet."""
+        return self.trials / f"{experiment}-r{repeat}f{fold}-{key[:SHORT]}"
+
+
+def trial_state(folder: Path | None) -> State:
+    """Tell the state of the trial at `folder`."""
+    if folder is None or not folder.is_dir():
+        return "missing"
+    if (folder / DONE).is_file():
+        return "done"
+    if is_locked(folder / LOCK):
+        return "running"
+    if (folder / ERROR).is_file():
+        return "failed"
+    return "interrupted" if (folder / CHECKPOINT).is_dir() or (folder / TRIAL).is_file() else "missing"
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether a living process holds the lock at `path`."""
+    if not path.exists():
+        return False
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except (Timeout, OSError):
+        return True
+    lock.release()
+    return False
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """Read a JSON record; None when it is not there or damaged."""
+    try:
+        content = read_json(path)
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

@@ -1,0 +1,225 @@
+"""From a command to a verdict: plan, measure, build pixels, run what is missing, collect, report.
+
+Data flows one way, and every step reads what the one before left on disk; a step whose outcome is there
+already is not done again. Ray is started only when a trial is missing.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from orchestrator import provenance, record, tracking
+from orchestrator.collect import Tables, collect
+from orchestrator.experiment import Experiment
+from orchestrator.phase import Phase
+from orchestrator.plan import DataSets, Options, PlannedExperiment, Study, Trial, measurement_file, plan_study
+from orchestrator.progress import Board, Display, board_from_disk, progress_bar
+from orchestrator.store import Store
+from trainables.data.pixels import ensure_pixels
+from trainables.files import write_json
+from trainables.trial_files import ERROR
+
+
+def run_study(
+    phase: Phase, experiments: Sequence[Experiment], options: Options, *, console: Console
+) -> Tables:
+    """Run what is missing of a phase and leave tables, tracking and report.
+
+    Raises:
+        InputError: something that the user has to mend; nothing was started.
+    """
+    store = Store.open(options.results)
+    with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
+        data = DataSets(store, override=options.data, progress=progress)
+        study = plan_study(phase, experiments, options, data=data)
+    if study.missing():
+        _run_missing(study, data, options, console)
+    else:
+        record.write_rows(study)
+        _record_if_new(study)
+    return finish(store, phase.name, console=console, quiet=options.quiet)
+
+
+def finish(store: Store, phase: str, *, console: Console, quiet: bool, sync: bool = False) -> Tables:
+    """Collect tables, write the report and bring the tracking store up to date, from results/ alone."""
+    from orchestrator.report.page import write_report
+
+    tables = collect(store, phase)
+    write_report(store, tables)
+    study = store.study(phase)
+    if sync or not tracking.is_synced(store, study):
+        try:
+            tracking.sync(store, study)
+        except tracking.TrackingError as error:
+            warn_tracking(console, str(error))
+    if not quiet:
+        console.print(f"Tables: {store.collected(phase)}", highlight=False, soft_wrap=True)
+        console.print(f"Report: {store.report(phase) / 'index.html'}", highlight=False, soft_wrap=True)
+    return tables
+
+
+def warn_tracking(console: Console, problem: str) -> None:
+    """Say that MLflow misses something, and how it catches up."""
+    console.print(
+        f"Warning: MLflow can't be reached ({problem}); nothing is lost, "
+        "`python -m orchestrator collect PHASE --sync` catches up later",
+        style="yellow",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _run_missing(study: Study, data: DataSets, options: Options, console: Console) -> None:
+    # What can be refused is refused before a process is started.
+    _check_models(study)
+    from orchestrator import launch, worker
+
+    with launch.start(options.address, debug=options.debug) as cluster:
+        device = "cuda" if cluster.machine.gpus else "cpu"
+        experiments = [planned.experiment for planned in study.experiments]
+        _measure(study, device, launch, cluster)
+        study = plan_study(
+            study.phase, experiments, options, data=data, machine=cluster.machine, device=device
+        )
+        files = record.write_rows(study)
+        record.write_study(study)
+        _build_pixels(study, options, console)
+        tasks = [_task(study, trial, files) for trial in study.missing()]
+        tracker = tracking.Tracker(study.store, study.store.study(study.phase.name))
+        with Display(_board(study), console=console, quiet=options.quiet) as display:
+
+            def on_event(key: str, event: dict[str, Any]) -> None:
+                if event["state"] == "lost":
+                    _record_loss(study, key, str(event["message"]))
+                display.event(key, event)
+                tracker.touch(key)
+
+            launch.run(
+                cluster,
+                tasks,
+                target=worker.run_task,
+                on_event=on_event,
+                on_tick=display.tick,
+                max_concurrent=options.max_concurrent,
+            )
+        tracker.close()
+    if tracker.problem:
+        warn_tracking(console, tracker.problem)
+
+
+def _record_if_new(study: Study) -> None:
+    """Rewrite the plan's record only when it plans something else, so that a second run changes no file."""
+    path = study.store.study_file(study.phase.name)
+    if path.is_file():
+        known = study.store.study(study.phase.name)
+        if record.same_plan(known, record.study_record(study)):
+            return
+    record.write_study(study)
+
+
+def _check_models(study: Study) -> None:
+    """Find out before anything starts whether every backbone exists and its weights can be had."""
+    from trainables.models.registry import check_backbone
+
+    for name in dict.fromkeys(trial.experiment for trial in study.missing()):
+        planned = study.experiment(name)
+        check_backbone(planned.experiment.recipe_keys(), num_classes=planned.num_classes)
+
+
+def _measure(study: Study, device: str, launch: Any, cluster: Any) -> None:
+    """Measure the precision of each model that is about to run and was not measured on this device type."""
+    wanted: dict[Path, PlannedExperiment] = {}
+    for name in dict.fromkeys(trial.experiment for trial in study.missing()):
+        planned = study.experiment(name)
+        path = measurement_file(study.store, planned.experiment, device)
+        if not path.exists() and (planned.experiment.precision == "auto" or device == "cuda"):
+            wanted[path] = planned
+    calls = [
+        {
+            "recipe": planned.experiment.recipe_keys().model_dump_json(),
+            "num_classes": planned.num_classes,
+            "device": device,
+            "threads": 1,
+        }
+        for planned in wanted.values()
+    ]
+    gpus = 1.0 if device == "cuda" else 0.0
+    for path, found in zip(wanted, launch.measure(_measure_one, calls, cpus=1, gpus=gpus), strict=True):
+        write_json(path, {**found, "measured": provenance.now()})
+
+
+def _measure_one(recipe: str, num_classes: int, device: str, threads: int) -> dict[str, Any]:
+    import torch
+
+    from trainables.recipe import RecipeKeys
+    from trainables.training.precision import measure
+
+    measurement = measure(
+        RecipeKeys.model_validate_json(recipe),
+        num_classes=num_classes,
+        device=torch.device(device),
+        threads=threads,
+    )
+    return measurement.to_json()
+
+
+def _build_pixels(study: Study, options: Options, console: Console) -> None:
+    """Build the caches that this machine's workers will need; on other nodes each builds its own."""
+    for name in dict.fromkeys(trial.experiment for trial in study.missing()):
+        planned = study.experiment(name)
+        for rows in planned.rows[:1]:
+            root = planned.manifest.root
+            files = {digest: root / path for digest, path in zip(rows["sha256"], rows["path"], strict=True)}
+            with progress_bar(console, "Preparing pixels", quiet=options.quiet) as progress:
+                ensure_pixels(
+                    study.store.cache / "pixels",
+                    files,
+                    size_px=planned.experiment.image_size,
+                    num_threads=planned.experiment.num_workers,
+                    progress=progress,
+                )
+
+
+def _task(study: Study, trial: Trial, files: dict[str, tuple[Path, ...]]) -> dict[str, Any]:
+    planned = study.experiment(trial.experiment)
+    assert planned.recipe is not None and trial.folder is not None, "tasks are made after the measurement"
+    return {
+        "key": trial.key,
+        "name": trial.name,
+        "experiment": trial.experiment,
+        "repeat": trial.repeat,
+        "fold": trial.fold,
+        "folder": str(trial.folder),
+        "recipe": planned.recipe.model_dump_json(),
+        "ingredients": json.loads(json.dumps(dict(trial.ingredients))),
+        "rows": str(files[trial.experiment][trial.repeat]),
+        "data": str(planned.manifest.root.resolve()),
+        "cache": str(study.store.cache / "pixels"),
+        "num_classes": planned.num_classes,
+        "device": study.device,
+        "record": {"command": provenance.command_line(), "phase": study.phase.name},
+        **trial.share.to_json(),
+    }
+
+
+def _board(study: Study) -> Board:
+    cells = board_from_disk(study.store, study.store.study(study.phase.name)).cells
+    weights = [trial.estimate_s for trial in study.trials]
+    for trial in study.trials:
+        cells[trial.key].weight_s = (trial.estimate_s if all(weights) else None) or 1.0
+    metrics = {planned.experiment.select_by for planned in study.experiments}
+    return Board(cells, metric="/".join(sorted(metrics)))
+
+
+def _record_loss(study: Study, key: str, message: str) -> None:
+    """Leave error.json for a trial whose workers died again and again."""
+    trial = next(trial for trial in study.trials if trial.key == key)
+    assert trial.folder is not None, "a trial that ran has a folder"
+    write_json(
+        trial.folder / ERROR,
+        {"format": 1, "type": "WorkerLost", "message": message, "traceback": "", "time": provenance.now()},
+    )

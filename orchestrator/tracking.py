@@ -1,0 +1,341 @@
+"""The one module that knows MLflow: makes the tracking store say what results/ says.
+
+MLflow experiment = phase, parent run = experiment, child run = trial. Runs are found again by tags, metrics
+by the steps that are already there, so bringing the store up to date any number of times leaves one run a
+trial and one value a step. `Tracker` does that in a thread while trials run; `sync` does it once, from disk.
+The default store is SQLite in results/; MLFLOW_TRACKING_URI names another. When it can't be reached, trials
+go on.
+"""
+
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock
+
+from orchestrator.identity import fingerprint
+from orchestrator.store import Store, read_record, trial_state
+from trainables.files import write_json
+from trainables.trial_files import ERROR, HISTORY, METRICS, TRIAL
+
+KEY, ROLE, STATE_OF_FILES = "orchestrator.key", "orchestrator.role", "orchestrator.files"
+PARENT = "mlflow.parentRunId"
+BATCH = 500
+POLL_S = 5.0
+
+
+class TrackingError(RuntimeError):
+    """The tracking store can't be reached or refuses what it is told."""
+
+
+def tracking_uri(store: Store) -> str:
+    """Return where runs are tracked: MLFLOW_TRACKING_URI, else SQLite in results/."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store.root / 'mlflow.db'}"
+
+
+def sync(store: Store, study: Mapping[str, Any], *, final: bool = True) -> None:
+    """Bring the tracking store up to date with every trial of a study; with `final`, also tables and report.
+
+    Raises:
+        TrackingError: the store can't be reached.
+    """
+    with _errors(), FileLock(store.cache / "mlflow.lock"):
+        mirror = _Mirror(store, study)
+        for experiment in study["experiments"]:
+            for trial in experiment["trials"]:
+                mirror.trial(experiment, trial)
+        if final:
+            mirror.finish()
+            write_json(_marker(store, study), {"state": _state(store, study)})
+
+
+def is_synced(store: Store, study: Mapping[str, Any]) -> bool:
+    """Tell, without importing MLflow, whether `sync` has already recorded just this state in this store."""
+    marker = read_record(_marker(store, study))
+    uri = tracking_uri(store)
+    exists = not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).is_file()
+    return exists and marker is not None and marker.get("state") == _state(store, study)
+
+
+class Tracker:
+    """Keeps the tracking store up to date in a thread of its own; never raises into the run."""
+
+    def __init__(self, store: Store, study: Mapping[str, Any]) -> None:
+        self._store, self._study = store, study
+        self._by_key = {
+            trial["key"]: (experiment, trial)
+            for experiment in study["experiments"]
+            for trial in experiment["trials"]
+        }
+        self._touched: queue.Queue[str | None] = queue.Queue()
+        self.problem: str | None = None
+        self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
+        self._thread.start()
+
+    def touch(self, key: str) -> None:
+        """Say that something about a trial changed on disk."""
+        self._touched.put(key)
+
+    def close(self, timeout_s: float = 60.0) -> None:
+        """Stop after what is under way."""
+        self._touched.put(None)
+        self._thread.join(timeout_s)
+
+    def _work(self) -> None:
+        try:
+            with _errors(), FileLock(self._store.cache / "mlflow.lock"):
+                mirror = _Mirror(self._store, self._study)
+            more = True
+            while more:
+                keys, more = self._next_keys()
+                with _errors(), FileLock(self._store.cache / "mlflow.lock"):
+                    for key in sorted(keys):
+                        mirror.trial(*self._by_key[key])
+        except TrackingError as error:
+            self.problem = str(error)
+
+    def _next_keys(self) -> tuple[set[str], bool]:
+        """Wait for a change, then gather what else changes within POLL_S, so that epochs go in batches."""
+        keys: set[str] = set()
+        deadline: float | None = None
+        while True:
+            try:
+                item = self._touched.get(timeout=deadline and max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                return keys, True
+            if item is None:
+                return keys, False
+            keys.add(item)
+            deadline = deadline or time.monotonic() + POLL_S
+
+
+class _Mirror:
+    """MLflow's side of one study."""
+
+    def __init__(self, store: Store, study: Mapping[str, Any]) -> None:
+        self.store, self.study = store, study
+        self.client = _client(tracking_uri(store))
+        self.experiment_id = self._experiment_id(study["phase"]["name"])
+        self.runs = self._existing_runs()
+
+    def _experiment_id(self, name: str) -> str:
+        found = self.client.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        local = tracking_uri(self.store).startswith("sqlite:")
+        location = (self.store.root / "mlflow").as_uri() if local else None
+        return str(self.client.create_experiment(name, artifact_location=location))
+
+    def _existing_runs(self) -> dict[tuple[str, str], Any]:
+        runs: dict[tuple[str, str], Any] = {}
+        token = None
+        while True:
+            page = self.client.search_runs([self.experiment_id], max_results=1000, page_token=token)
+            for run in page:
+                tags = run.data.tags
+                runs[tags.get(ROLE, ""), tags.get(KEY, "")] = run
+            token = page.token
+            if not token:
+                return runs
+
+    def parent(self, experiment: Mapping[str, Any]) -> Any:
+        """The run of an experiment, found or made."""
+        return self._run("experiment", experiment_key(experiment), experiment["name"], {})
+
+    def trial(self, experiment: Mapping[str, Any], trial: Mapping[str, Any]) -> None:
+        """Bring one trial's run up to date with its folder."""
+        folder = self.store.root / trial["folder"]
+        state = trial_state(folder)
+        record = read_record(folder / TRIAL)
+        if record is None:
+            return
+        parent = self.parent(experiment)
+        key = f"{experiment['name']}/{trial['key']}"
+        name = f"{experiment['name']}-r{trial['repeat']}f{trial['fold']}"
+        run = self._run("trial", key, name, {PARENT: parent.info.run_id})
+        if run.info.status == "FINISHED":
+            return
+        self._parameters(run, record)
+        self._history(run, folder)
+        if state == "done":
+            self._result(run, folder)
+            self._end(run, "FINISHED")
+        elif state == "failed":
+            error = read_record(folder / ERROR) or {}
+            self.client.set_tag(run.info.run_id, "error", str(error.get("message", ""))[:5000])
+            self._end(run, "FAILED")
+
+    def finish(self) -> None:
+        """Write means, tables and report to the parent runs."""
+        phase = self.study["phase"]["name"]
+        folders = {"tables": self.store.collected(phase), "report": self.store.report(phase)}
+        summary = pd.read_csv(folders["tables"] / "summary.csv")
+        for experiment in self.study["experiments"]:
+            parent = self.parent(experiment)
+            rows = summary[(summary["experiment"] == experiment["name"]) & (summary["source"] == "all")]
+            values = {
+                f"test_{row['metric']}_{kind}": float(row[kind])
+                for row in rows.to_dict("records")
+                for kind in ("mean", "std")
+                if pd.notna(row[kind])
+            }
+            known = parent.data.metrics
+            new = {name: value for name, value in values.items() if known.get(name) != value}
+            self._log(
+                parent,
+                [(name, value, 0, _milliseconds(self.study["started"])) for name, value in new.items()],
+            )
+            state = _state(self.store, self.study)
+            if parent.data.tags.get(STATE_OF_FILES) != state:
+                for name, folder in folders.items():
+                    if folder.is_dir():
+                        self.client.log_artifacts(parent.info.run_id, str(folder), name)
+                self.client.set_tag(parent.info.run_id, STATE_OF_FILES, state)
+            done = all(
+                trial_state(self.store.root / trial["folder"]) == "done" for trial in experiment["trials"]
+            )
+            self._end(parent, "FINISHED" if done else "RUNNING")
+
+    def _run(self, role: str, key: str, name: str, tags: dict[str, str]) -> Any:
+        run = self.runs.get((role, key))
+        if run is None:
+            tags = {**tags, ROLE: role, KEY: key}
+            run = self.client.create_run(self.experiment_id, run_name=name, tags=tags)
+            self.runs[role, key] = run
+        return run
+
+    def _parameters(self, run: Any, record: Mapping[str, Any]) -> None:
+        if run.data.params:
+            return
+        from mlflow.entities import Param
+
+        flat = pd.json_normalize(record["recipe"]).iloc[0].to_dict()
+        flat |= {"repeat": record["repeat"], "fold": record["fold"], "device": record["run"]["device"]}
+        params = [Param(str(name), str(value)[:500]) for name, value in flat.items()]
+        self.client.log_batch(run.info.run_id, params=params)
+        self.runs[run.data.tags[ROLE], run.data.tags[KEY]] = self.client.get_run(run.info.run_id)
+
+    def _history(self, run: Any, folder: Path) -> None:
+        path = folder / HISTORY
+        if not path.is_file():
+            return
+        history = pd.read_csv(path)
+        seen = {metric.step for metric in self.client.get_metric_history(run.info.run_id, "train_loss")}
+        clock = _milliseconds(str((read_record(folder / TRIAL) or {})["run"]["started"]))
+        values = []
+        for row in history.to_dict("records"):
+            step = int(row.pop("epoch"))
+            clock += int(1000 * row["seconds"])
+            if step not in seen:
+                values += [
+                    (str(name), float(value), step, clock) for name, value in row.items() if pd.notna(value)
+                ]
+        self._log(run, values)
+
+    def _result(self, run: Any, folder: Path) -> None:
+        metrics = read_record(folder / METRICS) or {}
+        final = {f"test_{name}": value for name, value in metrics["test"].items()}
+        final |= {name: metrics[name] for name in ("best_epoch", "training_seconds", "peak_mib")}
+        known = self.client.get_run(run.info.run_id).data.metrics
+        clock = _milliseconds(str((read_record(folder / TRIAL) or {})["run"]["started"]))
+        self._log(
+            run,
+            [
+                (name, float(value), metrics["best_epoch"], clock)
+                for name, value in final.items()
+                if value is not None and name not in known
+            ],
+        )
+
+    def _log(self, run: Any, values: list[tuple[str, float, int, int]]) -> None:
+        from mlflow.entities import Metric
+
+        for start in range(0, len(values), BATCH):
+            metrics = [
+                Metric(name, value, timestamp, step)
+                for name, value, step, timestamp in values[start : start + BATCH]
+            ]
+            self.client.log_batch(run.info.run_id, metrics=metrics)
+
+    def _end(self, run: Any, status: str) -> None:
+        if run.info.status != status:
+            if status == "RUNNING":
+                self.client.update_run(run.info.run_id, status)
+            else:
+                self.client.set_terminated(run.info.run_id, status)
+            key = (run.data.tags[ROLE], run.data.tags[KEY])
+            self.runs[key] = self.client.get_run(run.info.run_id)
+
+
+def experiment_key(experiment: Mapping[str, Any]) -> str:
+    """Name an experiment's parent run: one recipe on the same rows is one run, whatever folds were asked."""
+    return fingerprint([experiment["name"], experiment["recipe"], experiment["fold_files"]])
+
+
+def serve(store: Store, *, host: str, port: int) -> list[str]:
+    """Return the command that serves MLflow's pages for this store."""
+    uri = tracking_uri(store)
+    return [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "ui",
+        "--backend-store-uri",
+        uri,
+        "--host",
+        host,
+        "--port",
+        str(port),
+    ]
+
+
+def _state(store: Store, study: Mapping[str, Any]) -> str:
+    """Hash what `sync` mirrors: the state of each trial and the tables."""
+    trials = [
+        (trial["key"], trial_state(store.root / trial["folder"]))
+        for experiment in study["experiments"]
+        for trial in experiment["trials"]
+    ]
+    tables = store.collected(study["phase"]["name"])
+    texts = [path.read_text() for path in sorted(tables.glob("*.csv"))] if tables.is_dir() else []
+    return fingerprint([trials, texts, tracking_uri(store)])
+
+
+def _marker(store: Store, study: Mapping[str, Any]) -> Path:
+    return store.cache / "tracking" / f"{study['phase']['name']}.json"
+
+
+def _client(uri: str) -> Any:
+    for name, value in {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}.items():
+        os.environ.setdefault(name, value)
+    for name in ("alembic", "mlflow", "urllib3"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from mlflow import MlflowClient
+
+        return MlflowClient(uri)
+
+
+class _errors:
+    """Turn whatever MLflow and its transports raise into TrackingError."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, Exception) and not isinstance(error, TrackingError):
+            text = " ".join(str(error).split())[:300] or type(error).__name__
+            raise TrackingError(text) from error
+
+
+def _milliseconds(iso: str) -> int:
+    return int(pd.Timestamp(iso).timestamp() * 1000)

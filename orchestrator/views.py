@@ -1,0 +1,215 @@
+"""What `plan`, `status`, `explain` and `data scan` print: tables for people, plain values for --json."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from orchestrator import identity
+from orchestrator.experiment import Experiment
+from orchestrator.phase import Phase
+from orchestrator.plan import DataSets, Options, Study, plan_study
+from orchestrator.progress import Board, board_from_disk, duration, progress_bar, time_left_from_disk
+from orchestrator.store import Store, read_record, trial_state
+from trainables.data.manifest import Manifest, scan
+from trainables.errors import InputError
+from trainables.files import replace_file
+from trainables.trial_files import ERROR, TRIAL
+
+WATCH_S = 2.0
+
+
+def make_plan(
+    phase: Phase, experiments: Sequence[Experiment], options: Options, *, console: Console
+) -> Study:
+    """Plan without starting anything; what was found in the data folder is remembered."""
+    with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
+        data = DataSets(Store.look(options.results), override=options.data, progress=progress)
+        return plan_study(phase, experiments, options, data=data)
+
+
+def plan_json(study: Study) -> dict[str, Any]:
+    """Return a plan as plain values."""
+    return {
+        "phase": study.phase.name,
+        "device": study.device,
+        "trials": [
+            {
+                "name": trial.name,
+                "experiment": trial.experiment,
+                "repeat": trial.repeat,
+                "fold": trial.fold,
+                "key": trial.key or None,
+                "state": trial.state,
+                "why": trial.why,
+                "images": dict(trial.sizes),
+                "resources": trial.share.to_json(),
+                "estimate_s": trial.estimate_s,
+            }
+            for trial in study.trials
+        ],
+    }
+
+
+def plan_table(study: Study) -> Table:
+    """Draw a plan."""
+    left = [trial.estimate_s for trial in study.missing()]
+    total = f", about {duration(sum(filter(None, left)))} of work" if left and all(left) else ""
+    title = f"{study.phase.title}: {len(study.trials)} trials, {len(left)} to run on {study.device}{total}"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in ("trial", "state", "train/val/test", "resources", "estimate"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for trial in study.trials:
+        share = trial.share
+        table.add_row(
+            trial.name,
+            trial.state,
+            "/".join(str(trial.sizes.get(part, 0)) for part in ("train", "val", "test")),
+            f"{share.cpus} CPU" + (f", {share.gpus:g} GPU" if share.gpus else ""),
+            "?" if trial.estimate_s is None else duration(trial.estimate_s),
+            trial.why,
+        )
+    return table
+
+
+def show_status(results: Path, phase: str | None, *, watch: bool, as_json: bool, console: Console) -> None:
+    """Print the state of one phase or of all; with `watch` until nothing runs any more."""
+    store = Store.look(results)
+    phases = [phase] if phase else store.studies()
+    if not phases:
+        raise InputError(f"{store.root} has no record of a run yet; start one, for example with phase1")
+    if as_json:
+        boards = {name: _board(store, name) for name in phases}
+        print(json.dumps({name: _with_time(store, name, board) for name, board in boards.items()}, indent=1))
+        return
+    if not watch or not console.is_terminal:
+        for name in phases:
+            _print_board(store, name, console)
+        return
+    for name in phases:
+        with Live(_board(store, name).table(), console=console, refresh_per_second=2) as live:
+            while _board(store, name).counts().get("running"):
+                live.update(_board(store, name).table())
+                time.sleep(WATCH_S)
+
+
+def _board(store: Store, phase: str) -> Board:
+    return board_from_disk(store, store.study(phase))
+
+
+def _with_time(store: Store, phase: str, board: Board) -> dict[str, Any]:
+    return {**board.to_json(), "seconds_left": time_left_from_disk(store, store.study(phase), board)}
+
+
+def _print_board(store: Store, phase: str, console: Console) -> None:
+    board = _board(store, phase)
+    console.print(f"{phase}: ", end="", style="bold")
+    left = time_left_from_disk(store, store.study(phase), board)
+    console.print(board.table())
+    if left is not None:
+        console.print(f"about {duration(left)} left", highlight=False)
+    for cell in board.cells.values():
+        if cell.state == "failed":
+            console.print(
+                f"{cell.name} failed: {cell.message}", markup=False, highlight=False, soft_wrap=True
+            )
+
+
+def explain(store: Store, wanted: str) -> str:
+    """Say where a trial on disk comes from, its state, and how it differs from the nearest finished trial."""
+    folders = [path for path in store.folders_by_key().values() if wanted in path.name]
+    folders = [path for path in folders if path.name == wanted] or folders
+    if len(folders) != 1:
+        many = ", ".join(path.name for path in folders[:4])
+        raise InputError(
+            f"{len(folders)} trials in {store.trials} match {wanted!r}{': ' if many else ''}{many}"
+        )
+    folder = folders[0]
+    record = read_record(folder / TRIAL)
+    if record is None:
+        raise InputError(f"{folder / TRIAL} can't be read: nothing is known of this trial but its name")
+    state, run = trial_state(folder), record["run"]
+    lines = [
+        f"{folder.name}: {state}",
+        f"key       {record['key']}",
+        f"started   {run['started']} on {run['host']} ({run['device']}), commit {run['git_commit']}",
+        f"command   {run['command']}",
+    ]
+    if state == "failed":
+        lines.append(f"error     {(read_record(folder / ERROR) or {}).get('message')}")
+    again = (
+        "no: it is finished and its ingredients are the same"
+        if state == "done"
+        else "yes: it is not finished"
+    )
+    lines.append(f"again?    {again}")
+    return "\n".join([*lines, *_nearest(store, folder, record)])
+
+
+def _nearest(store: Store, folder: Path, record: dict[str, Any]) -> list[str]:
+    differences = []
+    for other in store.folders_by_key().values():
+        known = read_record(other / TRIAL)
+        if other != folder and known is not None and trial_state(other) == "done":
+            lines = identity.difference(record["ingredients"], known["ingredients"])
+            differences.append((len(lines), other.name, lines))
+    if not differences:
+        return ["nearest   no other finished trial"]
+    _, name, lines = min(differences)
+    return [f"nearest   {name}", *(f"          {line}" for line in lines)]
+
+
+def show_scan(folder: Path, *, layout: str, group_by: str, out: Path | None, as_json: bool) -> None:
+    """Scan a folder and print what it holds."""
+    if layout not in ("auto", "sources", "splits", "csv"):
+        raise InputError(f"--layout {layout}: auto, sources, splits or csv")
+    manifest = scan(folder, layout=layout, group_by=group_by, max_unusable=1.0)
+    if out is not None:
+        with replace_file(out) as partial:
+            manifest.rows.to_csv(partial, index=False, lineterminator="\n")
+    if as_json:
+        print(json.dumps(_scan_json(manifest), indent=1))
+        return
+    console = Console()
+    found = _scan_json(manifest)
+    how = f"{found['layout']}, by {found['group_by']}"
+    title = f"{folder}: {found['images']} images, {found['groups']} groups ({how})"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in ("source", "class", "split", "images"):
+        table.add_column(column)
+    for row in found["counts"]:
+        table.add_row(row["source"], row["class"], row["split"] or "-", str(row["images"]))
+    console.print(table)
+    for row in found["excluded"]:
+        console.print(
+            f"kept out  {row['path']}: {row['reason']}", markup=False, highlight=False, soft_wrap=True
+        )
+
+
+def _scan_json(manifest: Manifest) -> dict[str, Any]:
+    rows = manifest.rows
+    counts = Counter(zip(rows["source"], rows["label"], rows["split"], strict=True))
+    return {
+        "layout": manifest.layout,
+        "group_by": manifest.group_by,
+        "classes": list(manifest.classes),
+        "images": len(manifest.rows),
+        "groups": int(manifest.rows["group"].nunique()),
+        "counts": [
+            {
+                "source": source,
+                "class": manifest.classes[label] if label >= 0 else "unlabelled",
+                "split": split,
+                "images": count,
+            }
+            for (source, label, split), count in sorted(counts.items())
+        ],
+        "excluded": manifest.excluded.to_dict("records"),
+    }

@@ -1,0 +1,1 @@
+"""What one trial does: data, models, training, evaluation. Knows neither Ray, MLflow nor the orchestrator."""

@@ -1,0 +1,218 @@
+"""Outer folds, the inner validation part and the subsample: who is on which side, decided by group.
+
+Everything is dealt by *kind* of group. A group's kind is what it holds: how many images of each stratum
+(class and source). Groups of one kind are interchangeable, so dealing each kind evenly is stratified exactly
+and costs O(n log n), where a greedy search over groups (scikit-learn's StratifiedGroupKFold) is slow at
+100,000 groups.
+
+Rules protected here: a group is never on two sides; every experiment on a data set has the same folds,
+whatever part of it an experiment uses; a 20 % subsample is part of the 50 % one; only the seed and the data
+decide.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from trainables.errors import InputError
+from trainables.seeds import derived_seed
+
+TRIES = 8
+
+Kind = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Row numbers of one trial: `train` and `val` share the outer training part, `test` is the fold."""
+
+    train: np.ndarray
+    val: np.ndarray
+    test: np.ndarray
+
+
+def assign_folds(rows: pd.DataFrame, *, num_folds: int, seed: int, repeat: int = 0) -> np.ndarray:
+    """Deal the groups of `rows` into folds, stratified by class and source.
+
+    Args:
+        rows: columns group, label, source; one row an image.
+        num_folds: number of outer folds, at least 2.
+        seed: the experiment's seed; with `repeat` it decides the outcome.
+        repeat: 0 for the first partition, 1 for the second ...
+
+    Returns:
+        The fold of each row, 0 .. num_folds - 1, int64.
+
+    Raises:
+        InputError: a class has fewer groups than there are folds.
+    """
+    _check_groups_per_class(rows, num_folds)
+    kinds = _kinds(rows)
+    strata = Counter(rows["label"].astype(str) + "\x1f" + rows["source"])
+    best: dict[str, int] = {}
+    best_score = np.inf
+    for attempt in range(TRIES):
+        rng = np.random.default_rng(derived_seed(seed, repeat, attempt, "folds"))
+        fold_of = _deal(kinds, num_folds=num_folds, strata=strata, rng=rng)
+        score = _imbalance(kinds, fold_of, num_folds=num_folds, strata=strata)
+        if score < best_score:
+            best, best_score = fold_of, score
+    return rows["group"].map(best).to_numpy(dtype=np.int64)
+
+
+def subsample(rows: pd.DataFrame, folds: np.ndarray, *, ratio: float, seed: int) -> np.ndarray:
+    """Choose a share of the groups, stratified by kind and fold; a smaller share is part of a larger one.
+
+    Returns:
+        Boolean mask over `rows`.
+    """
+    if ratio >= 1.0:
+        return np.ones(len(rows), dtype=bool)
+    # Folds enter as a stratum: a fifth of the data is a fifth of every fold.
+    with_fold = rows.assign(source=rows["source"] + "\x1f" + pd.Series(folds, index=rows.index).astype(str))
+    order = _stratified_order(with_fold, seed=derived_seed(seed, "subsample"))
+    chosen = order[: max(1, round(ratio * len(order)))]
+    return rows["group"].isin(set(chosen)).to_numpy()
+
+
+def inner_parts(
+    rows: pd.DataFrame,
+    folds: np.ndarray,
+    *,
+    fold: int,
+    val_ratio: float,
+    seed: int,
+    repeat: int = 0,
+    train_sources: Sequence[str] | None = None,
+    eval_sources: Sequence[str] | None = None,
+) -> Parts:
+    """Split `rows` for one trial: test = the outer fold, val = `val_ratio` of the other groups, train = the
+    rest.
+
+    `train_sources` restrict train and val, `eval_sources` restrict test; None means all.
+
+    Raises:
+        InputError: a part would hold one class only.
+    """
+    is_test = (folds == fold) & _in_sources(rows, eval_sources)
+    is_outer = (folds != fold) & _in_sources(rows, train_sources)
+    outer = rows[is_outer]
+    val_groups = _first_groups(outer, val_ratio, seed=derived_seed(seed, repeat, fold, "inner validation"))
+    is_val = is_outer & rows["group"].isin(val_groups).to_numpy()
+    parts = Parts(*(np.flatnonzero(mask) for mask in (is_outer & ~is_val, is_val, is_test)))
+    for name, part in (("training", parts.train), ("inner validation", parts.val), ("test", parts.test)):
+        if rows["label"].iloc[part].nunique() < 2:
+            raise InputError(
+                f"the {name} part of fold {fold} has {len(part)} images and fewer than two classes; "
+                "use more data, a larger subsample or val_ratio, or fewer cv_folds"
+            )
+    return parts
+
+
+def _in_sources(rows: pd.DataFrame, sources: Sequence[str] | None) -> np.ndarray:
+    return (
+        np.ones(len(rows), dtype=bool) if sources is None else rows["source"].isin(list(sources)).to_numpy()
+    )
+
+
+def _first_groups(rows: pd.DataFrame, ratio: float, *, seed: int) -> set[str]:
+    """The first `ratio` of the stratified order, and more until both sides could hold every class."""
+    order = _stratified_order(rows, seed=seed)
+    labels = rows.groupby("group", sort=False)["label"].unique()
+    wanted = set(rows["label"].unique())
+    count = max(1, round(ratio * len(order)))
+    seen = {label for group in order[:count] for label in labels[group]}
+    while seen != wanted and count < len(order) - 1:
+        seen.update(labels[order[count]])
+        count += 1
+    return set(order[:count])
+
+
+def _check_groups_per_class(rows: pd.DataFrame, num_folds: int) -> None:
+    groups = rows.groupby("label")["group"].nunique()
+    for label, count in groups.items():
+        if count < num_folds:
+            raise InputError(
+                f"class {label} has {count} groups, fewer than the {num_folds} folds; "
+                f"add data, group less coarsely, or lower cv_folds to {max(2, int(groups.min()))}"
+            )
+
+
+def _kinds(rows: pd.DataFrame) -> dict[Kind, list[str]]:
+    """Groups by what they hold, in an order that depends on names and contents alone."""
+    strata = rows["label"].astype(str) + "\x1f" + rows["source"]
+    counts = Counter(zip(rows["group"], strata, strict=True))
+    content: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for (group, stratum), count in sorted(counts.items()):
+        content[group].append((stratum, count))
+    kinds: dict[Kind, list[str]] = defaultdict(list)
+    for group in sorted(content):
+        kinds[tuple(content[group])].append(group)
+    # Large groups first: what is dealt last evens out what came before.
+    return dict(sorted(kinds.items(), key=lambda item: (-sum(count for _, count in item[0]), item[0])))
+
+
+def _deal(
+    kinds: Mapping[Kind, Sequence[str]],
+    *,
+    num_folds: int,
+    strata: Mapping[str, int],
+    rng: np.random.Generator,
+) -> dict[str, int]:
+    """Deal each kind evenly; what does not divide goes where its strata are most wanting."""
+    filled = np.zeros((num_folds, len(strata)))
+    column = {stratum: index for index, stratum in enumerate(strata)}
+    share = np.array([strata[stratum] for stratum in strata]) / num_folds
+    fold_of: dict[str, int] = {}
+    for kind, groups in kinds.items():
+        shuffled = [groups[index] for index in rng.permutation(len(groups))]
+        content = np.zeros(len(strata))
+        for stratum, count in kind:
+            content[column[stratum]] = count
+        whole = len(groups) // num_folds
+        for position, group in enumerate(shuffled[: whole * num_folds]):
+            fold_of[group] = position % num_folds
+        filled += whole * content
+        taken = np.zeros(num_folds)
+        for group in shuffled[whole * num_folds :]:
+            # Squared excess over the even share, relative to it; a random number settles ties.
+            cost = ((((filled + content) / share) ** 2 - (filled / share) ** 2).sum(axis=1)).round(9)
+            fold = int(np.lexsort((rng.random(num_folds), cost, taken))[0])
+            fold_of[group] = fold
+            filled[fold] += content
+            taken[fold] += 1
+    return fold_of
+
+
+def _imbalance(
+    kinds: Mapping[Kind, Sequence[str]],
+    fold_of: Mapping[str, int],
+    *,
+    num_folds: int,
+    strata: Mapping[str, int],
+) -> float:
+    """The largest deviation of a fold from its even share, over strata, relative to the share."""
+    filled: Counter[tuple[int, str]] = Counter()
+    for kind, groups in kinds.items():
+        for fold, count in Counter(fold_of[group] for group in groups).items():
+            for stratum, size in kind:
+                filled[fold, stratum] += count * size
+    return max(
+        abs(filled[fold, stratum] * num_folds / total - 1.0)
+        for fold in range(num_folds)
+        for stratum, total in strata.items()
+    )
+
+
+def _stratified_order(rows: pd.DataFrame, *, seed: int) -> list[str]:
+    """Order the groups so that every prefix holds about the same share of each kind (systematic sampling)."""
+    rng = np.random.default_rng(seed)
+    placed: list[tuple[float, str]] = []
+    for groups in _kinds(rows).values():
+        start = rng.random()
+        for position, index in enumerate(rng.permutation(len(groups))):
+            placed.append(((position + start) / len(groups), groups[index]))
+    return [group for _, group in sorted(placed)]

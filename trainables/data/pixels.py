@@ -1,0 +1,169 @@
+"""The pixel cache: every image decoded, cropped and resized once, kept as one memory-mapped uint8 array.
+
+    <cache>/<key>/pixels.npy     uint8 [N, S, S, 3], RGB
+    <cache>/<key>/images.json    the N content hashes, in row order
+
+The key is made of the content hashes, the size and the version of the preprocessing below, so that the same
+images under other names share a cache, and a change of either makes a new one. A cache is built under another
+name and renamed when it is complete, under a lock: two processes that want it at once build it once, and a
+half-built one is never seen. Training reads the array alone; no image file is opened again.
+"""
+
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from PIL import Image, ImageOps
+
+from trainables.data.inspection import Progress, num_workers
+from trainables.errors import InputError
+from trainables.files import read_json, write_json
+from trainables.versions import PIXELS
+
+CHUNK = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """An open cache: `array` is uint8 [N, S, S, 3], memory-mapped and read-only."""
+
+    array: np.ndarray
+    row_of: Mapping[str, int]
+
+    def rows(self, hashes: Sequence[str]) -> np.ndarray:
+        """Return the array rows of the images with these content hashes, int64 [len(hashes)]."""
+        return np.array([self.row_of[digest] for digest in hashes], dtype=np.int64)
+
+
+def cache_key(hashes: Sequence[str], *, size_px: int) -> str:
+    """Name the cache of these images at this size: 20 hexadecimal digits."""
+    text = json.dumps([PIXELS, size_px, sorted(set(hashes))])
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def open_pixels(folder: Path) -> Pixels:
+    """Map the finished cache at `folder`."""
+    hashes = read_json(folder / "images.json")
+    array = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
+    return Pixels(array, {digest: row for row, digest in enumerate(hashes)})
+
+
+def ensure_pixels(
+    cache: Path,
+    files: Mapping[str, Path],
+    *,
+    size_px: int,
+    num_threads: int = 0,
+    progress: Progress | None = None,
+) -> Path:
+    """Return the folder of the finished cache for `files`, building it when it is not there.
+
+    Args:
+        cache: the folder that holds all caches.
+        files: content hash -> file.
+        size_px: side of the square images.
+        num_threads: threads that read images; 0 = one a core.
+        progress: called with (done, total) while building.
+
+    Raises:
+        InputError: a file changed since it was scanned, or the disk is too small.
+    """
+    folder = cache / cache_key(list(files), size_px=size_px)
+    if folder.is_dir():
+        return folder
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / f"{folder.name}.lock"):
+        if not folder.is_dir():
+            _build(
+                folder,
+                files,
+                size_px=size_px,
+                num_threads=num_threads or num_workers(),
+                progress=progress or _silent,
+            )
+    return folder
+
+
+def _build(
+    folder: Path, files: Mapping[str, Path], *, size_px: int, num_threads: int, progress: Progress
+) -> None:
+    # The lock is ours, so whatever an earlier builder left under the temporary name is dead.
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    hashes = sorted(files)
+    needed = len(hashes) * size_px * size_px * 3
+    free = shutil.disk_usage(folder.parent).free
+    if needed > free * 0.95:
+        raise InputError(
+            f"the pixel cache needs {needed / 2**20:.0f} MiB in {folder.parent}, "
+            f"where {free / 2**20:.0f} MiB are free; "
+            "free some or name another folder with --results"
+        )
+    partial.mkdir(parents=True)
+    try:
+        shape = (len(hashes), size_px, size_px, 3)
+        array = np.lib.format.open_memmap(partial / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
+        ordered = [(digest, files[digest]) for digest in hashes]
+        _fill(array, ordered, size_px=size_px, num_threads=num_threads, progress=progress)
+        array.flush()
+        write_json(partial / "images.json", hashes)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _fill(
+    array: np.ndarray,
+    files: Sequence[tuple[str, Path]],
+    *,
+    size_px: int,
+    num_threads: int,
+    progress: Progress,
+) -> None:
+    def fill(start: int) -> int:
+        for row, (digest, path) in enumerate(files[start : start + CHUNK], start):
+            array[row] = _read_unchanged(path, digest, size_px)
+        return min(CHUNK, len(files) - start)
+
+    done = 0
+    # Decoding, resizing and hashing let go of the interpreter lock, so threads use every core.
+    with ThreadPoolExecutor(max_workers=num_threads) as pool:
+        for count in pool.map(fill, range(0, len(files), CHUNK)):
+            done += count
+            progress(done, len(files))
+
+
+def _read_unchanged(path: Path, digest: str, size_px: int) -> np.ndarray:
+    content = _read(path)
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise InputError(f"{path} changed since it was scanned; start the command again")
+    with Image.open(io.BytesIO(content)) as image:
+        return square(image, size_px)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} was scanned but can't be read now ({error.strerror})") from error
+
+
+def square(image: Image.Image, size_px: int) -> np.ndarray:
+    """Turn upright, crop the largest central square, resize once (Lanczos): uint8 [S, S, 3] RGB."""
+    upright = ImageOps.exif_transpose(image).convert("RGB")
+    width, height = upright.size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    box = (left, top, left + side, top + side)
+    return np.asarray(upright.resize((size_px, size_px), Image.Resampling.LANCZOS, box=box))
+
+
+def _silent(done: int, total: int) -> None:
+    pass

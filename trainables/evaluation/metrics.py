@@ -1,0 +1,76 @@
+"""Classification metrics from labels and probabilities, as scikit-learn defines them.
+
+Two classes: fake (1) is the positive class, predictions are P(fake) >= 0.5. More classes: precision, recall
+and F1 are macro averages, the AUC is one-vs-rest, macro averaged. A metric that does not exist for the rows
+given (the AUC of one class) is None, never a made-up number.
+"""
+
+import numpy as np
+from sklearn import metrics
+
+LOWER_IS_BETTER = frozenset({"log_loss"})
+
+Metrics = dict[str, float | None]
+
+
+def compute_metrics(labels: np.ndarray, probabilities: np.ndarray) -> Metrics:
+    """Compute all metrics of one set of rows.
+
+    Args:
+        labels: int [N], 0 .. C - 1.
+        probabilities: P(fake), float [N], or one column a class, float [N, C].
+
+    Raises:
+        ValueError: no rows, or a probability that is not finite.
+    """
+    if len(labels) == 0:
+        raise ValueError("metrics of no rows")
+    if not np.isfinite(probabilities).all():
+        raise ValueError("a score is not finite: the model diverged")
+    if probabilities.ndim == 1:
+        return _binary(labels, probabilities)
+    return _multiclass(labels, probabilities)
+
+
+def predicted_classes(probabilities: np.ndarray) -> np.ndarray:
+    """Return the predicted class of each row, int64 [N]."""
+    if probabilities.ndim == 1:
+        return (probabilities >= 0.5).astype(np.int64)
+    return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
+
+
+def _binary(labels: np.ndarray, scores: np.ndarray) -> Metrics:
+    predicted = predicted_classes(scores)
+    both = 0 < labels.sum() < len(labels)
+    return {
+        "auc": float(metrics.roc_auc_score(labels, scores)) if both else None,
+        "accuracy": float(metrics.accuracy_score(labels, predicted)),
+        "balanced_accuracy": float(metrics.balanced_accuracy_score(labels, predicted)) if both else None,
+        "f1": float(metrics.f1_score(labels, predicted, zero_division=0.0)) if labels.any() else None,
+        "precision": float(metrics.precision_score(labels, predicted)) if predicted.any() else None,
+        "recall": float(metrics.recall_score(labels, predicted)) if labels.any() else None,
+        "average_precision": float(metrics.average_precision_score(labels, scores)) if both else None,
+        "log_loss": float(metrics.log_loss(labels, scores, labels=[0, 1])),
+    }
+
+
+def _multiclass(labels: np.ndarray, probabilities: np.ndarray) -> Metrics:
+    predicted = predicted_classes(probabilities)
+    classes = np.arange(probabilities.shape[1])
+    everything = len(np.unique(labels)) == len(classes)
+    one_hot = labels[:, None] == classes
+    macro = {"average": "macro", "labels": classes, "zero_division": 0.0}
+    return {
+        "auc": float(metrics.roc_auc_score(one_hot, probabilities, average="macro")) if everything else None,
+        "accuracy": float(metrics.accuracy_score(labels, predicted)),
+        "balanced_accuracy": float(metrics.recall_score(labels, predicted, **macro)) if everything else None,
+        "f1": float(metrics.f1_score(labels, predicted, **macro)),
+        "precision": float(metrics.precision_score(labels, predicted, **macro)),
+        "recall": float(metrics.recall_score(labels, predicted, **macro)),
+        "average_precision": (
+            float(metrics.average_precision_score(one_hot, probabilities, average="macro"))
+            if everything
+            else None
+        ),
+        "log_loss": float(metrics.log_loss(labels, probabilities, labels=classes)),
+    }

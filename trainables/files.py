@@ -1,0 +1,44 @@
+"""Writing files so that a reader sees the old content or the new, never a half.
+
+Everything that another process may read while it is being written (records, tables, checkpoints)
+goes through `replace_file`: written beside its target, then renamed over it, which POSIX and NTFS do
+in one step.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; rename it onto `path` when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as indented JSON with sorted keys, atomically; NaN and infinity are refused."""
+    with replace_file(path) as partial:
+        partial.write_text(
+            json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8"
+        )
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write `content` as UTF-8, atomically."""
+    with replace_file(path) as partial:
+        partial.write_text(content, encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Parse the JSON file at `path`."""
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,79 @@
+"""Batches of normalised images straight from the pixel cache: no image file, no loader process.
+
+A batch is a gather of uint8 rows followed by one multiplication and one addition. Rows are stored with the
+channels last, so for models in that memory format the batch needs no reordering at all. On a GPU the whole
+cache is kept in device memory when it takes a small part of it.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trainables.recipe import MemoryFormat
+from trainables.seeds import derived_seed
+
+# mean and std of the channels, in units of 0..1
+NORMALIZATIONS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+}
+RESIDENT_SHARE = 0.25
+
+
+class Images:
+    """Gives batches of normalised images by row number.
+
+    Args:
+        array: uint8 [N, S, S, 3], in memory or memory-mapped.
+        normalization: a key of NORMALIZATIONS.
+        memory_format: of the batches.
+        device: where the batches go.
+    """
+
+    def __init__(
+        self, array: np.ndarray, *, normalization: str, memory_format: MemoryFormat, device: torch.device
+    ) -> None:
+        mean, std = (
+            torch.tensor(values, device=device).view(1, 3, 1, 1) for values in NORMALIZATIONS[normalization]
+        )
+        self._scale = 1.0 / (255.0 * std)
+        self._shift = -mean / std
+        self._channels_last = memory_format == "channels_last"
+        self._device = device
+        self._array = array
+        self._resident = torch.from_numpy(np.array(array)).to(device) if _fits(array, device) else None
+
+    def batch(self, rows: np.ndarray) -> Tensor:
+        """Return the images of `rows`, float32 [len(rows), 3, S, S] on the device."""
+        if self._resident is not None:
+            pixels_BHWC = self._resident[torch.from_numpy(rows).to(self._device)]
+        else:
+            pixels_BHWC = torch.from_numpy(self._array[rows])
+            if self._device.type == "cuda":
+                pixels_BHWC = pixels_BHWC.pin_memory().to(self._device, non_blocking=True)
+        x_BCHW = pixels_BHWC.permute(0, 3, 1, 2).float().mul_(self._scale).add_(self._shift)
+        return x_BCHW if self._channels_last else x_BCHW.contiguous()
+
+
+def training_batches(num_rows: int, *, batch_size: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
+    """Yield the positions 0 .. num_rows - 1 in the order of this epoch, int64 [B].
+
+    The order depends on seed and epoch alone. A single image left over joins the batch before it, since batch
+    normalisation can't work on one.
+    """
+    order = np.random.default_rng(derived_seed(seed, epoch, "order")).permutation(num_rows)
+    starts = list(range(0, num_rows, batch_size))
+    if len(starts) > 1 and num_rows - starts[-1] == 1:
+        starts.pop()
+    for start, end in zip(starts, [*starts[1:], num_rows], strict=True):
+        yield order[start:end]
+
+
+def _fits(array: np.ndarray, device: torch.device) -> bool:
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return array.nbytes <= RESIDENT_SHARE * free

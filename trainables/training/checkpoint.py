@@ -1,0 +1,142 @@
+"""A training run's state in one safetensors file, so that it can go on as if it had never stopped.
+
+Tensors: the model, the optimiser's state by parameter number, the random states. Metadata: one JSON text with
+the epoch, the history, the best epoch, the optimiser's groups and the schedule. Both are plain data: nothing
+that is read back can run code. The file is replaced in one step, so a kill leaves the previous epoch's.
+
+The best weights so far lie beside it as best-<epoch>.safetensors, named by the state, so that state and best
+weights always belong together.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from trainables.files import replace_file
+
+STATE = "state.safetensors"
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far training has come: epochs done, what each gave, and the best of them (-1 = none yet)."""
+
+    epochs_done: int = 0
+    best_epoch: int = -1
+    best_score: float = float("-inf")
+    seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def save_weights(path: Path, model: nn.Module) -> None:
+    """Write the model's state as safetensors, atomically."""
+    with replace_file(path) as partial:
+        save_file({name: _plain(tensor) for name, tensor in model.state_dict().items()}, partial)
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Load what `save_weights` wrote into a model of the same shape."""
+    model.load_state_dict(load_file(path))
+
+
+def best_weights(folder: Path, progress: Progress) -> Path:
+    """Return the file of the best weights that `progress` speaks of."""
+    return folder / f"best-{progress.best_epoch}.safetensors"
+
+
+def save_checkpoint(
+    folder: Path,
+    progress: Progress,
+    *,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scheduler: torch.optim.lr_scheduler.LRScheduler,
+) -> None:
+    """Write the whole state, then drop best weights that it no longer names."""
+    tensors = {f"model.{name}": _plain(tensor) for name, tensor in model.state_dict().items()}
+    optimizer_state = optimizer.state_dict()
+    scalars: dict[str, dict[str, Any]] = {}
+    for number, state in optimizer_state["state"].items():
+        for name, value in state.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer.{number}.{name}"] = _plain(value)
+            else:
+                scalars.setdefault(str(number), {})[name] = value
+    tensors["random.cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["random.cuda"] = torch.cuda.get_rng_state()
+    record = {
+        "progress": {**asdict(progress), "best_score": repr(progress.best_score)},
+        "optimizer_groups": optimizer_state["param_groups"],
+        "optimizer_scalars": scalars,
+        "scheduler": scheduler.state_dict(),
+    }
+    with replace_file(folder / STATE) as partial:
+        save_file(tensors, partial, metadata={"state": json.dumps(record)})
+    for path in folder.glob("best-*.safetensors"):
+        if path != best_weights(folder, progress):
+            path.unlink()
+
+
+def load_checkpoint(
+    folder: Path,
+    *,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scheduler: torch.optim.lr_scheduler.LRScheduler,
+) -> Progress | None:
+    """Restore everything that `save_checkpoint` wrote; None when there is no complete checkpoint.
+
+    A file that is damaged or of another model counts as none: the trial then starts from the beginning.
+    """
+    try:
+        with safe_open(folder / STATE, framework="pt") as file:
+            record = json.loads(file.metadata()["state"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        progress = Progress(**record["progress"])
+        progress.best_score = float(record["progress"]["best_score"])
+        if progress.best_epoch >= 0 and not best_weights(folder, progress).is_file():
+            return None
+        model.load_state_dict(_below(tensors, "model."))
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError):
+        return None
+    optimizer.load_state_dict(
+        {"state": _optimizer_state(tensors, record, optimizer), "param_groups": record["optimizer_groups"]}
+    )
+    scheduler.load_state_dict(record["scheduler"])
+    torch.set_rng_state(tensors["random.cpu"])
+    if "random.cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["random.cuda"])
+    return progress
+
+
+def _optimizer_state(
+    tensors: dict[str, Tensor], record: dict[str, Any], optimizer: torch.optim.Optimizer
+) -> dict[int, dict[str, Any]]:
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, Any]] = {
+        int(number): dict(values) for number, values in record["optimizer_scalars"].items()
+    }
+    for name, tensor in _below(tensors, "optimizer.").items():
+        number, key = name.split(".", 1)
+        parameter = parameters[int(number)]
+        # Moments lie in memory as their parameter does; a file can't say so.
+        if tensor.shape == parameter.shape:
+            tensor = torch.empty_like(parameter).copy_(tensor)
+        state.setdefault(int(number), {})[key] = tensor
+    return state
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    # A copy of its own: safetensors refuses shared and strided memory.
+    return tensor.detach().to("cpu", copy=True).contiguous()

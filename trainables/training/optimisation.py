@@ -1,0 +1,72 @@
+"""Loss, optimiser and schedule from a recipe. Label 1 = fake; losses are means over the batch."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainables.recipe import Loss, Optimizer, Scheduler
+
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+
+
+def build_optimizer(model: nn.Module, settings: Optimizer) -> torch.optim.Optimizer:
+    """Build the optimiser over the parameters that train."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if settings.type == "sgd":
+        return torch.optim.SGD(
+            parameters, lr=settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay
+        )
+    kind = torch.optim.AdamW if settings.type == "adamw" else torch.optim.Adam
+    return kind(parameters, lr=settings.lr, weight_decay=settings.weight_decay)
+
+
+def build_scheduler(
+    optimizer: torch.optim.Optimizer, settings: Scheduler, *, epochs: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    """Build the schedule, stepped once an epoch."""
+    if settings.type == "none":
+        return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=settings.T_max or epochs)
+
+
+def build_loss(settings: Loss, *, labels: np.ndarray, num_classes: int, device: torch.device) -> LossFunction:
+    """Build the loss on (logits [B, L], labels int64 [B]).
+
+    Args:
+        settings: smoothing and class weights.
+        labels: training labels, for balanced weights (n / (C x n_class), as scikit-learn has them).
+        num_classes: C; two classes have one logit, L = 1, else L = C.
+        device: where the batches are.
+    """
+    weights = _class_weights(settings, labels, num_classes).to(device)
+    smoothing = settings.label_smoothing
+
+    def binary(logits: Tensor, target: Tensor) -> Tensor:
+        smooth = target.float() * (1.0 - smoothing) + smoothing / 2
+        each = functional.binary_cross_entropy_with_logits(logits[:, 0], smooth, reduction="none")
+        weight = weights[target]
+        return (each * weight).sum() / weight.sum()
+
+    def several(logits: Tensor, target: Tensor) -> Tensor:
+        return functional.cross_entropy(logits, target, weight=weights, label_smoothing=smoothing)
+
+    return binary if num_classes == 2 else several
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    """Turn logits [B, 1] into P(fake) [B], or [B, C] into class probabilities [B, C]; float32."""
+    return (
+        torch.sigmoid(logits.float()[:, 0]) if logits.shape[1] == 1 else torch.softmax(logits.float(), dim=1)
+    )
+
+
+def _class_weights(settings: Loss, labels: np.ndarray, num_classes: int) -> Tensor:
+    if settings.class_weights is None:
+        return torch.ones(num_classes)
+    if settings.class_weights == "balanced":
+        counts = np.bincount(labels, minlength=num_classes)
+        return torch.tensor(len(labels) / (num_classes * np.maximum(counts, 1)), dtype=torch.float32)
+    return torch.tensor(settings.class_weights, dtype=torch.float32)

@@ -1,0 +1,181 @@
+"""One trial: one fold from pixels to a committed result, with files and tensors only.
+
+Out, in `out_dir`: history.csv (a row an epoch), predictions.parquet (inner validation and test rows with
+scores), metrics.json, model.safetensors (best weights), done.json. done.json is written last: a trial is
+finished if and only if it is there. While running there is also checkpoint/, from which an interrupted trial
+goes on. Test rows are scored once, after training, with the weights that were best on the inner validation
+rows.
+"""
+
+import gc
+import hashlib
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from trainables.data.pixels import open_pixels
+from trainables.evaluation.metrics import compute_metrics, predicted_classes
+from trainables.files import replace_file, write_json
+from trainables.recipe import Recipe
+from trainables.seeds import derived_seed
+from trainables.training import checkpoint
+from trainables.training.batches import Images
+from trainables.training.loop import EpochReport, OnEpoch, Samples, Trainer
+from trainables.training.precision import peak_mib
+from trainables.trial_files import (
+    CHECKPOINT,
+    DONE,
+    ERROR,
+    FORMAT,
+    HISTORY,
+    METRICS,
+    PREDICTIONS,
+    WEIGHTS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRows:
+    """The rows of one trial and where their pixels are.
+
+    `table` has the columns path, sha256, group, source, label and part (train|val|test); `pixels` is the
+    folder of a finished pixel cache that holds all of them.
+    """
+
+    table: pd.DataFrame
+    pixels: Path
+    num_classes: int
+    repeat: int
+    fold: int
+
+
+def run_trial(
+    recipe: Recipe,
+    rows: TrialRows,
+    out_dir: Path,
+    *,
+    on_epoch: OnEpoch | None = None,
+    resume: bool = True,
+    device: torch.device | None = None,
+    threads: int = 1,
+) -> dict[str, Any]:
+    """Train, score and commit one trial; return what metrics.json holds.
+
+    Args:
+        recipe: everything that decides the numbers.
+        rows: the images of the fold.
+        out_dir: the trial's folder.
+        on_epoch: called after each epoch that this call trains.
+        resume: go on from out_dir/checkpoint when there is one.
+        device: default: the first CUDA device, else the CPU.
+        threads: CPU threads; on the CPU the last bits of a result depend on it.
+
+    Raises:
+        TrainingError: the loss or the scores are no longer finite.
+    """
+    started = time.perf_counter()
+    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    _fresh_process(device, threads)
+    # Rows are ordered by content: neither file names nor the order of a scan can change a result.
+    table = rows.table.sort_values(["sha256", "label", "source", "group"], ignore_index=True)
+    pixels = open_pixels(rows.pixels)
+    parts = {name: _samples(table, name, pixels.rows) for name in ("train", "val", "test")}
+    seed = derived_seed(recipe.seed, rows.repeat, rows.fold, "trial")
+    images = Images(
+        pixels.array, normalization=recipe.normalization, memory_format=recipe.memory_format, device=device
+    )
+    trainer = Trainer(
+        recipe,
+        images=images,
+        num_classes=rows.num_classes,
+        train=parts["train"],
+        val=parts["val"],
+        seed=seed,
+        device=device,
+        folder=out_dir / CHECKPOINT,
+    )
+
+    def report(epoch: EpochReport) -> None:
+        _write_csv(out_dir / HISTORY, pd.DataFrame(trainer.progress.history))
+        if on_epoch:
+            on_epoch(epoch)
+
+    progress = trainer.fit(on_epoch=report, resume=resume)
+    scores = {name: trainer.score(parts[name]) for name in ("val", "test")}
+    metrics = {
+        **{name: compute_metrics(parts[name].labels, scores[name]) for name in scores},
+        "best_epoch": progress.best_epoch + 1,
+        "epochs": progress.epochs_done,
+        **{f"n_{name}": len(part.rows) for name, part in parts.items()},
+        "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
+        "training_seconds": round(progress.seconds, 3),
+        "seconds": round(time.perf_counter() - started, 3),
+        "peak_mib": round(peak_mib(device), 1),
+        "device": device.type,
+        "threads": threads,
+    }
+    _write_csv(out_dir / HISTORY, pd.DataFrame(progress.history))
+    _commit(out_dir, trainer, _predictions(table, scores, rows), metrics)
+    return metrics
+
+
+def _fresh_process(device: torch.device, threads: int) -> None:
+    """Undo what an earlier trial in the same process could have left."""
+    gc.collect()
+    torch.set_num_threads(threads)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+
+
+def _samples(table: pd.DataFrame, part: str, rows_of: Any) -> Samples:
+    chosen = table[table["part"] == part]
+    return Samples(rows_of(chosen["sha256"].tolist()), chosen["label"].to_numpy(dtype=np.int64, copy=True))
+
+
+def _predictions(table: pd.DataFrame, scores: dict[str, np.ndarray], rows: TrialRows) -> pd.DataFrame:
+    frames = []
+    for part, values in scores.items():
+        frame = table.loc[table["part"] == part, ["path", "group", "source", "label"]].assign(split=part)
+        if values.ndim == 1:
+            frame["score"] = values
+        else:
+            for column in range(values.shape[1]):
+                frame[f"p{column}"] = values[:, column]
+        frame["predicted"] = predicted_classes(values)
+        frames.append(frame)
+    together = pd.concat(frames).sort_values(["split", "path"], ignore_index=True)
+    return together.assign(fold=rows.fold, repeat=rows.repeat)
+
+
+def _commit(out_dir: Path, trainer: Trainer, predictions: pd.DataFrame, metrics: dict[str, Any]) -> None:
+    with replace_file(out_dir / PREDICTIONS) as partial:
+        predictions.to_parquet(partial, index=False)
+    write_json(out_dir / METRICS, metrics)
+    checkpoint.save_weights(out_dir / WEIGHTS, trainer.model)
+    digest = hashlib.sha256((out_dir / PREDICTIONS).read_bytes()).hexdigest()
+    (out_dir / ERROR).unlink(missing_ok=True)
+    write_json(
+        out_dir / DONE,
+        {
+            "format": FORMAT,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "best_epoch": metrics["best_epoch"],
+            "predictions_sha256": digest,
+        },
+    )
+    shutil.rmtree(out_dir / CHECKPOINT, ignore_errors=True)
+
+
+def _write_csv(path: Path, table: pd.DataFrame) -> None:
+    with replace_file(path) as partial:
+        table.to_csv(partial, index=False, lineterminator="\n")

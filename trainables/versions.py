@@ -1,0 +1,22 @@
+"""The version of each part whose change changes numbers. It enters the identity of every trial.
+
+Raise a number when a change of its part gives other results from the same input; trials made before are then
+run again, and stay on disk under their old key. They live here, apart from the code they belong to, because a
+plan has to know them without importing torch.
+"""
+
+FOLDS = 1
+PIXELS = 1
+TRAINING = 1
+MODELS = {"simple_cnn": 1}
+TIMM_MODELS = 1
+
+
+def parts(backbone: str) -> dict[str, int]:
+    """Return the versions that decide the numbers of a trial with this backbone."""
+    return {
+        "folds": FOLDS,
+        "pixels": PIXELS,
+        "training": TRAINING,
+        "model": MODELS.get(backbone, TIMM_MODELS),
+    }

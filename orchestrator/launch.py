@@ -60,8 +60,11 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def start(address: str = "local", *, debug: bool = False) -> Iterator[Cluster]:
+def start(address: str = "local", *, log: Path, debug: bool = False) -> Iterator[Cluster]:
     """Start a local Ray ("local"), or join the one at `address` ("auto", "HOST:PORT"); leave it at the end.
+
+    Until then, standard output and error are the file `log`, unless `debug`: whoever has something to show
+    keeps the stream it had before.
 
     Raises:
         InputError: there is no Ray at `address`.
@@ -79,7 +82,7 @@ def start(address: str = "local", *, debug: bool = False) -> Iterator[Cluster]:
             "object_store_memory": OBJECT_STORE_BYTES,
             "_node_ip_address": "127.0.0.1",
         }
-    quiet = contextlib.nullcontext() if debug else _quiet()
+    quiet = contextlib.nullcontext() if debug else _quiet(log)
     with quiet:
         try:
             ray.init(**options)
@@ -219,16 +222,22 @@ def _total_gpu_memory() -> float:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Ray's loggers and warnings off the screen."""
+def _quiet(log: Path) -> Iterator[None]:
+    """Send what Ray prints (loggers, warnings, and bare prints from its threads) to `log`."""
     loggers = [
         logging.getLogger(name) for name in ("ray", "ray.tune", "ray.train", "ray.data", "ray._private")
     ]
     levels = [logger.level for logger in loggers]
+    log.parent.mkdir(parents=True, exist_ok=True)
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with (
+            log.open("a", encoding="utf-8") as stream,
+            contextlib.redirect_stdout(stream),
+            contextlib.redirect_stderr(stream),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:

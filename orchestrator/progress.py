@@ -157,6 +157,9 @@ class Display:
                 console=self._console,
                 refresh_per_second=1 / REFRESH_S,
                 transient=True,
+                # Ray's prints go to a log, not through the display.
+                redirect_stdout=False,
+                redirect_stderr=False,
             )
             self._live.start()
         return self
@@ -213,7 +216,9 @@ def board_from_disk(store: Store, study: Mapping[str, Any]) -> Board:
             )
             _fill(cell, store.root / trial["folder"], experiment["recipe"]["select_by"])
             cells[trial["key"]] = cell
-    return Board(cells, metric="/".join(sorted({e["recipe"]["select_by"] for e in study["experiments"]})))
+    board = Board(cells, metric="/".join(sorted({e["recipe"]["select_by"] for e in study["experiments"]})))
+    board.start()
+    return board
 
 
 def _fill(cell: Cell, folder: Path, metric: str) -> None:

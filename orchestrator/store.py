@@ -7,7 +7,7 @@
     studies/<phase>.json                   what a phase's last run planned: what `collect`, `report`, `status`
     read precision/<model>-<size>-<device>.json the measured number format and memory layout
     collected/<phase>/ reports/<phase>/    tables, and the page
-    cache/                                 pixels, scans: may be deleted at any time
+    cache/ logs/                           pixels, scans; Ray's output: may be deleted at any time
     mlflow.db mlflow/                      the tracking store when no other is named
 
 A trial is finished if and only if done.json is there. A trial is being run while its folder's lock is held;
@@ -95,6 +95,11 @@ class Store:
     def cache(self) -> Path:
         """The folder of what can be built again."""
         return self.root / "cache"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of what was kept off the screen."""
+        return self.root / "logs"
 
     def collected(self, phase: str) -> Path:
         """The folder of a phase's tables."""

@@ -78,7 +78,7 @@ def _run_missing(study: Study, data: DataSets, options: Options, console: Consol
     _check_models(study)
     from orchestrator import launch, worker
 
-    with launch.start(options.address, debug=options.debug) as cluster:
+    with launch.start(options.address, log=study.store.logs / "ray.log", debug=options.debug) as cluster:
         device = "cuda" if cluster.machine.gpus else "cpu"
         experiments = [planned.experiment for planned in study.experiments]
         _measure(study, device, launch, cluster)

@@ -316,12 +316,13 @@ def _marker(store: Store, study: Mapping[str, Any]) -> Path:
 def _client(uri: str) -> Any:
     for name, value in {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}.items():
         os.environ.setdefault(name, value)
-    for name in ("alembic", "mlflow", "urllib3"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from mlflow import MlflowClient
 
+        # Importing MLflow sets its loggers up; what they would say of a new database is nobody's concern.
+        for name in ("alembic", "mlflow", "urllib3"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         return MlflowClient(uri)
 
 

@@ -4,7 +4,8 @@
     python benchmarks/throughput.py smoke --data FOLDER         phase 1 smoke against a plain sequential loop
 
 `loop`: images/s of the trial loop (uint8 rows from the pixel cache, normalised batch by batch) over those
-of the same steps on float tensors that lie ready in memory. Rounds alternate, the median ratio counts; at least 0.95.
+of the same steps on float tensors that lie ready in memory. Rounds alternate, the median ratio counts; at
+least 0.95.
 
 `smoke`: seconds of a plain loop (for each experiment and fold: PIL in a DataLoader, float32, all cores) over
 seconds of `python -m orchestrator phase1 --preset smoke` in an empty results folder, with all its

@@ -67,7 +67,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _complain(str(error))
     except (KeyboardInterrupt, typer.Abort):
         code = EXIT_INTERRUPTED
-        _complain("interrupted; the same command goes on where this one stopped")
     except typer.Exit as end:
         code = end.exit_code
     except Exception as error:
@@ -76,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _complain(f"{error.format_message()} (see --help)")
         else:
             code = _defect(error, arguments, debug=debug)
+    if code == EXIT_INTERRUPTED:
+        _complain("interrupted; the same command goes on where this one stopped")
     sys.stdout.flush()
     sys.exit(code or 0)
 

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import shutil
+import socket
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,6 +42,7 @@ from orchestrator.resources import Machine, this_machine  # noqa: E402
 from trainables.errors import InputError  # noqa: E402
 
 MAX_LOST = 3
+CONNECT_TIMEOUT_S = 10.0
 OBJECT_STORE_BYTES = 200 * 2**20
 
 Task = Mapping[str, Any]
@@ -82,6 +84,8 @@ def start(address: str = "local", *, log: Path, debug: bool = False) -> Iterator
             "object_store_memory": OBJECT_STORE_BYTES,
             "_node_ip_address": "127.0.0.1",
         }
+    else:
+        _check_answers(address)
     quiet = contextlib.nullcontext() if debug else _quiet(log)
     with quiet:
         try:
@@ -145,6 +149,21 @@ def run(
         tuner.fit()
     finally:
         shutil.rmtree(storage, ignore_errors=True)
+
+
+def _check_answers(address: str) -> None:
+    """Raise InputError when nobody listens at HOST:PORT; Ray itself would go on trying for ten minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        if address == "auto":
+            return
+        raise InputError(f"--address {address}: give local, auto or HOST:PORT, for example 10.0.0.5:6379")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"no Ray cluster at {address} ({error}); start one, or leave out --address"
+        ) from error
 
 
 def _trainable(target: Target) -> Callable[[dict[str, Any]], None]:

@@ -26,7 +26,7 @@ from trainables.data.manifest import Manifest, scan
 from trainables.data.rows import experiment_rows, trial_table
 from trainables.device import device_type
 from trainables.errors import InputError
-from trainables.recipe import Recipe
+from trainables.recipe import MEMORY_FORMATS, Recipe
 from trainables.trial_files import ERROR
 
 
@@ -204,20 +204,14 @@ def _plan_experiment(
         )
     rows = tuple(data.rows(experiment, manifest, repeat) for repeat in range(experiment.cv_repeats))
     measured = read_record(measurement_file(store, experiment, device))
-    precision, memory_format = (
-        experiment.precision,
-        "contiguous" if experiment.precision == "float32" else "channels_last",
-    )
+    resolved: dict[str, str] = {}
     if measured is not None:
-        precision, memory_format = measured["choice"]["precision"], measured["choice"]["memory_format"]
+        resolved = {name: measured["choice"][name] for name in ("precision", "memory_format")}
+    elif experiment.precision != "auto":
+        resolved = {"precision": experiment.precision, "memory_format": MEMORY_FORMATS[experiment.precision]}
     recipe = None
-    if precision != "auto":
-        recipe = experiment.recipe(
-            layout=manifest.layout,
-            group_by=manifest.group_by,
-            precision=precision,
-            memory_format=memory_format,
-        )
+    if resolved:
+        recipe = experiment.recipe(layout=manifest.layout, group_by=manifest.group_by, **resolved)
     return PlannedExperiment(experiment, manifest, rows, recipe, measured)
 
 

@@ -20,6 +20,7 @@ from orchestrator.progress import Board, Display, board_from_disk, progress_bar
 from orchestrator.store import Store
 from trainables.data.pixels import ensure_pixels
 from trainables.files import write_json
+from trainables.models.hub import prepare_hub
 from trainables.trial_files import ERROR
 
 
@@ -123,6 +124,8 @@ def _record_if_new(study: Study) -> None:
 
 def _check_models(study: Study) -> None:
     """Find out before anything starts whether every backbone exists and its weights can be had."""
+    if any(planned.experiment.pretrained for planned in study.experiments):
+        prepare_hub()
     from trainables.models.registry import check_backbone
 
     for name in dict.fromkeys(trial.experiment for trial in study.missing()):

@@ -15,11 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Precision = Literal["float32", "bf16"]
 MemoryFormat = Literal["contiguous", "channels_last"]
 
-METRICS_TO_SELECT_BY = ("auc", "accuracy", "balanced_accuracy", "f1", "average_precision", "log_loss")
-
 Ratio = Annotated[float, Field(gt=0.0, lt=1.0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+
+
+# The layout that goes with a precision given by hand; what `auto` takes is measured.
+MEMORY_FORMATS: dict[Precision, MemoryFormat] = {"float32": "contiguous", "bf16": "channels_last"}
 
 
 class Frozen(BaseModel):

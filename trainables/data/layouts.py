@@ -68,7 +68,7 @@ def check_readable(root: Path) -> None:
     if not root.is_dir():
         raise InputError(f"{root} is a file, not a folder of images; name the folder with --data")
     try:
-        next(os.scandir(root), None)
+        os.listdir(root)
     except OSError as error:
         raise InputError(
             f"the data folder {root} can't be read ({error.strerror}); check its permissions"
@@ -197,9 +197,8 @@ def _files_by_id(root: Path, table: Path) -> dict[str, str]:
 
 def _folders(root: Path) -> list[str]:
     try:
-        return sorted(
-            entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith(".")
-        )
+        with os.scandir(root) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
     except OSError as error:
         raise InputError(
             f"the folder {root} can't be read ({error.strerror}); check its permissions"

@@ -6,7 +6,6 @@ Adding a backbone is one file and one line in BACKBONES.
 """
 
 import difflib
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +25,6 @@ def _build_simple_cnn(recipe: RecipeKeys, num_logits: int) -> nn.Module:
 
 
 BACKBONES: dict[str, Builder] = {"simple_cnn": _build_simple_cnn}
-HUB_TIMEOUT_S = 20
 
 
 def num_logits(num_classes: int) -> int:
@@ -66,8 +64,6 @@ def check_backbone(recipe: RecipeKeys, *, num_classes: int) -> None:
         return
     _check_timm_name(recipe.backbone, pretrained=recipe.pretrained)
     if recipe.pretrained:
-        os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", str(HUB_TIMEOUT_S))
-        os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", str(HUB_TIMEOUT_S))
         build_model(recipe, num_classes=num_classes)
 
 
@@ -89,7 +85,7 @@ def _wants_image_size(name: str) -> bool:
 
 
 def _no_weights(name: str, error: Exception) -> str:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+    reason = " ".join(str(error).split()).split(". ")[0][:160]
     return (
         f"the pretrained weights of {name} can't be had ({type(error).__name__}: {reason}); "
         "run once with a network, or train from scratch with --set pretrained=false or --preset cpu"

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from trainables.models.registry import build_model, num_logits
-from trainables.recipe import MemoryFormat, Precision, RecipeKeys
+from trainables.recipe import MEMORY_FORMATS, MemoryFormat, Precision, RecipeKeys
 from trainables.training.optimisation import build_optimizer
 
 MIN_GAIN = 1.2
@@ -68,12 +68,7 @@ def candidates(precision: str) -> tuple[tuple[Precision, MemoryFormat], ...]:
     """Return what is to be timed: everything for "auto", else the one layout of a given precision."""
     if precision == "auto":
         return CANDIDATES
-    return tuple(pair for pair in CANDIDATES if pair[0] == precision)[:1]
-
-
-def memory_format_of(precision: Precision) -> MemoryFormat:
-    """Return the memory format that goes with a precision given by hand."""
-    return candidates(precision)[0][1]
+    return tuple((given, layout) for given, layout in MEMORY_FORMATS.items() if given == precision)
 
 
 def measure(recipe: RecipeKeys, *, num_classes: int, device: torch.device, threads: int) -> Measurement:

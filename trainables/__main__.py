@@ -1,0 +1,120 @@
+"""One trial on a machine without Ray and MLflow, with the same numbers.
+
+    python -m trainables RECIPE.json --data DIR --fold 0 --out DIR
+
+RECIPE.json is a recipe, an experiment file's keys, or the trial.json of a finished trial. What is left open
+in it (layout, precision) is found out here, as the orchestrator does; a trial.json leaves nothing open.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+from trainables.data.manifest import scan
+from trainables.data.pixels import ensure_pixels
+from trainables.data.rows import experiment_rows, trial_table
+from trainables.device import device_type
+from trainables.errors import InputError
+from trainables.files import read_json
+from trainables.recipe import MEMORY_FORMATS, Recipe
+from trainables.training.loop import EpochReport
+from trainables.training.precision import measure
+from trainables.trial import TrialRows, run_trial
+
+
+def main() -> int:
+    """Run one trial; return the exit code: 0 done, 2 the input can't be used."""
+    parser = argparse.ArgumentParser(
+        prog="python -m trainables", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--data", type=Path, required=True, help="folder of images")
+    parser.add_argument("--fold", type=int, required=True, help="outer fold, from 0")
+    parser.add_argument("--repeat", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the trial")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    wanted = parser.parse_args()
+    try:
+        metrics = _run(wanted)
+    except InputError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps({name: metrics[name] for name in ("val", "test", "best_epoch", "seconds")}, indent=1))
+    return 0
+
+
+def _run(wanted: argparse.Namespace) -> dict[str, Any]:
+    values = _values(wanted.recipe)
+    manifest = scan(
+        wanted.data,
+        layout=values.get("layout", "auto"),
+        group_by=values.get("group_by", "auto"),
+        real_sources=values.get("real_sources", ("wiki", "real")),
+    )
+    device = torch.device(device_type())
+    recipe = _resolve(
+        {**values, "layout": manifest.layout, "group_by": manifest.group_by},
+        num_classes=len(manifest.classes),
+        device=device,
+        threads=wanted.threads,
+    )
+    if not 0 <= wanted.fold < recipe.cv_folds:
+        raise InputError(f"--fold {wanted.fold}: the recipe has the folds 0 to {recipe.cv_folds - 1}")
+    rows = experiment_rows(manifest, recipe, repeat=wanted.repeat)
+    files = {digest: wanted.data / path for digest, path in zip(rows["sha256"], rows["path"], strict=True)}
+    pixels = ensure_pixels(wanted.out / "pixels", files, size_px=recipe.image_size)
+    table = trial_table(rows, recipe, repeat=wanted.repeat, fold=wanted.fold)
+    return run_trial(
+        recipe,
+        TrialRows(table, pixels, len(manifest.classes), wanted.repeat, wanted.fold),
+        wanted.out,
+        on_epoch=_say,
+        device=device,
+        threads=wanted.threads,
+    )
+
+
+def _values(path: Path) -> dict[str, Any]:
+    try:
+        content = read_json(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} can't be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: a JSON object is needed")
+    return dict(content.get("recipe", content))
+
+
+def _resolve(values: dict[str, Any], *, num_classes: int, device: torch.device, threads: int) -> Recipe:
+    precision = values.get("precision", "auto")
+    try:
+        if precision != "auto":
+            values = {"memory_format": MEMORY_FORMATS.get(precision), **values}
+            return Recipe.model_validate_json(json.dumps(values))
+        first = Recipe.model_validate_json(
+            json.dumps({**values, "precision": "float32", "memory_format": "contiguous"})
+        )
+    except ValidationError as error:
+        raise InputError(f"the recipe is not valid: {error}") from error
+    choice = measure(
+        first.model_copy(update={"precision": "auto"}),
+        num_classes=num_classes,
+        device=device,
+        threads=threads,
+    ).choice()
+    return first.model_copy(update={"precision": choice.precision, "memory_format": choice.memory_format})
+
+
+def _say(epoch: EpochReport) -> None:
+    print(
+        f"epoch {epoch.epoch}/{epoch.epochs}  loss {epoch.train_loss:.4f}  score {epoch.score:.4f}",
+        file=sys.stderr,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

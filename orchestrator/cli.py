@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from orchestrator.data_commands import data_app
 from trainables.errors import InputError
 
 EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
@@ -28,7 +29,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-data_app = typer.Typer(help="Look at images, or draw a small made-up set.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
 DataOption = Annotated[Path | None, typer.Option("--data", help="Folder of images; overrides data_dir.")]
@@ -374,45 +374,3 @@ def ui_command(
     from orchestrator.tracking import serve
 
     raise typer.Exit(subprocess.run(serve(Store.look(results), host=host, port=port), check=False).returncode)
-
-
-@data_app.command("scan")
-def scan_command(
-    folder: Annotated[Path, typer.Argument(help="Folder of images.")],
-    layout: Annotated[str, typer.Option(help="auto, sources, splits or csv.")] = "auto",
-    group_by: Annotated[
-        str, typer.Option(help="auto, basename, none, or a column of manifest.csv.")
-    ] = "auto",
-    out: Annotated[Path | None, typer.Option(help="Write the manifest to this CSV file.")] = None,
-    as_json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """List what a folder holds: layout, classes, sources, groups, and files that can't be used.
-
-    Example: python -m orchestrator data scan ~/faces --out manifest.csv
-    """
-    from orchestrator.views import show_scan
-
-    show_scan(folder, layout=layout, group_by=group_by, out=out, as_json=as_json)
-
-
-@data_app.command("demo")
-def demo_command(
-    folder: Annotated[Path, typer.Argument(help="Folder to make.")],
-    faces: Annotated[int, typer.Option(min=10, help="Drawn people; each has one image a source.")] = 100,
-    size: Annotated[int, typer.Option(min=64, help="Side of the images in pixels.")] = 160,
-    seed: Annotated[int, typer.Option(min=0)] = 42,
-    debug: DebugOption = False,
-) -> None:
-    """Draw a small set of made-up faces: wiki (real), text2img, inpainting, insight (fake).
-
-    Example: python -m orchestrator data demo demo-data
-    """
-    from orchestrator.progress import progress_bar, screen
-    from trainables.data.demo import write_demo
-
-    with progress_bar(screen(), "Drawing faces", quiet=False) as progress:
-        counts = write_demo(folder, num_faces=faces, size_px=size, seed=seed, progress=progress)
-    Console().print(
-        f"{folder}: " + ", ".join(f"{count} {source}" for source, count in counts.items()), highlight=False
-    )

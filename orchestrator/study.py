@@ -55,18 +55,18 @@ def finish(store: Store, phase: str, *, console: Console, quiet: bool, sync: boo
         try:
             tracking.sync(store, study)
         except tracking.TrackingError as error:
-            warn_tracking(console, str(error))
+            _warn_tracking(store, phase, str(error), console)
     if not quiet:
         console.print(f"Tables: {store.collected(phase)}", highlight=False, soft_wrap=True)
         console.print(f"Report: {store.report(phase) / 'index.html'}", highlight=False, soft_wrap=True)
     return tables
 
 
-def warn_tracking(console: Console, problem: str) -> None:
+def _warn_tracking(store: Store, phase: str, problem: str, console: Console) -> None:
     """Say that MLflow misses something, and how it catches up."""
     console.print(
-        f"Warning: MLflow can't be reached ({problem}); nothing is lost, "
-        "`python -m orchestrator collect PHASE --sync` catches up later",
+        f"Warning: MLflow at {tracking.tracking_uri(store)} can't be used ({problem[:160]}); nothing is lost, "
+        f"`python -m orchestrator collect {phase} --sync` catches up later",
         style="yellow",
         markup=False,
         highlight=False,
@@ -90,6 +90,9 @@ def _run_missing(study: Study, data: DataSets, options: Options, console: Consol
         record.write_study(study)
         _build_pixels(study, options, console)
         tasks = [_task(study, trial, files) for trial in study.missing()]
+        if not tasks:
+            # The measurement was all that was missing.
+            return
         tracker = tracking.Tracker(study.store, study.store.study(study.phase.name))
         with Display(_board(study), console=console, quiet=options.quiet) as display:
 
@@ -107,9 +110,8 @@ def _run_missing(study: Study, data: DataSets, options: Options, console: Consol
                 on_tick=display.tick,
                 max_concurrent=options.max_concurrent,
             )
+        # Whatever the tracker could not do, `finish` tries once more, and says so if it fails too.
         tracker.close()
-    if tracker.problem:
-        warn_tracking(console, tracker.problem)
 
 
 def _record_if_new(study: Study) -> None:

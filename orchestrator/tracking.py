@@ -30,6 +30,7 @@ KEY, ROLE, STATE_OF_FILES = "orchestrator.key", "orchestrator.role", "orchestrat
 PARENT = "mlflow.parentRunId"
 BATCH = 500
 POLL_S = 5.0
+LOCK_TIMEOUT_S = 120.0
 
 
 class TrackingError(RuntimeError):
@@ -47,7 +48,7 @@ def sync(store: Store, study: Mapping[str, Any], *, final: bool = True) -> None:
     Raises:
         TrackingError: the store can't be reached.
     """
-    with _errors(), FileLock(store.cache / "mlflow.lock"):
+    with _errors(), FileLock(store.cache / "mlflow.lock", timeout=LOCK_TIMEOUT_S):
         mirror = _Mirror(store, study)
         for experiment in study["experiments"]:
             for trial in experiment["trials"]:
@@ -91,12 +92,12 @@ class Tracker:
 
     def _work(self) -> None:
         try:
-            with _errors(), FileLock(self._store.cache / "mlflow.lock"):
+            with _errors(), FileLock(self._store.cache / "mlflow.lock", timeout=LOCK_TIMEOUT_S):
                 mirror = _Mirror(self._store, self._study)
             more = True
             while more:
                 keys, more = self._next_keys()
-                with _errors(), FileLock(self._store.cache / "mlflow.lock"):
+                with _errors(), FileLock(self._store.cache / "mlflow.lock", timeout=LOCK_TIMEOUT_S):
                     for key in sorted(keys):
                         mirror.trial(*self._by_key[key])
         except TrackingError as error:

@@ -198,7 +198,9 @@ def _files_by_id(root: Path, table: Path) -> dict[str, str]:
 def _folders(root: Path) -> list[str]:
     try:
         with os.scandir(root) as entries:
-            return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+            return sorted(
+                entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")
+            )
     except OSError as error:
         raise InputError(
             f"the folder {root} can't be read ({error.strerror}); check its permissions"

@@ -9,6 +9,7 @@ Identical files always share a group, whatever `group_by` says: the same picture
 leakage by any definition.
 """
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -143,7 +144,8 @@ def _write_memory(
         for path, stamp in stamps.items()
         if stamp is not None and facts[path].sha256
     ]
-    with replace_file(memory) as partial:
+    # A scan must work where nothing can be written; it is then only slower the next time.
+    with contextlib.suppress(OSError), replace_file(memory) as partial:
         pd.DataFrame(rows).to_parquet(partial, index=False)
 
 

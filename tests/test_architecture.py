@@ -1,0 +1,133 @@
+"""The rules of the house: who may import what, how large a file may be, and what is never loaded."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("orchestrator", "trainables")
+MAX_LINES = 400
+VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "handler", "misc"}
+HEAVY = ("torch", "torchvision", "timm", "ray", "mlflow", "sklearn", "matplotlib", "facenet_pytorch")
+QUICK = (
+    "trainables.data.manifest", "trainables.data.rows", "orchestrator.cli", "orchestrator.experiment",
+    "orchestrator.plan", "orchestrator.record", "orchestrator.progress", "orchestrator.views",
+)  # fmt: skip
+# The one module that may import each; everything else talks to that module.
+ONLY_IN = {"ray": "orchestrator/launch.py", "mlflow": "orchestrator/tracking.py"}
+
+
+def modules(*packages: str) -> list[Path]:
+    return [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The dotted names that a module imports, at its top or inside a function."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)} line {node.lineno}: imports are absolute"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in (
+            "importlib.import_module",
+            "__import__",
+        ):
+            yield from (part.value for part in node.args if isinstance(part, ast.Constant))
+
+
+def roots(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imported(path)}
+
+
+every_module = pytest.mark.parametrize("path", modules(*PACKAGES), ids=name_of)
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(modules("orchestrator")) > 10
+    assert len(modules("trainables")) > 10
+
+
+@pytest.mark.parametrize("path", modules("trainables"), ids=name_of)
+def test_a_trial_knows_neither_ray_nor_mlflow_nor_the_orchestrator(path: Path) -> None:
+    """Catches a trial that can't be run, tested and timed alone."""
+    assert roots(path).isdisjoint({"ray", "mlflow", "orchestrator"})
+
+
+@every_module
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_each_engine_is_known_to_one_module(path: Path, library: str) -> None:
+    """Catches an engine that could not be changed any more."""
+    assert library not in roots(path) or name_of(path) == ONLY_IN[library]
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_the_one_module_does_import_its_engine(library: str) -> None:
+    """Catches a scan that finds nothing because it looks for the wrong thing."""
+    assert library in roots(ROOT / ONLY_IN[library])
+
+
+@every_module
+def test_nothing_is_unpickled(path: Path) -> None:
+    """Catches results or weights that could run code when they are read."""
+    assert roots(path).isdisjoint({"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"})
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        function, where = ast.unparse(node.func), f"{name_of(path)} line {node.lineno}"
+        given = {keyword.arg: keyword.value for keyword in node.keywords}
+        if function.endswith("torch.load"):
+            assert ast.unparse(given.get("weights_only", ast.Constant(False))) == "True", where
+        if function in ("np.load", "numpy.load"):
+            assert ast.unparse(given.get("allow_pickle", ast.Constant(False))) == "False", where
+        assert not function.endswith("read_pickle"), where
+
+
+@every_module
+def test_no_file_is_too_long(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+@every_module
+def test_a_module_is_named_after_what_it_does(path: Path) -> None:
+    assert not VAGUE & {*path.relative_to(ROOT).with_suffix("").parts}
+
+
+@every_module
+def test_a_module_says_what_it_is_for(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_what_must_answer_at_once_imports_nothing_heavy() -> None:
+    """Catches `--help` and `plan` that take ten seconds because torch is imported to say hello."""
+    code = "import importlib, json, sys\nheavy, found = json.loads(sys.argv[1]), {}\n"
+    for module in QUICK:
+        code += f"importlib.import_module({module!r})\n"
+        code += f"found[{module!r}] = [name for name in heavy if name in sys.modules]\n"
+    found = subprocess.run(
+        [sys.executable, "-c", code + "print(json.dumps(found))", json.dumps(HEAVY)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(found.stdout) == {module: [] for module in QUICK}
+
+
+def test_experiments_are_data_only() -> None:
+    """Catches code that hides in the experiments folder."""
+    suffixes = {path.suffix for path in (ROOT / "experiments").rglob("*") if path.is_file()}
+    assert suffixes <= {".json", ".md"}

@@ -72,7 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         if hasattr(error, "exit_code") and hasattr(error, "format_message"):
             code = EXIT_INPUT
-            _complain(f"{error.format_message()} (see --help)")
+            # Without a message the help has been shown already.
+            if error.format_message().strip():
+                _complain(f"{error.format_message()} (see --help)")
         else:
             code = _defect(error, arguments, debug=debug)
     if code == EXIT_INTERRUPTED:
@@ -96,7 +98,7 @@ def _defect(error: Exception, arguments: Sequence[str], *, debug: bool) -> int:
     """A mistake of ours: the traceback goes to a log, one sentence to the screen."""
     if debug:
         return _show(error, EXIT_FAILED)
-    results = Path(arguments[arguments.index("--results") + 1]) if "--results" in arguments[:-1] else RESULTS
+    results = _given_results(arguments)
     text = "".join(traceback.format_exception(error))
     try:
         log = results / "logs" / f"defect-{os.getpid()}.log"
@@ -107,6 +109,15 @@ def _defect(error: Exception, arguments: Sequence[str], *, debug: bool) -> int:
         where = "run again with --debug to see where"
     _complain(f"this is a defect of the program ({type(error).__name__}: {error}); {where}")
     return EXIT_FAILED
+
+
+def _given_results(arguments: Sequence[str]) -> Path:
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if argument == "--results":
+            return Path(following)
+        if argument.startswith("--results="):
+            return Path(argument.partition("=")[2])
+    return RESULTS
 
 
 def _experiments_folder(given: Path | None) -> Path:
@@ -132,7 +143,7 @@ def _load(
     from orchestrator.experiment import load_experiments
     from orchestrator.phase import load_phase, phase_names, phase_of
 
-    if len(names) == 1 and names[0] in phase_names(folder):
+    if len(names) == 1 and (names[0] in phase_names(folder) or names[0].startswith("phase")):
         phase = load_phase(folder, names[0])
         return phase, load_experiments(folder, phase.experiments, preset=preset, settings=settings or ())
     experiments = load_experiments(folder, names, preset=preset, settings=settings or ())

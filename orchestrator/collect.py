@@ -16,7 +16,7 @@ import pandas as pd
 
 from orchestrator.statistics import Interval, corrected_interval, corrected_paired_t_test
 from orchestrator.store import Store, read_record, trial_state
-from trainables.evaluation.metrics import compute_metrics
+from trainables.evaluation.metrics import auc, compute_metrics
 from trainables.files import replace_file
 from trainables.trial_files import ERROR, METRICS, PREDICTIONS
 
@@ -60,12 +60,12 @@ def collect(store: Store, phase: str) -> Tables:
         for trial in experiment["trials"]:
             folder = store.root / trial["folder"]
             where = {"experiment": experiment["name"], "repeat": trial["repeat"], "fold": trial["fold"]}
-            rows, problem = _trial_scores(folder, where)
-            if problem:
+            found, problem = _read_trial(folder, where)
+            if found is None:
                 failures.append({**where, **problem, "trial": folder.name})
                 continue
-            scores += rows
-            sizes.setdefault(experiment["name"], []).append(_sizes(folder))
+            scores += found.scores
+            sizes.setdefault(experiment["name"], []).append(found.sizes)
     score_table = pd.DataFrame(scores, columns=SCORES)
     shares = {name: _test_share(counts) for name, counts in sizes.items()}
     tables = Tables(
@@ -85,24 +85,33 @@ def num_expected(experiment: Mapping[str, Any]) -> int:
     return int(recipe["cv_folds"]) * int(recipe["cv_repeats"])
 
 
-def _trial_scores(
-    folder: Path, where: Mapping[str, Any]
-) -> tuple[list[dict[str, Any]], dict[str, str] | None]:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a finished trial holds: rows of scores.csv, and its (n_test, n_train)."""
+
+    scores: list[dict[str, Any]]
+    sizes: tuple[int, int]
+
+
+def _read_trial(folder: Path, where: Mapping[str, Any]) -> tuple[_Found | None, dict[str, str]]:
+    """Read a trial; without one, say its state and the reason."""
     state = trial_state(folder)
     if state != "done":
         error = read_record(folder / ERROR) or {}
         reason = error.get("message") or {"running": "still running"}.get(state, "not run to its end yet")
-        return [], {"state": state, "reason": str(reason)}
+        return None, {"state": state, "reason": str(reason)}
     try:
-        predictions = pd.read_parquet(folder / PREDICTIONS)
-        metrics = list(_all_metrics(predictions))
-    except (OSError, ValueError, KeyError) as error:
-        return [], {"state": "unreadable", "reason": f"{PREDICTIONS}: {' '.join(str(error).split())[:200]}"}
-    return [
+        metrics = _all_metrics(pd.read_parquet(folder / PREDICTIONS))
+        sizes = _sizes(folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        text = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return None, {"state": "unreadable", "reason": f"{text}; delete the trial's folder to run it again"}
+    rows = [
         {**where, "split": split, "source": source, "metric": name, "value": value, "trial": folder.name}
         for split, source, name, value in metrics
         if value is not None
-    ], None
+    ]
+    return _Found(rows, sizes), {}
 
 
 def _all_metrics(predictions: pd.DataFrame) -> list[tuple[str, str, str, float | None]]:
@@ -130,11 +139,8 @@ def _source_metrics(rows: pd.DataFrame) -> list[tuple[str, str, str, float | Non
             found.append(("test", str(source), "false_alarm_rate", share))
         else:
             both = pd.concat([real, part])
-            metrics = compute_metrics(both["label"].to_numpy(), both["score"].to_numpy())
-            found += [
-                ("test", str(source), "detection_rate", share),
-                ("test", str(source), "auc", metrics["auc"]),
-            ]
+            value = auc(both["label"].to_numpy(), both["score"].to_numpy())
+            found += [("test", str(source), "detection_rate", share), ("test", str(source), "auc", value)]
     return found
 
 

@@ -8,7 +8,7 @@ problems of all files are collected before any is reported.
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,7 +26,7 @@ class Resources(Frozen):
     """What a trial asks for; None = found out. `gpus` may be a part of one."""
 
     cpus: Annotated[int, Field(ge=1)] | None = None
-    gpus: Annotated[float, Field(gt=0.0)] | None = None
+    gpus: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
     workers: Literal[1] = 1
 
 
@@ -83,21 +83,27 @@ def load_experiments(
     """
     problems: list[str] = []
     experiments: list[Experiment] = []
-    top: list[Layer] = []
-    try:
-        top = [*_preset(folder, preset), *_settings(settings)]
-        shared = _shared(folder)
-    except InputError as error:
-        raise Problems(str(error)) from error
-    for name in names:
+    parts: list[list[Layer]] = []
+    readers: tuple[Callable[[], list[Layer]], ...] = (
+        lambda: _shared(folder),
+        lambda: _preset(folder, preset),
+        lambda: _settings(settings),
+    )
+    for read in readers:
+        try:
+            parts.append(read())
+        except InputError as error:
+            parts.append([])
+            problems += str(error).splitlines()
+    shared, below, above = parts
+    for name in dict.fromkeys(names):
         try:
             path = find_file(folder, name)
-            layers = [*shared, *_chain(folder, path, ()), *top]
-            experiments.append(_validate(path, layers))
+            experiments.append(_validate(path, [*shared, *_chain(folder, path, ()), *below, *above]))
         except InputError as error:
-            problems += [line for line in str(error).splitlines() if line not in problems]
+            problems += str(error).splitlines()
     if problems:
-        raise Problems("\n".join(problems))
+        raise Problems("\n".join(dict.fromkeys(problems)))
     return tuple(experiments)
 
 
@@ -187,6 +193,8 @@ def _settings(settings: Sequence[str]) -> list[Layer]:
         key, equals, text = setting.partition("=")
         if not equals or not key:
             raise InputError(f"--set {setting}: give key=value, for example --set epochs=3")
+        if key in ("name", "extends"):
+            raise InputError(f"--set {setting}: {key} belongs to an experiment's file; give it there")
         try:
             value = json.loads(text, parse_constant=_no_constant)
         except ValueError:

@@ -51,6 +51,7 @@ def recipe_ingredients(recipe: Recipe) -> dict[str, Any]:
         "eval_sources",
         "subsample",
         "test_ratio",
+        "cv_repeats",
     ):
         del values[name]
     if recipe.backbone != "simple_cnn":

@@ -1,13 +1,21 @@
 """A phase file: the experiments, and the comparisons that were declared before any of them ran."""
 
 import json
+from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
 from orchestrator.experiment import read_object
+from orchestrator.identity import SHORT, fingerprint
 from trainables.errors import InputError
 from trainables.recipe import Frozen
+
+Metric = Literal[
+    "auc", "accuracy", "balanced_accuracy", "f1", "precision", "recall", "average_precision", "log_loss"
+]
+LONGEST_NAME = 80
 
 
 class Comparison(Frozen):
@@ -16,7 +24,7 @@ class Comparison(Frozen):
     question: str
     baseline: str
     treatment: str
-    metrics: tuple[str, ...] = Field(("auc",), min_length=1)
+    metrics: tuple[Metric, ...] = Field(("auc",), min_length=1)
 
 
 class Phase(Frozen):
@@ -44,9 +52,18 @@ def load_phase(folder: Path, name: str) -> Phase:
         phase = Phase.model_validate_json(json.dumps({"name": name, **values}))
     except ValidationError as error:
         lines = [
-            f"{path}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
+            f"{path}: {'.'.join(map(str, problem['loc']))} is "
+            f"{json.dumps(problem['input'], default=str)[:80]}: {problem['msg']}"
+            for problem in error.errors()
         ]
         raise InputError("\n".join(lines)) from error
+    if phase.name != name:
+        raise InputError(
+            f"{path}: name is {phase.name!r}, but a phase is called as its folder; leave name out"
+        )
+    twice = [known for known, count in Counter(phase.experiments).items() if count > 1]
+    if twice:
+        raise InputError(f"{path}: experiments names {', '.join(twice)} more than once")
     for comparison in phase.comparisons:
         for side in (comparison.baseline, comparison.treatment):
             if side not in phase.experiments:
@@ -63,4 +80,7 @@ def phase_names(folder: Path) -> list[str]:
 
 def phase_of(names: tuple[str, ...]) -> Phase:
     """Return the phase of single experiments: named after them, with nothing to compare."""
-    return Phase(name="+".join(names), title=", ".join(names), experiments=names)
+    name = "+".join(names)
+    if len(name) > LONGEST_NAME:
+        name = f"{names[0]}-and-{len(names) - 1}-more-{fingerprint(names)[:SHORT]}"
+    return Phase(name=name, title=", ".join(names), experiments=names)

@@ -80,10 +80,10 @@ class Study:
 
     def missing(self) -> list[Trial]:
         """Return the trials that have to run, the longest first (so that the last ones end together)."""
-        return sorted(
-            (trial for trial in self.trials if trial.state != "done"),
-            key=lambda trial: -(trial.estimate_s or 0.0),
-        )
+        missing = [trial for trial in self.trials if trial.state != "done"]
+        # Experiments that differ in name alone share trials; each is run once.
+        once = {trial.key or trial.name: trial for trial in reversed(missing)}
+        return sorted(reversed(once.values()), key=lambda trial: -(trial.estimate_s or 0.0))
 
     def experiment(self, name: str) -> PlannedExperiment:
         """Return the planned experiment called `name`."""
@@ -192,6 +192,16 @@ def measurement_file(store: Store, experiment: Experiment, device: str) -> Path:
     return store.root / "precision" / f"{name}.json"
 
 
+def read_measurement(store: Store, experiment: Experiment, device: str) -> dict[str, Any] | None:
+    """Read what was measured of an experiment's model; None when it was not, or the file is damaged."""
+    record = read_record(measurement_file(store, experiment, device))
+    choice = (record or {}).get("choice")
+    complete = isinstance(choice, dict) and {"precision", "memory_format", "images_per_s", "peak_mib"} <= set(
+        choice
+    )
+    return record if complete else None
+
+
 def _plan_experiment(
     experiment: Experiment, *, store: Store, data: DataSets, device: str
 ) -> PlannedExperiment:
@@ -203,7 +213,7 @@ def _plan_experiment(
             f"the data has {len(manifest.classes)} classes ({', '.join(manifest.classes)})"
         )
     rows = tuple(data.rows(experiment, manifest, repeat) for repeat in range(experiment.cv_repeats))
-    measured = read_record(measurement_file(store, experiment, device))
+    measured = read_measurement(store, experiment, device)
     resolved: dict[str, str] = {}
     if measured is not None:
         resolved = {name: measured["choice"][name] for name in ("precision", "memory_format")}
@@ -232,7 +242,7 @@ def _plan_trial(
     fold: int,
     *,
     store: Store,
-    on_disk: Mapping[str, Path],
+    on_disk: dict[str, Path],
     machine: Machine,
 ) -> Trial:
     experiment = planned.experiment
@@ -255,6 +265,7 @@ def _plan_trial(
     )
     key = identity.trial_key(ingredients)
     folder = on_disk.get(key[: identity.SHORT]) or store.new_folder(experiment.name, repeat, fold, key)
+    on_disk[key[: identity.SHORT]] = folder
     state = trial_state(folder)
     return Trial(
         **common, key=key, ingredients=ingredients, folder=folder, state=state, why=_why(state, folder)

@@ -67,9 +67,9 @@ class Cell:
 
 @dataclass(slots=True)
 class Board:
-    """All trials of a run by key."""
+    """All trials of a run, by experiment and key (experiments that differ in name alone share trials)."""
 
-    cells: dict[str, Cell]
+    cells: dict[tuple[str, str], Cell]
     metric: str = "auc"
     started: float = field(default_factory=time.monotonic)
     done_before: float = 0.0
@@ -136,7 +136,7 @@ class Board:
                     },
                     **{"epochs": cell.epochs, "score": cell.score, "message": cell.message},
                 }
-                for key, cell in self.cells.items()
+                for (_, key), cell in self.cells.items()
             ],
         }
 
@@ -171,7 +171,11 @@ class Display:
 
     def event(self, key: str, event: Mapping[str, Any]) -> None:
         """Take in what a worker said about a trial."""
-        cell = self.board.cells[key]
+        for (_, trial_key), cell in self.board.cells.items():
+            if trial_key == key:
+                self._update(cell, event)
+
+    def _update(self, cell: Cell, event: Mapping[str, Any]) -> None:
         before = cell.state
         state = str(event["state"])
         cell.state = {"lost": "failed", "restarted": "interrupted"}.get(state, state)
@@ -215,7 +219,7 @@ def board_from_disk(store: Store, study: Mapping[str, Any]) -> Board:
                 weight_s=trial.get("estimate_s") or 1.0,
             )
             _fill(cell, store.root / trial["folder"], experiment["recipe"]["select_by"])
-            cells[trial["key"]] = cell
+            cells[experiment["name"], trial["key"]] = cell
     board = Board(cells, metric="/".join(sorted({e["recipe"]["select_by"] for e in study["experiments"]})))
     board.start()
     return board
@@ -245,7 +249,7 @@ def time_left_from_disk(store: Store, study: Mapping[str, Any], board: Board) ->
         return None
     left = 0.0
     for experiment in study["experiments"]:
-        cells = [board.cells[trial["key"]] for trial in experiment["trials"]]
+        cells = [board.cells[experiment["name"], trial["key"]] for trial in experiment["trials"]]
         seconds = [s for trial in experiment["trials"] for s in _epoch_seconds(store.root / trial["folder"])]
         epochs = sum(cell.epochs - cell.epoch for cell in cells if cell.state not in ("done", "failed"))
         if epochs and not seconds:

@@ -14,6 +14,7 @@ import psutil
 
 from orchestrator.experiment import Resources
 from trainables.data.inspection import num_workers
+from trainables.errors import InputError
 
 MEMORY_SHARE = 0.8
 SPARE = 1.2
@@ -57,7 +58,10 @@ def share_of(machine: Machine, *, peak_mib: float | None, wanted: Resources) -> 
         machine: what there is.
         peak_mib: the most memory that training was seen to take, on the device that trains; None = not
         measured.
-        wanted: what the experiment asks for; it wins.
+        wanted: what the experiment asks for; it wins, up to what there is.
+
+    Raises:
+        InputError: more GPUs are wanted than a node has.
     """
     need = (peak_mib or DEFAULT_PEAK_MIB) * SPARE
     if machine.gpus:
@@ -65,9 +69,14 @@ def share_of(machine: Machine, *, peak_mib: float | None, wanted: Resources) -> 
         fit = math.floor(machine.gpu_memory_mib / need) if machine.gpu_memory_mib else 1
         a_gpu = max(1, min(fit, MAX_TRIALS_A_GPU, machine.cores // machine.gpus))
         gpus = math.floor(1000 / a_gpu) / 1000 if wanted.gpus is None else wanted.gpus
-        cpus = wanted.cpus or max(1, machine.cores // (machine.gpus * a_gpu))
+        if gpus > machine.gpus:
+            raise InputError(f"resources.gpus is {gpus:g}, but a node has {machine.gpus}; ask for no more")
+        cpus = min(wanted.cpus or max(1, machine.cores // (machine.gpus * a_gpu)), machine.cores)
         return Share(cpus=cpus, gpus=gpus, threads=cpus)
+    if wanted.gpus is not None:
+        raise InputError("resources.gpus is set, but there is no GPU to work on; leave it out")
     fit = math.floor(MEMORY_SHARE * machine.memory_mib / need)
     together = max(1, min(machine.cores, fit))
-    cpus = wanted.cpus or max(1, machine.cores // together)
-    return Share(cpus=min(cpus, machine.cores), gpus=wanted.gpus or 0.0, threads=min(cpus, machine.cores))
+    # Rounded up: a core that is left over is better than a trial too many for the memory.
+    cpus = min(wanted.cpus or math.ceil(machine.cores / together), machine.cores)
+    return Share(cpus=cpus, gpus=0.0, threads=cpus)

@@ -61,6 +61,8 @@ class Store:
     def look(cls, root: Path) -> "Store":
         """Open a results folder for reading alone; it need not exist."""
         store = cls(root.resolve())
+        if store.root.exists() and not store.root.is_dir():
+            raise InputError(f"{root} is a file, not a folder of results; name another with --results")
         store._check_version()
         return store
 

@@ -15,7 +15,16 @@ from orchestrator import provenance, record, tracking
 from orchestrator.collect import Tables, collect
 from orchestrator.experiment import Experiment
 from orchestrator.phase import Phase
-from orchestrator.plan import DataSets, Options, PlannedExperiment, Study, Trial, measurement_file, plan_study
+from orchestrator.plan import (
+    DataSets,
+    Options,
+    PlannedExperiment,
+    Study,
+    Trial,
+    measurement_file,
+    plan_study,
+    read_measurement,
+)
 from orchestrator.progress import Board, Display, board_from_disk, progress_bar
 from orchestrator.store import Store
 from trainables.data.pixels import ensure_pixels
@@ -65,7 +74,8 @@ def finish(store: Store, phase: str, *, console: Console, quiet: bool, sync: boo
 def _warn_tracking(store: Store, phase: str, problem: str, console: Console) -> None:
     """Say that MLflow misses something, and how it catches up."""
     console.print(
-        f"Warning: MLflow at {tracking.tracking_uri(store)} can't be used ({problem[:160]}); nothing is lost, "
+        f"Warning: MLflow at {tracking.tracking_uri(store)} can't be used ({problem[:160]}); "
+        "nothing is lost, "
         f"`python -m orchestrator collect {phase} --sync` catches up later",
         style="yellow",
         markup=False,
@@ -141,7 +151,8 @@ def _measure(study: Study, device: str, launch: Any, cluster: Any) -> None:
     for name in dict.fromkeys(trial.experiment for trial in study.missing()):
         planned = study.experiment(name)
         path = measurement_file(study.store, planned.experiment, device)
-        if not path.exists() and (planned.experiment.precision == "auto" or device == "cuda"):
+        known = read_measurement(study.store, planned.experiment, device)
+        if known is None and (planned.experiment.precision == "auto" or device == "cuda"):
             wanted[path] = planned
     calls = [
         {
@@ -215,7 +226,7 @@ def _board(study: Study) -> Board:
     cells = board_from_disk(study.store, study.store.study(study.phase.name)).cells
     weights = [trial.estimate_s for trial in study.trials]
     for trial in study.trials:
-        cells[trial.key].weight_s = (trial.estimate_s if all(weights) else None) or 1.0
+        cells[trial.experiment, trial.key].weight_s = (trial.estimate_s if all(weights) else None) or 1.0
     metrics = {planned.experiment.select_by for planned in study.experiments}
     return Board(cells, metric="/".join(sorted(metrics)))
 

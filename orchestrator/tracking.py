@@ -71,11 +71,11 @@ class Tracker:
 
     def __init__(self, store: Store, study: Mapping[str, Any]) -> None:
         self._store, self._study = store, study
-        self._by_key = {
-            trial["key"]: (experiment, trial)
-            for experiment in study["experiments"]
-            for trial in experiment["trials"]
-        }
+        # Experiments that differ in name alone share a trial, and each has a run of it.
+        self._by_key: dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
+        for experiment in study["experiments"]:
+            for trial in experiment["trials"]:
+                self._by_key.setdefault(trial["key"], []).append((experiment, trial))
         self._touched: queue.Queue[str | None] = queue.Queue()
         self.problem: str | None = None
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
@@ -99,7 +99,8 @@ class Tracker:
                 keys, more = self._next_keys()
                 with _errors(), FileLock(self._store.cache / "mlflow.lock", timeout=LOCK_TIMEOUT_S):
                     for key in sorted(keys):
-                        mirror.trial(*self._by_key[key])
+                        for experiment, trial in self._by_key[key]:
+                            mirror.trial(experiment, trial)
         except TrackingError as error:
             self.problem = str(error)
 
@@ -126,6 +127,7 @@ class _Mirror:
         self.client = _client(tracking_uri(store))
         self.experiment_id = self._experiment_id(study["phase"]["name"])
         self.runs = self._existing_runs()
+        self._known_steps: dict[tuple[str, str], set[int]] = {}
 
     def _experiment_id(self, name: str) -> str:
         found = self.client.get_experiment_by_name(name)
@@ -229,17 +231,27 @@ class _Mirror:
         if not path.is_file():
             return
         history = pd.read_csv(path)
-        seen = {metric.step for metric in self.client.get_metric_history(run.info.run_id, "train_loss")}
         clock = _milliseconds(str((read_record(folder / TRIAL) or {})["run"]["started"]))
         values = []
         for row in history.to_dict("records"):
             step = int(row.pop("epoch"))
             clock += int(1000 * row["seconds"])
-            if step not in seen:
-                values += [
-                    (str(name), float(value), step, clock) for name, value in row.items() if pd.notna(value)
-                ]
+            values += [
+                (str(name), float(value), step, clock)
+                for name, value in row.items()
+                if pd.notna(value) and step not in self._steps(run, str(name))
+            ]
         self._log(run, values)
+        for name, _, step, _ in values:
+            self._steps(run, name).add(step)
+
+    def _steps(self, run: Any, metric: str) -> set[int]:
+        """The steps of a metric that the store has; it is asked once, and what is logged here is added."""
+        place = (run.info.run_id, metric)
+        if place not in self._known_steps:
+            history = self.client.get_metric_history(run.info.run_id, metric)
+            self._known_steps[place] = {value.step for value in history}
+        return self._known_steps[place]
 
     def _result(self, run: Any, folder: Path) -> None:
         metrics = read_record(folder / METRICS) or {}

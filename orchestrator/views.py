@@ -124,7 +124,11 @@ def _print_board(store: Store, phase: str, console: Console) -> None:
 
 def explain(store: Store, wanted: str) -> str:
     """Say where a trial on disk comes from, its state, and how it differs from the nearest finished trial."""
-    folders = [path for path in store.folders_by_key().values() if wanted in path.name]
+    folders = [
+        path
+        for key, path in store.folders_by_key().items()
+        if wanted in path.name or (len(wanted) > identity.SHORT and wanted.startswith(key))
+    ]
     folders = [path for path in folders if path.name == wanted] or folders
     if len(folders) != 1:
         many = ", ".join(path.name for path in folders[:4])

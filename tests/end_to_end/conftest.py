@@ -19,8 +19,8 @@ def small_experiments(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An experiments folder with one phase of two, `plain` and `wide`, in fixed precision."""
     folder = tmp_path_factory.mktemp("experiments")
     shared = {
-        "seed": 7, "image_size": 32, "epochs": 4, "batch_size": 8, "cv_folds": 3, "val_ratio": 0.2, "lr": 1e-3,
-        "backbone": "simple_cnn", "cnn_preset": "micro", "dropout": 0.3, "precision": "float32",
+        "seed": 7, "image_size": 32, "epochs": 4, "batch_size": 8, "cv_folds": 3, "val_ratio": 0.2,
+        "lr": 1e-3, "backbone": "simple_cnn", "cnn_preset": "micro", "dropout": 0.3, "precision": "float32",
         "early_stopping_patience": None,
     }  # fmt: skip
     phase = {

@@ -32,6 +32,13 @@ def compute_metrics(labels: np.ndarray, probabilities: np.ndarray) -> Metrics:
     return _multiclass(labels, probabilities)
 
 
+def auc(labels: np.ndarray, scores: np.ndarray) -> float | None:
+    """Return the area under the ROC curve of P(fake) scores, float [N]; None when one class is missing."""
+    if not 0 < labels.sum() < len(labels):
+        return None
+    return float(metrics.roc_auc_score(labels, scores))
+
+
 def predicted_classes(probabilities: np.ndarray) -> np.ndarray:
     """Return the predicted class of each row, int64 [N]."""
     if probabilities.ndim == 1:
@@ -43,7 +50,7 @@ def _binary(labels: np.ndarray, scores: np.ndarray) -> Metrics:
     predicted = predicted_classes(scores)
     both = 0 < labels.sum() < len(labels)
     return {
-        "auc": float(metrics.roc_auc_score(labels, scores)) if both else None,
+        "auc": auc(labels, scores),
         "accuracy": float(metrics.accuracy_score(labels, predicted)),
         "balanced_accuracy": float(metrics.balanced_accuracy_score(labels, predicted)) if both else None,
         "f1": float(metrics.f1_score(labels, predicted, zero_division=0.0)) if labels.any() else None,

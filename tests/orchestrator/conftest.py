@@ -1,0 +1,228 @@
+"""Fixtures of the orchestrator's tests: folders of experiment files, and results written by hand."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from trainables.recipe import RecipeKeys
+
+SHARED: dict[str, Any] = {
+    "seed": 42,
+    "image_size": 32,
+    "epochs": 2,
+    "batch_size": 8,
+    "optimizer": {"type": "adamw", "lr": 1e-4, "weight_decay": 1e-4},
+    "scheduler": {"type": "cosine_annealing", "T_max": 2},
+    "precision": "float32",
+    "cv_folds": 5,
+}
+# Images of a fold in a hand-written trial: source -> (label, how many).
+TEST_SOURCES = {"wiki": (0, 12), "text2img": (1, 6), "inpainting": (1, 6)}
+VAL_SOURCES = {"wiki": (0, 5), "text2img": (1, 5)}
+NUM_TRAIN = 90
+STARTED = "2024-01-02T03:04:05+00:00"
+
+WriteExperiments = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Path:
+    """The experiments folder of this repository."""
+    return Path(__file__).parents[2] / "experiments"
+
+
+@pytest.fixture
+def write_experiments(tmp_path: Path) -> WriteExperiments:
+    """Write an experiments folder: `files` maps a path in it to an object, or to text that is kept as is."""
+
+    def write(
+        files: Mapping[str, Any], *, shared: Mapping[str, Any] = SHARED, folder: Path | None = None
+    ) -> Path:
+        root = folder or tmp_path / "experiments"
+        for name, content in {"shared.json": shared, **files}.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+        return root
+
+    return write
+
+
+@dataclass
+class Results:
+    """A results folder written by hand, without any of the code that writes one in a run.
+
+    `add` adds an experiment with its trials; `write` leaves the study record that the commands read.
+    """
+
+    root: Path
+    phase: str = "phase1"
+    comparisons: list[dict[str, Any]] = field(default_factory=list)
+    experiments: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(
+        self,
+        name: str,
+        *,
+        shift: float = 1.0,
+        states: Mapping[int, str] | None = None,
+        folds: int = 5,
+        num_classes: int = 2,
+        fold_file: str = "0123456789ab.csv",
+        **recipe: Any,
+    ) -> dict[str, Any]:
+        """Add an experiment; `shift` says how well it tells classes apart, `states` what is not done."""
+        keys = RecipeKeys(precision="float32", **recipe).model_dump(mode="json") | {"cv_folds": folds}
+        experiment = {
+            "name": name, "description": f"About {name}.", "tags": [], "recipe": keys, "measurement": None,
+            "fold_files": [fold_file], "data": "/data/faces", "num_classes": num_classes, "trials": [],
+        }  # fmt: skip
+        for fold in range(folds):
+            key = f"{fold:x}{len(self.experiments):x}".ljust(12, "c").ljust(64, "0")
+            folder = self.root / "trials" / f"{name}-r0f{fold}-{key[:12]}"
+            sizes = {"train": NUM_TRAIN, "val": 10, "test": 24}
+            experiment["trials"].append(
+                {"key": key, "repeat": 0, "fold": fold, "sizes": sizes, "estimate_s": None}
+                | {"folder": folder.relative_to(self.root).as_posix()}
+            )
+            state = (states or {}).get(fold, "done")
+            if state != "missing":
+                self.trial(folder, name, fold, key, keys, shift=shift, num_classes=num_classes, state=state)
+        self.experiments.append(experiment)
+        return experiment
+
+    def trial(
+        self,
+        folder: Path,
+        name: str,
+        fold: int,
+        key: str,
+        recipe: dict[str, Any],
+        *,
+        shift: float = 1.0,
+        num_classes: int = 2,
+        state: str = "done",
+    ) -> None:
+        """Write what a trial leaves, as far as it got."""
+        folder.mkdir(parents=True, exist_ok=True)
+        run = {
+            "command": "python -m orchestrator phase1", "phase": self.phase, "versions": {"python": "3.11"},
+            "host": "here", "platform": "Linux", "git_commit": "abc", "git_dirty": False, "device": "cpu",
+            "started": STARTED,
+        }  # fmt: skip
+        ingredients = {
+            "recipe": recipe,
+            "repeat": 0,
+            "fold": fold,
+            "rows": "r" * 64,
+            "versions": {"folds": 1},
+        }
+        _json(
+            folder / "trial.json",
+            {"format": 1, "key": key, "experiment": name, "repeat": 0, "fold": fold}
+            | {"ingredients": ingredients, "recipe": recipe, "run": run},
+        )
+        epochs = 3 if state == "done" else 2
+        self.history(folder, epochs)
+        if state == "failed":
+            error = {"type": "TrainingError", "message": "the loss is nan", "traceback": "", "time": STARTED}
+            _json(folder / "error.json", {"format": 1, **error})
+        if state != "done":
+            return
+        predictions(fold, shift=shift, num_classes=num_classes).to_parquet(folder / "predictions.parquet")
+        scores = {"auc": 0.75 + fold / 100, "accuracy": 0.5, "f1": 0.5, "log_loss": 0.6, "precision": None}
+        _json(
+            folder / "metrics.json",
+            {"val": scores, "test": scores, "best_epoch": 2, "epochs": 3, "n_train": NUM_TRAIN, "n_val": 10}
+            | {"n_test": 24, "parameters": 10, "training_seconds": 6.0, "seconds": 7.0, "peak_mib": 300.0}
+            | {"device": "cpu", "threads": 1},
+        )
+        (folder / "model.safetensors").write_bytes(b"weights")
+        _json(folder / "done.json", {"format": 1, "finished": STARTED, "best_epoch": 2})
+
+    @staticmethod
+    def history(folder: Path, epochs: int) -> None:
+        """Write history.csv with `epochs` rows."""
+        steps = np.arange(1, epochs + 1)
+        table = pd.DataFrame({"epoch": steps, "train_loss": 1 / steps, "val_loss": 0.5 + 1 / steps})
+        table = table.assign(val_auc=steps / 10, val_f1=np.nan, lr=1e-4, seconds=2.0, images_per_s=45.0)
+        table.to_csv(folder / "history.csv", index=False)
+
+    def compare(self, baseline: str, treatment: str, *metrics: str) -> None:
+        """Declare a comparison."""
+        self.comparisons.append(
+            {"question": f"Is {treatment} better?", "baseline": baseline, "treatment": treatment}
+            | {"metrics": list(metrics or ("auc",))}
+        )
+
+    def write(self) -> Path:
+        """Write the study record and return the folder."""
+        names = [experiment["name"] for experiment in self.experiments]
+        phase = {"name": self.phase, "title": "Phase", "question": "Which?", "experiments": names}
+        counts = [
+            {"source": source, "label": label, "split": "", "count": 5 * count}
+            for source, (label, count) in TEST_SOURCES.items()
+        ]
+        data = {
+            "root": "/data/faces", "layout": "sources", "group_by": "basename", "classes": ["real", "fake"],
+            "images": 120, "groups": 60, "counts": counts, "formats": {"JPEG": 120}, "width": [32, 40, 48],
+            "height": [32, 40, 48], "bytes": 120_000, "identical_files": 0, "excluded": [],
+        }  # fmt: skip
+        environment = {"versions": {"python": "3.11"}, "host": "here", "platform": "Linux"}
+        _json(
+            self.root / "studies" / f"{self.phase}.json",
+            {"format": 1, "phase": {**phase, "comparisons": self.comparisons}, "device": "cpu"}
+            | {"experiments": self.experiments, "data": [data], "command": "python -m orchestrator phase1"}
+            | {"started": STARTED, "environment": {**environment, "git_commit": "abc", "git_dirty": False}},
+        )
+        _json(self.root / "results.json", {"format": 1})
+        return self.root
+
+    def folder(self, name: str, fold: int) -> Path:
+        """The folder of a trial."""
+        experiment = next(experiment for experiment in self.experiments if experiment["name"] == name)
+        return self.root / experiment["trials"][fold]["folder"]
+
+
+def predictions(fold: int, *, shift: float = 1.0, num_classes: int = 2) -> pd.DataFrame:
+    """Draw the predictions of a fold; the same fold has the same images whatever `shift` is."""
+    rng = np.random.default_rng(fold)
+    rows = []
+    for split, sources in (("test", TEST_SOURCES), ("val", VAL_SOURCES)):
+        for source, (label, count) in sources.items():
+            rows += [
+                {"path": f"{source}/{split}{fold}_{number}.jpg", "group": f"{split}{fold}_{number}"}
+                | {"source": source, "label": label, "split": split}
+                for number in range(count)
+            ]
+    table = pd.DataFrame(rows)
+    if num_classes == 2:
+        logits = rng.normal(size=len(table)) + shift * (2 * table["label"] - 1)
+        table["score"] = 1 / (1 + np.exp(-logits))
+        table["predicted"] = (table["score"] >= 0.5).astype(int)
+    else:
+        table["label"] = np.arange(len(table)) % num_classes
+        logits = rng.normal(size=(len(table), num_classes))
+        logits[np.arange(len(table)), table["label"]] += shift
+        values = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        for column in range(num_classes):
+            table[f"p{column}"] = values[:, column]
+        table["predicted"] = values.argmax(axis=1)
+    return table.assign(fold=fold, repeat=0)
+
+
+def _json(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    """An empty results folder to write by hand."""
+    return Results(tmp_path / "results")

@@ -1,0 +1,184 @@
+"""The commands as users type them: help, schema, a finished study that is asked for again."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from orchestrator.cli import main
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = [
+    ["phase1"], ["phase2"], ["phase3"], ["phase4"], ["run"], ["plan"], ["status"], ["collect"], ["report"],
+    ["explain"], ["schema"], ["ui"], ["data", "scan"], ["data", "demo"],
+]  # fmt: skip
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
+    """Run a command in an empty folder: code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return int(end.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_shows_an_example_of_itself(call: Call, command: list[str]) -> None:
+    code, out, _ = call(*command, "--help")
+    assert code == 0
+    words = " ".join(out.split())
+    assert f"Example: python -m orchestrator {' '.join(command)}" in words
+
+
+def test_the_help_lists_every_command(call: Call) -> None:
+    code, out, _ = call("--help")
+    assert code == 0
+    assert all(f" {command[0]} " in out for command in COMMANDS)
+
+
+def test_schema_prints_a_json_schema(call: Call) -> None:
+    code, out, err = call("schema")
+    assert (code, err) == (0, "")
+    jsonschema.Draft202012Validator.check_schema(json.loads(out))
+    assert json.loads(out) == json.loads((ROOT / "experiments" / "schema.json").read_text())
+
+
+def test_the_shipped_experiments_are_found_from_any_folder(call: Call, tmp_path: Path) -> None:
+    """Catches a program that works in the repository's folder alone."""
+    code, _, err = call("plan", "phase1", "--data", tmp_path / "none")
+    assert code == 2
+    assert "no such data folder" in err
+
+
+def test_the_experiments_of_the_working_folder_come_first(
+    call: Call, write_experiments: Callable[..., Path], faces: Path, tmp_path: Path
+) -> None:
+    write_experiments({"p/mine.json": {}})
+    code, out, _ = call("plan", "mine", "--data", faces, "--json")
+    assert code == 0
+    assert json.loads(out)["trials"][0]["experiment"] == "mine"
+
+
+def test_the_data_folder_is_the_experiments_own_unless_named(
+    call: Call, write_experiments: Callable[..., Path], faces: Path
+) -> None:
+    write_experiments({"p/mine.json": {"data_dir": str(faces)}})
+    assert call("plan", "mine")[0] == 0
+    assert call("plan", "mine", "--data", "elsewhere")[0] == 2
+
+
+def test_a_file_is_planned_by_its_path(
+    call: Call, write_experiments: Callable[..., Path], faces: Path
+) -> None:
+    folder = write_experiments({"p/mine.json": {}})
+    code, out, _ = call("plan", folder / "p" / "mine.json", "--data", faces, "--folds", "0", "--json")
+    assert code == 0
+    assert [trial["name"] for trial in json.loads(out)["trials"]] == ["mine-r0f0"]
+
+
+def test_plan_and_its_table_name_the_same_trials(
+    call: Call, write_experiments: Callable[..., Path], faces: Path
+) -> None:
+    write_experiments({"p/mine.json": {}, "p/other.json": {}})
+    common = ("plan", "mine", "other", "--data", faces, "--only", "o*", "--folds", "1,2")
+    names = [trial["name"] for trial in json.loads(call(*common, "--json")[1])["trials"]]
+    assert names == ["other-r0f1", "other-r0f2"]
+    table = call(*common)[1]
+    assert all(name in table for name in names)
+    assert "mine-" not in table
+
+
+def test_demo_draws_a_set_that_can_be_scanned(call: Call, tmp_path: Path) -> None:
+    pytest.importorskip("trainables.data.demo")
+    code, out, _ = call("data", "demo", tmp_path / "demo", "--faces", 10, "--size", 64)
+    assert code == 0
+    assert "10 wiki" in out
+    code, out, _ = call("data", "scan", tmp_path / "demo", "--json")
+    assert (code, json.loads(out)["images"]) == (0, 40)
+
+
+def untracked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave MLflow out: its own module tests it, and its import takes seconds."""
+    monkeypatch.setattr("orchestrator.tracking.is_synced", lambda store, study: True)
+
+
+def test_collect_prints_json_and_nothing_else(
+    call: Call, results: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    untracked(monkeypatch)
+    results.add("a", folds=2)
+    results.add("b", folds=2)
+    results.compare("a", "b")
+    code, out, _ = call("collect", "phase1", "--results", results.write(), "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert set(found) == {"verdict", "failures", "summary", "comparisons", "report"}
+    assert found["failures"] == []
+    assert found["comparisons"][0]["verdict"] == "undecided"
+    assert Path(found["report"]) == results.root / "reports" / "phase1" / "index.html"
+
+
+def test_a_failed_trial_makes_the_exit_code_1(
+    call: Call, results: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a script that goes on as if all trials had succeeded."""
+    untracked(monkeypatch)
+    results.add("a", folds=2, states={1: "failed"})
+    code, out, err = call("collect", "phase1", "--results", results.write(), "--quiet")
+    assert code == 1
+    assert "a repeat 0 fold 1 failed: the loss is nan" in err
+    assert "No experiment has all its folds yet" in out
+
+
+def test_collect_survives_a_tracking_store_that_is_away(
+    call: Call, results: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(store: object, study: object) -> None:
+        from orchestrator.tracking import TrackingError
+
+        raise TrackingError("connection refused")
+
+    monkeypatch.setattr("orchestrator.tracking.sync", away)
+    results.add("a", folds=2)
+    code, out, _ = call("collect", "phase1", "--results", results.write())
+    assert code == 0
+    assert "connection refused" in out
+    assert "collect" in out
+    assert "a: AUC" in out
+
+
+def test_a_report_is_written_from_results_alone(call: Call, results: Any) -> None:
+    results.add("a", folds=2)
+    code, out, _ = call("report", "phase1", "--results", results.write())
+    assert code == 0
+    assert out.strip() == str(results.root / "reports" / "phase1" / "index.html")
+
+
+def test_the_module_is_the_program(tmp_path: Path) -> None:
+    """Catches an exit code or a message that is lost on the way out of the process."""
+    command = ["run", "p1_resnet18_baseline", "--data", "no-such-folder", "--results", str(tmp_path)]
+    found = subprocess.run(
+        [sys.executable, "-m", "orchestrator", *command],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr.startswith("Error: no such data folder: no-such-folder")

@@ -1,0 +1,72 @@
+"""Phase files: experiments and the comparisons declared before any of them ran."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.phase import load_phase, phase_names, phase_of
+from trainables.errors import InputError
+
+Write = Callable[..., Path]
+GOOD: dict[str, Any] = {
+    "title": "T",
+    "experiments": ["a", "b"],
+    "comparisons": [{"question": "Q", "baseline": "a", "treatment": "b"}],
+}
+
+
+def test_a_phase_is_named_after_its_folder_and_compares_by_auc(write_experiments: Write) -> None:
+    folder = write_experiments({"p/phase.json": GOOD, "p/a.json": {}, "p/b.json": {}})
+    phase = load_phase(folder, "p")
+    assert (phase.name, phase.experiments) == ("p", ("a", "b"))
+    assert phase.comparisons[0].metrics == ("auc",)
+    assert phase_names(folder) == ["p"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"comparisons": [{"question": "Q", "baseline": "a", "treatment": "c"}]}, "'c'"),
+        ({"comparisons": [{"question": "Q", "baseline": "a"}]}, "treatment"),
+        ({"experiments": []}, "experiments"),
+        ({"experiment": ["a"]}, "experiment"),
+        ({"title": 3}, "title"),
+        ({"name": "q"}, "name"),
+        ({"experiments": ["a", "b", "a"]}, "experiments"),
+        (
+            {"comparisons": [{"question": "Q", "baseline": "a", "treatment": "b", "metrics": ["aucc"]}]},
+            "aucc",
+        ),
+        ({"comparisons": [{"question": "Q", "baseline": "a", "treatment": "b", "metrics": []}]}, "metrics"),
+    ],
+    ids=[
+        "unknown-experiment", "no-treatment", "no-experiments", "unknown-key", "wrong-type", "other-name",
+        "experiment-twice", "unknown-metric", "no-metric",
+    ],
+)  # fmt: skip
+def test_a_wrong_phase_file_is_refused(write_experiments: Write, change: dict[str, Any], said: str) -> None:
+    """Catches a phase that could never be finished or collected: it is refused before anything runs."""
+    folder = write_experiments({"p/phase.json": {**GOOD, **change}})
+    with pytest.raises(InputError) as caught:
+        load_phase(folder, "p")
+    assert "phase.json" in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_an_unknown_phase_is_refused_with_those_that_are_there(write_experiments: Write) -> None:
+    folder = write_experiments({"p/phase.json": GOOD, "q/phase.json": GOOD})
+    with pytest.raises(InputError, match="p, q"):
+        load_phase(folder, "r")
+
+
+def test_the_name_of_many_single_experiments_fits_a_file_name() -> None:
+    """Catches `run` with a dozen names that ends in "File name too long"."""
+    phase = phase_of(tuple(f"p2_resnet18_{number:03d}_baseline" for number in range(20)))
+    assert len(f"{phase.name}.json".encode()) < 200
+
+
+def test_single_experiments_make_a_phase_without_comparisons() -> None:
+    phase = phase_of(("a", "b"))
+    assert (phase.name, phase.experiments, phase.comparisons) == ("a+b", ("a", "b"), ())

@@ -1,0 +1,305 @@
+"""The tracking store says what results/ says: real MLflow on real SQLite."""
+
+import shutil
+import sqlite3
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from orchestrator.collect import collect
+from orchestrator.store import Store
+from orchestrator.tracking import Tracker, TrackingError, is_synced, serve, sync, tracking_uri
+
+CHILD = "mlflow.parentRunId"
+DEAD_SERVER = "http://127.0.0.1:9"
+
+
+@pytest.fixture(scope="module")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with nothing in it: making one takes seconds, copying it does not."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    with pytest.MonkeyPatch.context() as patch:
+        _environment(patch)
+        patch.setenv("HOME", str(path.parent))
+        with warnings.catch_warnings():
+            # MLflow's imports and migrations use what its own dependencies call deprecated.
+            warnings.simplefilter("ignore")
+            from mlflow import MlflowClient
+
+            MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+def _environment(patch: pytest.MonkeyPatch) -> None:
+    patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    patch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+    patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of the machine's MLflow settings, and no home to write to."""
+    _environment(monkeypatch)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def store(results: Any, empty_database: Path) -> Store:
+    results.root.mkdir()
+    shutil.copy(empty_database, results.root / "mlflow.db")
+    return Store.look(results.root)
+
+
+def study_of(results: Any) -> dict[str, Any]:
+    """Write the study and its tables, as a run does before it syncs."""
+    results.write()
+    collect(Store.look(results.root), results.phase)
+    return Store.look(results.root).study(results.phase)
+
+
+class Seen:
+    """What MLflow's own client finds in the store."""
+
+    def __init__(self, store: Store, phase: str = "phase1") -> None:
+        from mlflow import MlflowClient
+
+        self.client: Any = MlflowClient(tracking_uri(store))
+        experiment = self.client.get_experiment_by_name(phase)
+        self.runs = [] if experiment is None else list(self.client.search_runs([experiment.experiment_id]))
+        self.parents = {run.info.run_name: run for run in self.runs if CHILD not in run.data.tags}
+        self.children = {run.info.run_name: run for run in self.runs if CHILD in run.data.tags}
+
+    def history(self, run: Any, metric: str) -> list[tuple[int, float]]:
+        found = self.client.get_metric_history(run.info.run_id, metric)
+        return sorted((point.step, point.value) for point in found)
+
+    def artifacts(self, run: Any, folder: str) -> set[str]:
+        return {Path(found.path).name for found in self.client.list_artifacts(run.info.run_id, folder)}
+
+
+def metric_rows(store: Store) -> int:
+    """All values in the store, counted in the database itself."""
+    with sqlite3.connect(store.root / "mlflow.db") as database:
+        (count,) = database.execute("select count(*) from metrics").fetchone()
+    database.close()
+    return int(count)
+
+
+def test_a_phase_is_an_experiment_with_a_parent_and_a_child_a_trial(results: Any, store: Store) -> None:
+    results.add("a", folds=2)
+    results.add("b", folds=2, epochs=7)
+    sync(store, study_of(results))
+    seen = Seen(store)
+    assert set(seen.parents) == {"a", "b"}
+    assert set(seen.children) == {"a-r0f0", "a-r0f1", "b-r0f0", "b-r0f1"}
+    for name, run in seen.children.items():
+        assert run.data.tags[CHILD] == seen.parents[name[0]].info.run_id
+    assert {run.info.status for run in seen.runs} == {"FINISHED"}
+
+    child = seen.children["b-r0f1"]
+    expected = {
+        "epochs": "7",
+        "optimizer.lr": "0.0001",
+        "backbone": "simple_cnn",
+        "fold": "1",
+        "device": "cpu",
+    }
+    assert {key: child.data.params[key] for key in expected} == expected
+    assert seen.history(child, "train_loss") == [(1, 1.0), (2, 0.5), (3, pytest.approx(1 / 3))]
+    assert [step for step, _ in seen.history(child, "val_auc")] == [1, 2, 3]
+    assert child.data.metrics["test_auc"] == pytest.approx(0.76)
+    assert child.data.metrics["best_epoch"] == 2
+    # What does not exist (an empty cell of history.csv, a score that is null) is not made up.
+    assert "val_f1" not in child.data.metrics
+    assert "test_precision" not in child.data.metrics
+
+    summary = pd.read_csv(store.collected("phase1") / "summary.csv").set_index(
+        ["experiment", "source", "metric"]
+    )
+    parent = seen.parents["a"]
+    assert parent.data.metrics["test_auc_mean"] == pytest.approx(summary.loc[("a", "all", "auc"), "mean"])
+    assert parent.data.metrics["test_auc_std"] == pytest.approx(summary.loc[("a", "all", "auc"), "std"])
+    assert seen.artifacts(parent, "tables") >= {
+        "scores.csv",
+        "summary.csv",
+        "comparisons.csv",
+        "failures.csv",
+    }
+
+
+def test_a_second_sync_adds_nothing(results: Any, store: Store) -> None:
+    """Catches doubled runs and doubled values, which MLflow would draw as zigzag curves."""
+    results.add("a", folds=2, states={1: "failed"})
+    study = study_of(results)
+    sync(store, study)
+    runs, rows = len(Seen(store).runs), metric_rows(store)
+    for _ in range(2):
+        sync(store, study)
+    assert (len(Seen(store).runs), metric_rows(store)) == (runs, rows) == (3, rows)
+
+
+def test_a_trial_that_was_half_logged_is_completed(results: Any, store: Store) -> None:
+    """Catches steps that are lost or doubled when a run was killed between two epochs."""
+    results.add("a", folds=1, states={0: "interrupted"})
+    study = study_of(results)
+    sync(store, study, final=False)
+    half = Seen(store).children["a-r0f0"]
+    assert half.info.status == "RUNNING"
+    assert len(Seen(store).history(half, "train_loss")) == 2
+    results.experiments.clear()
+    results.add("a", folds=1)
+    sync(store, study_of(results))
+    seen = Seen(store)
+    whole = seen.children["a-r0f0"]
+    assert whole.info.run_id == half.info.run_id
+    assert whole.info.status == "FINISHED"
+    for metric in ("train_loss", "val_loss", "val_auc", "seconds"):
+        assert [step for step, _ in seen.history(whole, metric)] == [1, 2, 3]
+
+
+def test_an_epoch_that_was_cut_in_two_is_completed(results: Any, store: Store) -> None:
+    """Catches an epoch of which only the first values arrived, and that passes for logged ever after.
+
+    A batch ends after 500 values, wherever that is, and the next one may never be sent.
+    """
+    results.add("a", folds=1, states={0: "interrupted"})
+    results.history(results.folder("a", 0), 1)
+    sync(store, study_of(results), final=False)
+    seen = Seen(store)
+    child = seen.children["a-r0f0"]
+    seen.client.log_metric(child.info.run_id, "train_loss", 0.5, step=2)
+    results.experiments.clear()
+    results.add("a", folds=1)
+    sync(store, study_of(results))
+    for metric in ("train_loss", "val_loss", "val_auc", "lr", "seconds", "images_per_s"):
+        assert [step for step, _ in seen.history(child, metric)] == [1, 2, 3], metric
+
+
+def test_a_failed_trial_is_failed_and_finished_once_it_succeeds(results: Any, store: Store) -> None:
+    results.add("a", folds=2, states={1: "failed"})
+    sync(store, study_of(results))
+    seen = Seen(store)
+    failed = seen.children["a-r0f1"]
+    assert failed.info.status == "FAILED"
+    assert failed.data.tags["error"] == "the loss is nan"
+    assert seen.parents["a"].info.status == "RUNNING"
+    assert not any(name.endswith("_mean") for name in seen.parents["a"].data.metrics)
+    results.experiments.clear()
+    shutil.rmtree(results.root / "trials")
+    results.add("a", folds=2)
+    sync(store, study_of(results))
+    seen = Seen(store)
+    again = seen.children["a-r0f1"]
+    assert (again.info.run_id, again.info.status) == (failed.info.run_id, "FINISHED")
+    assert [step for step, _ in seen.history(again, "train_loss")] == [1, 2, 3]
+    assert seen.parents["a"].info.status == "FINISHED"
+    assert "test_auc_mean" in seen.parents["a"].data.metrics
+    assert len(seen.runs) == 3
+
+
+def test_a_trial_that_never_started_has_no_run(results: Any, store: Store) -> None:
+    results.add("a", folds=2, states={1: "missing"})
+    sync(store, study_of(results))
+    assert set(Seen(store).children) == {"a-r0f0"}
+
+
+def test_experiments_that_share_trials_have_runs_of_their_own(results: Any, store: Store) -> None:
+    """Catches a second experiment that shows no trials in MLflow because the first owns them."""
+    one = results.add("a", folds=1)
+    results.experiments.append({**one, "name": "twin"})
+    sync(store, study_of(results))
+    assert set(Seen(store).children) == {"a-r0f0", "twin-r0f0"}
+
+
+def test_is_synced_holds_until_something_changes(results: Any, store: Store) -> None:
+    results.add("a", folds=2, states={1: "interrupted"})
+    study = study_of(results)
+    assert not is_synced(store, study)
+    sync(store, study, final=False)
+    assert not is_synced(store, study)
+    sync(store, study)
+    assert is_synced(store, study)
+    results.experiments.clear()
+    results.add("a", folds=2)
+    study = study_of(results)
+    assert not is_synced(store, study)
+
+
+def test_is_synced_is_for_one_tracking_store(
+    results: Any, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a new server, or a deleted database, that stays empty because another was up to date."""
+    results.add("a", folds=1)
+    study = study_of(results)
+    sync(store, study)
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", DEAD_SERVER)
+        assert not is_synced(store, study)
+    (store.root / "mlflow.db").unlink()
+    assert not is_synced(store, study)
+
+
+def test_the_store_that_the_environment_names_is_used(
+    results: Any, store: Store, empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere.db"
+    shutil.copy(empty_database, elsewhere)
+    rows = metric_rows(store)
+    results.add("a", folds=1)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{elsewhere}")
+    sync(store, study_of(results))
+    assert set(Seen(store).children) == {"a-r0f0"}
+    assert metric_rows(store) == rows
+
+
+def test_the_tracker_mirrors_what_it_is_told(results: Any, store: Store) -> None:
+    experiment = results.add("a", folds=2, states={0: "interrupted"})
+    study = study_of(results)
+    tracker = Tracker(store, study)
+    for trial in experiment["trials"]:
+        tracker.touch(trial["key"])
+        tracker.touch(trial["key"])
+    tracker.close()
+    assert tracker.problem is None
+    seen = Seen(store)
+    assert {name: run.info.status for name, run in seen.children.items()} == {
+        "a-r0f0": "RUNNING",
+        "a-r0f1": "FINISHED",
+    }
+    assert [step for step, _ in seen.history(seen.children["a-r0f0"], "train_loss")] == [1, 2]
+
+
+def test_a_server_that_can_t_be_reached_is_one_error(
+    results: Any, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results.add("a", folds=1)
+    study = study_of(results)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", DEAD_SERVER)
+    with pytest.raises(TrackingError) as caught:
+        sync(store, study)
+    assert "\n" not in str(caught.value)
+    assert not is_synced(store, study)
+
+
+def test_a_tracker_without_a_server_never_disturbs_the_run(
+    results: Any, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = results.add("a", folds=1)
+    study = study_of(results)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", DEAD_SERVER)
+    tracker = Tracker(store, study)
+    tracker.touch(experiment["trials"][0]["key"])
+    tracker.close()
+    assert tracker.problem
+
+
+def test_the_page_server_is_for_this_machine_and_this_store(results: Any) -> None:
+    command = serve(Store.look(results.root), host="127.0.0.1", port=5001)
+    assert command[1:4] == ["-m", "mlflow", "ui"]
+    assert f"sqlite:///{results.root / 'mlflow.db'}" in command
+    assert command[-4:] == ["--host", "127.0.0.1", "--port", "5001"]

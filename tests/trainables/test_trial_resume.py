@@ -1,0 +1,220 @@
+"""A trial that was interrupted anywhere ends with the numbers, bit for bit, of one that was not."""
+
+import itertools
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from trainables.recipe import Optimizer, Recipe
+from trainables.training.batches import Images
+from trainables.training.checkpoint import save_weights
+from trainables.training.loop import EpochReport
+from trainables.trial import run_trial
+
+CPU = torch.device("cpu")
+EPOCHS = 4
+ALLOWED = {".safetensors", ".json", ".csv", ".parquet"}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "adamw": {},
+    "adamw channels last": {"memory_format": "channels_last"},
+    "sgd bf16": {
+        "optimizer": Optimizer(type="sgd", lr=0.02),
+        "precision": "bf16",
+        "memory_format": "channels_last",
+    },
+    "patience": {"early_stopping_patience": 1, "select_by": "accuracy", "epochs": 8},
+}
+
+FOREIGN_SEEDS = itertools.count(1000)
+
+MakeRecipe = Callable[..., Recipe]
+Outcome = tuple[bytes, bytes, pd.DataFrame]
+
+
+class Interrupted(BaseException):
+    """Like a KeyboardInterrupt: no `except Exception` may swallow it."""
+
+
+def run(recipe: Recipe, data: Any, folder: Path, **options: Any) -> Outcome:
+    """Run from a random state that another program left behind; return what must not differ."""
+    torch.manual_seed(next(FOREIGN_SEEDS))
+    run_trial(recipe, data.rows(), folder, device=CPU, **options)
+    history = pd.read_csv(folder / "history.csv").drop(columns=["seconds", "images_per_s"])
+    return (
+        (folder / "predictions.parquet").read_bytes(),
+        (folder / "model.safetensors").read_bytes(),
+        history,
+    )
+
+
+def assert_same(one: Outcome, other: Outcome) -> None:
+    assert one[0] == other[0], "predictions"
+    assert one[1] == other[1], "weights"
+    pd.testing.assert_frame_equal(one[2], other[2], check_exact=True)
+
+
+def stop_after(epoch: int) -> Callable[[EpochReport], None]:
+    def on_epoch(report: EpochReport) -> None:
+        if report.epoch == epoch:
+            raise Interrupted
+
+    return on_epoch
+
+
+def interrupt(recipe: Recipe, data: Any, folder: Path, *, after: int) -> None:
+    with pytest.raises(Interrupted):
+        run(recipe, data, folder, on_epoch=stop_after(after))
+    assert not (folder / "done.json").exists()
+    assert {path.suffix for path in folder.rglob("*") if path.is_file()} <= ALLOWED
+
+
+@pytest.fixture(scope="module")
+def whole(
+    make_recipe: MakeRecipe, trial_data: Any, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Outcome]:
+    return {
+        name: run(make_recipe(**changes), trial_data, tmp_path_factory.mktemp("whole"))
+        for name, changes in SETTINGS.items()
+    }
+
+
+@pytest.mark.parametrize("epoch", range(1, EPOCHS + 1))
+@pytest.mark.parametrize("name", [name for name in SETTINGS if name != "patience"])
+def test_interrupted_after_any_epoch(
+    make_recipe: MakeRecipe, trial_data: Any, whole: dict[str, Outcome], tmp_path: Path, name: str, epoch: int
+) -> None:
+    recipe = make_recipe(**SETTINGS[name])
+    interrupt(recipe, trial_data, tmp_path, after=epoch)
+    seen: list[int] = []
+    resumed = run(recipe, trial_data, tmp_path, on_epoch=lambda report: seen.append(report.epoch))
+    assert seen == list(range(epoch + 1, EPOCHS + 1))
+    assert_same(resumed, whole[name])
+
+
+def test_interrupted_again_and_again(
+    make_recipe: MakeRecipe, trial_data: Any, whole: dict[str, Outcome], tmp_path: Path
+) -> None:
+    for epoch in range(1, EPOCHS + 1):
+        interrupt(make_recipe(), trial_data, tmp_path, after=epoch)
+    assert_same(run(make_recipe(), trial_data, tmp_path), whole["adamw"])
+
+
+@pytest.mark.parametrize("batch", [1, 8, 13])
+def test_interrupted_in_the_middle_of_an_epoch(
+    make_recipe: MakeRecipe,
+    trial_data: Any,
+    whole: dict[str, Outcome],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    batch: int,
+) -> None:
+    """Five training batches and one of validation an epoch; the epoch begun is done again from its start."""
+    given, left = Images.batch, [batch]
+
+    def batch_or_stop(self: Images, rows: np.ndarray) -> torch.Tensor:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Interrupted
+        return given(self, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Images, "batch", batch_or_stop)
+        with pytest.raises(Interrupted):
+            run(make_recipe(), trial_data, tmp_path)
+    assert_same(run(make_recipe(), trial_data, tmp_path), whole["adamw"])
+
+
+def test_patience_counts_the_epochs_before_the_interruption(
+    make_recipe: MakeRecipe, trial_data: Any, whole: dict[str, Outcome], tmp_path: Path
+) -> None:
+    epochs = len(whole["patience"][2])
+    assert 1 < epochs < 8, "the case needs a run that patience ends"
+    recipe = make_recipe(**SETTINGS["patience"])
+    for epoch in (epochs - 1, epochs):
+        folder = tmp_path / str(epoch)
+        interrupt(recipe, trial_data, folder, after=epoch)
+        assert_same(run(recipe, trial_data, folder), whole["patience"])
+
+
+@pytest.mark.parametrize("what", ["write_json", "checkpoint.save_weights", "pd.DataFrame.to_parquet"])
+def test_done_is_written_last_and_a_failure_before_it_is_made_good(
+    make_recipe: MakeRecipe,
+    trial_data: Any,
+    whole: dict[str, Outcome],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+) -> None:
+    """A trial that fails while it commits is not done; the next run commits and trains no epoch again."""
+
+    def fail(*arguments: object, **options: object) -> None:
+        if what != "checkpoint.save_weights" or arguments[0] == tmp_path / "model.safetensors":
+            raise Interrupted
+        save_weights(*arguments, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"trainables.trial.{what}", fail)
+        with pytest.raises(Interrupted):
+            run(make_recipe(), trial_data, tmp_path)
+    assert not (tmp_path / "done.json").exists() and (tmp_path / "checkpoint").is_dir()
+    seen: list[EpochReport] = []
+    assert_same(run(make_recipe(), trial_data, tmp_path, on_epoch=seen.append), whole["adamw"])
+    assert seen == [] and (tmp_path / "done.json").exists() and not (tmp_path / "checkpoint").exists()
+
+
+def test_a_run_after_done_gives_the_same_again(
+    make_recipe: MakeRecipe, trial_data: Any, whole: dict[str, Outcome], tmp_path: Path
+) -> None:
+    """Also with the checkpoint of a process that was killed between done.json and its removal."""
+    interrupt(make_recipe(), trial_data, tmp_path, after=EPOCHS)
+    shutil.copytree(tmp_path / "checkpoint", tmp_path / "copy")
+    assert_same(run(make_recipe(), trial_data, tmp_path), whole["adamw"])
+    (tmp_path / "copy").rename(tmp_path / "checkpoint")
+    assert_same(run(make_recipe(), trial_data, tmp_path), whole["adamw"])
+    assert_same(run(make_recipe(), trial_data, tmp_path), whole["adamw"])
+
+
+def test_without_resume_it_starts_anew_whatever_lies_there(
+    make_recipe: MakeRecipe, trial_data: Any, whole: dict[str, Outcome], tmp_path: Path
+) -> None:
+    interrupt(make_recipe(epochs=8), trial_data, tmp_path, after=3)
+    seen: list[int] = []
+    outcome = run(
+        make_recipe(), trial_data, tmp_path, resume=False, on_epoch=lambda report: seen.append(report.epoch)
+    )
+    assert seen == [1, 2, 3, 4]
+    assert_same(outcome, whole["adamw"])
+
+
+@pytest.mark.parametrize("name", ["state.safetensors", "best-*.safetensors"])
+@pytest.mark.parametrize("damage", ["cut off", "empty", "garbage", "gone"])
+def test_a_damaged_checkpoint_means_starting_anew_never_failing(
+    make_recipe: MakeRecipe,
+    trial_data: Any,
+    whole: dict[str, Outcome],
+    tmp_path: Path,
+    name: str,
+    damage: str,
+) -> None:
+    interrupt(make_recipe(), trial_data, tmp_path, after=EPOCHS)
+    [path] = (tmp_path / "checkpoint").glob(name)
+    content = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes({"cut off": content[:-50], "empty": b"", "garbage": b"x" * len(content)}[damage])
+    assert_same(run(make_recipe(), trial_data, tmp_path), whole["adamw"])
+
+
+def test_the_checkpoint_of_another_model_leaves_nothing_of_it_in_the_weights(
+    make_recipe: MakeRecipe, trial_data: Any, whole: dict[str, Outcome], tmp_path: Path
+) -> None:
+    """Same names, other shapes: what fits has been copied into the model before the loading fails."""
+    interrupt(make_recipe(cnn_preset="small"), trial_data, tmp_path, after=2)
+    assert_same(run(make_recipe(), trial_data, tmp_path), whole["adamw"])

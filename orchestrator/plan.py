@@ -32,7 +32,10 @@ from trainables.trial_files import ERROR
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One unit of work. `key` and `ingredients` are empty until the precision is known."""
+    """One unit of work. `key` and `ingredients` are empty until the precision is known.
+
+    `selected` is false where --only or --folds leave it out: it belongs to the phase and is not run now.
+    """
 
     experiment: str
     repeat: int
@@ -45,6 +48,7 @@ class Trial:
     sizes: Mapping[str, int]
     share: Share
     estimate_s: float | None
+    selected: bool
 
     @property
     def name(self) -> str:
@@ -78,9 +82,13 @@ class Study:
     experiments: tuple[PlannedExperiment, ...]
     trials: tuple[Trial, ...]
 
+    def selected(self) -> list[Trial]:
+        """Return the trials that this command is about."""
+        return [trial for trial in self.trials if trial.selected]
+
     def missing(self) -> list[Trial]:
         """Return the trials that have to run, the longest first (so that the last ones end together)."""
-        missing = [trial for trial in self.trials if trial.state != "done"]
+        missing = [trial for trial in self.selected() if trial.state != "done"]
         # Experiments that differ in name alone share trials; each is run once.
         once = {trial.key or trial.name: trial for trial in reversed(missing)}
         return sorted(reversed(once.values()), key=lambda trial: -(trial.estimate_s or 0.0))
@@ -169,14 +177,13 @@ def plan_study(
     on_disk = store.folders_by_key()
     trials = []
     for each in planned:
-        if options.only is not None and not fnmatch(each.experiment.name, options.only):
-            continue
+        named = options.only is None or fnmatch(each.experiment.name, options.only)
+        wanted = set(_folds(each.experiment, options.folds)) if named else set()
         for repeat, rows in enumerate(each.rows):
-            for fold in _folds(each.experiment, options.folds):
-                trials.append(
-                    _plan_trial(each, rows, repeat, fold, store=store, on_disk=on_disk, machine=machine)
-                )
-    if not trials:
+            for fold in range(each.experiment.cv_folds):
+                place = {"repeat": repeat, "fold": fold, "selected": fold in wanted}
+                trials.append(_plan_trial(each, rows, place, store=store, on_disk=on_disk, machine=machine))
+    if not any(trial.selected for trial in trials):
         names = ", ".join(experiment.name for experiment in experiments)
         raise InputError(f"--only {options.only} matches none of the experiments: {names}")
     return Study(phase, store, device, planned, tuple(trials))
@@ -238,14 +245,13 @@ def _folds(experiment: Experiment, wanted: Sequence[int] | None) -> list[int]:
 def _plan_trial(
     planned: PlannedExperiment,
     rows: pd.DataFrame,
-    repeat: int,
-    fold: int,
+    place: Mapping[str, Any],
     *,
     store: Store,
     on_disk: dict[str, Path],
     machine: Machine,
 ) -> Trial:
-    experiment = planned.experiment
+    experiment, repeat, fold = planned.experiment, place["repeat"], place["fold"]
     try:
         table = trial_table(rows, experiment.recipe_keys(), repeat=repeat, fold=fold)
     except InputError as error:
@@ -254,7 +260,7 @@ def _plan_trial(
     speed = (planned.measurement or {}).get("choice", {})
     share = share_of(machine, peak_mib=speed.get("peak_mib"), wanted=experiment.resources)
     common: dict[str, Any] = {
-        "experiment": experiment.name, "repeat": repeat, "fold": fold, "sizes": sizes, "share": share,
+        **place, "experiment": experiment.name, "sizes": sizes, "share": share,
         "estimate_s": _estimate(sizes, experiment.epochs, speed.get("images_per_s")),
     }  # fmt: skip
     if planned.recipe is None:

@@ -146,10 +146,9 @@ def _check_models(study: Study) -> None:
 
 
 def _measure(study: Study, device: str, launch: Any, cluster: Any) -> None:
-    """Measure the precision of each model that is about to run and was not measured on this device type."""
+    """Measure the precision of each model of the phase that was not measured on this device type."""
     wanted: dict[Path, PlannedExperiment] = {}
-    for name in dict.fromkeys(trial.experiment for trial in study.missing()):
-        planned = study.experiment(name)
+    for planned in study.experiments:
         path = measurement_file(study.store, planned.experiment, device)
         known = read_measurement(study.store, planned.experiment, device)
         if known is None and (planned.experiment.precision == "auto" or device == "cuda"):
@@ -223,10 +222,14 @@ def _task(study: Study, trial: Trial, files: dict[str, tuple[Path, ...]]) -> dic
 
 
 def _board(study: Study) -> Board:
-    cells = board_from_disk(study.store, study.store.study(study.phase.name)).cells
-    weights = [trial.estimate_s for trial in study.trials]
-    for trial in study.trials:
-        cells[trial.experiment, trial.key].weight_s = (trial.estimate_s if all(weights) else None) or 1.0
+    every = board_from_disk(study.store, study.store.study(study.phase.name)).cells
+    trials = study.selected()
+    weighted = all(trial.estimate_s for trial in trials)
+    cells = {}
+    for trial in trials:
+        cell = every[trial.experiment, trial.key]
+        cell.weight_s = (trial.estimate_s if weighted else None) or 1.0
+        cells[trial.experiment, trial.key] = cell
     metrics = {planned.experiment.select_by for planned in study.experiments}
     return Board(cells, metric="/".join(sorted(metrics)))
 

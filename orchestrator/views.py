@@ -52,7 +52,7 @@ def plan_json(study: Study) -> dict[str, Any]:
                 "resources": trial.share.to_json(),
                 "estimate_s": trial.estimate_s,
             }
-            for trial in study.trials
+            for trial in study.selected()
         ],
     }
 
@@ -61,12 +61,14 @@ def plan_table(study: Study) -> Table:
     """Draw a plan."""
     left = [trial.estimate_s for trial in study.missing()]
     total = f", about {duration(sum(filter(None, left)))} of work" if left and all(left) else ""
-    title = f"{study.phase.title}: {len(study.trials)} trials, {len(left)} to run on {study.device}{total}"
+    title = (
+        f"{study.phase.title}: {len(study.selected())} trials, {len(left)} to run on {study.device}{total}"
+    )
     table = Table(title=title, title_justify="left", title_style="bold")
     for column in ("trial", "state", "train/val/test", "resources", "estimate"):
         table.add_column(column, no_wrap=True)
     table.add_column("why", overflow="fold")
-    for trial in study.trials:
+    for trial in study.selected():
         share = trial.share
         table.add_row(
             trial.name,

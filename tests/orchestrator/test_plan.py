@@ -43,7 +43,7 @@ def plan(write_experiments: Write, faces: Path, tmp_path: Path) -> Planner:
 
 
 def only(study: Study) -> Trial:
-    (trial,) = study.trials
+    (trial,) = study.selected()
     return trial
 
 
@@ -244,7 +244,7 @@ def test_the_estimate_counts_the_images_of_all_epochs(plan: Planner) -> None:
 
 
 def test_only_and_folds_choose_trials(plan: Planner) -> None:
-    names = [trial.name for trial in plan(only="b*", folds=(3, 1)).trials]
+    names = [trial.name for trial in plan(only="b*", folds=(3, 1)).selected()]
     assert names == ["b-r0f1", "b-r0f3"]
 
 

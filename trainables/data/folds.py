@@ -135,9 +135,10 @@ def _check_groups_per_class(rows: pd.DataFrame, num_folds: int) -> None:
     groups = rows.groupby("label")["group"].nunique()
     for label, count in groups.items():
         if count < num_folds:
+            fewer = f", or lower cv_folds to {groups.min()}" if groups.min() >= 2 else ""
             raise InputError(
                 f"class {label} has {count} groups, fewer than the {num_folds} folds; "
-                f"add data, group less coarsely, or lower cv_folds to {max(2, int(groups.min()))}"
+                f"add data or group less coarsely{fewer}"
             )
 
 

@@ -35,7 +35,9 @@ class Facts:
 def inspect_files(paths: Sequence[Path], *, progress: Progress | None = None) -> list[Facts]:
     """Inspect `paths` in parallel and in order; `progress(done, total)` is called now and then."""
     facts: list[Facts] = []
-    with ThreadPoolExecutor(max_workers=num_workers()) as pool:
+    # What Pillow would warn of is said by `problem`. Filters belong to the whole process, not to a thread.
+    with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=num_workers()) as pool:
+        warnings.simplefilter("ignore")
         for found in pool.map(inspect_file, paths):
             facts.append(found)
             if progress and (len(facts) % 64 == 0 or len(facts) == len(paths)):
@@ -71,16 +73,13 @@ def inspect_file(path: Path) -> Facts:
 
 
 def _decode(content: bytes) -> tuple[int, int, str, str]:
-    with warnings.catch_warnings():
-        # The limit below is ours; Pillow's own warning about large images adds nothing to it.
-        warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(content)) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                return width, height, image.format or "", f"more than {MAX_PIXELS // 1_000_000} megapixels"
-            image.draft("RGB", (max(1, width // 8), max(1, height // 8)))
-            image.load()
-            return width, height, image.format or "", ""
+    with Image.open(io.BytesIO(content)) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            return width, height, image.format or "", f"more than {MAX_PIXELS // 1_000_000} megapixels"
+        image.draft("RGB", (max(1, width // 8), max(1, height // 8)))
+        image.load()
+        return width, height, image.format or "", ""
 
 
 def _first_line(error: Exception) -> str:

@@ -131,21 +131,22 @@ def _list_csv(root: Path) -> Listing:
     if not tables:
         raise InputError(f"{root}: no train.csv, validation.csv or test.csv (csv)")
     rows = [(table, *row) for table in tables for row in _read_labels(table)]
-    top = max((label for _, _, label in rows), default=UNLABELLED)
+    top = max((label for _, _, label, _ in rows), default=UNLABELLED)
     classes = ("real", "fake") if top <= 1 else tuple(str(label) for label in range(top + 1))
     files = {table: _files_by_id(root, table) for table in tables}
-    candidates = []
-    for table, image_id, label in rows:
-        path = files[table].get(image_id)
-        if path is None:
-            # A row without a file is listed as unusable, like a file that can't be read.
-            path = f"{table.stem}/{image_id}"
+    candidates: dict[str, Candidate] = {}
+    for table, image_id, label, line in rows:
+        # A row without a file is listed as unusable, like a file that can't be read.
+        path = files[table].get(image_id, f"{table.stem}/{image_id}")
+        if path in candidates:
+            raise InputError(f"{table}, line {line}: {path} comes twice; keep one of the rows")
         source = classes[label] if label != UNLABELLED else "unlabelled"
-        candidates.append(Candidate(path, label, source, SPLIT_NAMES[table.stem.lower()]))
-    return Listing("csv", classes, _ordered(candidates))
+        candidates[path] = Candidate(path, label, source, SPLIT_NAMES[table.stem.lower()])
+    return Listing("csv", classes, _ordered(candidates.values()))
 
 
-def _read_labels(table: Path) -> Iterator[tuple[str, int]]:
+def _read_labels(table: Path) -> Iterator[tuple[str, int, int]]:
+    """Yield id, label and line of each row."""
     is_test = SPLIT_NAMES[table.stem.lower()] == "test"
     seen: set[str] = set()
     try:
@@ -169,7 +170,7 @@ def _read_labels(table: Path) -> Iterator[tuple[str, int]]:
                 if image_id in seen:
                     raise InputError(f"{where}: image_id {image_id!r} comes twice; keep one of the rows")
                 seen.add(image_id)
-                yield image_id, _label(text, where, unlabelled_ok=is_test)
+                yield image_id, _label(text, where, unlabelled_ok=is_test), reader.line_num
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{table} can't be read as UTF-8 CSV: {error}") from error
 
@@ -217,7 +218,7 @@ def _walk(root: Path, folder: Path) -> Iterator[str]:
 
     for directory, folders, files in os.walk(folder, onerror=fail, followlinks=False):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in files:
+        for name in sorted(files):
             if not name.startswith("."):
                 yield Path(directory, name).relative_to(root).as_posix()
 

@@ -121,17 +121,18 @@ def _read_memory(memory: Path | None) -> dict[str, tuple[tuple[int, int], Facts]
     if memory is None or not memory.is_file():
         return {}
     try:
-        table = pd.read_parquet(memory)
-    except (OSError, ValueError):
+        return {
+            row["path"]: (
+                (row["bytes_on_disk"], row["mtime_ns"]),
+                Facts(
+                    row["sha256"], row["bytes"], row["width"], row["height"], row["format"], row["problem"]
+                ),
+            )
+            for row in pd.read_parquet(memory).to_dict("records")
+        }
+    except (OSError, ValueError, KeyError):
         # A damaged memory is no loss: every file is read again and the memory is written anew.
         return {}
-    return {
-        row["path"]: (
-            (row["bytes_on_disk"], row["mtime_ns"]),
-            Facts(row["sha256"], row["bytes"], row["width"], row["height"], row["format"], row["problem"]),
-        )
-        for row in table.to_dict("records")
-    }
 
 
 def _write_memory(

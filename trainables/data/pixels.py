@@ -157,12 +157,22 @@ def _read(path: Path) -> bytes:
 
 def square(image: Image.Image, size_px: int) -> np.ndarray:
     """Turn upright, crop the largest central square, resize once (Lanczos): uint8 [S, S, 3] RGB."""
-    upright = ImageOps.exif_transpose(image).convert("RGB")
+    upright = _eight_bit_rgb(ImageOps.exif_transpose(image))
     width, height = upright.size
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
     box = (left, top, left + side, top + side)
     return np.asarray(upright.resize((size_px, size_px), Image.Resampling.LANCZOS, box=box))
+
+
+def _eight_bit_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        # Pillow would cut 16-bit values off at 255; 65,535 / 257 = 255.
+        values = np.clip(np.asarray(image).astype(np.int64), 0, 65_535) // 257
+        image = Image.fromarray(values.astype(np.uint8))
+    elif image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert("RGB")
 
 
 def _silent(done: int, total: int) -> None:

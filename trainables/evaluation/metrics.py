@@ -71,9 +71,9 @@ def _multiclass(labels: np.ndarray, probabilities: np.ndarray) -> Metrics:
         "auc": float(metrics.roc_auc_score(one_hot, probabilities, average="macro")) if everything else None,
         "accuracy": float(metrics.accuracy_score(labels, predicted)),
         "balanced_accuracy": float(metrics.recall_score(labels, predicted, **macro)) if everything else None,
-        "f1": float(metrics.f1_score(labels, predicted, **macro)),
-        "precision": float(metrics.precision_score(labels, predicted, **macro)),
-        "recall": float(metrics.recall_score(labels, predicted, **macro)),
+        "f1": float(metrics.f1_score(labels, predicted, **macro)) if everything else None,
+        "precision": float(metrics.precision_score(labels, predicted, **macro)) if everything else None,
+        "recall": float(metrics.recall_score(labels, predicted, **macro)) if everything else None,
         "average_precision": (
             float(metrics.average_precision_score(one_hot, probabilities, average="macro"))
             if everything

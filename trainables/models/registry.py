@@ -68,7 +68,8 @@ def check_backbone(recipe: RecipeKeys, *, num_classes: int) -> None:
 
 
 def _check_timm_name(name: str, *, pretrained: bool) -> None:
-    if not timm.is_model(name):
+    known_tag = "." not in name or name in timm.list_models(pretrained=True)
+    if not timm.is_model(name) or not known_tag:
         known = [*BACKBONES, *timm.list_models()]
         nearest = (
             ", ".join(difflib.get_close_matches(name, known, n=3, cutoff=0.5)) or "see timm.list_models()"

@@ -101,8 +101,10 @@ def load_checkpoint(
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         progress = Progress(**record["progress"])
         progress.best_score = float(record["progress"]["best_score"])
-        if progress.best_epoch >= 0 and not best_weights(folder, progress).is_file():
-            return None
+        if progress.best_epoch >= 0:
+            # Opening checks that the file is whole; a state is worth nothing without its best weights.
+            with safe_open(best_weights(folder, progress), framework="pt"):
+                pass
         model.load_state_dict(_below(tensors, "model."))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError):
         return None

@@ -127,7 +127,7 @@ class Trainer:
         with torch.inference_mode(), autocast(self.recipe.precision, self.device):
             for start in range(0, len(samples.rows), size):
                 logits = self.model(self.images.batch(samples.rows[start : start + size]))
-                parts.append(probabilities(logits).double().cpu().numpy())
+                parts.append(probabilities(logits).cpu().numpy())
         return np.concatenate(parts)
 
     def _resume(self) -> None:

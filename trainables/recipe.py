@@ -40,7 +40,10 @@ class Optimizer(Frozen):
 
 
 class Scheduler(Frozen):
-    """Learning rate per epoch: cosine from lr to 0 over T_max epochs (default: `epochs`), or constant."""
+    """Learning rate per epoch: cosine from lr to 0 over T_max epochs (default: `epochs`), or constant.
+
+    As torch has it, the rate rises again after T_max epochs: an experiment of more epochs should raise T_max too.
+    """
 
     type: Literal["cosine_annealing", "none"] = "cosine_annealing"
     T_max: Annotated[int, Field(ge=1, le=100_000)] | None = None

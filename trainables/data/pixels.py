@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import shutil
+import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -134,7 +135,9 @@ def _fill(
 
     done = 0
     # Decoding, resizing and hashing let go of the interpreter lock, so threads use every core.
-    with ThreadPoolExecutor(max_workers=num_threads) as pool:
+    # A damaged EXIF block is no reason to warn: the scan has said what can't be used.
+    with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=num_threads) as pool:
+        warnings.simplefilter("ignore")
         for count in pool.map(fill, range(0, len(files), CHUNK)):
             done += count
             progress(done, len(files))
@@ -162,7 +165,7 @@ def square(image: Image.Image, size_px: int) -> np.ndarray:
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
     box = (left, top, left + side, top + side)
-    return np.asarray(upright.resize((size_px, size_px), Image.Resampling.LANCZOS, box=box))
+    return np.asarray(upright.crop(box).resize((size_px, size_px), Image.Resampling.LANCZOS))
 
 
 def _eight_bit_rgb(image: Image.Image) -> Image.Image:

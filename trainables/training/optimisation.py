@@ -57,10 +57,9 @@ def build_loss(settings: Loss, *, labels: np.ndarray, num_classes: int, device: 
 
 
 def probabilities(logits: Tensor) -> Tensor:
-    """Turn logits [B, 1] into P(fake) [B], or [B, C] into class probabilities [B, C]; float32."""
-    return (
-        torch.sigmoid(logits.float()[:, 0]) if logits.shape[1] == 1 else torch.softmax(logits.float(), dim=1)
-    )
+    """Turn logits [B, 1] into P(fake) [B], or [B, C] into class probabilities [B, C]; float64."""
+    exact = logits.double()
+    return torch.sigmoid(exact[:, 0]) if logits.shape[1] == 1 else torch.softmax(exact, dim=1)
 
 
 def _class_weights(settings: Loss, labels: np.ndarray, num_classes: int) -> Tensor:

@@ -34,7 +34,7 @@ def scan_command(
 @data_app.command("demo")
 def demo_command(
     folder: Annotated[Path, typer.Argument(help="Folder to make.")],
-    faces: Annotated[int, typer.Option(min=10, help="Drawn people; each has one image a source.")] = 100,
+    faces: Annotated[int, typer.Option(min=10, help="Drawn people; each has one image a source.")] = 150,
     size: Annotated[int, typer.Option(min=64, help="Side of the images in pixels.")] = 160,
     seed: Annotated[int, typer.Option(min=0)] = 42,
     debug: DebugOption = False,

@@ -103,12 +103,12 @@ def start(address: str = "local", *, log: Path, debug: bool = False) -> Iterator
             ray.shutdown()
 
 
-def measure(
+def call(
     function: Callable[..., Any], calls: Sequence[Mapping[str, Any]], *, cpus: int, gpus: float
 ) -> list[Any]:
-    """Call `function(**call)` for each of `calls` on workers with the given resources; return the results."""
+    """Call `function(**arguments)` for each of `calls` on workers of this size; return the results."""
     remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=2)(function)
-    return list(ray.get([remote.remote(**call) for call in calls]))
+    return list(ray.get([remote.remote(**arguments) for arguments in calls]))
 
 
 def run(

@@ -18,7 +18,6 @@ from orchestrator.phase import Phase
 from orchestrator.plan import (
     DataSets,
     Options,
-    PlannedExperiment,
     Study,
     Trial,
     measurement_file,
@@ -27,7 +26,9 @@ from orchestrator.plan import (
 )
 from orchestrator.progress import Board, Display, board_from_disk, progress_bar
 from orchestrator.store import Store
+from trainables import versions
 from trainables.data.pixels import ensure_pixels
+from trainables.errors import InputError
 from trainables.files import write_json
 from trainables.models.hub import prepare_hub
 from trainables.trial_files import ERROR
@@ -85,14 +86,15 @@ def _warn_tracking(store: Store, phase: str, problem: str, console: Console) -> 
 
 
 def _run_missing(study: Study, data: DataSets, options: Options, console: Console) -> None:
-    # What can be refused is refused before a process is started.
-    _check_models(study)
+    if any(planned.experiment.pretrained for planned in study.experiments):
+        # Before Ray starts, so that its workers inherit what is found out.
+        prepare_hub()
     from orchestrator import launch, worker
 
     with launch.start(options.address, log=study.store.logs / "ray.log", debug=options.debug) as cluster:
         device = "cuda" if cluster.machine.gpus else "cpu"
         experiments = [planned.experiment for planned in study.experiments]
-        _measure(study, device, launch, cluster)
+        _prepare_models(study, device, launch)
         study = plan_study(
             study.phase, experiments, options, data=data, machine=cluster.machine, device=device
         )
@@ -134,52 +136,56 @@ def _record_if_new(study: Study) -> None:
     record.write_study(study)
 
 
-def _check_models(study: Study) -> None:
-    """Find out before anything starts whether every backbone exists and its weights can be had."""
-    if any(planned.experiment.pretrained for planned in study.experiments):
-        prepare_hub()
-    from trainables.models.registry import check_backbone
+def _prepare_models(study: Study, device: str, launch: Any) -> None:
+    """Find out, on workers, whether each backbone can be had and in which precision it trains fastest.
 
-    for name in dict.fromkeys(trial.experiment for trial in study.missing()):
-        planned = study.experiment(name)
-        check_backbone(planned.experiment.recipe_keys(), num_classes=planned.num_classes)
+    Only what is not known yet is asked: a precision measured on this device type is kept in results/.
 
-
-def _measure(study: Study, device: str, launch: Any, cluster: Any) -> None:
-    """Measure the precision of each model of the phase that was not measured on this device type."""
-    wanted: dict[Path, PlannedExperiment] = {}
+    Raises:
+        InputError: a backbone does not exist, or its pretrained weights can't be had.
+    """
+    running = {trial.experiment for trial in study.missing()}
+    calls: dict[tuple[Path, bool], dict[str, Any]] = {}
     for planned in study.experiments:
-        path = measurement_file(study.store, planned.experiment, device)
-        known = read_measurement(study.store, planned.experiment, device)
-        if known is None and (planned.experiment.precision == "auto" or device == "cuda"):
-            wanted[path] = planned
-    calls = [
-        {
-            "recipe": planned.experiment.recipe_keys().model_dump_json(),
-            "num_classes": planned.num_classes,
-            "device": device,
-            "threads": 1,
-        }
-        for planned in wanted.values()
-    ]
+        experiment = planned.experiment
+        path = measurement_file(study.store, experiment, device)
+        measured = read_measurement(study.store, experiment, device) is not None
+        timed = not measured and (experiment.precision == "auto" or device == "cuda")
+        known = experiment.backbone in versions.MODELS or (measured and not experiment.pretrained)
+        checked = experiment.name in running and not known
+        if timed or checked:
+            recipe = experiment.recipe_keys().model_dump_json()
+            call = {"recipe": recipe, "num_classes": planned.num_classes, "check": checked, "time": timed}
+            calls[path, experiment.pretrained] = {**call, "device": device}
     gpus = 1.0 if device == "cuda" else 0.0
-    for path, found in zip(wanted, launch.measure(_measure_one, calls, cpus=1, gpus=gpus), strict=True):
-        write_json(path, {**found, "measured": provenance.now()})
+    problems = []
+    answers = launch.call(_prepare_model, list(calls.values()), cpus=1, gpus=gpus)
+    for (path, _), found in zip(calls, answers, strict=True):
+        if "problem" in found:
+            problems.append(found["problem"])
+        elif found:
+            write_json(path, {**found, "measured": provenance.now()})
+    if problems:
+        raise InputError("\n".join(dict.fromkeys(problems)))
 
 
-def _measure_one(recipe: str, num_classes: int, device: str, threads: int) -> dict[str, Any]:
+def _prepare_model(recipe: str, num_classes: int, device: str, check: bool, time: bool) -> dict[str, Any]:
+    """Run on a worker: check a backbone, time it, or both; the user's mistake comes back as a "problem"."""
     import torch
 
+    from trainables.models.registry import check_backbone
     from trainables.recipe import RecipeKeys
     from trainables.training.precision import measure
 
-    measurement = measure(
-        RecipeKeys.model_validate_json(recipe),
-        num_classes=num_classes,
-        device=torch.device(device),
-        threads=threads,
-    )
-    return measurement.to_json()
+    keys = RecipeKeys.model_validate_json(recipe)
+    if check:
+        try:
+            check_backbone(keys, num_classes=num_classes)
+        except InputError as error:
+            return {"problem": str(error)}
+    if not time:
+        return {}
+    return measure(keys, num_classes=num_classes, device=torch.device(device), threads=1).to_json()
 
 
 def _build_pixels(study: Study, options: Options, console: Console) -> None:

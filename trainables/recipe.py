@@ -42,7 +42,7 @@ class Optimizer(Frozen):
 class Scheduler(Frozen):
     """Learning rate per epoch: cosine from lr to 0 over T_max epochs (default: `epochs`), or constant.
 
-    As torch has it, the rate rises again after T_max epochs: an experiment of more epochs should raise T_max too.
+    As torch has it, the rate rises again after T_max epochs: with more epochs, raise T_max too.
     """
 
     type: Literal["cosine_annealing", "none"] = "cosine_annealing"

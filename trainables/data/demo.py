@@ -82,7 +82,7 @@ class Shot:
 def write_demo(
     root: Path,
     *,
-    num_faces: int = 100,
+    num_faces: int = 150,
     size_px: int = 160,
     seed: int = 42,
     progress: Callable[[int, int], None] | None = None,

@@ -23,7 +23,7 @@ from trainables.training.optimisation import build_optimizer
 
 MIN_GAIN = 1.2
 WARM_UP_STEPS = 1
-MAX_STEPS = 4
+MAX_STEPS = 3
 BUDGET_S = 2.0
 CANDIDATES: tuple[tuple[Precision, MemoryFormat], ...] = (
     ("float32", "contiguous"),

@@ -161,7 +161,7 @@ def _commit(out_dir: Path, trainer: Trainer, predictions: pd.DataFrame, metrics:
     with replace_file(out_dir / PREDICTIONS) as partial:
         predictions.to_parquet(partial, index=False)
     write_json(out_dir / METRICS, metrics)
-    checkpoint.save_weights(out_dir / WEIGHTS, trainer.model)
+    checkpoint.save_weights(out_dir / WEIGHTS, trainer.model.state_dict())
     digest = hashlib.sha256((out_dir / PREDICTIONS).read_bytes()).hexdigest()
     (out_dir / ERROR).unlink(missing_ok=True)
     write_json(

@@ -17,13 +17,20 @@ from trainables.data.pixels import ensure_pixels
 from trainables.recipe import Optimizer, Recipe
 
 if TYPE_CHECKING:
-    from trainables.trial import TrialRows
+    pass
+from trainables.trial import TrialRows
 
 SIZE_PX = 32
 NUM_PARTS = {"train": 40, "val": 12, "test": 12}
 
 MakeRecipe = Callable[..., Recipe]
 Fill = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def a_checkpoint_after_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epochs here last milliseconds: without this, only the first would leave a checkpoint."""
+    monkeypatch.setattr("trainables.training.loop.CHECKPOINT_EVERY_S", 0.0)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -218,3 +218,16 @@ def test_the_checkpoint_of_another_model_leaves_nothing_of_it_in_the_weights(
     """Same names, other shapes: what fits has been copied into the model before the loading fails."""
     interrupt(make_recipe(cnn_preset="small"), trial_data, tmp_path, after=2)
     assert_same(run(make_recipe(), trial_data, tmp_path), whole["adamw"])
+
+
+def test_a_checkpoint_some_epochs_old_gives_the_same_numbers(
+    make_recipe: MakeRecipe,
+    trial_data: Any,
+    whole: dict[str, Outcome],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Catches best weights that are forgotten between checkpoints: only the first epoch leaves one here."""
+    monkeypatch.setattr("trainables.training.loop.CHECKPOINT_EVERY_S", 1e9)
+    interrupt(make_recipe(), trial_data, tmp_path, after=3)
+    assert_same(run(make_recipe(), trial_data, tmp_path), whole["adamw"])

@@ -79,6 +79,8 @@ def _inspect(
         remembered = known.get(path)
         if stamp is None:
             facts[path] = Facts("", 0, 0, 0, "", "no such file")
+        elif _printable(path) != path:
+            facts[path] = Facts("", 0, 0, 0, "", "its name is not UTF-8")
         elif Path(path).suffix.lower() not in IMAGE_SUFFIXES:
             facts[path] = Facts("", 0, 0, 0, "", f"not an image file ({Path(path).suffix or 'no suffix'})")
         elif not inside[path]:
@@ -158,10 +160,15 @@ def _divide(
     for candidate in candidates:
         found = facts[candidate.path]
         if found.problem:
-            excluded.append({"path": candidate.path, "reason": found.problem})
+            excluded.append({"path": _printable(candidate.path), "reason": found.problem})
         else:
             usable.append({**asdict(candidate), **asdict(found)})
     return usable, pd.DataFrame(excluded, columns=["path", "reason"])
+
+
+def _printable(path: str) -> str:
+    """Return the path as it can be written to a table: bytes that are not UTF-8 are spelled out."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _check_share(

@@ -9,6 +9,7 @@ weights always belong together.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,10 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def save_weights(path: Path, model: nn.Module) -> None:
-    """Write the model's state as safetensors, atomically."""
+def save_weights(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Write a model's state as safetensors, atomically."""
     with replace_file(path) as partial:
-        save_file({name: _plain(tensor) for name, tensor in model.state_dict().items()}, partial)
+        save_file({name: _plain(tensor) for name, tensor in state.items()}, partial)
 
 
 def load_weights(path: Path, model: nn.Module) -> None:

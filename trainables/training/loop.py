@@ -1,4 +1,4 @@
-"""The training loop: epochs, inner validation, patience, best weights, a checkpoint after every epoch.
+"""The training loop: epochs, inner validation, patience, best weights, a checkpoint after an epoch.
 
 It sees the training and the inner validation rows and nothing else; test rows can't reach it. What an epoch
 does depends on the recipe, the rows and the random state alone, and the random state is part of the
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from trainables.errors import InputError
 from trainables.evaluation.metrics import LOWER_IS_BETTER, Metrics, compute_metrics
@@ -32,6 +32,9 @@ from trainables.training.optimisation import (
     probabilities,
 )
 from trainables.training.precision import autocast, torch_memory_format
+
+# Epochs of a second or two would be spent on writing: a kill costs at most this long and the epoch under way.
+CHECKPOINT_EVERY_S = 10.0
 
 
 class TrainingError(RuntimeError):
@@ -107,6 +110,9 @@ class Trainer:
         self.optimizer = build_optimizer(self.model, recipe.optimizer)
         self.scheduler = build_scheduler(self.optimizer, recipe.scheduler, epochs=recipe.epochs)
         self.progress = Progress()
+        self._best: dict[str, Tensor] = {}
+        self._best_is_saved = True
+        self._last_checkpoint = float("-inf")
 
     def fit(self, *, on_epoch: OnEpoch, resume: bool) -> Progress:
         """Train to the last epoch or until patience ends; leave the best weights in the model."""
@@ -116,7 +122,7 @@ class Trainer:
             report = self._epoch()
             self._keep(report)
             on_epoch(report)
-        checkpoint.load_weights(checkpoint.best_weights(self.folder, self.progress), self.model)
+        self._use_best()
         return self.progress
 
     def score(self, samples: Samples) -> np.ndarray:
@@ -208,10 +214,25 @@ class Trainer:
     def _keep(self, report: EpochReport) -> None:
         self.progress.history.append(history_row(report))
         if report.best_epoch == report.epoch:
-            checkpoint.save_weights(checkpoint.best_weights(self.folder, self.progress), self.model)
+            state = self.model.state_dict()
+            self._best = {name: tensor.to("cpu", copy=True) for name, tensor in state.items()}
+            self._best_is_saved = False
+        if time.monotonic() - self._last_checkpoint < CHECKPOINT_EVERY_S:
+            return
+        if not self._best_is_saved:
+            checkpoint.save_weights(checkpoint.best_weights(self.folder, self.progress), self._best)
+            self._best_is_saved = True
         checkpoint.save_checkpoint(
             self.folder, self.progress, model=self.model, optimizer=self.optimizer, scheduler=self.scheduler
         )
+        self._last_checkpoint = time.monotonic()
+
+    def _use_best(self) -> None:
+        """Put the best weights into the model: from memory, or from the checkpoint that was gone on from."""
+        if self._best:
+            self.model.load_state_dict(self._best)
+        else:
+            checkpoint.load_weights(checkpoint.best_weights(self.folder, self.progress), self.model)
 
 
 def history_row(report: EpochReport) -> dict[str, Any]:

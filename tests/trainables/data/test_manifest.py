@@ -221,3 +221,14 @@ def test_progress_ends_at_the_number_of_files(fill: Fill) -> None:
     seen: list[tuple[int, int]] = []
     scan(fill("wiki/a.png", "fake/b.png"), progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (2, 2)
+
+
+def test_a_name_that_is_not_utf8_is_listed_and_kept_out(fill: Fill) -> None:
+    """Catches a traceback when such a name comes to a table, a record or a page."""
+    root = fill("wiki/a.png", "fake/b.png")
+    os.link(root / "fake" / "b.png", os.path.join(os.fsencode(root), b"fake", b"caf\xe9.png"))
+    manifest = scan(root, max_unusable=1.0)
+    assert list(manifest.rows["path"]) == ["fake/b.png", "wiki/a.png"]
+    assert manifest.excluded.to_dict("records") == [
+        {"path": "fake/caf\\xe9.png", "reason": "its name is not UTF-8"}
+    ]

@@ -106,7 +106,7 @@ def test_best_weights_that_the_state_no_longer_names_are_dropped(tmp_path: Path)
     made = parts()
     for epoch in (0, 2):
         progress = Progress(epochs_done=epoch + 1, best_epoch=epoch, best_score=0.5)
-        save_weights(best_weights(tmp_path, progress), made[0])
+        save_weights(best_weights(tmp_path, progress), made[0].state_dict())
         save(tmp_path, progress, made)
         assert [path.name for path in tmp_path.glob("best-*")] == [best_weights(tmp_path, progress).name]
     assert load(tmp_path, parts()) is not None
@@ -114,7 +114,7 @@ def test_best_weights_that_the_state_no_longer_names_are_dropped(tmp_path: Path)
 
 def test_weights_come_back_into_another_model_and_the_file_holds_nothing_else(tmp_path: Path) -> None:
     model = parts(layout=torch.channels_last)[0]
-    save_weights(tmp_path / "model.safetensors", model)
+    save_weights(tmp_path / "model.safetensors", model.state_dict())
     other = parts()[0]
     load_weights(tmp_path / "model.safetensors", other)
     assert all(torch.equal(value, other.state_dict()[name]) for name, value in model.state_dict().items())
@@ -142,7 +142,7 @@ def test_a_state_of_other_bytes_is_none(tmp_path: Path, content: bytes) -> None:
 def test_the_state_of_another_model_and_plain_weights_are_none(tmp_path: Path) -> None:
     save(tmp_path, Progress(epochs_done=1), parts(widths=(4, 8, 16)))
     assert load(tmp_path, parts()) is None
-    save_weights(tmp_path / STATE, parts()[0])
+    save_weights(tmp_path / STATE, parts()[0].state_dict())
     assert load(tmp_path, parts()) is None
 
 
@@ -156,7 +156,7 @@ def test_a_state_whose_best_weights_were_cut_off_is_none(tmp_path: Path) -> None
     """Else the trial fails at its end, and fails again there each time it is resumed."""
     made, progress = parts(), Progress(epochs_done=3, best_epoch=1, best_score=0.7)
     path = best_weights(tmp_path, progress)
-    save_weights(path, made[0])
+    save_weights(path, made[0].state_dict())
     save(tmp_path, progress, made)
     path.write_bytes(path.read_bytes()[:-100])
     assert load(tmp_path, parts()) is None

@@ -293,6 +293,6 @@ def _why(state: State, folder: Path) -> str:
     return {
         "done": f"finished in {folder.name}",
         "running": "another process is running it",
-        "interrupted": "goes on from its last epoch",
+        "interrupted": "goes on from its last checkpoint",
         "missing": "no such trial in results yet",
     }[state]

@@ -29,7 +29,8 @@ from trainables.trial_files import ERROR, HISTORY, METRICS, TRIAL
 KEY, ROLE, STATE_OF_FILES = "orchestrator.key", "orchestrator.role", "orchestrator.files"
 PARENT = "mlflow.parentRunId"
 BATCH = 500
-POLL_S = 5.0
+# Each look costs the cores that train some tenths of a second.
+POLL_S = 15.0
 LOCK_TIMEOUT_S = 120.0
 
 

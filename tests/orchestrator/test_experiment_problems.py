@@ -124,7 +124,7 @@ def test_a_circle_of_extends_is_an_error(write_experiments: Write, files: dict[s
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{\n "epochs": 3,\n}', "line 3"),
+        ('{\n "epochs": 3\n "seed": 1}', "line 3"),
         ('{"dropout": NaN}', "NaN"),
         ('{"lr": Infinity}', "Infinity"),
         ('{"lr": 1e999}', "lr"),

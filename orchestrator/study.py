@@ -28,10 +28,11 @@ from orchestrator.progress import Board, Display, board_from_disk, progress_bar
 from orchestrator.store import Store
 from trainables import versions
 from trainables.data.pixels import ensure_pixels
+from trainables.data.rows import image_files
 from trainables.errors import InputError
 from trainables.files import write_json
 from trainables.models.hub import prepare_hub
-from trainables.trial_files import ERROR
+from trainables.trial_files import ERROR, FORMAT
 
 
 def run_study(
@@ -193,8 +194,7 @@ def _build_pixels(study: Study, options: Options, console: Console) -> None:
     for name in dict.fromkeys(trial.experiment for trial in study.missing()):
         planned = study.experiment(name)
         for rows in planned.rows[:1]:
-            root = planned.manifest.root
-            files = {digest: root / path for digest, path in zip(rows["sha256"], rows["path"], strict=True)}
+            files = image_files(rows, planned.manifest.root)
             with progress_bar(console, "Preparing pixels", quiet=options.quiet) as progress:
                 ensure_pixels(
                     study.store.cache / "pixels",
@@ -246,5 +246,11 @@ def _record_loss(study: Study, key: str, message: str) -> None:
     assert trial.folder is not None, "a trial that ran has a folder"
     write_json(
         trial.folder / ERROR,
-        {"format": 1, "type": "WorkerLost", "message": message, "traceback": "", "time": provenance.now()},
+        {
+            "format": FORMAT,
+            "type": "WorkerLost",
+            "message": message,
+            "traceback": "",
+            "time": provenance.now(),
+        },
     )

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from orchestrator import provenance
 from trainables.data.pixels import ensure_pixels
-from trainables.data.rows import trial_table
+from trainables.data.rows import image_files, trial_table
 from trainables.files import write_json
 from trainables.recipe import Recipe
 from trainables.trial_files import DONE, ERROR, FORMAT, LOCK, TRIAL
@@ -70,8 +70,7 @@ def _run(task: Task, folder: Path, report: Report) -> None:
     recipe = Recipe.model_validate_json(task["recipe"])
     rows = pd.read_parquet(task["rows"])
     table = trial_table(rows, recipe, repeat=task["repeat"], fold=task["fold"])
-    root = Path(task["data"])
-    files = {digest: root / path for digest, path in zip(rows["sha256"], rows["path"], strict=True)}
+    files = image_files(rows, Path(task["data"]))
     pixels = ensure_pixels(Path(task["cache"]), files, size_px=recipe.image_size)
     device = torch.device(task["device"])
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

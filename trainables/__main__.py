@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from trainables.data.manifest import scan
 from trainables.data.pixels import ensure_pixels
-from trainables.data.rows import experiment_rows, trial_table
+from trainables.data.rows import experiment_rows, image_files, trial_table
 from trainables.device import device_type
 from trainables.errors import InputError
 from trainables.files import read_json
@@ -66,7 +66,7 @@ def _run(wanted: argparse.Namespace) -> dict[str, Any]:
     if not 0 <= wanted.fold < recipe.cv_folds:
         raise InputError(f"--fold {wanted.fold}: the recipe has the folds 0 to {recipe.cv_folds - 1}")
     rows = experiment_rows(manifest, recipe, repeat=wanted.repeat)
-    files = {digest: wanted.data / path for digest, path in zip(rows["sha256"], rows["path"], strict=True)}
+    files = image_files(rows, wanted.data)
     pixels = ensure_pixels(wanted.out / "pixels", files, size_px=recipe.image_size)
     table = trial_table(rows, recipe, repeat=wanted.repeat, fold=wanted.fold)
     return run_trial(

@@ -6,6 +6,7 @@ experiments can be compared fold by fold.
 """
 
 from collections.abc import Collection
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -61,6 +62,11 @@ def trial_table(rows: pd.DataFrame, recipe: RecipeKeys, *, repeat: int, fold: in
     part[parts.train], part[parts.val], part[parts.test] = "train", "val", "test"
     kept: pd.DataFrame = rows.assign(part=part)[part != ""]
     return kept.reset_index(drop=True)
+
+
+def image_files(rows: pd.DataFrame, root: Path) -> dict[str, Path]:
+    """Map the content hash of each row to its file below `root`: what a pixel cache is built from."""
+    return {digest: root / path for digest, path in zip(rows["sha256"], rows["path"], strict=True)}
 
 
 def _check_classes(manifest: Manifest, labelled: pd.DataFrame) -> None:

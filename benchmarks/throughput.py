@@ -28,7 +28,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from trainables.models.registry import build_model
+from trainables.models.building import build_model
 from trainables.recipe import Recipe
 from trainables.training.batches import NORMALIZATIONS, Images, training_batches
 from trainables.training.loop import Samples, Trainer

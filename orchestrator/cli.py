@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from orchestrator.data_commands import data_app
+from orchestrator.reference_commands import models_command, schema_command
 from trainables.errors import InputError
 
 EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
@@ -30,6 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_app, name="data")
+app.command("models")(models_command)
+app.command("schema")(schema_command)
 
 DataOption = Annotated[Path | None, typer.Option("--data", help="Folder of images; overrides data_dir.")]
 ResultsOption = Annotated[Path, typer.Option("--results", help="Folder of results.")]
@@ -355,17 +358,6 @@ def explain_command(
     from orchestrator.views import explain
 
     Console().print(explain(Store.look(results), trial), markup=False, highlight=False, soft_wrap=True)
-
-
-@app.command("schema")
-def schema_command() -> None:
-    """Print the JSON Schema of experiment files.
-
-    Example: python -m orchestrator schema > experiments/schema.json
-    """
-    from orchestrator.experiment import json_schema
-
-    print(json.dumps(json_schema(), indent=1))
 
 
 @app.command("ui")

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from trainables import versions
+from trainables.models import registry
 from trainables.recipe import Recipe
 
 SHORT = 12
@@ -54,6 +55,7 @@ def recipe_ingredients(recipe: Recipe) -> dict[str, Any]:
         "cv_repeats",
     ):
         del values[name]
+    values["backbone"] = registry.canonical(recipe.backbone)
     if recipe.backbone != "simple_cnn":
         del values["cnn_preset"]
     if not recipe.face_crop:

@@ -4,14 +4,15 @@ Data flows one way, and every step reads what the one before left on disk; a ste
 already is not done again. Ray is started only when a trial is missing.
 """
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from orchestrator import provenance, record, tracking
+from orchestrator import preparation, provenance, record, tracking
 from orchestrator.collect import Tables, collect
 from orchestrator.experiment import Experiment
 from orchestrator.phase import Phase
@@ -20,13 +21,10 @@ from orchestrator.plan import (
     Options,
     Study,
     Trial,
-    measurement_file,
     plan_study,
-    read_measurement,
 )
 from orchestrator.progress import Board, Display, board_from_disk, progress_bar
 from orchestrator.store import Store
-from trainables import versions
 from trainables.data.pixels import ensure_pixels
 from trainables.data.rows import image_files
 from trainables.errors import InputError
@@ -92,12 +90,10 @@ def _run_missing(study: Study, data: DataSets, options: Options, console: Consol
         prepare_hub()
     from orchestrator import launch, worker
 
-    with launch.start(options.address, log=study.store.logs / "ray.log", debug=options.debug) as cluster:
-        device = "cuda" if cluster.machine.gpus else "cpu"
-        experiments = [planned.experiment for planned in study.experiments]
-        _prepare_models(study, device, launch)
+    experiments = [planned.experiment for planned in study.experiments]
+    with _start(study, options, launch) as cluster:
         study = plan_study(
-            study.phase, experiments, options, data=data, machine=cluster.machine, device=device
+            study.phase, experiments, options, data=data, machine=cluster.machine, device=cluster.device
         )
         files = record.write_rows(study)
         record.write_study(study)
@@ -127,6 +123,35 @@ def _run_missing(study: Study, data: DataSets, options: Options, console: Consol
         tracker.close()
 
 
+@contextlib.contextmanager
+def _start(study: Study, options: Options, launch: Any) -> Iterator[Any]:
+    """Start Ray and find out what has to be known of the models, both at once where both are on this machine.
+
+    Raises:
+        InputError: no such cluster, no such backbone, or its weights can't be had.
+    """
+    log = study.store.logs / "ray.log"
+    if options.address != "local":
+        with launch.start(options.address, log=log, debug=options.debug) as cluster:
+            asked = preparation.questions(study, cluster.device)
+            calls = [{"question": question.arguments} for question in asked]
+            gpus = 1.0 if cluster.device == "cuda" else 0.0
+            preparation.keep(asked, launch.call(preparation.answer, calls, cpus=1, gpus=gpus))
+            yield cluster
+        return
+    asked = preparation.questions(study, study.device)
+    with (
+        preparation.answering(asked, log=study.store.logs / "models.log") as answers,
+        launch.start(log=log, debug=options.debug) as cluster,
+    ):
+        if cluster.device != study.device:
+            raise InputError(
+                "there is a GPU that Ray does not see; check nvidia-smi, or set CUDA_VISIBLE_DEVICES=''"
+            )
+        preparation.keep(asked, answers())
+        yield cluster
+
+
 def _record_if_new(study: Study) -> None:
     """Rewrite the plan's record only when it plans something else, so that a second run changes no file."""
     path = study.store.study_file(study.phase.name)
@@ -135,58 +160,6 @@ def _record_if_new(study: Study) -> None:
         if record.same_plan(known, record.study_record(study)):
             return
     record.write_study(study)
-
-
-def _prepare_models(study: Study, device: str, launch: Any) -> None:
-    """Find out, on workers, whether each backbone can be had and in which precision it trains fastest.
-
-    Only what is not known yet is asked: a precision measured on this device type is kept in results/.
-
-    Raises:
-        InputError: a backbone does not exist, or its pretrained weights can't be had.
-    """
-    running = {trial.experiment for trial in study.missing()}
-    calls: dict[tuple[Path, bool], dict[str, Any]] = {}
-    for planned in study.experiments:
-        experiment = planned.experiment
-        path = measurement_file(study.store, experiment, device)
-        measured = read_measurement(study.store, experiment, device) is not None
-        timed = not measured and (experiment.precision == "auto" or device == "cuda")
-        known = experiment.backbone in versions.MODELS or (measured and not experiment.pretrained)
-        checked = experiment.name in running and not known
-        if timed or checked:
-            recipe = experiment.recipe_keys().model_dump_json()
-            call = {"recipe": recipe, "num_classes": planned.num_classes, "check": checked, "time": timed}
-            calls[path, experiment.pretrained] = {**call, "device": device}
-    gpus = 1.0 if device == "cuda" else 0.0
-    problems = []
-    answers = launch.call(_prepare_model, list(calls.values()), cpus=1, gpus=gpus)
-    for (path, _), found in zip(calls, answers, strict=True):
-        if "problem" in found:
-            problems.append(found["problem"])
-        elif found:
-            write_json(path, {**found, "measured": provenance.now()})
-    if problems:
-        raise InputError("\n".join(dict.fromkeys(problems)))
-
-
-def _prepare_model(recipe: str, num_classes: int, device: str, check: bool, time: bool) -> dict[str, Any]:
-    """Run on a worker: check a backbone, time it, or both; the user's mistake comes back as a "problem"."""
-    import torch
-
-    from trainables.models.registry import check_backbone
-    from trainables.recipe import RecipeKeys
-    from trainables.training.precision import measure
-
-    keys = RecipeKeys.model_validate_json(recipe)
-    if check:
-        try:
-            check_backbone(keys, num_classes=num_classes)
-        except InputError as error:
-            return {"problem": str(error)}
-    if not time:
-        return {}
-    return measure(keys, num_classes=num_classes, device=torch.device(device), threads=1).to_json()
 
 
 def _build_pixels(study: Study, options: Options, console: Console) -> None:

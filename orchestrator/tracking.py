@@ -328,7 +328,12 @@ def _marker(store: Store, study: Mapping[str, Any]) -> Path:
 
 
 def _client(uri: str) -> Any:
-    for name, value in {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}.items():
+    for name, value in {
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+        # Nobody but the user's own server hears of a run.
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }.items():
         os.environ.setdefault(name, value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,18 @@ def plan_json(study: Study) -> dict[str, Any]:
             for trial in study.selected()
         ],
     }
+
+
+def models_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the table of backbones for people."""
+    table = Table("Backbone", box=None)
+    for heading in ("Parameters", "that train", "classes", "px"):
+        table.add_column(heading, justify="right")
+    table.add_column("Source")
+    for row in rows:
+        counts = [f"{row[name]:,}" for name in ("parameters", "trainable_parameters")]
+        table.add_row(row["name"], *counts, str(row["num_classes"]), str(row["input_px"]), row["source"])
+    return table
 
 
 def plan_table(study: Study) -> Table:

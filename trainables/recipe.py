@@ -12,6 +12,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from trainables.models import registry
+
 Precision = Literal["float32", "bf16"]
 MemoryFormat = Literal["contiguous", "channels_last"]
 
@@ -74,7 +76,9 @@ class RecipeKeys(Frozen):
     normalization: Literal["imagenet", "half", "none"] = "imagenet"
     augment: Literal[False] = False
 
-    backbone: str = Field("simple_cnn", min_length=1, description="simple_cnn, or any timm model by its name")
+    backbone: str = Field(
+        "simple_cnn", min_length=1, description="one of `models`, or any timm model by its name"
+    )
     pretrained: bool = False
     cnn_preset: Literal["micro", "small", "medium", "large"] = "medium"
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
@@ -97,8 +101,20 @@ class RecipeKeys(Frozen):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if self.pretrained and self.backbone == "simple_cnn":
-            raise ValueError("pretrained: simple_cnn has no pretrained weights; set pretrained to false")
+        known = registry.BACKBONES.get(self.backbone)
+        if known is None:
+            return self
+        if self.pretrained and not known.can_be_pretrained:
+            raise ValueError(
+                f"pretrained: {self.backbone} has no pretrained weights; set pretrained to false"
+            )
+        if self.image_size < known.min_px:
+            raise ValueError(
+                f"image_size is {self.image_size}, too small for {self.backbone}: "
+                f"at least {known.min_px}, best {known.input_px}"
+            )
+        if self.dropout and known.file and self.backbone != "simple_cnn":
+            raise ValueError(f"dropout: {self.backbone} has dropouts of its own; leave the key out")
         return self
 
 

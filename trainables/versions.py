@@ -2,14 +2,14 @@
 
 Raise a number when a change of its part gives other results from the same input; trials made before are then
 run again, and stay on disk under their old key. They live here, apart from the code they belong to, because a
-plan has to know them without importing torch.
+plan has to know them without importing torch. A model's own version stands in the registry.
 """
+
+from trainables.models import registry
 
 FOLDS = 1
 PIXELS = 1
 TRAINING = 1
-MODELS = {"simple_cnn": 1}
-TIMM_MODELS = 1
 
 
 def parts(backbone: str) -> dict[str, int]:
@@ -18,5 +18,5 @@ def parts(backbone: str) -> dict[str, int]:
         "folds": FOLDS,
         "pixels": PIXELS,
         "training": TRAINING,
-        "model": MODELS.get(backbone, TIMM_MODELS),
+        "model": registry.version(backbone),
     }

@@ -1,5 +1,6 @@
 """What a trial's key is made of: everything that decides its numbers, and nothing else."""
 
+import dataclasses
 import json
 import math
 import random
@@ -20,6 +21,7 @@ from orchestrator.identity import (
     trial_key,
 )
 from trainables import versions
+from trainables.models import registry
 from trainables.recipe import Loss, Optimizer, Recipe, RecipeKeys, Scheduler
 
 RESOLVED = {"layout": "sources", "group_by": "basename", "precision": "float32"}
@@ -188,16 +190,27 @@ def test_repeat_fold_and_rows_change_the_key() -> None:
     assert len(keys) == 5
 
 
-@pytest.mark.parametrize("part", ["FOLDS", "PIXELS", "TRAINING", "MODELS", "TIMM_MODELS"])
-def test_a_new_version_of_a_part_changes_the_keys_it_belongs_to(
-    monkeypatch: pytest.MonkeyPatch, part: str
-) -> None:
+@pytest.mark.parametrize("part", ["FOLDS", "PIXELS", "TRAINING"])
+def test_a_new_version_of_a_part_changes_every_key(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     """Catches results of older code that pass for those of newer code."""
     before = key_of(), key_of(backbone="resnet18")
-    monkeypatch.setattr(versions, part, {"simple_cnn": 99} if part == "MODELS" else 99)
-    after = key_of(), key_of(backbone="resnet18")
-    assert (before[0] != after[0]) == (part != "TIMM_MODELS")
-    assert (before[1] != after[1]) == (part != "MODELS")
+    monkeypatch.setattr(versions, part, 99)
+    assert all(
+        one != other for one, other in zip(before, (key_of(), key_of(backbone="resnet18")), strict=True)
+    )
+
+
+def test_a_new_version_of_a_backbone_changes_its_own_keys_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = key_of(), key_of(backbone="resnet18")
+    newer = dataclasses.replace(registry.BACKBONES["simple_cnn"], version=99)
+    monkeypatch.setitem(registry.BACKBONES, "simple_cnn", newer)
+    assert key_of() != before[0] and key_of(backbone="resnet18") == before[1]
+    monkeypatch.setattr(registry, "TIMM_VERSION", 99)
+    assert key_of(backbone="resnet18") != before[1]
+
+
+def test_two_names_of_a_backbone_share_trials() -> None:
+    assert key_of(backbone="vgg16") == key_of(backbone="vgg16_bn") != key_of(backbone="resnet18")
 
 
 def test_a_known_key() -> None:

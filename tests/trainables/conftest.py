@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,9 +14,6 @@ from PIL import Image
 
 from trainables.data.pixels import ensure_pixels
 from trainables.recipe import Optimizer, Recipe
-
-if TYPE_CHECKING:
-    pass
 from trainables.trial import TrialRows
 
 SIZE_PX = 32

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
 from trainables.data.pixels import ensure_pixels
-from trainables.models.registry import build_model
+from trainables.models.building import build_model
 from trainables.recipe import Loss, Optimizer, Recipe, Scheduler
 from trainables.training.loop import EpochReport, TrainingError
 from trainables.trial import TrialRows, run_trial

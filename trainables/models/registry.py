@@ -1,93 +1,98 @@
-"""Backbones by name: our own in one plain dict, everything else is timm's.
+"""Every backbone by name: what it is, for what images, from where. Plain facts, read without importing torch.
 
-`build_model` gives a model with `num_logits` outputs whose weights depend on the recipe and torch's random
-state alone. `check_backbone` says before anything starts whether a name exists and its weights can be had.
-Adding a backbone is one file and one line in BACKBONES.
+A backbone of our own is one file, whose `build(recipe, num_logits)` gives the network, and one line here.
+Its class names its `head_prefixes` (of the parameters behind the features) and its `cam_layer` (the module
+whose maps Grad-CAM looks at). Raise `version` when a change gives other numbers. Names that are not here are
+timm's; the timm models of the reference systems are listed with the name that timm gives them.
 """
 
-import difflib
-from collections.abc import Callable
-from typing import Any
-
-import timm
-from torch import nn
-
-from trainables.errors import InputError
-from trainables.models import simple_cnn
-from trainables.recipe import RecipeKeys
-
-Builder = Callable[[RecipeKeys, int], nn.Module]
+from dataclasses import dataclass
 
 
-def _build_simple_cnn(recipe: RecipeKeys, num_logits: int) -> nn.Module:
-    widths = simple_cnn.PRESETS[recipe.cnn_preset]
-    return simple_cnn.SimpleCNN(num_logits=num_logits, widths=widths, dropout=recipe.dropout)
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """What is known of a backbone before it is built.
 
-
-BACKBONES: dict[str, Builder] = {"simple_cnn": _build_simple_cnn}
-
-
-def num_logits(num_classes: int) -> int:
-    """Return the outputs of a model: one for two classes, N for N."""
-    return 1 if num_classes == 2 else num_classes
-
-
-def build_model(recipe: RecipeKeys, *, num_classes: int) -> nn.Module:
-    """Build the recipe's backbone; pretrained weights come from the hub's local cache or the hub.
-
-    Raises:
-        InputError: no such backbone, or its weights can't be had.
+    `file` is the module below trainables.models that builds it, "" for timm's; `input_px` the image size that
+    it was made for, `min_px` the smallest that it can take; `num_classes` the classes that its parameter
+    count is quoted for; `trunk` the pretrained part, if it has one; `bases` what an ensemble combines unless
+    told otherwise.
     """
-    builder = BACKBONES.get(recipe.backbone)
-    if builder is not None:
-        return builder(recipe, num_logits(num_classes))
-    _check_timm_name(recipe.backbone, pretrained=recipe.pretrained)
-    options: dict[str, Any] = {"img_size": recipe.image_size} if _wants_image_size(recipe.backbone) else {}
-    try:
-        model: nn.Module = timm.create_model(
-            recipe.backbone,
-            pretrained=recipe.pretrained,
-            num_classes=num_logits(num_classes),
-            drop_rate=recipe.dropout,
-            **options,
-        )
-    except Exception as error:
-        if recipe.pretrained:
-            raise InputError(_no_weights(recipe.backbone, error)) from error
-        raise
-    return model
+
+    source: str
+    input_px: int
+    min_px: int
+    num_classes: int = 2
+    file: str = ""
+    timm: str = ""
+    trunk: str = ""
+    bases: tuple[str, ...] = ()
+    version: int = 1
+
+    @property
+    def can_be_pretrained(self) -> bool:
+        """Tell whether weights trained on other images can be had for it."""
+        return bool(self.timm or self.trunk)
 
 
-def check_backbone(recipe: RecipeKeys, *, num_classes: int) -> None:
-    """Raise InputError unless the backbone exists and its pretrained weights can be had."""
-    if recipe.backbone in BACKBONES:
-        return
-    _check_timm_name(recipe.backbone, pretrained=recipe.pretrained)
-    if recipe.pretrained:
-        build_model(recipe, num_classes=num_classes)
+def _timm(name: str, source: str, *, input_px: int = 224) -> Backbone:
+    return Backbone(source, input_px, 32, timm=name)
 
 
-def _check_timm_name(name: str, *, pretrained: bool) -> None:
-    known_tag = "." not in name or name in timm.list_models(pretrained=True)
-    if not timm.is_model(name) or not known_tag:
-        known = [*BACKBONES, *timm.list_models()]
-        nearest = (
-            ", ".join(difflib.get_close_matches(name, known, n=3, cutoff=0.5)) or "see timm.list_models()"
-        )
-        raise InputError(f"backbone {name!r} is neither simple_cnn nor a timm model; nearest: {nearest}")
-    if pretrained and not timm.is_model_pretrained(name):
-        raise InputError(f"backbone {name!r} has no pretrained weights in timm; set pretrained to false")
+BACKBONES: dict[str, Backbone] = {
+    "simple_cnn": Backbone("own: stacked convolution blocks", 128, 16, file="simple_cnn"),
+    "fingerprint_net": Backbone(
+        "own: GAN fingerprints, after Yu et al. 2019", 256, 32, file="fingerprint_net", trunk="resnet34"
+    ),
+    "skip_con_cnn": Backbone("own: one residual block", 100, 16, num_classes=5, file="skip_con_cnn"),
+    "three_cnn": Backbone("own: dilated convolution", 100, 16, num_classes=5, file="three_cnn"),
+    "ensemble_cnn": Backbone(
+        "own: two networks weighed by confidence", 100, 16, num_classes=5, file="ensembles",
+        bases=("skip_con_cnn", "three_cnn"),
+    ),
+    "dual_stream": Backbone(
+        "own: features gated by residual noise, after Bayar & Stamm 2016", 224, 32, file="dual_stream",
+        trunk="mobilenetv2_100",
+    ),
+    "deepfake_net": Backbone("own: double convolutions", 128, 16, num_classes=5, file="deepfake_net"),
+    "deepfake_net2": Backbone("own: double convolutions", 128, 16, num_classes=5, file="deepfake_net"),
+    "deepfake_vgg_ensemble": Backbone(
+        "own: a classifier on two networks' logits", 128, 32, num_classes=5, file="ensembles",
+        bases=("deepfake_net", "vgg16"),
+    ),
+    "vgg16": _timm("vgg16_bn", "timm: Simonyan & Zisserman 2015"),
+    "vgg16_bn": _timm("vgg16_bn", "timm: Simonyan & Zisserman 2015"),
+    "resnet18": _timm("resnet18", "timm: He et al. 2016"),
+    "resnet34": _timm("resnet34", "timm: He et al. 2016"),
+    "resnet50": _timm("resnet50", "timm: He et al. 2016"),
+    "efficientnet_b0": _timm("efficientnet_b0", "timm: Tan & Le 2019"),
+    "convnext_tiny": _timm("convnext_tiny", "timm: Liu et al. 2022"),
+    "mobilenetv2_100": _timm("mobilenetv2_100", "timm: Sandler et al. 2018"),
+    "mobilenetv3_small": _timm("mobilenetv3_small_100", "timm: Howard et al. 2019"),
+}  # fmt: skip
+
+# The version of all models that timm builds; the library's own version is recorded with each trial.
+TIMM_VERSION = 1
 
 
-def _wants_image_size(name: str) -> bool:
-    """Tell whether a timm model is built for one image size, as transformers are."""
-    config = timm.get_pretrained_cfg(name, allow_unregistered=True)
-    return bool(config is not None and config.fixed_input_size)
+def own(name: str) -> Backbone | None:
+    """Return what is known of a backbone of our own; None for timm's, listed or not."""
+    found = BACKBONES.get(name)
+    return found if found is not None and found.file else None
 
 
-def _no_weights(name: str, error: Exception) -> str:
-    reason = " ".join(str(error).split()).split(". ")[0][:160]
-    return (
-        f"the pretrained weights of {name} can't be had ({type(error).__name__}: {reason}); "
-        "run once with a network, or train from scratch with --set pretrained=false or --preset cpu"
-    )
+def timm_name(name: str) -> str:
+    """Return how timm calls a backbone that is not ours."""
+    found = BACKBONES.get(name)
+    return found.timm if found is not None else name
+
+
+def canonical(name: str) -> str:
+    """Return the one name of a backbone that has several."""
+    return name if own(name) else timm_name(name)
+
+
+def version(name: str) -> int:
+    """Return the version of a backbone; it enters the identity of its trials."""
+    found = own(name)
+    return found.version if found is not None else TIMM_VERSION

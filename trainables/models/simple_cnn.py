@@ -8,6 +8,8 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from trainables.recipe import RecipeKeys
+
 PRESETS: dict[str, tuple[int, ...]] = {
     "micro": (8, 16, 32),
     "small": (16, 32, 64),
@@ -24,6 +26,9 @@ class SimpleCNN(nn.Module):
         widths: channels of each block; every block halves the image.
         dropout: probability before the linear layer.
     """
+
+    head_prefixes = ("head",)
+    cam_layer = "features"
 
     def __init__(self, *, num_logits: int, widths: tuple[int, ...], dropout: float) -> None:
         super().__init__()
@@ -45,3 +50,8 @@ class SimpleCNN(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Images [B, 3, S, S] to logits [B, num_logits]."""
         return cast(Tensor, self.head(self.pool(self.features(x_BCHW))))
+
+
+def build(recipe: RecipeKeys, num_logits: int) -> nn.Module:
+    """Build the preset that the recipe names."""
+    return SimpleCNN(num_logits=num_logits, widths=PRESETS[recipe.cnn_preset], dropout=recipe.dropout)

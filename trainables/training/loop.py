@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from trainables.errors import InputError
 from trainables.evaluation.metrics import LOWER_IS_BETTER, Metrics, compute_metrics
-from trainables.models.registry import build_model
+from trainables.models.building import build_model
 from trainables.recipe import Recipe
 from trainables.seeds import derived_seed
 from trainables.training import checkpoint
@@ -33,8 +33,8 @@ from trainables.training.optimisation import (
 )
 from trainables.training.precision import autocast, torch_memory_format
 
-# Epochs of a second or two would be spent on writing: a kill costs at most this long and the epoch under way.
-CHECKPOINT_EVERY_S = 10.0
+# Short epochs would be spent on writing: a kill costs at most this long and the epoch under way.
+CHECKPOINT_EVERY_S = 20.0
 
 
 class TrainingError(RuntimeError):
@@ -107,6 +107,10 @@ class Trainer:
         torch.manual_seed(derived_seed(self.seed, "weights"))
         self.model: nn.Module = build_model(recipe, num_classes=self.num_classes).to(self.device)
         self.model.to(memory_format=torch_memory_format(recipe.memory_format))
+        # What a layer has to bring back to its constraint after every step.
+        self._projections: list[Any] = [
+            module.project for module in self.model.modules() if hasattr(module, "project")
+        ]
         self.optimizer = build_optimizer(self.model, recipe.optimizer)
         self.scheduler = build_scheduler(self.optimizer, recipe.scheduler, epochs=recipe.epochs)
         self.progress = Progress()
@@ -203,6 +207,8 @@ class Trainer:
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
+            for project in self._projections:
+                project()
             total += loss.detach() * len(positions)
         mean = float(total) / len(self.train.rows)
         if not math.isfinite(mean):

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainables.models.registry import build_model, num_logits
+from trainables.models.building import build_model, num_logits
 from trainables.recipe import MEMORY_FORMATS, MemoryFormat, Precision, RecipeKeys
 from trainables.training.optimisation import build_optimizer
 
@@ -79,7 +79,8 @@ def measure(recipe: RecipeKeys, *, num_classes: int, device: torch.device, threa
         for precision, memory_format in candidates(recipe.precision)
     ]
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    return Measurement(device.type, name, torch.__version__, tuple(speeds))
+    # torch's version is a string of a class of its own, which would carry torch to whoever reads the answer.
+    return Measurement(device.type, name, str(torch.__version__), tuple(speeds))
 
 
 def torch_memory_format(memory_format: MemoryFormat) -> torch.memory_format:

@@ -8,7 +8,7 @@ import timm
 import torch
 
 from trainables.errors import InputError
-from trainables.models.registry import build_model, check_backbone, num_logits
+from trainables.models.building import build_model, check_backbone, num_logits
 from trainables.models.simple_cnn import PRESETS
 from trainables.recipe import RecipeKeys
 

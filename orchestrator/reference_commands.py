@@ -1,0 +1,34 @@
+"""The commands that look things up: what models there are, what an experiment file may say."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
+
+
+def models_command(as_json: JsonOption = False) -> None:
+    """Show every backbone: parameters, input size, source. Any other timm model works by its name too.
+
+    Example: python -m orchestrator models --json
+    """
+    from orchestrator.views import models_table
+    from trainables.models.building import describe
+
+    rows = describe()
+    if as_json:
+        print(json.dumps(rows, indent=1))
+    else:
+        Console().print(models_table(rows))
+
+
+def schema_command() -> None:
+    """Print the JSON Schema of experiment files.
+
+    Example: python -m orchestrator schema > experiments/schema.json
+    """
+    from orchestrator.experiment import json_schema
+
+    print(json.dumps(json_schema(), indent=1))

@@ -1,0 +1,154 @@
+"""What every backbone of the registry must do; none is named here, so a new one is tested by its line."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from trainables.models.building import build_model, describe, num_logits
+from trainables.models.layers import cam_layer_of, head_of
+from trainables.models.registry import BACKBONES, canonical
+from trainables.recipe import RecipeKeys
+from trainables.training.checkpoint import load_weights, save_weights
+from trainables.training.optimisation import build_loss, build_optimizer
+
+LARGE = 50_000_000
+NAMES = list(dict.fromkeys(canonical(name) for name in BACKBONES))
+SIZES = {row["name"]: row["parameters"] for row in describe()}
+every_backbone = pytest.mark.parametrize("name", NAMES)
+# The largest take seconds for each test that moves all their weights: `make check-all` runs those.
+every_backbone_in_depth = pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if SIZES.get(name, 0) > LARGE else ()) for name in NAMES],
+)
+
+
+def build(name: str, *, num_classes: int = 2, size_px: int = 0, seed: int = 0) -> nn.Module:
+    size_px = size_px or smallest_px(name)
+    torch.manual_seed(seed)
+    return build_model(RecipeKeys(backbone=name, image_size=size_px), num_classes=num_classes)
+
+
+def smallest_px(name: str) -> int:
+    return max(32, BACKBONES[name].min_px if name in BACKBONES else 32)
+
+
+def images(count: int, size_px: int) -> Tensor:
+    """Plain colours, all different, with some noise."""
+    rng = torch.Generator().manual_seed(1)
+    colours = torch.randn(count, 3, 1, 1, generator=rng)
+    return 2 * colours + 0.2 * torch.randn(count, 3, size_px, size_px, generator=rng)
+
+
+@every_backbone
+def test_shapes_for_two_and_for_several_classes_at_two_sizes(name: str) -> None:
+    for num_classes in (2, 5):
+        model = build(name, num_classes=num_classes).eval()
+        for size_px in (smallest_px(name), smallest_px(name) + 32):
+            with torch.inference_mode():
+                logits = model(images(2, size_px))
+            assert logits.shape == (2, num_logits(num_classes)), (num_classes, size_px)
+            assert torch.isfinite(logits).all()
+
+
+@every_backbone_in_depth
+def test_backward_reaches_every_weight_that_trains_and_no_other(name: str) -> None:
+    model = build(name).train()
+    # Weights that start at zero hide what lies behind them for one step.
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad and not parameter.any():
+                parameter.fill_(0.1)
+    model(images(4, smallest_px(name))).sum().backward()
+    for weight, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), weight
+        else:
+            assert parameter.grad is None, weight
+
+
+@every_backbone_in_depth
+def test_the_state_is_saved_and_loaded_bit_for_bit(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    first, second = build(name, seed=1).eval(), build(name, seed=2).eval()
+    save_weights(path, first.state_dict())
+    load_weights(path, second)
+    x_BCHW = images(2, smallest_px(name))
+    with torch.inference_mode():
+        assert torch.equal(first(x_BCHW), second(x_BCHW))
+
+
+@every_backbone_in_depth
+def test_the_same_seed_gives_the_same_weights_and_another_gives_others(name: str) -> None:
+    states = [build(name, seed=seed).state_dict() for seed in (1, 1, 2)]
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+    assert any(not torch.equal(states[0][key], states[2][key]) for key in states[0])
+
+
+@every_backbone_in_depth
+def test_one_batch_is_overfitted(name: str) -> None:
+    """Catches a head that is not connected, a frozen part that should learn, a loss of the wrong sign."""
+    model = build(name, num_classes=3)
+    for module in model.modules():
+        # What is frozen stands for something trained: its answers differ from image to image.
+        if isinstance(module, nn.Linear) and not module.weight.requires_grad:
+            nn.init.normal_(module.weight, std=2 * module.in_features**-0.5)
+    frozen = any(not parameter.requires_grad for parameter in model.parameters())
+    recipe = RecipeKeys.model_validate({"optimizer": {"lr": 2e-3, "weight_decay": 0.0}})
+    labels = torch.arange(6) % 3
+    loss_of = build_loss(recipe.loss, labels=labels.numpy(), num_classes=3, device=torch.device("cpu"))
+    optimizer = build_optimizer(model, recipe.optimizer)
+    x_BCHW = images(6, smallest_px(name))
+    model.train()
+    first = 0.0
+    for step in itertools.count():
+        loss = loss_of(model(x_BCHW), labels)
+        first = first or loss.item()
+        # On top of what can't learn there is only so much to gain.
+        if loss < (0.85 * first if frozen else 0.5):
+            break
+        assert step < 400, f"the loss is still {loss:.2f}"
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+
+@every_backbone_in_depth
+def test_half_precision_gives_no_nan(name: str) -> None:
+    model = build(name).train()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(images(4, smallest_px(name)))
+    logits.float().sum().backward()
+    assert torch.isfinite(logits).all()
+    assert all(
+        torch.isfinite(parameter.grad).all() for parameter in model.parameters() if parameter.grad is not None
+    )
+
+
+@every_backbone
+def test_a_layer_for_grad_cam_is_named_and_gives_maps(name: str) -> None:
+    model = build(name).eval()
+    maps: list[Tensor] = []
+    layer = model.get_submodule(cam_layer_of(model))
+    layer.register_forward_hook(lambda module, given, made: maps.append(made))
+    with torch.inference_mode():
+        model(images(1, smallest_px(name) + 32))
+    assert maps and maps[0].ndim == 4
+
+
+@every_backbone
+def test_its_head_is_some_of_its_weights_and_not_all(name: str) -> None:
+    model = build(name)
+    inside = [
+        key.startswith(tuple(f"{part}." for part in head_of(model))) for key, _ in model.named_parameters()
+    ]
+    assert any(inside) and not all(inside)
+
+
+def test_every_entry_is_described() -> None:
+    rows = describe()
+    assert [row["name"] for row in rows] == list(BACKBONES)
+    assert all(0 < row["trainable_parameters"] <= row["parameters"] for row in rows)
+    assert all(row["source"] and row["input_px"] >= 32 for row in rows)

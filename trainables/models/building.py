@@ -1,0 +1,130 @@
+"""From a recipe to a network, and what can be said of a network by its name.
+
+`build_model` gives a model with `num_logits` outputs whose weights depend on the recipe and torch's random
+state alone. `check_backbone` says before anything starts whether a name exists and its weights can be had.
+"""
+
+import difflib
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+import timm
+import torch
+from torch import nn
+
+from trainables.errors import InputError
+from trainables.models.registry import BACKBONES, own, timm_name
+from trainables.recipe import RecipeKeys
+
+
+def num_logits(num_classes: int) -> int:
+    """Return the outputs of a model: one for two classes, N for N."""
+    return 1 if num_classes == 2 else num_classes
+
+
+def build_model(
+    recipe: RecipeKeys, *, num_classes: int, bases: Sequence[RecipeKeys] | None = None
+) -> nn.Module:
+    """Build the recipe's backbone; pretrained weights come from the hub's local cache or the hub.
+
+    Args:
+        recipe: what to build.
+        num_classes: C.
+        bases: the recipes of an ensemble's bases; None = those that the registry names, as they are by
+        default.
+
+    Raises:
+        InputError: no such backbone, or its weights can't be had.
+    """
+    entry = own(recipe.backbone)
+    if entry is None:
+        _check_timm_name(recipe.backbone, pretrained=recipe.pretrained)
+    try:
+        if entry is None:
+            return _build_timm(recipe, num_logits(num_classes))
+        build = importlib.import_module(f"trainables.models.{entry.file}").build
+        arguments: list[Any] = [recipe, num_logits(num_classes)]
+        if entry.bases:
+            chosen = bases or [_default_base(recipe, name) for name in entry.bases]
+            arguments.append([build_model(base, num_classes=num_classes) for base in chosen])
+        model: nn.Module = build(*arguments)
+    except InputError:
+        raise
+    except Exception as error:
+        if recipe.pretrained:
+            raise InputError(_no_weights(recipe.backbone, error)) from error
+        raise
+    return model
+
+
+def check_backbone(recipe: RecipeKeys, *, num_classes: int) -> None:
+    """Raise InputError unless the backbone exists and its pretrained weights can be had."""
+    if own(recipe.backbone) is None:
+        _check_timm_name(recipe.backbone, pretrained=recipe.pretrained)
+    if recipe.pretrained:
+        build_model(recipe, num_classes=num_classes)
+
+
+def describe() -> list[dict[str, Any]]:
+    """Describe every backbone of the registry: a dictionary each, in the registry's order.
+
+    Parameters are counted with the logits that `num_classes` asks for; an ensemble's include its bases'.
+    """
+    rows = []
+    for name, entry in BACKBONES.items():
+        recipe = RecipeKeys(backbone=name, image_size=entry.input_px)
+        # Shapes without memory: nothing is drawn, and the largest takes no longer than the smallest.
+        with torch.device("meta"):
+            parameters = list(build_model(recipe, num_classes=entry.num_classes).parameters())
+        rows.append(
+            {
+                "name": name,
+                "parameters": sum(each.numel() for each in parameters),
+                "trainable_parameters": sum(each.numel() for each in parameters if each.requires_grad),
+                "num_classes": entry.num_classes,
+                "input_px": entry.input_px,
+                "source": entry.source,
+            }
+        )
+    return rows
+
+
+def _build_timm(recipe: RecipeKeys, outputs: int) -> nn.Module:
+    name = timm_name(recipe.backbone)
+    options: dict[str, Any] = {"img_size": recipe.image_size} if _wants_image_size(name) else {}
+    model: nn.Module = timm.create_model(
+        name, pretrained=recipe.pretrained, num_classes=outputs, drop_rate=recipe.dropout, **options
+    )
+    return model
+
+
+def _default_base(recipe: RecipeKeys, name: str) -> RecipeKeys:
+    return RecipeKeys(backbone=name, image_size=recipe.image_size, normalization=recipe.normalization)
+
+
+def _check_timm_name(backbone: str, *, pretrained: bool) -> None:
+    name = timm_name(backbone)
+    known_tag = "." not in name or name in timm.list_models(pretrained=True)
+    if not timm.is_model(name) or not known_tag:
+        known = [*BACKBONES, *timm.list_models()]
+        nearest = (
+            ", ".join(difflib.get_close_matches(name, known, n=3, cutoff=0.5)) or "see timm.list_models()"
+        )
+        raise InputError(f"backbone {name!r} is neither one of `models` nor a timm model; nearest: {nearest}")
+    if pretrained and not timm.is_model_pretrained(name):
+        raise InputError(f"backbone {name!r} has no pretrained weights in timm; set pretrained to false")
+
+
+def _wants_image_size(name: str) -> bool:
+    """Tell whether a timm model is built for one image size, as transformers are."""
+    config = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    return bool(config is not None and config.fixed_input_size)
+
+
+def _no_weights(name: str, error: Exception) -> str:
+    reason = " ".join(str(error).split()).split(". ")[0][:160]
+    return (
+        f"the pretrained weights of {name} can't be had ({type(error).__name__}: {reason}); "
+        "run once with a network, or train from scratch with --set pretrained=false or --preset cpu"
+    )

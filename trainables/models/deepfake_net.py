@@ -1,0 +1,51 @@
+"""deepfake_net and deepfake_net2: three double convolutions, as VGG stacks them (Simonyan & Zisserman 2015).
+
+Blocks of two 3x3 convolutions (32, 64, 128; batch normalisation, ReLU), 2x2 max pooling and dropout; global
+average pooling and one linear layer. The two differ in their dropouts alone.
+"""
+
+from typing import cast
+
+from torch import Tensor, nn
+
+from trainables.models.layers import conv_bn_relu, initialise
+from trainables.recipe import RecipeKeys
+
+WIDTHS = (32, 64, 128)
+DROPOUTS = {"deepfake_net": (0.25, 0.3, 0.4), "deepfake_net2": (0.25, 0.2, 0.2)}
+
+
+class DeepfakeNet(nn.Module):
+    """The whole network.
+
+    Args:
+        num_logits: L, 1 for two classes.
+        dropouts: probability after each of the three blocks.
+    """
+
+    head_prefixes = ("classifier",)
+    cam_layer = "features"
+
+    def __init__(self, *, num_logits: int, dropouts: tuple[float, float, float]) -> None:
+        super().__init__()
+        blocks: list[nn.Module] = []
+        for channels_in, channels_out, dropout in zip((3, *WIDTHS[:-1]), WIDTHS, dropouts, strict=True):
+            blocks += [
+                conv_bn_relu(channels_in, channels_out),
+                conv_bn_relu(channels_out, channels_out),
+                nn.MaxPool2d(2),
+                nn.Dropout(dropout),
+            ]
+        self.features = nn.Sequential(*blocks)
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.classifier = nn.Linear(WIDTHS[-1], num_logits)
+        initialise(self)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Images [B, 3, S, S] to logits [B, L]."""
+        return cast(Tensor, self.classifier(self.pool(self.features(x_BCHW))))
+
+
+def build(recipe: RecipeKeys, num_logits: int) -> nn.Module:
+    """Build the one of the two that the recipe names."""
+    return DeepfakeNet(num_logits=num_logits, dropouts=DROPOUTS[recipe.backbone])

@@ -1,0 +1,42 @@
+"""What must be known of a model before its trials are planned: can it be had, and what is fastest?
+
+    python -m trainables.training.questions < questions.json > answers.json
+
+Both are JSON lists, in the same order. A process of its own imports torch and leaves its memory when it ends.
+"""
+
+import json
+import sys
+from typing import Any
+
+import torch
+
+from trainables.errors import InputError
+from trainables.models.building import check_backbone
+from trainables.recipe import RecipeKeys
+from trainables.training.precision import measure
+
+
+def answer(recipe: str, num_classes: int, device: str, check: bool, time: bool) -> dict[str, Any]:
+    """Check a model, time it, or both; the user's mistake comes back as a "problem".
+
+    Args:
+        recipe: RecipeKeys as JSON.
+        num_classes: C.
+        device: "cpu" or "cuda".
+        check: find out whether the backbone exists and its pretrained weights can be had.
+        time: measure its speed; the answer is then what `Measurement.to_json` gives.
+    """
+    keys = RecipeKeys.model_validate_json(recipe)
+    if check:
+        try:
+            check_backbone(keys, num_classes=num_classes)
+        except InputError as error:
+            return {"problem": str(error)}
+    if not time:
+        return {}
+    return measure(keys, num_classes=num_classes, device=torch.device(device), threads=1).to_json()
+
+
+if __name__ == "__main__":
+    print(json.dumps([answer(**question) for question in json.load(sys.stdin)]))

@@ -82,7 +82,8 @@ def collect(store: Store, phase: str) -> Tables:
 def num_expected(experiment: Mapping[str, Any]) -> int:
     """Return how many trials the experiment's protocol asks for."""
     recipe = experiment["recipe"]
-    return int(recipe["cv_folds"]) * int(recipe["cv_repeats"])
+    folds = int(recipe["cv_folds"]) if recipe["protocol"] == "cv" else 1
+    return folds * int(recipe["cv_repeats"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,13 @@ def rows_fingerprint(table: pd.DataFrame) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+_OPTIONAL = {
+    "": ("sampler", "mix"),
+    "scheduler": ("warmup_epochs", "mode", "patience", "factor"),
+    "loss": ("gamma",),
+}
+
+
 def recipe_ingredients(recipe: Recipe) -> dict[str, Any]:
     """Return the recipe's values that decide numbers.
 
@@ -55,11 +62,20 @@ def recipe_ingredients(recipe: Recipe) -> dict[str, Any]:
         "cv_repeats",
     ):
         del values[name]
+    if recipe.protocol != "cv":
+        # There are no folds to count; which rows are where is in the rows' fingerprint.
+        del values["cv_folds"]
     values["backbone"] = registry.canonical(recipe.backbone)
     if recipe.backbone != "simple_cnn":
         del values["cnn_preset"]
     if not recipe.face_crop:
         del values["face_crop_margin"]
+    # What is not used has no say, and keys that came later leave the identity of earlier trials alone.
+    for section, names in _OPTIONAL.items():
+        part = values if not section else values[section]
+        for name in names:
+            if part[name] is None:
+                del part[name]
     return values
 
 

@@ -10,8 +10,10 @@ import contextlib
 import logging
 import os
 import shutil
+import signal
 import socket
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -146,6 +148,7 @@ def run(
         max_concurrent: the most tasks at a time; None = what the resources allow.
     """
     storage = Path(tempfile.mkdtemp(prefix="orchestrator-tune-"))
+    events = _Events(on_event, on_tick)
     try:
         tuner = tune.Tuner(
             tune.with_resources(_trainable(target), _resources),
@@ -156,10 +159,12 @@ def run(
                 storage_path=str(storage),
                 verbose=2 if cluster.debug else 0,
                 failure_config=tune.FailureConfig(max_failures=MAX_LOST),
-                callbacks=[_Events(on_event, on_tick)],
+                callbacks=[events],
             ),
         )
-        tuner.fit()
+        with _remembered_interrupt() as check:
+            events.check = check
+            tuner.fit()
     finally:
         shutil.rmtree(storage, ignore_errors=True)
 
@@ -196,12 +201,15 @@ class _Events(tune.Callback):
 
     def __init__(self, on_event: OnEvent, on_tick: Callable[[], None]) -> None:
         self._on_event, self._on_tick = on_event, on_tick
+        self.check: Callable[[], None] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune pickles callbacks into its own records, which nobody reads.
         return {}
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        if self.check:
+            self.check()
         self._on_tick()
 
     def on_trial_result(
@@ -214,6 +222,33 @@ class _Events(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._on_event(trial.config["task"]["key"], {"state": "lost", "message": _reason(trial)})
+
+
+@contextlib.contextmanager
+def _remembered_interrupt() -> Iterator[Callable[[], None]]:
+    """Give a function that raises KeyboardInterrupt again when one was lost.
+
+    An interrupt that arrives inside a callback of Ray's own threads and destructors is printed and forgotten.
+    """
+    came: list[int] = []
+
+    def check() -> None:
+        if came:
+            raise KeyboardInterrupt
+
+    def remember(number: int, frame: Any) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield check
+        return
+    before = signal.signal(signal.SIGINT, remember)
+    try:
+        yield check
+        check()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _reason(trial: Any) -> str:

@@ -135,7 +135,8 @@ class DataSets:
         """Return the rows that the experiment uses, with folds."""
         recipe = experiment.recipe_keys()
         sources = (recipe.train_sources, recipe.eval_sources)
-        arguments = (id(manifest), recipe.seed, recipe.cv_folds, recipe.subsample, sources, repeat)
+        folds = (recipe.protocol, recipe.cv_folds, recipe.test_ratio)
+        arguments = (id(manifest), recipe.seed, folds, recipe.subsample, sources, repeat)
         if arguments not in self._rows:
             self._rows[arguments] = experiment_rows(manifest, recipe, repeat=repeat)
         return self._rows[arguments]
@@ -180,7 +181,7 @@ def plan_study(
         named = options.only is None or fnmatch(each.experiment.name, options.only)
         wanted = set(_folds(each.experiment, options.folds)) if named else set()
         for repeat, rows in enumerate(each.rows):
-            for fold in range(each.experiment.cv_folds):
+            for fold in range(each.experiment.num_folds):
                 place = {"repeat": repeat, "fold": fold, "selected": fold in wanted}
                 trials.append(_plan_trial(each, rows, place, store=store, on_disk=on_disk, machine=machine))
     if not any(trial.selected for trial in trials):
@@ -233,12 +234,11 @@ def _plan_experiment(
 
 
 def _folds(experiment: Experiment, wanted: Sequence[int] | None) -> list[int]:
-    every = list(range(experiment.cv_folds))
+    every = list(range(experiment.num_folds))
     unknown = sorted(set(wanted or ()) - set(every))
     if unknown:
-        raise InputError(
-            f"--folds {','.join(map(str, unknown))}: {experiment.name} has the folds 0 to {every[-1]}"
-        )
+        known = f"0 to {every[-1]}" if len(every) > 1 else "0 alone"
+        raise InputError(f"--folds {','.join(map(str, unknown))}: {experiment.name} has the folds {known}")
     return every if wanted is None else [fold for fold in every if fold in wanted]
 
 

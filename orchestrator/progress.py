@@ -218,26 +218,32 @@ def board_from_disk(store: Store, study: Mapping[str, Any]) -> Board:
                 epochs=experiment["recipe"]["epochs"],
                 weight_s=trial.get("estimate_s") or 1.0,
             )
-            _fill(cell, store.root / trial["folder"], experiment["recipe"]["select_by"])
+            _fill(cell, store.root / trial["folder"], lower=experiment["recipe"]["select_by"] == "log_loss")
             cells[experiment["name"], trial["key"]] = cell
-    board = Board(cells, metric="/".join(sorted({e["recipe"]["select_by"] for e in study["experiments"]})))
+    board = Board(
+        cells, metric=score_names(experiment["recipe"]["select_by"] for experiment in study["experiments"])
+    )
     board.start()
     return board
 
 
-def _fill(cell: Cell, folder: Path, metric: str) -> None:
+def score_names(select_by: Iterable[object]) -> str:
+    """Name what the scores of some experiments are: metrics, or weighted sums of several."""
+    return "/".join(sorted({each if isinstance(each, str) else "weighted score" for each in select_by}))
+
+
+def _fill(cell: Cell, folder: Path, *, lower: bool) -> None:
     cell.state = trial_state(folder)
     cell.message = str((read_record(folder / ERROR) or {}).get("message", ""))
     if cell.state == "done":
         metrics = read_record(folder / METRICS) or {}
         cell.epoch = cell.epochs
-        cell.score = (metrics.get("val") or {}).get(metric)
+        cell.score = metrics.get("score")
         return
     try:
         history = pd.read_csv(folder / HISTORY)
         cell.epoch = len(history)
-        column = "val_loss" if metric == "log_loss" else f"val_{metric}"
-        cell.score = float(history[column].min() if metric == "log_loss" else history[column].max())
+        cell.score = float(history["score"].min() if lower else history["score"].max())
     except (OSError, ValueError, KeyError):
         return
 

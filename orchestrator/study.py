@@ -23,7 +23,7 @@ from orchestrator.plan import (
     Trial,
     plan_study,
 )
-from orchestrator.progress import Board, Display, board_from_disk, progress_bar
+from orchestrator.progress import Board, Display, board_from_disk, progress_bar, score_names
 from orchestrator.store import Store
 from trainables.data.pixels import ensure_pixels
 from trainables.data.rows import image_files
@@ -209,8 +209,7 @@ def _board(study: Study) -> Board:
         cell = every[trial.experiment, trial.key]
         cell.weight_s = (trial.estimate_s if weighted else None) or 1.0
         cells[trial.experiment, trial.key] = cell
-    metrics = {planned.experiment.select_by for planned in study.experiments}
-    return Board(cells, metric="/".join(sorted(metrics)))
+    return Board(cells, metric=score_names(planned.experiment.select_by for planned in study.experiments))
 
 
 def _record_loss(study: Study, key: str, message: str) -> None:

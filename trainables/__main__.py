@@ -63,8 +63,8 @@ def _run(wanted: argparse.Namespace) -> dict[str, Any]:
         device=device,
         threads=wanted.threads,
     )
-    if not 0 <= wanted.fold < recipe.cv_folds:
-        raise InputError(f"--fold {wanted.fold}: the recipe has the folds 0 to {recipe.cv_folds - 1}")
+    if not 0 <= wanted.fold < recipe.num_folds:
+        raise InputError(f"--fold {wanted.fold}: the recipe has the folds 0 to {recipe.num_folds - 1}")
     rows = experiment_rows(manifest, recipe, repeat=wanted.repeat)
     files = image_files(rows, wanted.data)
     pixels = ensure_pixels(wanted.out / "pixels", files, size_px=recipe.image_size)

@@ -14,16 +14,23 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trainables.models import registry
 
-Precision = Literal["float32", "bf16"]
+Precision = Literal["float32", "bf16", "fp16"]
 MemoryFormat = Literal["contiguous", "channels_last"]
 
+MetricName = Literal["auc", "accuracy", "balanced_accuracy", "f1", "average_precision", "log_loss"]
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Ratio = Annotated[float, Field(gt=0.0, lt=1.0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
 # The layout that goes with a precision given by hand; what `auto` takes is measured.
-MEMORY_FORMATS: dict[Precision, MemoryFormat] = {"float32": "contiguous", "bf16": "channels_last"}
+MEMORY_FORMATS: dict[Precision, MemoryFormat] = {
+    "float32": "contiguous",
+    "bf16": "channels_last",
+    "fp16": "channels_last",
+}
 
 
 class Frozen(BaseModel):
@@ -42,21 +49,117 @@ class Optimizer(Frozen):
 
 
 class Scheduler(Frozen):
-    """Learning rate per epoch: cosine from lr to 0 over T_max epochs (default: `epochs`), or constant.
+    """Learning rate per epoch.
 
-    As torch has it, the rate rises again after T_max epochs: with more epochs, raise T_max too.
+    `cosine_annealing`: from lr to 0 over T_max epochs (default: `epochs`); as torch has it, it rises again
+    after T_max epochs: with more epochs, raise T_max too. `warmup_cosine`: rises evenly over warmup_epochs,
+    then falls to 0 by the last epoch. `reduce_on_plateau`: times `factor` (default 0.5) when the selection
+    score (`mode` max, the default) or the validation loss (min) has not got better for more than `patience`
+    (default 5) epochs. `none`: constant.
     """
 
-    type: Literal["cosine_annealing", "none"] = "cosine_annealing"
+    type: Literal["cosine_annealing", "warmup_cosine", "reduce_on_plateau", "none"] = "cosine_annealing"
     T_max: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    warmup_epochs: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    mode: Literal["max", "min"] | None = None
+    patience: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    factor: Ratio | None = None
+
+    @model_validator(mode="after")
+    def _read(self) -> Self:
+        if self.type == "warmup_cosine" and self.warmup_epochs is None:
+            raise ValueError("scheduler.warmup_epochs is needed by warmup_cosine")
+        if self.type != "warmup_cosine" and self.warmup_epochs is not None:
+            raise ValueError(f"scheduler.warmup_epochs belongs to warmup_cosine, not to {self.type}")
+        for name in ("mode", "patience", "factor"):
+            if self.type != "reduce_on_plateau" and getattr(self, name) is not None:
+                raise ValueError(f"scheduler.{name} belongs to reduce_on_plateau, not to {self.type}")
+        return self
 
 
 class Loss(Frozen):
-    """Cross-entropy (binary with one logit for two classes), with smoothing and weights by class."""
+    """Cross-entropy, binary cross-entropy, or the focal loss, with smoothing and weights by class.
 
-    type: Literal["cross_entropy"] = "cross_entropy"
+    Two classes have one logit, and cross_entropy and bce are the same; bce is for two classes alone. Focal
+    (Lin et al. 2017): times (1 - p) ** gamma, gamma 2 by default.
+    """
+
+    type: Literal["cross_entropy", "bce", "focal"] = "cross_entropy"
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     class_weights: tuple[Positive, ...] | Literal["balanced"] | None = None
+    gamma: Annotated[float, Field(ge=0.0, le=10.0)] | None = None
+
+    @model_validator(mode="after")
+    def _read(self) -> Self:
+        if self.type != "focal" and self.gamma is not None:
+            raise ValueError(f"loss.gamma belongs to focal, not to {self.type}")
+        return self
+
+
+class Augment(Frozen):
+    """Random changes of training images; `_p` is how likely one is, for each image on its own.
+
+    brightness, contrast, saturation: factors from 1 - x to 1 + x. hue: up to x of a full turn. noise_std: in
+    units of 0..1. random_resized_crop: least and greatest share of the image that is kept.
+    """
+
+    hflip_p: Probability = 0.0
+    rotation_degrees: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0
+    random_resized_crop: tuple[Probability, Probability] | None = None
+    brightness: Probability = 0.0
+    contrast: Probability = 0.0
+    saturation: Probability = 0.0
+    hue: Annotated[float, Field(ge=0.0, le=0.5)] = 0.0
+    grayscale_p: Probability = 0.0
+    blur_p: Probability = 0.0
+    jpeg_p: Probability = 0.0
+    jpeg_quality: tuple[Annotated[int, Field(ge=1, le=100)], Annotated[int, Field(ge=1, le=100)]] = (30, 95)
+    quantise_p: Probability = 0.0
+    quantise_bits: Annotated[int, Field(ge=1, le=8)] = 5
+    noise_p: Probability = 0.0
+    noise_std: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
+    erase_p: Probability = 0.0
+    cutout_p: Probability = 0.0
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        low, high = self.random_resized_crop or (0.5, 1.0)
+        if not 0.0 < low <= high:
+            raise ValueError("augment.random_resized_crop: give the least and the greatest share, above 0")
+        if self.jpeg_quality[0] > self.jpeg_quality[1]:
+            raise ValueError("augment.jpeg_quality: give the least and the greatest quality")
+        return self
+
+
+class Mix(Frozen):
+    """Alpha of MixUp (Zhang et al. 2018) and of CutMix (Yun et al. 2019); 0 = not used."""
+
+    mixup: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
+    cutmix: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
+
+    @model_validator(mode="after")
+    def _used(self) -> Self:
+        if not self.mixup and not self.cutmix:
+            raise ValueError("mix: give mixup or cutmix an alpha above 0, or leave mix out")
+        return self
+
+
+class SelectWeights(Frozen):
+    """A weighted sum of validation metrics to select the best epoch by."""
+
+    accuracy: Probability = 0.0
+    balanced_accuracy: Probability = 0.0
+    precision: Probability = 0.0
+    recall: Probability = 0.0
+    f1: Probability = 0.0
+    auc: Probability = 0.0
+
+    @model_validator(mode="after")
+    def _used(self) -> Self:
+        total = sum(self.model_dump().values())
+        if abs(total - 1.0) > 1e-6:
+            raise ValueError(f"select_by: the weights sum to {total:g}; they must sum to 1")
+        return self
 
 
 class RecipeKeys(Frozen):
@@ -74,7 +177,7 @@ class RecipeKeys(Frozen):
     face_crop: Literal[False] = False
     face_crop_margin: Annotated[float, Field(ge=0.0, le=4.0)] = 0.6
     normalization: Literal["imagenet", "half", "none"] = "imagenet"
-    augment: Literal[False] = False
+    augment: Augment | Literal[False] = False
 
     backbone: str = Field(
         "simple_cnn", min_length=1, description="one of `models`, or any timm model by its name"
@@ -89,18 +192,35 @@ class RecipeKeys(Frozen):
     scheduler: Scheduler = Scheduler()
     early_stopping_patience: Annotated[int, Field(ge=1)] | None = 5
     loss: Loss = Loss()
+    sampler: Literal["weighted"] | None = Field(
+        None, description="weighted: draw training images with replacement, all classes equally often"
+    )
+    mix: Mix | None = None
     precision: Literal["auto"] | Precision = "auto"
-    select_by: Literal["auc", "accuracy", "balanced_accuracy", "f1", "average_precision", "log_loss"] = "auc"
+    select_by: MetricName | SelectWeights = "auc"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 42
 
-    protocol: Literal["cv"] = "cv"
+    protocol: Literal["cv", "official", "holdout"] = Field(
+        "cv",
+        description="cv: grouped folds; official: the data set's own splits; holdout: one grouped split",
+    )
     cv_folds: Annotated[int, Field(ge=2, le=100)] = 5
     cv_repeats: Annotated[int, Field(ge=1, le=100)] = 1
     val_ratio: Annotated[float, Field(gt=0.0, le=0.5)] = 0.1
     test_ratio: Ratio = 0.1
 
+    @property
+    def num_folds(self) -> int:
+        """Return how many trials a repeat has."""
+        return self.cv_folds if self.protocol == "cv" else 1
+
     @model_validator(mode="after")
     def _possible(self) -> Self:
+        if self.protocol == "official" and self.cv_repeats != 1:
+            raise ValueError("cv_repeats: the official protocol has one split; leave cv_repeats at 1")
+        warmup = self.scheduler.warmup_epochs
+        if warmup is not None and warmup >= self.epochs:
+            raise ValueError(f"scheduler.warmup_epochs is {warmup}, but there are {self.epochs} epochs")
         known = registry.BACKBONES.get(self.backbone)
         if known is None:
             return self

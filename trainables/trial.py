@@ -1,10 +1,10 @@
 """One trial: one fold from pixels to a committed result, with files and tensors only.
 
 Out, in `out_dir`: history.csv (a row an epoch), predictions.parquet (inner validation and test rows with
-scores), metrics.json, model.safetensors (best weights), done.json. done.json is written last: a trial is
-finished if and only if it is there. While running there is also checkpoint/, from which an interrupted trial
-goes on. Test rows are scored once, after training, with the weights that were best on the inner validation
-rows.
+scores), submission.csv (image_id and label of an unlabelled test split, if there is one), metrics.json,
+model.safetensors (best weights), done.json. done.json is written last: a trial is finished if and only if it
+is there. While running there is also checkpoint/, from which an interrupted trial goes on. Test rows are
+scored once, after training, with the weights that were best on the inner validation rows.
 """
 
 import gc
@@ -13,7 +13,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ from trainables.trial_files import (
     HISTORY,
     METRICS,
     PREDICTIONS,
+    SUBMISSION,
     WEIGHTS,
 )
 
@@ -45,8 +46,8 @@ from trainables.trial_files import (
 class TrialRows:
     """The rows of one trial and where their pixels are.
 
-    `table` has the columns path, sha256, group, source, label and part (train|val|test); `pixels` is the
-    folder of a finished pixel cache that holds all of them.
+    `table` has the columns path, sha256, group, source, label and part (train|val|test|unlabelled); `pixels`
+    is the folder of a finished pixel cache that holds all of them.
     """
 
     table: pd.DataFrame
@@ -86,7 +87,7 @@ def run_trial(
     # Rows are ordered by content: neither file names nor the order of a scan can change a result.
     table = rows.table.sort_values(["sha256", "label", "source", "group"], ignore_index=True)
     pixels = open_pixels(rows.pixels)
-    parts = {name: _samples(table, name, pixels.rows) for name in ("train", "val", "test")}
+    parts = {name: _samples(table, name, pixels.rows) for name in ("train", "val", "test", "unlabelled")}
     seed = derived_seed(recipe.seed, rows.repeat, rows.fold, "trial")
     images = Images(
         pixels.array, normalization=recipe.normalization, memory_format=recipe.memory_format, device=device
@@ -108,9 +109,11 @@ def run_trial(
             on_epoch(epoch)
 
     progress = trainer.fit(on_epoch=report, resume=resume)
-    scores = {name: trainer.score(parts[name]) for name in ("val", "test")}
+    scored = [name for name in ("val", "test", "unlabelled") if len(parts[name].rows)]
+    scores = {name: trainer.score(parts[name]) for name in scored}
     metrics = {
-        **{name: compute_metrics(parts[name].labels, scores[name]) for name in scores},
+        **{name: compute_metrics(parts[name].labels, scores[name]) for name in ("val", "test")},
+        "score": abs(progress.best_score),
         "best_epoch": progress.best_epoch + 1,
         "epochs": progress.epochs_done,
         **{f"n_{name}": len(part.rows) for name, part in parts.items()},
@@ -160,6 +163,10 @@ def _predictions(table: pd.DataFrame, scores: dict[str, np.ndarray], rows: Trial
 def _commit(out_dir: Path, trainer: Trainer, predictions: pd.DataFrame, metrics: dict[str, Any]) -> None:
     with replace_file(out_dir / PREDICTIONS) as partial:
         predictions.to_parquet(partial, index=False)
+    unlabelled = predictions[predictions["split"] == "unlabelled"]
+    if len(unlabelled):
+        ids = unlabelled["path"].map(lambda path: PurePosixPath(path).stem)
+        _write_csv(out_dir / SUBMISSION, pd.DataFrame({"image_id": ids, "label": unlabelled["predicted"]}))
     write_json(out_dir / METRICS, metrics)
     checkpoint.save_weights(out_dir / WEIGHTS, trainer.model.state_dict())
     digest = hashlib.sha256((out_dir / PREDICTIONS).read_bytes()).hexdigest()

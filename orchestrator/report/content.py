@@ -248,17 +248,25 @@ def _settings(recipe: Record, parameters: int | None) -> dict[str, str]:
         "Learning rate": optimizer.get("lr"),
         "Weight decay": optimizer.get("weight_decay"),
         "Schedule": scheduler.get("type"),
+        "Loss": loss.get("type"),
         "Label smoothing": loss.get("label_smoothing"),
         "Class weights": loss.get("class_weights"),
+        "Sampler": recipe.get("sampler"),
+        "Mixing": recipe.get("mix"),
         "Dropout": recipe.get("dropout"),
-        "Selected by": f"validation {metric_name(str(recipe.get('select_by')))}",
+        "Selected by": f"validation {_score_name(recipe.get('select_by'))}",
         "Precision": recipe.get("precision"),
         "Memory format": recipe.get("memory_format"),
+        "Protocol": recipe.get("protocol"),
         "Folds × repeats": f"{recipe.get('cv_folds')} × {recipe.get('cv_repeats')}",
         "Validation share": recipe.get("val_ratio"),
         "Seed": recipe.get("seed"),
     }
     return {name: _value(value) for name, value in values.items()}
+
+
+def _score_name(select_by: object) -> str:
+    return _value(select_by) if isinstance(select_by, dict) else metric_name(str(select_by))
 
 
 def trials(runs: pd.DataFrame, repeats: int) -> Grid:
@@ -369,6 +377,9 @@ def _value(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        # A group of settings: what is left at nothing goes without saying.
+        return ", ".join(f"{name} {_value(inner)}" for name, inner in value.items() if inner) or DASH
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return DASH if _nothing(value) else f"{value:g}" if isinstance(value, float) else str(value)

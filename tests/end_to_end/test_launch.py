@@ -1,6 +1,7 @@
 """The fan-out alone: events, lost workers, joining a cluster. Real Ray, trials that take no time."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,3 +68,21 @@ def test_a_lost_worker_is_tried_again_and_a_hopeless_task_is_given_up(
     assert events["once"][-1] == "done"
     assert events["always"][-1] == "lost"
     assert len((tmp_path / "always").read_text().splitlines()) == launch.MAX_LOST + 1
+
+
+def test_an_interrupt_that_somebody_swallows_comes_again(cluster: launch.Cluster) -> None:
+    """Catches Ctrl-C that does nothing: a destructor or a thread of Ray's may be what it interrupts."""
+    swallowed: list[str] = []
+
+    def on_event(key: str, event: dict[str, Any]) -> None:
+        if not swallowed:
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                swallowed.append(key)
+
+    before = signal.getsignal(signal.SIGINT)
+    tasks = [{"key": f"t{number}", "cpus": 1, "gpus": 0.0} for number in range(3)]
+    with pytest.raises(KeyboardInterrupt):
+        launch.run(cluster, tasks, target=well_behaved, on_event=on_event, on_tick=lambda: None)
+    assert swallowed and signal.getsignal(signal.SIGINT) is before

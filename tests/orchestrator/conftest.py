@@ -139,7 +139,15 @@ class Results:
         scores = {"auc": 0.75 + fold / 100, "accuracy": 0.5, "f1": 0.5, "log_loss": 0.6, "precision": None}
         _json(
             folder / "metrics.json",
-            {"val": scores, "test": scores, "best_epoch": 2, "epochs": 3, "n_train": NUM_TRAIN, "n_val": 10}
+            {
+                "val": scores,
+                "test": scores,
+                "score": scores["auc"],
+                "best_epoch": 2,
+                "epochs": 3,
+                "n_train": NUM_TRAIN,
+                "n_val": 10,
+            }
             | {"n_test": 24, "parameters": 10, "training_seconds": 6.0, "seconds": 7.0, "peak_mib": 300.0}
             | {"device": "cpu", "threads": 1},
         )
@@ -151,7 +159,9 @@ class Results:
         """Write history.csv with `epochs` rows."""
         steps = np.arange(1, epochs + 1)
         table = pd.DataFrame({"epoch": steps, "train_loss": 1 / steps, "val_loss": 0.5 + 1 / steps})
-        table = table.assign(val_auc=steps / 10, val_f1=np.nan, lr=1e-4, seconds=2.0, images_per_s=45.0)
+        table = table.assign(
+            score=steps / 10, val_auc=steps / 10, val_f1=np.nan, lr=1e-4, seconds=2.0, images_per_s=45.0
+        )
         table.to_csv(folder / "history.csv", index=False)
 
     def compare(self, baseline: str, treatment: str, *metrics: str) -> None:

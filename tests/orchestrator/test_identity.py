@@ -22,7 +22,7 @@ from orchestrator.identity import (
 )
 from trainables import versions
 from trainables.models import registry
-from trainables.recipe import Loss, Optimizer, Recipe, RecipeKeys, Scheduler
+from trainables.recipe import Augment, Loss, Mix, Optimizer, Recipe, RecipeKeys, Scheduler, SelectWeights
 
 RESOLVED = {"layout": "sources", "group_by": "basename", "precision": "float32"}
 VALUES = st.recursive(
@@ -109,12 +109,14 @@ CHANGES: dict[str, dict[str, Any] | None] = {
     "eval_sources": None,
     "subsample": None,
     "test_ratio": None,
-    "protocol": None,
+    "protocol": {"protocol": "holdout"},
     "cv_folds": None,
     "cv_repeats": None,
     "val_ratio": None,
     "face_crop": None,
-    "augment": None,
+    "augment": {"augment": Augment(hflip_p=0.5)},
+    "sampler": {"sampler": "weighted"},
+    "mix": {"mix": Mix(mixup=0.2)},
     "face_crop_margin": None,
     "image_size": {"image_size": 96},
     "normalization": {"normalization": "half"},
@@ -154,6 +156,12 @@ def test_each_key_that_decides_numbers_changes_the_key(name: str) -> None:
         {"optimizer": Optimizer(weight_decay=0.0)},
         {"optimizer": Optimizer(type="sgd", momentum=0.5)},
         {"scheduler": Scheduler(type="none")},
+        {"scheduler": Scheduler(type="reduce_on_plateau")},
+        {"scheduler": Scheduler(type="reduce_on_plateau", mode="min", patience=1, factor=0.1)},
+        {"scheduler": Scheduler(type="warmup_cosine", warmup_epochs=2)},
+        {"loss": Loss(type="focal")},
+        {"loss": Loss(type="focal", gamma=1.0)},
+        {"select_by": SelectWeights(recall=1.0)},
         {"loss": Loss(class_weights="balanced")},
         {"loss": Loss(class_weights=(1.0, 2.0))},
         {"memory_format": "channels_last"},

@@ -15,6 +15,7 @@ from orchestrator.progress import (
     board_from_disk,
     duration,
     progress_bar,
+    score_names,
     screen,
     time_left_from_disk,
 )
@@ -109,7 +110,7 @@ def test_the_best_log_loss_is_the_lowest(results: Any) -> None:
     results.add("a", states={0: "interrupted"}, select_by="log_loss")
     store = Store.look(results.write())
     board = board_from_disk(store, store.study("phase1"))
-    assert next(iter(board.cells.values())).score == 1.0
+    assert next(iter(board.cells.values())).score == 0.1
     assert "validation log_loss" in board.headline()
 
 
@@ -237,3 +238,8 @@ def test_lines_for_people_go_to_standard_error_beside_json(capsys: pytest.Captur
     captured = capsys.readouterr()
     assert captured.err == "to people\n"
     assert captured.out == "x" * 150 + "\n"
+
+
+def test_scores_are_named_by_what_they_are() -> None:
+    assert score_names(["f1", "auc", "auc"]) == "auc/f1"
+    assert score_names([{"recall": 1.0}, "auc"]) == "auc/weighted score"

@@ -1,14 +1,14 @@
 """The schema of what decides a trial's numbers: frozen, closed, strict about types and ranges."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from trainables.evaluation.metrics import compute_metrics
-from trainables.recipe import Loss, Optimizer, Recipe, RecipeKeys, Scheduler
+from trainables.recipe import Loss, MetricName, Optimizer, Recipe, RecipeKeys, Scheduler
 
 RESOLVED = {"layout": "sources", "precision": "float32", "memory_format": "contiguous"}
 
@@ -87,7 +87,7 @@ def test_a_wrong_type_is_an_error_never_converted(key: str, value: object) -> No
         ("group_by", ""),
         ("select_by", "precision"),
         ("precision", "float16"),
-        ("protocol", "official"),
+        ("protocol", "loocv"),
         ("face_crop", True),
         ("augment", True),
         ("cnn_preset", "huge"),
@@ -103,7 +103,7 @@ def test_a_wrong_type_is_an_error_never_converted(key: str, value: object) -> No
     ],
 )
 def test_an_impossible_value_is_an_error_at_its_key(key: str, value: object) -> None:
-    """A part that does not exist yet (a face crop, another protocol) is never silently ignored."""
+    """A part that does not exist yet (a face crop) is never silently ignored."""
     assert refused({key: value})[0][0] == key
 
 
@@ -158,6 +158,30 @@ def test_json_and_back_is_the_same_recipe() -> None:
     assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
 
 
-@pytest.mark.parametrize("metric", RecipeKeys.model_json_schema()["properties"]["select_by"]["enum"])
+@pytest.mark.parametrize("metric", get_args(MetricName))
 def test_every_metric_to_select_by_is_one_that_is_computed(metric: str) -> None:
     assert compute_metrics(np.array([0, 1]), np.array([0.2, 0.7]))[metric] is not None
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"scheduler": {"type": "warmup_cosine"}}, "warmup_epochs is needed"),
+        ({"scheduler": {"warmup_epochs": 2}}, "belongs to warmup_cosine"),
+        ({"scheduler": {"patience": 2}}, "patience belongs to reduce_on_plateau"),
+        ({"epochs": 2, "scheduler": {"type": "warmup_cosine", "warmup_epochs": 2}}, "there are 2 epochs"),
+        ({"loss": {"gamma": 1.0}}, "gamma belongs to focal"),
+        ({"augment": {"random_resized_crop": [0.9, 0.5]}}, "least and the greatest share"),
+        ({"augment": {"jpeg_quality": [90, 30]}}, "least and the greatest quality"),
+        ({"mix": {}}, "alpha above 0"),
+        ({"select_by": {"recall": 0.5}}, "weights sum to 0.5"),
+        ({"protocol": "official", "cv_repeats": 2}, "one split"),
+        ({"backbone": "three_cnn", "pretrained": True}, "no pretrained weights"),
+        ({"backbone": "fingerprint_net", "image_size": 16}, "too small for fingerprint_net: at least 32"),
+        ({"backbone": "three_cnn", "dropout": 0.5}, "dropouts of its own"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(values: dict[str, Any], said: str) -> None:
+    """Catches a setting that is silently ignored because another makes it meaningless."""
+    with pytest.raises(ValidationError, match=said):
+        RecipeKeys.model_validate_json(json.dumps(values))

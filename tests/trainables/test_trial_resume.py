@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from trainables.recipe import Optimizer, Recipe
+from trainables.recipe import Augment, Loss, Mix, Optimizer, Recipe, Scheduler, SelectWeights
 from trainables.training.batches import Images
 from trainables.training.checkpoint import save_weights
 from trainables.training.loop import EpochReport
@@ -28,8 +28,25 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "precision": "bf16",
         "memory_format": "channels_last",
     },
+    "everything random": {
+        "augment": Augment(
+            hflip_p=0.5, rotation_degrees=20.0, random_resized_crop=(0.6, 1.0), brightness=0.2, contrast=0.2,
+            saturation=0.2, hue=0.1, grayscale_p=0.3, blur_p=0.3, jpeg_p=0.3, quantise_p=0.3, noise_p=0.3,
+            erase_p=0.3, cutout_p=0.3,
+        ),
+        "mix": Mix(mixup=0.4, cutmix=1.0),
+        "sampler": "weighted",
+        "scheduler": Scheduler(type="reduce_on_plateau", patience=0, factor=0.3),
+        "select_by": SelectWeights(accuracy=0.3, recall=0.7),
+        "loss": Loss(type="focal", label_smoothing=0.1, class_weights="balanced"),
+    },
+    "fp16 warm-up": {
+        "precision": "fp16",
+        "memory_format": "channels_last",
+        "scheduler": Scheduler(type="warmup_cosine", warmup_epochs=2),
+    },
     "patience": {"early_stopping_patience": 1, "select_by": "accuracy", "epochs": 8},
-}
+}  # fmt: skip
 
 FOREIGN_SEEDS = itertools.count(1000)
 
@@ -117,7 +134,7 @@ def test_interrupted_in_the_middle_of_an_epoch(
     """Five training batches and one of validation an epoch; the epoch begun is done again from its start."""
     given, left = Images.batch, [batch]
 
-    def batch_or_stop(self: Images, rows: np.ndarray) -> torch.Tensor:
+    def batch_or_stop(self: Images, rows: np.ndarray, change: Any = None) -> torch.Tensor:
         left[0] -= 1
         if left[0] < 0:
             raise Interrupted

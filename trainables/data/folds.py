@@ -63,6 +63,16 @@ def assign_folds(rows: pd.DataFrame, *, num_folds: int, seed: int, repeat: int =
     return rows["group"].map(best).to_numpy(dtype=np.int64)
 
 
+def holdout_fold(rows: pd.DataFrame, *, test_ratio: float, seed: int, repeat: int = 0) -> np.ndarray:
+    """Put `test_ratio` of the groups, stratified by class and source, into fold 0 and the others into -1.
+
+    Returns:
+        The fold of each row, int64.
+    """
+    chosen = _first_groups(rows, test_ratio, seed=derived_seed(seed, repeat, "holdout"))
+    return np.where(rows["group"].isin(chosen), 0, -1).astype(np.int64)
+
+
 def subsample(rows: pd.DataFrame, folds: np.ndarray, *, ratio: float, seed: int) -> np.ndarray:
     """Choose a share of the groups, stratified by kind and fold; a smaller share is part of a larger one.
 

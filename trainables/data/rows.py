@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from trainables.data.folds import assign_folds, inner_parts, subsample
+from trainables.data.folds import assign_folds, holdout_fold, inner_parts, subsample
 from trainables.data.layouts import UNLABELLED
 from trainables.data.manifest import Manifest
 from trainables.errors import InputError
@@ -23,34 +23,64 @@ ROW_COLUMNS = ("path", "sha256", "group", "label", "source", "fold")
 def experiment_rows(manifest: Manifest, recipe: RecipeKeys, *, repeat: int) -> pd.DataFrame:
     """Return the rows that an experiment uses in one repeat, with their outer fold: columns ROW_COLUMNS.
 
+    Under the protocols official and holdout, fold 0 is what is scored, and -1 what is trained on. Official
+    has the unlabelled test images too (label -1): they get predictions.
+
     Raises:
-        InputError: one class only, fewer groups than folds, or an unknown source.
+        InputError: one class only, fewer groups than folds, an unknown source, or no splits of its own.
     """
     labelled = manifest.rows[manifest.rows["label"] != UNLABELLED].reset_index(drop=True)
     _check_classes(manifest, labelled)
     _check_sources(recipe, set(labelled["source"]))
+    if recipe.protocol == "official":
+        return _official_rows(manifest, labelled, recipe)
     # The subsample hangs on the first repeat's folds, so that all repeats use the same images.
-    first = assign_folds(labelled, num_folds=recipe.cv_folds, seed=recipe.seed)
-    folds = (
-        first
-        if repeat == 0
-        else assign_folds(labelled, num_folds=recipe.cv_folds, seed=recipe.seed, repeat=repeat)
-    )
+    first, folds = (_folds(labelled, recipe, number) for number in (0, repeat))
     used = subsample(labelled, first, ratio=recipe.subsample, seed=recipe.seed)
+    return _rows(labelled.assign(fold=folds), used, recipe)
+
+
+def _folds(labelled: pd.DataFrame, recipe: RecipeKeys, repeat: int) -> np.ndarray:
+    if recipe.protocol == "holdout":
+        return holdout_fold(labelled, test_ratio=recipe.test_ratio, seed=recipe.seed, repeat=repeat)
+    return assign_folds(labelled, num_folds=recipe.cv_folds, seed=recipe.seed, repeat=repeat)
+
+
+def _official_rows(manifest: Manifest, labelled: pd.DataFrame, recipe: RecipeKeys) -> pd.DataFrame:
+    """Train on train; score the labelled test split, else the validation split; subsample train alone."""
+    present = set(labelled["split"])
+    scored = "test" if "test" in present else "val"
+    if not {"train", scored} <= present:
+        known = ", ".join(sorted(present - {""})) or "none"
+        raise InputError(
+            f"{manifest.root}: protocol official needs a train split and a labelled test or validation "
+            f"split; its splits are: {known}. Use protocol cv"
+        )
+    train = labelled[labelled["split"] == "train"].assign(fold=-1)
+    chosen = subsample(train, train["fold"].to_numpy(), ratio=recipe.subsample, seed=recipe.seed)
+    test = labelled[labelled["split"] == scored].assign(fold=0)
+    unlabelled = manifest.rows[manifest.rows["label"] == UNLABELLED].assign(fold=0)
+    together = pd.concat([train[chosen], test, unlabelled]).sort_values("path", ignore_index=True)
+    return _rows(together, np.ones(len(together), dtype=bool), recipe)
+
+
+def _rows(rows: pd.DataFrame, used: np.ndarray, recipe: RecipeKeys) -> pd.DataFrame:
     if recipe.train_sources is not None and recipe.eval_sources is not None:
-        used &= labelled["source"].isin({*recipe.train_sources, *recipe.eval_sources}).to_numpy()
-    rows = labelled.assign(fold=folds)[used].reset_index(drop=True)
-    return rows[list(ROW_COLUMNS)]
+        sources = {*recipe.train_sources, *recipe.eval_sources}
+        used = used & (rows["source"].isin(sources) | (rows["label"] == UNLABELLED)).to_numpy()
+    return rows.loc[used, list(ROW_COLUMNS)].reset_index(drop=True)
 
 
 def trial_table(rows: pd.DataFrame, recipe: RecipeKeys, *, repeat: int, fold: int) -> pd.DataFrame:
-    """Return the rows of one trial with the column part: train, val or test.
+    """Return the rows of one trial with the column part: train, val, test or unlabelled.
 
     Rows that no part wants (a source that is not trained on, outside the test fold) are left out.
     """
+    is_labelled = (rows["label"] != UNLABELLED).to_numpy()
+    labelled = rows[is_labelled]
     parts = inner_parts(
-        rows,
-        rows["fold"].to_numpy(),
+        labelled,
+        labelled["fold"].to_numpy(),
         fold=fold,
         val_ratio=recipe.val_ratio,
         seed=recipe.seed,
@@ -58,9 +88,11 @@ def trial_table(rows: pd.DataFrame, recipe: RecipeKeys, *, repeat: int, fold: in
         train_sources=recipe.train_sources,
         eval_sources=recipe.eval_sources,
     )
-    part = np.full(len(rows), "", dtype=object)
+    part = np.full(len(labelled), "", dtype=object)
     part[parts.train], part[parts.val], part[parts.test] = "train", "val", "test"
-    kept: pd.DataFrame = rows.assign(part=part)[part != ""]
+    every = np.full(len(rows), "unlabelled", dtype=object)
+    every[is_labelled] = part
+    kept: pd.DataFrame = rows.assign(part=every)[every != ""]
     return kept.reset_index(drop=True)
 
 

@@ -5,7 +5,7 @@ channels last, so for models in that memory format the batch needs no reordering
 cache is kept in device memory when it takes a small part of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -41,30 +41,48 @@ class Images:
         )
         self._scale = 1.0 / (255.0 * std)
         self._shift = -mean / std
+        self._std = std
         self._channels_last = memory_format == "channels_last"
         self._device = device
         self._array = array
         self._resident = torch.from_numpy(np.array(array)).to(device) if _fits(array, device) else None
 
-    def batch(self, rows: np.ndarray) -> Tensor:
-        """Return the images of `rows`, float32 [len(rows), 3, S, S] on the device."""
+    def batch(self, rows: np.ndarray, change: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """Return the images of `rows`, float32 [len(rows), 3, S, S] on the device.
+
+        `change` is given the images in 0..1, before they are normalised.
+        """
         if self._resident is not None:
             pixels_BHWC = self._resident[torch.from_numpy(rows).to(self._device)]
         else:
             pixels_BHWC = torch.from_numpy(self._array[rows])
             if self._device.type == "cuda":
                 pixels_BHWC = pixels_BHWC.pin_memory().to(self._device, non_blocking=True)
-        x_BCHW = pixels_BHWC.permute(0, 3, 1, 2).float().mul_(self._scale).add_(self._shift)
+        x_BCHW = pixels_BHWC.permute(0, 3, 1, 2).float()
+        if change is None:
+            x_BCHW = x_BCHW.mul_(self._scale).add_(self._shift)
+        else:
+            x_BCHW = change(x_BCHW.div_(255.0)).div(self._std).add_(self._shift)
+            if self._channels_last:
+                x_BCHW = x_BCHW.contiguous(memory_format=torch.channels_last)
         return x_BCHW if self._channels_last else x_BCHW.contiguous()
 
 
-def training_batches(num_rows: int, *, batch_size: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
+def training_batches(
+    num_rows: int, *, batch_size: int, seed: int, epoch: int, labels: np.ndarray | None = None
+) -> Iterator[np.ndarray]:
     """Yield the positions 0 .. num_rows - 1 in the order of this epoch, int64 [B].
 
     The order depends on seed and epoch alone. A single image left over joins the batch before it, since batch
-    normalisation can't work on one.
+    normalisation can't work on one. With `labels`, int64 [num_rows], positions are drawn with replacement
+    instead, so that every class is as likely as any other.
     """
-    order = np.random.default_rng(derived_seed(seed, epoch, "order")).permutation(num_rows)
+    rng = np.random.default_rng(derived_seed(seed, epoch, "order"))
+    if labels is None:
+        order = rng.permutation(num_rows)
+    else:
+        weights = 1.0 / np.bincount(labels)[labels]
+        order = rng.choice(num_rows, size=num_rows, p=weights / weights.sum())
     starts = list(range(0, num_rows, batch_size))
     if len(starts) > 1 and num_rows - starts[-1] == 1:
         starts.pop()

@@ -58,6 +58,7 @@ def save_checkpoint(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     scheduler: torch.optim.lr_scheduler.LRScheduler,
+    scaler: torch.amp.GradScaler,
 ) -> None:
     """Write the whole state, then drop best weights that it no longer names."""
     tensors = {f"model.{name}": _plain(tensor) for name, tensor in model.state_dict().items()}
@@ -77,6 +78,7 @@ def save_checkpoint(
         "optimizer_groups": optimizer_state["param_groups"],
         "optimizer_scalars": scalars,
         "scheduler": scheduler.state_dict(),
+        "scaler": scaler.state_dict(),
     }
     with replace_file(folder / STATE) as partial:
         save_file(tensors, partial, metadata={"state": json.dumps(record)})
@@ -91,6 +93,7 @@ def load_checkpoint(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     scheduler: torch.optim.lr_scheduler.LRScheduler,
+    scaler: torch.amp.GradScaler,
 ) -> Progress | None:
     """Restore everything that `save_checkpoint` wrote; None when there is no complete checkpoint.
 
@@ -113,6 +116,7 @@ def load_checkpoint(
         {"state": _optimizer_state(tensors, record, optimizer), "param_groups": record["optimizer_groups"]}
     )
     scheduler.load_state_dict(record["scheduler"])
+    scaler.load_state_dict(record["scaler"])
     torch.set_rng_state(tensors["random.cpu"])
     if "random.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random.cuda"])

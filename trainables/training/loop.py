@@ -5,6 +5,7 @@ does depends on the recipe, the rows and the random state alone, and the random 
 checkpoint, so a run that was interrupted ends with the numbers of one that was not.
 """
 
+import functools
 import math
 import time
 from collections.abc import Callable
@@ -19,9 +20,10 @@ from torch import Tensor, nn
 from trainables.errors import InputError
 from trainables.evaluation.metrics import LOWER_IS_BETTER, Metrics, compute_metrics
 from trainables.models.building import build_model
-from trainables.recipe import Recipe
+from trainables.recipe import Recipe, SelectWeights
 from trainables.seeds import derived_seed
 from trainables.training import checkpoint
+from trainables.training.augmentation import Augmenter, Mixing
 from trainables.training.batches import Images, training_batches
 from trainables.training.checkpoint import Progress
 from trainables.training.optimisation import (
@@ -30,6 +32,7 @@ from trainables.training.optimisation import (
     build_optimizer,
     build_scheduler,
     probabilities,
+    step_scheduler,
 )
 from trainables.training.precision import autocast, torch_memory_format
 
@@ -100,6 +103,9 @@ class Trainer:
         self.loss: LossFunction = build_loss(
             recipe.loss, labels=train.labels, num_classes=num_classes, device=device
         )
+        mix = recipe.mix
+        self._augmenter = Augmenter(recipe.augment, seed=seed) if recipe.augment else None
+        self._mixing = Mixing(mixup=mix.mixup, cutmix=mix.cutmix, seed=seed) if mix else None
         self._build()
 
     def _build(self) -> None:
@@ -113,6 +119,14 @@ class Trainer:
         ]
         self.optimizer = build_optimizer(self.model, recipe.optimizer)
         self.scheduler = build_scheduler(self.optimizer, recipe.scheduler, epochs=recipe.epochs)
+        # fp16 loses small gradients unless the loss is scaled; for other precisions this does nothing.
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "fp16")
+        self._parts: dict[str, Any] = {
+            "model": self.model,
+            "optimizer": self.optimizer,
+            "scheduler": self.scheduler,
+            "scaler": self.scaler,
+        }
         self.progress = Progress()
         self._best: dict[str, Tensor] = {}
         self._best_is_saved = True
@@ -142,7 +156,11 @@ class Trainer:
 
     def _resume(self) -> None:
         found = checkpoint.load_checkpoint(
-            self.folder, model=self.model, optimizer=self.optimizer, scheduler=self.scheduler
+            self.folder,
+            model=self.model,
+            optimizer=self.optimizer,
+            scheduler=self.scheduler,
+            scaler=self.scaler,
         )
         if found is None:
             # Whatever a damaged checkpoint has already put into the model must go.
@@ -169,8 +187,8 @@ class Trainer:
         val = compute_metrics(self.val.labels, scores)
         val_loss = val["log_loss"]
         assert val_loss is not None, "the log loss exists for any rows"
-        self.scheduler.step()
-        score = _signed(val[self.recipe.select_by], self.recipe.select_by)
+        score = selection_score(val, self.recipe.select_by)
+        step_scheduler(self.scheduler, score=score, val_loss=val_loss)
         if score > self.progress.best_score:
             self.progress.best_score, self.progress.best_epoch = score, epoch
         self.progress.epochs_done = epoch + 1
@@ -196,17 +214,26 @@ class Trainer:
         total = torch.zeros((), device=self.device)
         labels = torch.from_numpy(self.train.labels).to(self.device)
         batches = training_batches(
-            len(self.train.rows), batch_size=self.recipe.batch_size, seed=self.seed, epoch=epoch
+            len(self.train.rows),
+            batch_size=self.recipe.batch_size,
+            seed=self.seed,
+            epoch=epoch,
+            labels=self.train.labels if self.recipe.sampler == "weighted" else None,
         )
-        for positions in batches:
-            x_BCHW = self.images.batch(self.train.rows[positions])
+        for number, positions in enumerate(batches):
+            x_BCHW = self.images.batch(self.train.rows[positions], self._change(positions, epoch))
             target = labels[torch.from_numpy(positions).to(self.device)]
+            mixed = None if self._mixing is None else self._mixing(x_BCHW, epoch=epoch, batch=number)
             with autocast(self.recipe.precision, self.device):
-                logits = self.model(x_BCHW)
+                logits = self.model(x_BCHW if mixed is None else mixed.images)
             loss = self.loss(logits.float(), target)
+            if mixed is not None:
+                other = self.loss(logits.float(), target[mixed.partner])
+                loss = mixed.share * loss + (1 - mixed.share) * other
             self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
             for project in self._projections:
                 project()
             total += loss.detach() * len(positions)
@@ -216,6 +243,11 @@ class Trainer:
                 f"the training loss is {mean} in epoch {epoch + 1}: lower lr, or use precision float32"
             )
         return mean
+
+    def _change(self, positions: np.ndarray, epoch: int) -> Callable[[Tensor], Tensor] | None:
+        if self._augmenter is None:
+            return None
+        return functools.partial(self._augmenter, positions=positions, epoch=epoch)
 
     def _keep(self, report: EpochReport) -> None:
         self.progress.history.append(history_row(report))
@@ -229,7 +261,12 @@ class Trainer:
             checkpoint.save_weights(checkpoint.best_weights(self.folder, self.progress), self._best)
             self._best_is_saved = True
         checkpoint.save_checkpoint(
-            self.folder, self.progress, model=self.model, optimizer=self.optimizer, scheduler=self.scheduler
+            self.folder,
+            self.progress,
+            model=self.model,
+            optimizer=self.optimizer,
+            scheduler=self.scheduler,
+            scaler=self.scaler,
         )
         self._last_checkpoint = time.monotonic()
 
@@ -247,6 +284,7 @@ def history_row(report: EpochReport) -> dict[str, Any]:
         "epoch": report.epoch,
         "train_loss": report.train_loss,
         "val_loss": report.val_loss,
+        "score": report.score,
         **{f"val_{name}": value for name, value in report.val.items() if name != "log_loss"},
         "lr": report.lr,
         "seconds": report.seconds,
@@ -254,9 +292,26 @@ def history_row(report: EpochReport) -> dict[str, Any]:
     }
 
 
-def _signed(value: float | None, metric: str) -> float:
+def selection_score(val: Metrics, select_by: str | SelectWeights) -> float:
+    """Return what the best epoch is chosen by, higher is better: a metric, or a weighted sum of several.
+
+    Raises:
+        InputError: one of them does not exist on these rows.
+    """
+    if isinstance(select_by, str):
+        value = _existing(val, select_by)
+        return -value if select_by in LOWER_IS_BETTER else value
+    weights = select_by.model_dump().items()
+    return float(sum(weight * _existing(val, name) for name, weight in weights if weight))
+
+
+def _existing(val: Metrics, metric: str) -> float:
+    value = val[metric]
+    if value is None and metric == "precision":
+        # Nothing was called fake, so nothing was called fake rightly.
+        return 0.0
     if value is None:
         raise InputError(
             f"{metric} does not exist on the inner validation part: it needs every class; raise val_ratio"
         )
-    return -value if metric in LOWER_IS_BETTER else value
+    return value

@@ -1,5 +1,7 @@
 """Loss, optimiser and schedule from a recipe. Label 1 = fake; losses are means over the batch."""
 
+import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.errors import InputError
 from trainables.recipe import Loss, Optimizer, Scheduler
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
@@ -27,32 +30,70 @@ def build_optimizer(model: nn.Module, settings: Optimizer) -> torch.optim.Optimi
 def build_scheduler(
     optimizer: torch.optim.Optimizer, settings: Scheduler, *, epochs: int
 ) -> torch.optim.lr_scheduler.LRScheduler:
-    """Build the schedule, stepped once an epoch."""
+    """Build the schedule; `step_scheduler` moves it on after an epoch."""
     if settings.type == "none":
         return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    if settings.type == "reduce_on_plateau":
+        return torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer,
+            mode=settings.mode or "max",
+            factor=0.5 if settings.factor is None else settings.factor,
+            patience=5 if settings.patience is None else settings.patience,
+        )
+    if settings.type == "warmup_cosine":
+        warmup = settings.warmup_epochs or 0
+        return torch.optim.lr_scheduler.LambdaLR(optimizer, functools.partial(_warmup_cosine, warmup, epochs))
     return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=settings.T_max or epochs)
+
+
+def step_scheduler(scheduler: torch.optim.lr_scheduler.LRScheduler, *, score: float, val_loss: float) -> None:
+    """Move the schedule on by an epoch, whose selection score (higher is better) and loss are given."""
+    if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+        scheduler.step(score if scheduler.mode == "max" else val_loss)
+    else:
+        scheduler.step()
+
+
+def _warmup_cosine(warmup: int, epochs: int, epoch: int) -> float:
+    if epoch < warmup:
+        return (epoch + 1) / (warmup + 1)
+    return 0.5 * (1 + math.cos(math.pi * (epoch - warmup) / (epochs - warmup)))
 
 
 def build_loss(settings: Loss, *, labels: np.ndarray, num_classes: int, device: torch.device) -> LossFunction:
     """Build the loss on (logits [B, L], labels int64 [B]).
 
     Args:
-        settings: smoothing and class weights.
+        settings: kind, smoothing and class weights.
         labels: training labels, for balanced weights (n / (C x n_class), as scikit-learn has them).
         num_classes: C; two classes have one logit, L = 1, else L = C.
         device: where the batches are.
+
+    Raises:
+        InputError: bce with more than two classes.
     """
+    if settings.type == "bce" and num_classes != 2:
+        raise InputError(f"loss.type bce is for two classes, the data has {num_classes}; use cross_entropy")
     weights = _class_weights(settings, labels, num_classes).to(device)
     smoothing = settings.label_smoothing
+    gamma = 2.0 if settings.gamma is None else settings.gamma
 
     def binary(logits: Tensor, target: Tensor) -> Tensor:
         smooth = target.float() * (1.0 - smoothing) + smoothing / 2
         each = functional.binary_cross_entropy_with_logits(logits[:, 0], smooth, reduction="none")
+        if settings.type == "focal":
+            right = torch.sigmoid(torch.where(target == 1, logits[:, 0], -logits[:, 0]))
+            each = each * (1 - right) ** gamma
         weight = weights[target]
         return (each * weight).sum() / weight.sum()
 
     def several(logits: Tensor, target: Tensor) -> Tensor:
-        return functional.cross_entropy(logits, target, weight=weights, label_smoothing=smoothing)
+        if settings.type != "focal":
+            return functional.cross_entropy(logits, target, weight=weights, label_smoothing=smoothing)
+        each = functional.cross_entropy(logits, target, label_smoothing=smoothing, reduction="none")
+        right = torch.softmax(logits, dim=1).gather(1, target[:, None])[:, 0]
+        weight = weights[target]
+        return (each * (1 - right) ** gamma * weight).sum() / weight.sum()
 
     return binary if num_classes == 2 else several
 

@@ -90,7 +90,8 @@ def torch_memory_format(memory_format: MemoryFormat) -> torch.memory_format:
 
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:
     """Return the context in which forward passes run."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
+    return torch.autocast(device.type, dtype=dtype, enabled=precision != "float32")
 
 
 def peak_mib(device: torch.device) -> float:

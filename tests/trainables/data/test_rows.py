@@ -157,3 +157,60 @@ def test_an_unknown_source_is_refused_with_the_sources_there_are(key: str) -> No
 def test_fewer_groups_than_folds_is_refused() -> None:
     with pytest.raises(InputError, match="4 groups, fewer than the 5 folds"):
         experiment_rows(manifest(4), RecipeKeys(), repeat=0)
+
+
+def with_splits(*, labelled_test: bool) -> Manifest:
+    """60 faces: 40 for training, 10 for validation, 10 for testing, the last perhaps without labels."""
+    whole = manifest()
+    face = whole.rows["group"].astype(int)
+    split = pd.cut(face, [-1, 39, 49, 60], labels=["train", "val", "test"]).astype(str)
+    rows = whole.rows.assign(split=split, group=whole.rows["path"])
+    if not labelled_test:
+        rows.loc[rows["split"] == "test", "label"] = -1
+    return Manifest(whole.root, "csv", "none", whole.classes, rows, whole.excluded)
+
+
+@pytest.mark.parametrize(("labelled_test", "scored"), [(True, "test"), (False, "val")])
+def test_official_scores_the_labelled_test_split_else_the_validation_split(
+    labelled_test: bool, scored: str
+) -> None:
+    data = with_splits(labelled_test=labelled_test)
+    recipe = RecipeKeys(protocol="official")
+    rows = experiment_rows(data, recipe, repeat=0)
+    table = trial_table(rows, recipe, repeat=0, fold=0)
+    split = dict(zip(data.rows["path"], data.rows["split"], strict=True))
+    found = table.assign(split=table["path"].map(split)).groupby("part")["split"].unique()
+    assert recipe.num_folds == 1
+    # Selection never sees what is scored: it looks at an inner part of the training split.
+    expected = {"train": ["train"], "val": ["train"], "test": [scored]}
+    expected |= {} if labelled_test else {"unlabelled": ["test"]}
+    assert {part: list(splits) for part, splits in found.items()} == expected
+    assert (table["part"] == "val").sum() == 16 and (table["part"] == "test").sum() == 40
+
+
+def test_an_official_subsample_takes_from_training_alone() -> None:
+    data = with_splits(labelled_test=False)
+    parts = [
+        trial_table(experiment_rows(data, recipe, repeat=0), recipe, repeat=0, fold=0)["part"].value_counts()
+        for recipe in (RecipeKeys(protocol="official"), RecipeKeys(protocol="official", subsample=0.25))
+    ]
+    assert parts[1]["train"] + parts[1]["val"] == 40
+    assert parts[0]["test"] == parts[1]["test"] == parts[0]["unlabelled"] == parts[1]["unlabelled"] == 40
+
+
+def test_official_needs_splits() -> None:
+    with pytest.raises(InputError, match=r"protocol official needs a train split .*its splits are: none"):
+        experiment_rows(manifest(), RecipeKeys(protocol="official"), repeat=0)
+
+
+def test_holdout_is_one_grouped_split_of_the_size_asked_for() -> None:
+    recipe = RecipeKeys(protocol="holdout", test_ratio=0.25, cv_repeats=2)
+    tables = [
+        trial_table(experiment_rows(manifest(), recipe, repeat=repeat), recipe, repeat=repeat, fold=0)
+        for repeat in (0, 1)
+    ]
+    for table in tables:
+        assert table.groupby("group")["part"].nunique().eq(1).all()
+        assert (table["part"] == "test").sum() == 60 and len(table) == 240
+    tested = [set(table["path"][table["part"] == "test"]) for table in tables]
+    assert tested[0] != tested[1]

@@ -76,3 +76,14 @@ def test_a_batch_is_a_copy_so_that_training_cannot_write_into_the_cache() -> Non
     images = Images(pixels, normalization="none", memory_format="channels_last", device=CPU)
     images.batch(np.array([0, 1])).zero_()
     assert (pixels == 7).all()
+
+
+def test_a_weighted_epoch_draws_every_class_equally_often() -> None:
+    labels = np.array([0] * 900 + [1] * 100)
+
+    def drawn(epoch: int) -> np.ndarray:
+        return np.concatenate(list(training_batches(1000, batch_size=32, seed=3, epoch=epoch, labels=labels)))
+
+    first = drawn(0)
+    assert len(first) == 1000 and 0.45 < labels[first].mean() < 0.55
+    assert np.array_equal(first, drawn(0)) and not np.array_equal(first, drawn(1))

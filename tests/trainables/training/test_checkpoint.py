@@ -21,6 +21,7 @@ from trainables.training.checkpoint import (
 from trainables.training.optimisation import build_optimizer, build_scheduler
 
 Parts = tuple[nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]
+SCALER = torch.amp.GradScaler("cpu", enabled=False)
 OPTIMIZERS = [
     Optimizer(type="adamw", lr=0.01),
     Optimizer(type="adam", lr=0.01),
@@ -57,11 +58,11 @@ def train(
 
 
 def save(folder: Path, progress: Progress, made: Parts) -> None:
-    save_checkpoint(folder, progress, model=made[0], optimizer=made[1], scheduler=made[2])
+    save_checkpoint(folder, progress, model=made[0], optimizer=made[1], scheduler=made[2], scaler=SCALER)
 
 
 def load(folder: Path, made: Parts) -> Progress | None:
-    return load_checkpoint(folder, model=made[0], optimizer=made[1], scheduler=made[2])
+    return load_checkpoint(folder, model=made[0], optimizer=made[1], scheduler=made[2], scaler=SCALER)
 
 
 @pytest.mark.parametrize("settings", OPTIMIZERS, ids=lambda settings: f"{settings.type}-{settings.momentum}")

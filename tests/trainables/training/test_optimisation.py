@@ -9,8 +9,15 @@ from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_class_weight
 from torch import nn
 
+from trainables.errors import InputError
 from trainables.recipe import Loss, Optimizer, Scheduler
-from trainables.training.optimisation import build_loss, build_optimizer, build_scheduler, probabilities
+from trainables.training.optimisation import (
+    build_loss,
+    build_optimizer,
+    build_scheduler,
+    probabilities,
+    step_scheduler,
+)
 
 CPU = torch.device("cpu")
 
@@ -131,3 +138,48 @@ def test_cosine_goes_from_lr_to_zero_over_t_max_epochs(t_max: int | None, epochs
 
 def test_no_schedule_keeps_lr() -> None:
     assert rates(Scheduler(type="none"), epochs=8, steps=8) == [0.4] * 8
+
+
+def test_warm_up_rises_evenly_and_the_cosine_ends_at_zero() -> None:
+    found = rates(Scheduler(type="warmup_cosine", warmup_epochs=3), epochs=8, steps=9)
+    rise = [0.4 * step / 4 for step in (1, 2, 3)]
+    fall = [0.2 * (1 + math.cos(math.pi * step / 5)) for step in range(6)]
+    assert found == pytest.approx([*rise, *fall], abs=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_a_plateau_of_what_was_asked_for_lowers_the_rate(mode: str) -> None:
+    """The score stands still and the loss falls, or the other way round: only the one asked for counts."""
+    settings = Scheduler(type="reduce_on_plateau", mode=mode, patience=2, factor=0.1)  # type: ignore[arg-type]
+    optimizer = build_optimizer(nn.Linear(1, 1), Optimizer(lr=0.4))
+    scheduler = build_scheduler(optimizer, settings, epochs=20)
+    found = []
+    for epoch in range(8):
+        found.append(round(float(optimizer.param_groups[0]["lr"]), 6))
+        step_scheduler(
+            scheduler,
+            score=0.5 if mode == "max" else epoch / 10,
+            val_loss=1.0 if mode == "min" else 1.0 - epoch / 10,
+        )
+    # The first epoch is the best; after three more the rate falls, and so on.
+    assert found == [0.4] * 4 + [0.04] * 3 + [0.004]
+
+
+@pytest.mark.parametrize("num_classes", [2, 5])
+def test_the_focal_loss_is_cross_entropy_at_gamma_zero_and_its_formula_at_two(num_classes: int) -> None:
+    logits, labels = data(num_classes)
+    plain = value(Loss(), logits, labels, num_classes)
+    assert value(Loss(type="focal", gamma=0.0), logits, labels, num_classes) == pytest.approx(plain, rel=1e-6)
+    scores = probabilities(logits).numpy()
+    right = (
+        np.where(labels == 1, scores, 1 - scores) if num_classes == 2 else scores[range(len(labels)), labels]
+    )
+    expected = float(np.mean((1 - right) ** 2 * -np.log(right)))
+    assert value(Loss(type="focal"), logits, labels, num_classes) == pytest.approx(expected, rel=1e-5)
+
+
+def test_binary_cross_entropy_is_cross_entropy_for_two_classes_and_refused_for_more() -> None:
+    logits, labels = data(2)
+    assert value(Loss(type="bce"), logits, labels, 2) == value(Loss(), logits, labels, 2)
+    with pytest.raises(InputError, match="bce is for two classes, the data has 5"):
+        value(Loss(type="bce"), *data(5), 5)

@@ -122,8 +122,13 @@ def _all_metrics(predictions: pd.DataFrame) -> list[tuple[str, str, str, float |
     found: list[tuple[str, str, str, float | None]] = []
     for split in ("test", "val"):
         rows = predictions[predictions["split"] == split]
+        if rows.empty and split == "val":
+            # What has nothing to select keeps no validation rows.
+            continue
         probabilities = rows[columns].to_numpy() if len(columns) > 1 else rows["score"].to_numpy()
-        metrics = compute_metrics(rows["label"].to_numpy(), probabilities)
+        metrics = compute_metrics(
+            rows["label"].to_numpy(), probabilities, predicted=rows["predicted"].to_numpy()
+        )
         found += [(split, ALL, name, value) for name, value in metrics.items()]
     if columns == ["score"]:
         found += _source_metrics(predictions[predictions["split"] == "test"])

@@ -26,6 +26,7 @@ from trainables.data.manifest import Manifest, scan
 from trainables.data.rows import experiment_rows, trial_table
 from trainables.device import device_type
 from trainables.errors import InputError
+from trainables.models.registry import is_kernel_machine, own
 from trainables.recipe import MEMORY_FORMATS, Recipe
 from trainables.trial_files import ERROR
 
@@ -213,6 +214,12 @@ def read_measurement(store: Store, experiment: Experiment, device: str) -> dict[
 def _plan_experiment(
     experiment: Experiment, *, store: Store, data: DataSets, device: str
 ) -> PlannedExperiment:
+    entry = own(experiment.backbone)
+    if entry is not None and entry.bases:
+        raise InputError(
+            f"{experiment.name}: {experiment.backbone} combines trained networks ({', '.join(entry.bases)}), "
+            "whose weights this version can't take from finished trials yet; train those alone"
+        )
     manifest = data.manifest(experiment)
     weights = experiment.loss.class_weights
     if isinstance(weights, tuple) and len(weights) != len(manifest.classes):
@@ -220,11 +227,19 @@ def _plan_experiment(
             f"{experiment.name}: loss.class_weights has {len(weights)} values, "
             f"the data has {len(manifest.classes)} classes ({', '.join(manifest.classes)})"
         )
+    if experiment.loss.type == "bce" and len(manifest.classes) != 2:
+        raise InputError(
+            f"{experiment.name}: loss.type bce is for two classes, the data has {len(manifest.classes)}; "
+            "use cross_entropy"
+        )
     rows = tuple(data.rows(experiment, manifest, repeat) for repeat in range(experiment.cv_repeats))
     measured = read_measurement(store, experiment, device)
     resolved: dict[str, str] = {}
     if measured is not None:
         resolved = {name: measured["choice"][name] for name in ("precision", "memory_format")}
+    elif is_kernel_machine(experiment.backbone):
+        # Not a choice: its matrix products are float32.
+        resolved = {"precision": "float32", "memory_format": "contiguous"}
     elif experiment.precision != "auto":
         resolved = {"precision": experiment.precision, "memory_format": MEMORY_FORMATS[experiment.precision]}
     recipe = None

@@ -18,7 +18,7 @@ from orchestrator import provenance
 from orchestrator.plan import Study, measurement_file, read_measurement
 from trainables.errors import InputError
 from trainables.files import write_json
-from trainables.models.registry import own
+from trainables.models.registry import is_kernel_machine, own
 
 Answer = dict[str, Any]
 
@@ -40,6 +40,8 @@ def questions(study: Study, device: str) -> list[Question]:
     asked: dict[tuple[Path, bool], Question] = {}
     for planned in study.experiments:
         experiment = planned.experiment
+        if is_kernel_machine(experiment.backbone):
+            continue
         path = measurement_file(study.store, experiment, device)
         measured = read_measurement(study.store, experiment, device) is not None
         timed = not measured and (experiment.precision == "auto" or device == "cuda")

@@ -64,7 +64,8 @@ def models_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("Source")
     for row in rows:
-        counts = [f"{row[name]:,}" for name in ("parameters", "trainable_parameters")]
+        numbers = (row[name] for name in ("parameters", "trainable_parameters"))
+        counts = ["-" if number is None else f"{number:,}" for number in numbers]
         table.add_row(row["name"], *counts, str(row["num_classes"]), str(row["input_px"]), row["source"])
     return table
 

@@ -21,6 +21,7 @@ from trainables.data.rows import experiment_rows, image_files, trial_table
 from trainables.device import device_type
 from trainables.errors import InputError
 from trainables.files import read_json
+from trainables.models.registry import is_kernel_machine
 from trainables.recipe import MEMORY_FORMATS, Recipe
 from trainables.training.loop import EpochReport
 from trainables.training.precision import measure
@@ -91,6 +92,8 @@ def _values(path: Path) -> dict[str, Any]:
 
 def _resolve(values: dict[str, Any], *, num_classes: int, device: torch.device, threads: int) -> Recipe:
     precision = values.get("precision", "auto")
+    if is_kernel_machine(values.get("backbone", "")):
+        precision, values = "float32", {**values, "precision": "float32"}
     try:
         if precision != "auto":
             values = {"memory_format": MEMORY_FORMATS.get(precision), **values}

@@ -221,7 +221,13 @@ class RecipeKeys(Frozen):
         warmup = self.scheduler.warmup_epochs
         if warmup is not None and warmup >= self.epochs:
             raise ValueError(f"scheduler.warmup_epochs is {warmup}, but there are {self.epochs} epochs")
-        known = registry.BACKBONES.get(self.backbone)
+        if registry.is_kernel_machine(self.backbone):
+            for name in ("pretrained", "augment", "mix", "sampler", "dropout"):
+                if getattr(self, name):
+                    raise ValueError(
+                        f"{name}: {self.backbone} sees each image once, as it is; leave the key out"
+                    )
+        known = registry.BACKBONES.get(self.backbone) or registry.KERNEL_MACHINES.get(self.backbone)
         if known is None:
             return self
         if self.pretrained and not known.can_be_pretrained:

@@ -11,6 +11,7 @@ import gc
 import hashlib
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -20,13 +21,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from trainables.data.pixels import open_pixels
+from trainables.data.pixels import Pixels, open_pixels
 from trainables.evaluation.metrics import compute_metrics, predicted_classes
 from trainables.files import replace_file, write_json
+from trainables.models.registry import is_kernel_machine
 from trainables.recipe import Recipe
 from trainables.seeds import derived_seed
 from trainables.training import checkpoint
 from trainables.training.batches import Images
+from trainables.training.kernel_machine import KernelMachine
 from trainables.training.loop import EpochReport, OnEpoch, Samples, Trainer
 from trainables.training.precision import peak_mib
 from trainables.trial_files import (
@@ -40,6 +43,8 @@ from trainables.trial_files import (
     SUBMISSION,
     WEIGHTS,
 )
+
+SCORED = ("val", "test", "unlabelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +89,59 @@ def run_trial(
     started = time.perf_counter()
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     _fresh_process(device, threads)
-    # Rows are ordered by content: neither file names nor the order of a scan can change a result.
-    table = rows.table.sort_values(["sha256", "label", "source", "group"], ignore_index=True)
+    table = _ordered(rows.table)
+    if is_kernel_machine(recipe.backbone):
+        # It has nothing to select, so it learns from the inner validation rows too.
+        table["part"] = table["part"].replace("val", "train")
     pixels = open_pixels(rows.pixels)
     parts = {name: _samples(table, name, pixels.rows) for name in ("train", "val", "test", "unlabelled")}
-    seed = derived_seed(recipe.seed, rows.repeat, rows.fold, "trial")
+    if is_kernel_machine(recipe.backbone):
+        outcome = _train_machine(pixels, parts)
+    else:
+        outcome = _train_network(
+            recipe, rows, pixels, parts, out_dir, on_epoch=on_epoch, resume=resume, device=device
+        )
+    metrics = {
+        **{
+            name: compute_metrics(parts[name].labels, outcome.scores[name], predicted=outcome.votes[name])
+            if name in outcome.scores
+            else {}
+            for name in ("val", "test")
+        },
+        **outcome.facts,
+        **{f"n_{name}": len(part.rows) for name, part in parts.items()},
+        "seconds": round(time.perf_counter() - started, 3),
+        "peak_mib": round(peak_mib(device), 1),
+        "device": device.type,
+        "threads": threads,
+    }
+    _write_csv(out_dir / HISTORY, pd.DataFrame(outcome.history))
+    _commit(out_dir, outcome.save, _predictions(table, outcome, rows), metrics)
+    return metrics
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What training leaves: scores and predicted classes by part, facts for metrics.json, and the model."""
+
+    scores: dict[str, np.ndarray]
+    votes: dict[str, np.ndarray]
+    facts: dict[str, Any]
+    history: list[dict[str, Any]]
+    save: Callable[[Path], None]
+
+
+def _train_network(
+    recipe: Recipe,
+    rows: TrialRows,
+    pixels: Pixels,
+    parts: dict[str, Samples],
+    out_dir: Path,
+    *,
+    on_epoch: OnEpoch | None,
+    resume: bool,
+    device: torch.device,
+) -> _Outcome:
     images = Images(
         pixels.array, normalization=recipe.normalization, memory_format=recipe.memory_format, device=device
     )
@@ -98,7 +151,7 @@ def run_trial(
         num_classes=rows.num_classes,
         train=parts["train"],
         val=parts["val"],
-        seed=seed,
+        seed=derived_seed(recipe.seed, rows.repeat, rows.fold, "trial"),
         device=device,
         folder=out_dir / CHECKPOINT,
     )
@@ -109,24 +162,48 @@ def run_trial(
             on_epoch(epoch)
 
     progress = trainer.fit(on_epoch=report, resume=resume)
-    scored = [name for name in ("val", "test", "unlabelled") if len(parts[name].rows)]
-    scores = {name: trainer.score(parts[name]) for name in scored}
-    metrics = {
-        **{name: compute_metrics(parts[name].labels, scores[name]) for name in ("val", "test")},
+    scores = {name: trainer.score(parts[name]) for name in SCORED if len(parts[name].rows)}
+    facts = {
         "score": abs(progress.best_score),
         "best_epoch": progress.best_epoch + 1,
         "epochs": progress.epochs_done,
-        **{f"n_{name}": len(part.rows) for name, part in parts.items()},
         "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
         "training_seconds": round(progress.seconds, 3),
-        "seconds": round(time.perf_counter() - started, 3),
-        "peak_mib": round(peak_mib(device), 1),
-        "device": device.type,
-        "threads": threads,
     }
-    _write_csv(out_dir / HISTORY, pd.DataFrame(progress.history))
-    _commit(out_dir, trainer, _predictions(table, scores, rows), metrics)
-    return metrics
+    return _Outcome(
+        scores,
+        {name: predicted_classes(values) for name, values in scores.items()},
+        facts,
+        progress.history,
+        lambda path: checkpoint.save_weights(path, trainer.model.state_dict()),
+    )
+
+
+def _train_machine(pixels: Pixels, parts: dict[str, Samples]) -> _Outcome:
+    start = time.perf_counter()
+    machine = KernelMachine(pixels.array)
+    machine.fit(parts["train"].rows, parts["train"].labels)
+    seconds = round(time.perf_counter() - start, 3)
+    answers = {name: machine.predict(parts[name].rows) for name in SCORED if len(parts[name].rows)}
+    facts = {
+        "score": None,
+        "best_epoch": 1,
+        "epochs": 1,
+        "parameters": machine.num_support,
+        "training_seconds": seconds,
+    }
+    return _Outcome(
+        {name: scores for name, (scores, _) in answers.items()},
+        {name: votes for name, (_, votes) in answers.items()},
+        facts,
+        [{"epoch": 1, "seconds": seconds}],
+        machine.save,
+    )
+
+
+def _ordered(table: pd.DataFrame) -> pd.DataFrame:
+    """Order rows by content: neither file names nor the order of a scan can change a result."""
+    return table.sort_values(["sha256", "label", "source", "group"], ignore_index=True)
 
 
 def _fresh_process(device: torch.device, threads: int) -> None:
@@ -145,22 +222,24 @@ def _samples(table: pd.DataFrame, part: str, rows_of: Any) -> Samples:
     return Samples(rows_of(chosen["sha256"].tolist()), chosen["label"].to_numpy(dtype=np.int64, copy=True))
 
 
-def _predictions(table: pd.DataFrame, scores: dict[str, np.ndarray], rows: TrialRows) -> pd.DataFrame:
+def _predictions(table: pd.DataFrame, outcome: _Outcome, rows: TrialRows) -> pd.DataFrame:
     frames = []
-    for part, values in scores.items():
+    for part, values in outcome.scores.items():
         frame = table.loc[table["part"] == part, ["path", "group", "source", "label"]].assign(split=part)
         if values.ndim == 1:
             frame["score"] = values
         else:
             for column in range(values.shape[1]):
                 frame[f"p{column}"] = values[:, column]
-        frame["predicted"] = predicted_classes(values)
+        frame["predicted"] = outcome.votes[part]
         frames.append(frame)
     together = pd.concat(frames).sort_values(["split", "path"], ignore_index=True)
     return together.assign(fold=rows.fold, repeat=rows.repeat)
 
 
-def _commit(out_dir: Path, trainer: Trainer, predictions: pd.DataFrame, metrics: dict[str, Any]) -> None:
+def _commit(
+    out_dir: Path, save: Callable[[Path], None], predictions: pd.DataFrame, metrics: dict[str, Any]
+) -> None:
     with replace_file(out_dir / PREDICTIONS) as partial:
         predictions.to_parquet(partial, index=False)
     unlabelled = predictions[predictions["split"] == "unlabelled"]
@@ -168,7 +247,7 @@ def _commit(out_dir: Path, trainer: Trainer, predictions: pd.DataFrame, metrics:
         ids = unlabelled["path"].map(lambda path: PurePosixPath(path).stem)
         _write_csv(out_dir / SUBMISSION, pd.DataFrame({"image_id": ids, "label": unlabelled["predicted"]}))
     write_json(out_dir / METRICS, metrics)
-    checkpoint.save_weights(out_dir / WEIGHTS, trainer.model.state_dict())
+    save(out_dir / WEIGHTS)
     digest = hashlib.sha256((out_dir / PREDICTIONS).read_bytes()).hexdigest()
     (out_dir / ERROR).unlink(missing_ok=True)
     write_json(

@@ -57,6 +57,15 @@ def test_schema_prints_a_json_schema(call: Call) -> None:
     assert json.loads(out) == json.loads((ROOT / "experiments" / "schema.json").read_text())
 
 
+def test_models_lists_every_backbone_as_json_and_as_a_table(call: Call) -> None:
+    found = {row["name"]: row for row in json.loads(call("models", "--json")[1])}
+    keys = {"name", "parameters", "trainable_parameters", "num_classes", "input_px", "source"}
+    assert all(set(row) == keys for row in found.values())
+    assert found["three_cnn"]["parameters"] == 691_781 and found["svm_rbf"]["parameters"] is None
+    table = call("models")[1]
+    assert all(name[:12] in table for name in found) and "691,781" in table
+
+
 def test_the_shipped_experiments_are_found_from_any_folder(call: Call, tmp_path: Path) -> None:
     """Catches a program that works in the repository's folder alone."""
     code, _, err = call("plan", "phase1", "--data", tmp_path / "none")

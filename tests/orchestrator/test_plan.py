@@ -275,6 +275,28 @@ def test_class_weights_must_fit_the_classes(plan: Planner) -> None:
     assert plan("a", settings=['loss={"class_weights": [1.0, 2.0]}']).trials
 
 
+def test_an_ensemble_is_refused_until_its_bases_can_be_had(plan: Planner) -> None:
+    """Untrained bases would give numbers that mean nothing."""
+    with pytest.raises(InputError, match=r"combines trained networks \(skip_con_cnn, three_cnn\)"):
+        plan("a", settings=["backbone=ensemble_cnn"])
+
+
+def test_bce_is_refused_for_several_classes_only(plan: Planner) -> None:
+    assert plan("a", settings=['loss={"type": "bce"}']).trials
+
+
+@pytest.mark.parametrize("protocol", ["holdout"])
+def test_a_protocol_without_folds_has_one_trial(plan: Planner, protocol: str) -> None:
+    trials = plan("a", settings=[f"protocol={protocol}", "test_ratio=0.25", "precision=float32"]).trials
+    assert [(trial.fold, trial.repeat) for trial in trials] == [(0, 0)]
+    assert trials[0].sizes["test"] > 0
+
+
+def test_a_kernel_machine_needs_no_measurement(plan: Planner) -> None:
+    trials = plan("a", settings=["backbone=svm_rbf", "precision=auto", "dropout=0.0"]).trials
+    assert all(trial.key for trial in trials)
+
+
 def test_an_unknown_source_is_refused_with_those_that_are_there(plan: Planner) -> None:
     with pytest.raises(InputError, match=r"stylegan.*inpainting, text2img, wiki"):
         plan("a", settings=['train_sources=["wiki","stylegan"]'])

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,9 @@ from PIL import Image
 
 from trainables.data.pixels import ensure_pixels
 from trainables.recipe import Optimizer, Recipe
-from trainables.trial import TrialRows
+
+if TYPE_CHECKING:
+    from trainables.trial import TrialRows
 
 SIZE_PX = 32
 NUM_PARTS = {"train": 40, "val": 12, "test": 12}

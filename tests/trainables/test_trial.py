@@ -255,3 +255,39 @@ def test_reports_tell_what_the_history_tells(
     cosine = [3e-3 * (1 + np.cos(np.pi * epoch / 4)) / 2 for epoch in range(4)]
     assert history["lr"].tolist() == pytest.approx(cosine)
     assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
+
+
+def test_an_unlabelled_part_gets_predictions_and_a_submission(
+    make_recipe: MakeRecipe, five_class_data: Any, tmp_path: Path
+) -> None:
+    table = five_class_data.table.copy()
+    unlabelled = table.index[table["part"] == "test"][-5:]
+    table.loc[unlabelled, ["part", "label"]] = ["unlabelled", -1]
+    metrics = run(make_recipe(epochs=1), five_class_data.rows(table), tmp_path)
+    predictions = pd.read_parquet(tmp_path / "predictions.parquet").set_index("path")
+    submission = pd.read_csv(tmp_path / "submission.csv", dtype={"image_id": str})
+    assert list(submission.columns) == ["image_id", "label"]
+    assert set(submission["image_id"]) == {Path(path).stem for path in table.loc[unlabelled, "path"]}
+    for path in table.loc[unlabelled, "path"]:
+        said = submission.set_index("image_id")["label"][Path(path).stem]
+        assert predictions.loc[path, "split"] == "unlabelled" and predictions.loc[path, "predicted"] == said
+    assert (metrics["n_test"], metrics["n_unlabelled"]) == (7, 5)
+
+
+@pytest.mark.parametrize("kind", ["trial_data", "five_class_data"])
+def test_a_kernel_machine_is_a_trial_that_learns_from_validation_rows_too(
+    make_recipe: MakeRecipe, kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    data = request.getfixturevalue(kind)
+    recipe = make_recipe(backbone="svm_rbf", dropout=0.0)
+    metrics = run(recipe, data.rows(), tmp_path)
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")} == FILES
+    assert (metrics["n_train"], metrics["n_val"], metrics["n_test"]) == (52, 0, 12)
+    predictions = pd.read_parquet(tmp_path / "predictions.parquet")
+    assert set(predictions["split"]) == {"test"} and metrics["val"] == {}
+    # The metrics are those of its own votes.
+    right = float((predictions["predicted"] == predictions["label"]).mean())
+    assert metrics["test"]["accuracy"] == pytest.approx(right)
+    first = (tmp_path / "predictions.parquet").read_bytes()
+    run(recipe, data.rows(), tmp_path / "again")
+    assert (tmp_path / "again" / "predictions.parquet").read_bytes() == first

@@ -13,12 +13,15 @@ LOWER_IS_BETTER = frozenset({"log_loss"})
 Metrics = dict[str, float | None]
 
 
-def compute_metrics(labels: np.ndarray, probabilities: np.ndarray) -> Metrics:
+def compute_metrics(
+    labels: np.ndarray, probabilities: np.ndarray, *, predicted: np.ndarray | None = None
+) -> Metrics:
     """Compute all metrics of one set of rows.
 
     Args:
         labels: int [N], 0 .. C - 1.
         probabilities: P(fake), float [N], or one column a class, float [N, C].
+        predicted: int [N], the classes that were decided for; None = what the probabilities say.
 
     Raises:
         ValueError: no rows, or a probability that is not finite.
@@ -27,9 +30,10 @@ def compute_metrics(labels: np.ndarray, probabilities: np.ndarray) -> Metrics:
         raise ValueError("metrics of no rows")
     if not np.isfinite(probabilities).all():
         raise ValueError("a score is not finite: the model diverged")
+    decided = predicted_classes(probabilities) if predicted is None else predicted
     if probabilities.ndim == 1:
-        return _binary(labels, probabilities)
-    return _multiclass(labels, probabilities)
+        return _binary(labels, probabilities, decided)
+    return _multiclass(labels, probabilities, decided)
 
 
 def auc(labels: np.ndarray, scores: np.ndarray) -> float | None:
@@ -46,8 +50,7 @@ def predicted_classes(probabilities: np.ndarray) -> np.ndarray:
     return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
 
 
-def _binary(labels: np.ndarray, scores: np.ndarray) -> Metrics:
-    predicted = predicted_classes(scores)
+def _binary(labels: np.ndarray, scores: np.ndarray, predicted: np.ndarray) -> Metrics:
     both = 0 < labels.sum() < len(labels)
     return {
         "auc": auc(labels, scores),
@@ -61,8 +64,7 @@ def _binary(labels: np.ndarray, scores: np.ndarray) -> Metrics:
     }
 
 
-def _multiclass(labels: np.ndarray, probabilities: np.ndarray) -> Metrics:
-    predicted = predicted_classes(probabilities)
+def _multiclass(labels: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray) -> Metrics:
     classes = np.arange(probabilities.shape[1])
     everything = len(np.unique(labels)) == len(classes)
     one_hot = labels[:, None] == classes

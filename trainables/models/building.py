@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from trainables.errors import InputError
-from trainables.models.registry import BACKBONES, own, timm_name
+from trainables.models.registry import BACKBONES, KERNEL_MACHINES, own, timm_name
 from trainables.recipe import RecipeKeys
 
 
@@ -69,7 +69,8 @@ def check_backbone(recipe: RecipeKeys, *, num_classes: int) -> None:
 def describe() -> list[dict[str, Any]]:
     """Describe every backbone of the registry: a dictionary each, in the registry's order.
 
-    Parameters are counted with the logits that `num_classes` asks for; an ensemble's include its bases'.
+    Parameters are counted with the logits that `num_classes` asks for; an ensemble's include its bases'. A
+    kernel machine has None: it keeps images, not parameters.
     """
     rows = []
     for name, entry in BACKBONES.items():
@@ -87,6 +88,17 @@ def describe() -> list[dict[str, Any]]:
                 "source": entry.source,
             }
         )
+    rows += [
+        {
+            "name": name,
+            "parameters": None,
+            "trainable_parameters": None,
+            "num_classes": entry.num_classes,
+            "input_px": entry.input_px,
+            "source": entry.source,
+        }
+        for name, entry in KERNEL_MACHINES.items()
+    ]
     return rows
 
 
@@ -107,7 +119,7 @@ def _check_timm_name(backbone: str, *, pretrained: bool) -> None:
     name = timm_name(backbone)
     known_tag = "." not in name or name in timm.list_models(pretrained=True)
     if not timm.is_model(name) or not known_tag:
-        known = [*BACKBONES, *timm.list_models()]
+        known = [*BACKBONES, *KERNEL_MACHINES, *timm.list_models()]
         nearest = (
             ", ".join(difflib.get_close_matches(name, known, n=3, cutoff=0.5)) or "see timm.list_models()"
         )

@@ -71,6 +71,11 @@ BACKBONES: dict[str, Backbone] = {
     "mobilenetv3_small": _timm("mobilenetv3_small_100", "timm: Howard et al. 2019"),
 }  # fmt: skip
 
+# What learns without gradients: trainables.training.kernel_machine.
+KERNEL_MACHINES: dict[str, Backbone] = {
+    "svm_rbf": Backbone("own: radial kernel on pixels, after Cortes & Vapnik 1995", 100, 16, num_classes=5),
+}
+
 # The version of all models that timm builds; the library's own version is recorded with each trial.
 TIMM_VERSION = 1
 
@@ -81,6 +86,11 @@ def own(name: str) -> Backbone | None:
     return found if found is not None and found.file else None
 
 
+def is_kernel_machine(name: str) -> bool:
+    """Tell whether a backbone is a kernel machine, not a network."""
+    return name in KERNEL_MACHINES
+
+
 def timm_name(name: str) -> str:
     """Return how timm calls a backbone that is not ours."""
     found = BACKBONES.get(name)
@@ -89,10 +99,10 @@ def timm_name(name: str) -> str:
 
 def canonical(name: str) -> str:
     """Return the one name of a backbone that has several."""
-    return name if own(name) else timm_name(name)
+    return name if own(name) or is_kernel_machine(name) else timm_name(name)
 
 
 def version(name: str) -> int:
     """Return the version of a backbone; it enters the identity of its trials."""
-    found = own(name)
+    found = own(name) or KERNEL_MACHINES.get(name)
     return found.version if found is not None else TIMM_VERSION

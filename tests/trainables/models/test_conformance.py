@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 from trainables.models.building import build_model, describe, num_logits
 from trainables.models.layers import cam_layer_of, head_of
-from trainables.models.registry import BACKBONES, canonical
+from trainables.models.registry import BACKBONES, KERNEL_MACHINES, canonical
 from trainables.recipe import RecipeKeys
 from trainables.training.checkpoint import load_weights, save_weights
 from trainables.training.optimisation import build_loss, build_optimizer
 
 LARGE = 50_000_000
 NAMES = list(dict.fromkeys(canonical(name) for name in BACKBONES))
-SIZES = {row["name"]: row["parameters"] for row in describe()}
+SIZES = {row["name"]: row["parameters"] or 0 for row in describe()}
 every_backbone = pytest.mark.parametrize("name", NAMES)
 # The largest take seconds for each test that moves all their weights: `make check-all` runs those.
 every_backbone_in_depth = pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_its_head_is_some_of_its_weights_and_not_all(name: str) -> None:
 
 
 def test_every_entry_is_described() -> None:
-    rows = describe()
-    assert [row["name"] for row in rows] == list(BACKBONES)
-    assert all(0 < row["trainable_parameters"] <= row["parameters"] for row in rows)
-    assert all(row["source"] and row["input_px"] >= 32 for row in rows)
+    rows = {row["name"]: row for row in describe()}
+    assert list(rows) == [*BACKBONES, *KERNEL_MACHINES]
+    assert all(0 < rows[name]["trainable_parameters"] <= rows[name]["parameters"] for name in BACKBONES)
+    assert all(row["source"] and row["input_px"] >= 32 for row in rows.values())

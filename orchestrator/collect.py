@@ -17,10 +17,13 @@ import pandas as pd
 from orchestrator.statistics import Interval, corrected_interval, corrected_paired_t_test
 from orchestrator.store import Store, read_record, trial_state
 from trainables.evaluation.metrics import auc, compute_metrics
+from trainables.evaluation.thresholds import ThresholdMetric, best_threshold
 from trainables.files import replace_file
 from trainables.trial_files import ERROR, METRICS, PREDICTIONS
 
 ALL = "all"
+TUNED = "_tuned"
+AT_A_THRESHOLD = ("accuracy", "balanced_accuracy", "f1", "precision", "recall")
 SIGNIFICANT = 0.05
 SCORES = ["experiment", "repeat", "fold", "split", "source", "metric", "value", "trial"]
 SUMMARY = [
@@ -60,7 +63,7 @@ def collect(store: Store, phase: str) -> Tables:
         for trial in experiment["trials"]:
             folder = store.root / trial["folder"]
             where = {"experiment": experiment["name"], "repeat": trial["repeat"], "fold": trial["fold"]}
-            found, problem = _read_trial(folder, where)
+            found, problem = _read_trial(folder, where, experiment["threshold_by"])
             if found is None:
                 failures.append({**where, **problem, "trial": folder.name})
                 continue
@@ -94,7 +97,9 @@ class _Found:
     sizes: tuple[int, int]
 
 
-def _read_trial(folder: Path, where: Mapping[str, Any]) -> tuple[_Found | None, dict[str, str]]:
+def _read_trial(
+    folder: Path, where: Mapping[str, Any], threshold_by: ThresholdMetric
+) -> tuple[_Found | None, dict[str, str]]:
     """Read a trial; without one, say its state and the reason."""
     state = trial_state(folder)
     if state != "done":
@@ -102,7 +107,7 @@ def _read_trial(folder: Path, where: Mapping[str, Any]) -> tuple[_Found | None, 
         reason = error.get("message") or {"running": "still running"}.get(state, "not run to its end yet")
         return None, {"state": state, "reason": str(reason)}
     try:
-        metrics = _all_metrics(pd.read_parquet(folder / PREDICTIONS))
+        metrics = _all_metrics(pd.read_parquet(folder / PREDICTIONS), threshold_by)
         sizes = _sizes(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         text = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
@@ -115,7 +120,9 @@ def _read_trial(folder: Path, where: Mapping[str, Any]) -> tuple[_Found | None, 
     return _Found(rows, sizes), {}
 
 
-def _all_metrics(predictions: pd.DataFrame) -> list[tuple[str, str, str, float | None]]:
+def _all_metrics(
+    predictions: pd.DataFrame, threshold_by: ThresholdMetric
+) -> list[tuple[str, str, str, float | None]]:
     columns = [
         name for name in predictions.columns if name == "score" or (name[:1] == "p" and name[1:].isdigit())
     ]
@@ -132,7 +139,23 @@ def _all_metrics(predictions: pd.DataFrame) -> list[tuple[str, str, str, float |
         found += [(split, ALL, name, value) for name, value in metrics.items()]
     if columns == ["score"]:
         found += _source_metrics(predictions[predictions["split"] == "test"])
+        found += _tuned_metrics(predictions, threshold_by)
     return found
+
+
+def _tuned_metrics(
+    predictions: pd.DataFrame, threshold_by: ThresholdMetric
+) -> list[tuple[str, str, str, float | None]]:
+    """The test metrics that hang on a threshold, at the one that suits the inner validation rows best."""
+    val, test = (predictions[predictions["split"] == split] for split in ("val", "test"))
+    threshold = best_threshold(val["label"].to_numpy(), val["score"].to_numpy(), metric=threshold_by)
+    if threshold is None:
+        return []
+    scores = test["score"].to_numpy()
+    decided = (scores >= threshold).astype(np.int64)
+    metrics = compute_metrics(test["label"].to_numpy(), scores, predicted=decided)
+    found = [("test", ALL, f"{name}{TUNED}", metrics[name]) for name in AT_A_THRESHOLD]
+    return [("test", ALL, "threshold", threshold), *found]
 
 
 def _source_metrics(rows: pd.DataFrame) -> list[tuple[str, str, str, float | None]]:

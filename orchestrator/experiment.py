@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from trainables.errors import InputError
+from trainables.evaluation.thresholds import ThresholdMetric
 from trainables.recipe import Frozen, Recipe, RecipeKeys
 
 SHORTHANDS = {"lr": ("optimizer", "lr"), "weight_decay": ("optimizer", "weight_decay")}
@@ -31,7 +32,7 @@ class Resources(Frozen):
 
 
 class Experiment(RecipeKeys):
-    """One resolved experiment: the recipe's keys, and what can't change a number."""
+    """One resolved experiment: the recipe's keys, and what can't change a trial's predictions."""
 
     name: str
     description: str = ""
@@ -43,6 +44,10 @@ class Experiment(RecipeKeys):
     )
     max_unusable: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
         0.01, description="share of files that may be unusable before a run is stopped"
+    )
+    threshold_by: ThresholdMetric = Field(
+        "balanced_accuracy",
+        description="what the second threshold maximises on the inner validation part; the first is 0.5",
     )
     resources: Resources = Resources()
 

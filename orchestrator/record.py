@@ -75,6 +75,7 @@ def study_record(study: Study) -> dict[str, Any]:
                 "description": experiment.description,
                 "tags": list(experiment.tags),
                 "recipe": (planned.recipe or planned.experiment.recipe_keys()).model_dump(mode="json"),
+                "threshold_by": experiment.threshold_by,
                 "measurement": planned.measurement,
                 "fold_files": [fold_file(study.store, rows).name for rows in planned.rows],
                 "data": str(planned.manifest.root.resolve()),

@@ -1,51 +1,38 @@
 """What a phase's page says: data frames and the study record in, grids of text out.
 
 No file is read and nothing is drawn here. A `Grid` is a table ready to be typeset; the template knows how a
-grid looks, this module knows what its cells say. A number that does not exist is a dash with the reason
-beside it, never an empty cell or a zero.
+grid looks, this module knows what its cells say.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from orchestrator.collect import ALL, Tables, num_expected
+from orchestrator.collect import ALL, AT_A_THRESHOLD, TUNED, Tables, num_expected
+from orchestrator.report.cells import (
+    DASH,
+    Cell,
+    Grid,
+    between,
+    capital,
+    fold_label,
+    grid,
+    integer,
+    number,
+    p_value,
+    seconds,
+    spread,
+    value_text,
+    when,
+)
 from orchestrator.report.verdict import METRIC_NAMES, claim, metric_name
 
-DASH = "–"
 MOST_ROWS = 50
 STATES = ("failed", "unreadable", "running", "interrupted", "missing")
 
 Record = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell: text, a smaller line below it, a tone that the style knows, and a shade from 0 to 1."""
-
-    text: str
-    note: str = ""
-    tone: str = ""
-    shade: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A table: the first `num_text` columns hold words, the others numbers."""
-
-    label: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    num_text: int = 1
-
-
-def grid(label: str, columns: Sequence[str], rows: Sequence[Sequence[Cell | str]], num_text: int = 1) -> Grid:
-    """Build a grid from cells or plain text."""
-    cells = (tuple(Cell(cell) if isinstance(cell, str) else cell for cell in row) for row in rows)
-    return Grid(label, tuple(columns), tuple(cells), num_text)
 
 
 def warnings(tables: Tables) -> tuple[list[str], Grid | None]:
@@ -90,8 +77,8 @@ def comparison(rows: pd.DataFrame, summary: pd.DataFrame) -> Grid:
             [
                 claim(row, summary),
                 Cell(str(row["verdict"]), tone=f"badge {row['verdict']}"),
-                Cell(number(row["mean_diff"], sign=True), _spread(row["std_diff"])),
-                _between(row["ci_low"], row["ci_high"], sign=True),
+                Cell(number(row["mean_diff"], sign=True), spread(row["std_diff"])),
+                between(row["ci_low"], row["ci_high"], sign=True),
                 p_value(row["p_value"]),
                 str(row["n"]),
                 *([p_value(row["p_holm"])] if holm else []),
@@ -105,13 +92,27 @@ def scores(tables: Tables) -> Grid:
     whole = tables.summary[tables.summary["source"] == ALL]
     present = set(whole["metric"])
     metrics = [metric for metric in METRIC_NAMES if metric in present]
-    metrics += sorted(present - set(metrics))
+    return _scores("Test scores", tables, metrics, [capital(metric_name(metric)) for metric in metrics])
+
+
+def tuned_scores(tables: Tables) -> Grid | None:
+    """Typeset what a threshold chosen on validation rows gives; None where there is none."""
+    present = set(tables.summary["metric"])
+    metrics = [f"{metric}{TUNED}" for metric in AT_A_THRESHOLD if f"{metric}{TUNED}" in present]
+    if not metrics:
+        return None
+    heads = [capital(metric_name(metric.removesuffix(TUNED))) for metric in metrics]
+    return _scores("Test scores at a tuned threshold", tables, ["threshold", *metrics], ["Threshold", *heads])
+
+
+def _scores(title: str, tables: Tables, metrics: Sequence[str], heads: Sequence[str]) -> Grid:
+    whole = tables.summary[tables.summary["source"] == ALL]
     rows: list[list[Cell | str]] = []
     for experiment in tables.study["experiments"]:
         mine = whole[whole["experiment"] == experiment["name"]].set_index("metric")
         cells = [_score(mine, metric, num_expected(experiment)) for metric in metrics]
         rows.append([experiment["name"], *cells])
-    return grid("Test scores", ["Experiment", *(capital(metric_name(m)) for m in metrics)], rows)
+    return grid(title, ["Experiment", *heads], rows)
 
 
 def sources(tables: Tables) -> Grid | None:
@@ -262,11 +263,11 @@ def _settings(recipe: Record, parameters: int | None) -> dict[str, str]:
         "Validation share": recipe.get("val_ratio"),
         "Seed": recipe.get("seed"),
     }
-    return {name: _value(value) for name, value in values.items()}
+    return {name: value_text(value) for name, value in values.items()}
 
 
 def _score_name(select_by: object) -> str:
-    return _value(select_by) if isinstance(select_by, dict) else metric_name(str(select_by))
+    return value_text(select_by) if isinstance(select_by, dict) else metric_name(str(select_by))
 
 
 def trials(runs: pd.DataFrame, repeats: int) -> Grid:
@@ -277,9 +278,9 @@ def trials(runs: pd.DataFrame, repeats: int) -> Grid:
             fold_label(row.repeat, row.fold, repeats),
             Cell(str(row.state), tone=f"badge {row.state}"),
             number(row.auc),
-            *(_value(value) for value in (row.best_epoch, row.epochs)),
-            _seconds(row.seconds),
-            *(_value(value) for value in (row.device, row.threads, row.host, when(row.started))),
+            *(value_text(value) for value in (row.best_epoch, row.epochs)),
+            seconds(row.seconds),
+            *(value_text(value) for value in (row.device, row.threads, row.host, when(row.started))),
             Cell(str(row.key), tone="code"),
         ]
         for row in runs.itertuples()
@@ -319,35 +320,7 @@ def _surroundings(record: Record) -> dict[str, str]:
 
 def class_name(classes: Sequence[str], label: int) -> str:
     """Name a class by its label."""
-    return str(classes[label]) if 0 <= label < len(classes) else f"label {label}"
-
-
-def fold_label(repeat: Any, fold: Any, repeats: int) -> str:
-    """Name a fold: fold 3, or r0f3 as in the names of trials where there are several repeats."""
-    return f"r{repeat}f{fold}" if repeats > 1 else f"fold\u00a0{fold}"
-
-
-def number(value: Any, *, sign: bool = False) -> str:
-    """Write a score with three decimals and a true minus sign."""
-    if value is None or math.isnan(value):
-        return DASH
-    return f"{value:{'+' if sign else ''}.3f}".replace("-", "−")
-
-
-def integer(value: int) -> str:
-    """Write a count, thousands apart."""
-    return f"{value:,}".replace(",", "\u202f")
-
-
-def when(moment: Any) -> str:
-    """Write an ISO 8601 time in UTC for people."""
-    text = str(moment or "")
-    return f"{text[:10]} {text[11:16]} UTC" if text.endswith("+00:00") else text
-
-
-def p_value(value: float) -> str:
-    """Write a p-value."""
-    return "< 0.001" if value < 0.001 else number(value)
+    return str(classes[label]) if 0 <= label < len(classes) else "unlabelled"
 
 
 def _score(rows: pd.DataFrame, metric: str, expected: int, *, interval: bool = True) -> Cell:
@@ -356,39 +329,5 @@ def _score(rows: pd.DataFrame, metric: str, expected: int, *, interval: bool = T
     row: dict[Any, Any] = rows.loc[[metric]].iloc[0].to_dict()
     if math.isnan(row["mean"]):
         return Cell(DASH, f"{row['n']} of {expected} folds", "muted")
-    bounds = _between(row["ci_low"], row["ci_high"]) if interval else ""
-    return Cell(f"{number(row['mean'])} {_spread(row['std'])}".strip(), bounds)
-
-
-def _spread(std: float) -> str:
-    return "" if math.isnan(std) else f"± {number(std)}"
-
-
-def _between(low: float, high: float, *, sign: bool = False) -> str:
-    return DASH if math.isnan(low) else f"{number(low, sign=sign)} to {number(high, sign=sign)}"
-
-
-def _seconds(value: Any) -> str:
-    return DASH if _nothing(value) else integer(round(value)) if value >= 10 else f"{value:.1f}"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    if isinstance(value, dict):
-        # A group of settings: what is left at nothing goes without saying.
-        return ", ".join(f"{name} {_value(inner)}" for name, inner in value.items() if inner) or DASH
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return DASH if _nothing(value) else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _nothing(value: Any) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
-
-
-def capital(text: str) -> str:
-    """Start with a capital letter."""
-    return text[:1].upper() + text[1:]
+    bounds = between(row["ci_low"], row["ci_high"]) if interval else ""
+    return Cell(f"{number(row['mean'])} {spread(row['std'])}".strip(), bounds)

@@ -20,7 +20,7 @@ import pandas as pd
 
 from orchestrator.collect import ALL, Tables
 from orchestrator.identity import SHORT
-from orchestrator.report import content
+from orchestrator.report import cells, content
 from orchestrator.report.verdict import comparison_sentence, metric_name, verdict
 from orchestrator.store import Store, read_record, trial_state
 from trainables.evaluation.metrics import LOWER_IS_BETTER
@@ -216,7 +216,7 @@ def _difference(row: "pd.Series[Any]", tables: Tables, number: int) -> Panel:
     pairs = (sides[1] - sides[0]).dropna().sort_index().rename("difference").reset_index()
     repeats = int(pairs["repeat"].max()) + 1
     pairs["label"] = [
-        content.fold_label(repeat, fold, repeats)
+        cells.fold_label(repeat, fold, repeats)
         for repeat, fold in zip(pairs["repeat"], pairs["fold"], strict=True)
     ]
     svg = figures.differences(
@@ -240,7 +240,7 @@ def _scores(tables: Tables, metric: str) -> list[Panel]:
     name = metric_name(metric)
     svg = figures.fold_scores(_whole(tables.scores, metric), summary, metric=name)
     means = "; ".join(
-        f"{experiment} {content.number(mean)}"
+        f"{experiment} {cells.number(mean)}"
         for experiment, mean in zip(summary["experiment"], summary["mean"], strict=True)
     )
     return [Panel(f"scores-{_slug(metric)}", svg, f"{name} of each test fold. Means: {means}.")]
@@ -290,7 +290,7 @@ def _render(
     tables: Tables,
     evidence: Evidence,
     drawn: Drawn,
-    matrices: list[tuple[str, content.Grid]],
+    matrices: list[tuple[str, cells.Grid]],
     inputs: str,
     files: list[str],
 ) -> str:
@@ -322,6 +322,7 @@ def _render(
             uncorrected=tables.comparisons["p_value"].count() > 1
             and not tables.comparisons["p_holm"].count(),
             scores=content.scores(tables),
+            tuned=content.tuned_scores(tables),
             sources=content.sources(tables),
             several_classes=any(int(experiment["num_classes"]) > 2 for experiment in study["experiments"]),
             drawn=drawn,
@@ -357,12 +358,12 @@ def _environment() -> "jinja2.Environment":
         lstrip_blocks=True,
     )
     environment.filters["breakable"] = lambda text: Markup("<wbr>").join(BREAK.split(text))
-    environment.filters["when"] = content.when
+    environment.filters["when"] = cells.when
     environment.filters["inline"] = lambda panel: Markup(figures.inline(panel.svg, panel.label))
     return environment
 
 
-def _folds(store: Store, study: Mapping[str, Any]) -> list[tuple[str, str, content.Grid | None]]:
+def _folds(store: Store, study: Mapping[str, Any]) -> list[tuple[str, str, cells.Grid | None]]:
     """Describe each fold file: name, who uses it, sizes (None when the file is not there)."""
     users: dict[str, list[str]] = {}
     classes = {data["root"]: data["classes"] for data in study["data"]}

@@ -81,6 +81,7 @@ class Results:
         keys = RecipeKeys(precision="float32", **recipe).model_dump(mode="json") | {"cv_folds": folds}
         experiment = {
             "name": name, "description": f"About {name}.", "tags": [], "recipe": keys, "measurement": None,
+            "threshold_by": "balanced_accuracy",
             "fold_files": [fold_file], "data": "/data/faces", "num_classes": num_classes, "trials": [],
         }  # fmt: skip
         for fold in range(folds):

@@ -81,6 +81,7 @@ def write_results(
                 "tags": [],
                 "recipe": {**RECIPE, "cv_folds": folds, "cv_repeats": repeats},
                 "measurement": None,
+                "threshold_by": "balanced_accuracy",
                 "fold_files": ["f00000000001.csv"] * repeats,
                 "data": "/data",
                 "num_classes": num_classes,

@@ -1,0 +1,104 @@
+"""What the tables of the page are made of: cells, grids, and how a value is written.
+
+A number that does not exist is a dash, never an empty cell or a zero.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+DASH = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell: text, a smaller line below it, a tone that the style knows, and a shade from 0 to 1."""
+
+    text: str
+    note: str = ""
+    tone: str = ""
+    shade: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table: the first `num_text` columns hold words, the others numbers."""
+
+    label: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    num_text: int = 1
+
+
+def grid(label: str, columns: Sequence[str], rows: Sequence[Sequence[Cell | str]], num_text: int = 1) -> Grid:
+    """Build a grid from cells or plain text."""
+    cells = (tuple(Cell(cell) if isinstance(cell, str) else cell for cell in row) for row in rows)
+    return Grid(label, tuple(columns), tuple(cells), num_text)
+
+
+def fold_label(repeat: Any, fold: Any, repeats: int) -> str:
+    """Name a fold: fold 3, or r0f3 as in the names of trials where there are several repeats."""
+    return f"r{repeat}f{fold}" if repeats > 1 else f"fold\u00a0{fold}"
+
+
+def number(value: Any, *, sign: bool = False) -> str:
+    """Write a score with three decimals and a true minus sign."""
+    if value is None or math.isnan(value):
+        return DASH
+    return f"{value:{'+' if sign else ''}.3f}".replace("-", "−")
+
+
+def integer(value: int) -> str:
+    """Write a count, thousands apart."""
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def when(moment: Any) -> str:
+    """Write an ISO 8601 time in UTC for people."""
+    text = str(moment or "")
+    return f"{text[:10]} {text[11:16]} UTC" if text.endswith("+00:00") else text
+
+
+def p_value(value: float) -> str:
+    """Write a p-value."""
+    return "< 0.001" if value < 0.001 else number(value)
+
+
+def spread(std: float) -> str:
+    """Write a standard deviation; nothing where there is none."""
+    return "" if math.isnan(std) else f"± {number(std)}"
+
+
+def between(low: float, high: float, *, sign: bool = False) -> str:
+    """Write an interval."""
+    return DASH if math.isnan(low) else f"{number(low, sign=sign)} to {number(high, sign=sign)}"
+
+
+def seconds(value: Any) -> str:
+    """Write a duration."""
+    return DASH if is_nothing(value) else integer(round(value)) if value >= 10 else f"{value:.1f}"
+
+
+def value_text(value: Any) -> str:
+    """Write a setting, of whatever kind it is."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        # A group of settings: what is left at nothing goes without saying.
+        return ", ".join(f"{name} {value_text(inner)}" for name, inner in value.items() if inner) or DASH
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return DASH if is_nothing(value) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def is_nothing(value: Any) -> bool:
+    """Tell whether there is no value to write."""
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def capital(text: str) -> str:
+    """Start with a capital letter."""
+    return text[:1].upper() + text[1:]

@@ -9,6 +9,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,20 +77,18 @@ def answering(asked: Sequence[Question], *, log: Path) -> Iterator[Callable[[], 
         yield list
         return
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w", encoding="utf-8") as stream:
+    with log.open("w", encoding="utf-8") as stream, tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+        json.dump([dict(question.arguments) for question in asked], file)
+        file.seek(0)
         # A session of its own: Ctrl-C is this process's business, which ends the other.
         process = subprocess.Popen(
             [sys.executable, "-m", "trainables.training.questions"],
-            stdin=subprocess.PIPE,
+            stdin=file,
             stdout=subprocess.PIPE,
             stderr=stream,
             text=True,
             start_new_session=True,
         )
-    assert process.stdin is not None, "it is a pipe"
-    process.stdin.write(json.dumps([dict(question.arguments) for question in asked]))
-    process.stdin.close()
-    process.stdin = None
 
     def answers() -> list[Answer]:
         text, _ = process.communicate()
@@ -97,11 +96,12 @@ def answering(asked: Sequence[Question], *, log: Path) -> Iterator[Callable[[], 
             raise RuntimeError(f"measuring the models ended with {process.returncode}; see {log}")
         return list(json.loads(text))
 
-    try:
-        yield answers
-    finally:
-        process.kill()
-        process.wait()
+    # The block of the process closes its pipe and waits for it.
+    with process:
+        try:
+            yield answers
+        finally:
+            process.kill()
 
 
 def keep(asked: Sequence[Question], answers: Sequence[Answer]) -> None:

@@ -291,3 +291,13 @@ def test_a_kernel_machine_is_a_trial_that_learns_from_validation_rows_too(
     first = (tmp_path / "predictions.parquet").read_bytes()
     run(recipe, data.rows(), tmp_path / "again")
     assert (tmp_path / "again" / "predictions.parquet").read_bytes() == first
+
+
+def test_a_constrained_convolution_keeps_its_constraint_in_training(
+    make_recipe: MakeRecipe, trial_data: Any, tmp_path: Path
+) -> None:
+    """Catches an optimiser step after which nothing brings the weights back."""
+    run(make_recipe(backbone="dual_stream", dropout=0.0, epochs=1), trial_data.rows(), tmp_path)
+    weight = weights(tmp_path)["constrained.weight"]
+    assert (weight[..., 2, 2] == -1).all()
+    torch.testing.assert_close(weight.sum(dim=(2, 3)), torch.zeros(3, 3), atol=1e-4, rtol=0)

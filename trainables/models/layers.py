@@ -1,6 +1,8 @@
 """What several of our own networks are made of, how their weights start, and the names of their layers."""
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 
 def conv_bn_relu(channels_in: int, channels_out: int, *, kernel: int = 3, dilation: int = 1) -> nn.Sequential:
@@ -10,6 +12,35 @@ def conv_bn_relu(channels_in: int, channels_out: int, *, kernel: int = 3, dilati
         nn.BatchNorm2d(channels_out),
         nn.ReLU(inplace=True),
     )
+
+
+class ConstrainedConv(nn.Module):
+    """A learnable prediction error filter: in every kernel the centre is -1 and the rest sums to 1."""
+
+    def __init__(self, channels_in: int, channels_out: int, *, kernel: int = 5) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(channels_out, channels_in, kernel, kernel))
+        self.project()
+
+    @torch.no_grad()
+    def project(self) -> None:
+        """Bring the weights back to the constraint; the training loop calls it after every step."""
+        middle = self.weight.shape[-1] // 2
+        weight = self.weight.double()
+        weight[..., middle, middle] = 0.0
+        total = weight.sum(dim=(2, 3), keepdim=True)
+        # Weights that sum to nearly nothing can't be scaled to 1: what lacks is spread over them.
+        others = weight.shape[-1] ** 2 - 1
+        spread = weight + (1.0 - total) / others
+        weight = torch.where(total.abs() > 1e-3, weight / total, spread)
+        weight[..., middle, middle] = -1.0
+        self.weight.copy_(weight)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """[B, C_in, H, W] to [B, C_out, H, W]."""
+        padding = self.weight.shape[-1] // 2
+        padded = functional.pad(x_BCHW, (padding,) * 4, mode="reflect")
+        return functional.conv2d(padded, self.weight)
 
 
 def initialise(model: nn.Module) -> None:

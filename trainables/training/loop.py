@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from trainables.errors import InputError
 from trainables.evaluation.metrics import LOWER_IS_BETTER, Metrics, compute_metrics
 from trainables.models.building import build_model
+from trainables.models.layers import ConstrainedConv
 from trainables.recipe import Recipe, SelectWeights
 from trainables.seeds import derived_seed
 from trainables.training import checkpoint
@@ -113,10 +114,7 @@ class Trainer:
         torch.manual_seed(derived_seed(self.seed, "weights"))
         self.model: nn.Module = build_model(recipe, num_classes=self.num_classes).to(self.device)
         self.model.to(memory_format=torch_memory_format(recipe.memory_format))
-        # What a layer has to bring back to its constraint after every step.
-        self._projections: list[Any] = [
-            module.project for module in self.model.modules() if hasattr(module, "project")
-        ]
+        self._constrained = [each for each in self.model.modules() if isinstance(each, ConstrainedConv)]
         self.optimizer = build_optimizer(self.model, recipe.optimizer)
         self.scheduler = build_scheduler(self.optimizer, recipe.scheduler, epochs=recipe.epochs)
         # fp16 loses small gradients unless the loss is scaled; for other precisions this does nothing.
@@ -234,8 +232,8 @@ class Trainer:
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             self.scaler.step(self.optimizer)
             self.scaler.update()
-            for project in self._projections:
-                project()
+            for layer in self._constrained:
+                layer.project()
             total += loss.detach() * len(positions)
         mean = float(total) / len(self.train.rows)
         if not math.isfinite(mean):

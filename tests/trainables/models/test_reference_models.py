@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from trainables.models import dual_stream, ensembles, fingerprint_net, three_cnn
+from trainables.models import dual_stream, ensembles, fingerprint_net, layers, three_cnn
 from trainables.models.building import build_model, describe
 from trainables.recipe import RecipeKeys
 
@@ -118,7 +118,7 @@ def constraint_holds(weight: torch.Tensor) -> bool:
 
 @pytest.mark.parametrize("wild", [1.0, 100.0, 0.0])
 def test_projection_brings_any_weights_to_the_constraint(wild: float) -> None:
-    layer = dual_stream.ConstrainedConv(3, 3)
+    layer = layers.ConstrainedConv(3, 3)
     assert constraint_holds(layer.weight)
     with torch.no_grad():
         layer.weight.copy_(wild * torch.randn_like(layer.weight))

@@ -119,7 +119,7 @@ def _check_timm_name(backbone: str, *, pretrained: bool) -> None:
     name = timm_name(backbone)
     known_tag = "." not in name or name in timm.list_models(pretrained=True)
     if not timm.is_model(name) or not known_tag:
-        known = [*BACKBONES, *KERNEL_MACHINES, *timm.list_models()]
+        known = list(dict.fromkeys([*BACKBONES, *KERNEL_MACHINES, *timm.list_models()]))
         nearest = (
             ", ".join(difflib.get_close_matches(name, known, n=3, cutoff=0.5)) or "see timm.list_models()"
         )

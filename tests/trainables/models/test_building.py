@@ -82,6 +82,13 @@ def test_an_unknown_name_is_refused_with_the_nearest_names(name: str, nearest: s
             ask(recipe(backbone=name), num_classes=2)
 
 
+def test_the_nearest_names_come_once() -> None:
+    with pytest.raises(InputError) as raised:
+        check_backbone(recipe(backbone="resnet81"), num_classes=2)
+    names = str(raised.value).partition("nearest: ")[2].split(", ")
+    assert len(names) == len(set(names)) == 3
+
+
 @pytest.mark.parametrize("pretrained", [False, True])
 def test_an_unknown_tag_of_a_known_model_is_refused_before_anything_starts(pretrained: bool) -> None:
     with pytest.raises(InputError, match=r"resnet18\.imagenet99"):

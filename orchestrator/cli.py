@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from orchestrator.data_commands import data_app
+from orchestrator.options import JsonOption
 from orchestrator.reference_commands import models_command, schema_command
 from trainables.errors import InputError
 
@@ -51,7 +52,6 @@ AddressOption = Annotated[
     str, typer.Option("--address", metavar="local|auto|HOST:PORT", help="The Ray to run on.")
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors and the verdict.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks and what Ray says.")]
 ExperimentsOption = Annotated[
     Path | None, typer.Option("--experiments", help="Folder of experiment files.", show_default=False)

@@ -19,6 +19,7 @@ from orchestrator.store import Store, read_record, trial_state
 from trainables.evaluation.metrics import auc, compute_metrics
 from trainables.evaluation.thresholds import ThresholdMetric, best_threshold
 from trainables.files import replace_file
+from trainables.recipe import count_folds
 from trainables.trial_files import ERROR, METRICS, PREDICTIONS
 
 ALL = "all"
@@ -85,8 +86,7 @@ def collect(store: Store, phase: str) -> Tables:
 def num_expected(experiment: Mapping[str, Any]) -> int:
     """Return how many trials the experiment's protocol asks for."""
     recipe = experiment["recipe"]
-    folds = int(recipe["cv_folds"]) if recipe["protocol"] == "cv" else 1
-    return folds * int(recipe["cv_repeats"])
+    return count_folds(recipe["protocol"], int(recipe["cv_folds"])) * int(recipe["cv_repeats"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from orchestrator.options import JsonOption
+
 data_app = typer.Typer(help="Look at images, or draw a small made-up set.", no_args_is_help=True)
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 

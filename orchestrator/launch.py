@@ -148,22 +148,25 @@ def run(
         max_concurrent: the most tasks at a time; None = what the resources allow.
     """
     storage = Path(tempfile.mkdtemp(prefix="orchestrator-tune-"))
-    events = _Events(on_event, on_tick)
     try:
-        tuner = tune.Tuner(
-            tune.with_resources(_trainable(target), _resources),
-            param_space={"task": tune.grid_search([dict(task) for task in tasks])},
-            tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=max_concurrent),
-            run_config=tune.RunConfig(
-                name="run",
-                storage_path=str(storage),
-                verbose=2 if cluster.debug else 0,
-                failure_config=tune.FailureConfig(max_failures=MAX_LOST),
-                callbacks=[events],
-            ),
-        )
         with _remembered_interrupt() as check:
-            events.check = check
+
+            def tick() -> None:
+                check()
+                on_tick()
+
+            tuner = tune.Tuner(
+                tune.with_resources(_trainable(target), _resources),
+                param_space={"task": tune.grid_search([dict(task) for task in tasks])},
+                tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=max_concurrent),
+                run_config=tune.RunConfig(
+                    name="run",
+                    storage_path=str(storage),
+                    verbose=2 if cluster.debug else 0,
+                    failure_config=tune.FailureConfig(max_failures=MAX_LOST),
+                    callbacks=[_Events(on_event, tick)],
+                ),
+            )
             tuner.fit()
     finally:
         shutil.rmtree(storage, ignore_errors=True)
@@ -201,15 +204,12 @@ class _Events(tune.Callback):
 
     def __init__(self, on_event: OnEvent, on_tick: Callable[[], None]) -> None:
         self._on_event, self._on_tick = on_event, on_tick
-        self.check: Callable[[], None] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune pickles callbacks into its own records, which nobody reads.
         return {}
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        if self.check:
-            self.check()
         self._on_tick()
 
     def on_trial_result(

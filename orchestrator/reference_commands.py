@@ -1,12 +1,10 @@
 """The commands that look things up: what models there are, what an experiment file may say."""
 
 import json
-from typing import Annotated
 
-import typer
 from rich.console import Console
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
+from orchestrator.options import JsonOption
 
 
 def models_command(as_json: JsonOption = False) -> None:

@@ -162,6 +162,11 @@ class SelectWeights(Frozen):
         return self
 
 
+def count_folds(protocol: str, cv_folds: int) -> int:
+    """Return how many trials a repeat has under a protocol."""
+    return cv_folds if protocol == "cv" else 1
+
+
 class RecipeKeys(Frozen):
     """The keys of an experiment file that decide the numbers of its trials."""
 
@@ -212,7 +217,7 @@ class RecipeKeys(Frozen):
     @property
     def num_folds(self) -> int:
         """Return how many trials a repeat has."""
-        return self.cv_folds if self.protocol == "cv" else 1
+        return count_folds(self.protocol, self.cv_folds)
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

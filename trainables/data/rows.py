@@ -35,7 +35,8 @@ def experiment_rows(manifest: Manifest, recipe: RecipeKeys, *, repeat: int) -> p
     if recipe.protocol == "official":
         return _official_rows(manifest, labelled, recipe)
     # The subsample hangs on the first repeat's folds, so that all repeats use the same images.
-    first, folds = (_folds(labelled, recipe, number) for number in (0, repeat))
+    first = _folds(labelled, recipe, 0)
+    folds = first if repeat == 0 else _folds(labelled, recipe, repeat)
     used = subsample(labelled, first, ratio=recipe.subsample, seed=recipe.seed)
     return _rows(labelled.assign(fold=folds), used, recipe)
 

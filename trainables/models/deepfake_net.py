@@ -4,18 +4,16 @@ Blocks of two 3x3 convolutions (32, 64, 128; batch normalisation, ReLU), 2x2 max
 average pooling and one linear layer. The two differ in their dropouts alone.
 """
 
-from typing import cast
+from torch import nn
 
-from torch import Tensor, nn
-
-from trainables.models.layers import conv_bn_relu, initialise
+from trainables.models.layers import Stack, conv_bn_relu
 from trainables.recipe import RecipeKeys
 
 WIDTHS = (32, 64, 128)
 DROPOUTS = {"deepfake_net": (0.25, 0.3, 0.4), "deepfake_net2": (0.25, 0.2, 0.2)}
 
 
-class DeepfakeNet(nn.Module):
+class DeepfakeNet(Stack):
     """The whole network.
 
     Args:
@@ -23,11 +21,7 @@ class DeepfakeNet(nn.Module):
         dropouts: probability after each of the three blocks.
     """
 
-    head_prefixes = ("classifier",)
-    cam_layer = "features"
-
     def __init__(self, *, num_logits: int, dropouts: tuple[float, float, float]) -> None:
-        super().__init__()
         blocks: list[nn.Module] = []
         for channels_in, channels_out, dropout in zip((3, *WIDTHS[:-1]), WIDTHS, dropouts, strict=True):
             blocks += [
@@ -36,14 +30,10 @@ class DeepfakeNet(nn.Module):
                 nn.MaxPool2d(2),
                 nn.Dropout(dropout),
             ]
-        self.features = nn.Sequential(*blocks)
-        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        self.classifier = nn.Linear(WIDTHS[-1], num_logits)
-        initialise(self)
-
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        """Images [B, 3, S, S] to logits [B, L]."""
-        return cast(Tensor, self.classifier(self.pool(self.features(x_BCHW))))
+        features = nn.Sequential(*blocks)
+        pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        classifier = nn.Linear(WIDTHS[-1], num_logits)
+        super().__init__(features, pool, classifier)
 
 
 def build(recipe: RecipeKeys, num_logits: int) -> nn.Module:

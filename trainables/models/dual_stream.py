@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.models.layers import ConstrainedConv, conv_bn_relu, initialise
+from trainables.models.layers import ConstrainedConv, conv_bn_relu, dense_bn, initialise
 from trainables.recipe import RecipeKeys
 
 FEATURES = 1280
@@ -106,7 +106,9 @@ class DualStream(nn.Module):
         )
         self.gate = nn.Sequential(nn.Linear(128, FEATURES), nn.Sigmoid())
         self.classifier = nn.Sequential(
-            *_dense(2 * FEATURES, 512), *_dense(512, 256), nn.Linear(256, num_logits)
+            *dense_bn(2 * FEATURES, 512, nn.ReLU(inplace=True), 0.3),
+            *dense_bn(512, 256, nn.ReLU(inplace=True), 0.3),
+            nn.Linear(256, num_logits),
         )
         initialise(self)
         # After the others were initialised: the trunk brings its own weights.
@@ -124,12 +126,6 @@ def build(recipe: RecipeKeys, num_logits: int) -> nn.Module:
     """Build the network around a MobileNetV2, pretrained if the recipe says so."""
     trunk = timm.create_model("mobilenetv2_100", pretrained=recipe.pretrained, num_classes=0)
     return DualStream(num_logits=num_logits, trunk=trunk)
-
-
-def _dense(size_in: int, size_out: int) -> list[nn.Module]:
-    return [
-        nn.Linear(size_in, size_out), nn.BatchNorm1d(size_out), nn.ReLU(inplace=True), nn.Dropout(0.3)
-    ]  # fmt: skip
 
 
 def _filter(rows: list[list[int]], divisor: float) -> Tensor:

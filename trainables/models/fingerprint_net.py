@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.models.layers import conv_bn_relu, initialise
+from trainables.models.layers import conv_bn_relu, dense_bn, initialise
 from trainables.recipe import RecipeKeys
 
 LOW, MID, HIGH = 64, 128, 512
@@ -83,10 +83,10 @@ class Classifier(nn.Module):
 
     def __init__(self, num_logits: int) -> None:
         super().__init__()
-        self.first = _dense(512, 512, nn.LeakyReLU(0.1), 0.4)
-        self.second = _dense(512, 256, nn.LeakyReLU(0.1), 0.4)
+        self.first = dense_bn(512, 512, nn.LeakyReLU(0.1), 0.4)
+        self.second = dense_bn(512, 256, nn.LeakyReLU(0.1), 0.4)
         self.shortcut = nn.Linear(512, 256)
-        self.third = _dense(256, 128, nn.LeakyReLU(0.1), 0.32)
+        self.third = dense_bn(256, 128, nn.LeakyReLU(0.1), 0.32)
         self.last = nn.Linear(128, num_logits)
 
     def forward(self, x_BD: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ class FingerprintNet(nn.Module):
         self.fusion = conv_bn_relu(3 * BRANCH + SPECTRUM, FUSED)
         self.attention = SelfAttention(FUSED)
         self.fingerprint = Fingerprint(FUSED)
-        self.embedding = _dense(FUSED, 512, nn.ReLU(), 0.4)
+        self.embedding = dense_bn(FUSED, 512, nn.ReLU(), 0.4)
         self.classifier = Classifier(num_logits)
         initialise(self)
         # After the others were initialised: the trunk brings its own weights.
@@ -143,9 +143,3 @@ def build(recipe: RecipeKeys, num_logits: int) -> nn.Module:
     """Build the network around a ResNet-34, pretrained if the recipe says so."""
     trunk = timm.create_model("resnet34", pretrained=recipe.pretrained, num_classes=0)
     return FingerprintNet(num_logits=num_logits, trunk=trunk)
-
-
-def _dense(size_in: int, size_out: int, activation: nn.Module, dropout: float) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Linear(size_in, size_out), nn.BatchNorm1d(size_out), activation, nn.Dropout(dropout)
-    )

@@ -1,5 +1,7 @@
 """What several of our own networks are made of, how their weights start, and the names of their layers."""
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -12,6 +14,35 @@ def conv_bn_relu(channels_in: int, channels_out: int, *, kernel: int = 3, dilati
         nn.BatchNorm2d(channels_out),
         nn.ReLU(inplace=True),
     )
+
+
+def dense_bn(size_in: int, size_out: int, activation: nn.Module, dropout: float) -> nn.Sequential:
+    """Linear layer, batch normalisation, activation, dropout."""
+    return nn.Sequential(
+        nn.Linear(size_in, size_out), nn.BatchNorm1d(size_out), activation, nn.Dropout(dropout)
+    )
+
+
+class Stack(nn.Module):
+    """Features, pooling to a vector, classifier, one after the other: what the plain networks have in common.
+
+    Args:
+        features: images [B, 3, S, S] to maps.
+        pool: maps to [B, D].
+        classifier: [B, D] to logits [B, L].
+    """
+
+    head_prefixes = ("classifier",)
+    cam_layer = "features"
+
+    def __init__(self, features: nn.Module, pool: nn.Module, classifier: nn.Module) -> None:
+        super().__init__()
+        self.features, self.pool, self.classifier = features, pool, classifier
+        initialise(self)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Images [B, 3, S, S] to logits [B, L]."""
+        return cast(Tensor, self.classifier(self.pool(self.features(x_BCHW))))
 
 
 class ConstrainedConv(nn.Module):

@@ -8,7 +8,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from trainables.models.layers import conv_bn_relu, initialise
+from trainables.models.layers import Stack, conv_bn_relu
 from trainables.recipe import RecipeKeys
 
 
@@ -30,15 +30,11 @@ class Residual(nn.Module):
         return cast(Tensor, self.activation(self.body(x_BCHW) + self.shortcut(x_BCHW)))
 
 
-class SkipConCNN(nn.Module):
+class SkipConCNN(Stack):
     """The whole network; its own dropouts are 0.3 on maps and 0.5 before the last layer."""
 
-    head_prefixes = ("classifier",)
-    cam_layer = "features"
-
     def __init__(self, *, num_logits: int) -> None:
-        super().__init__()
-        self.features = nn.Sequential(
+        features = nn.Sequential(
             conv_bn_relu(3, 128),
             conv_bn_relu(128, 256),
             nn.MaxPool2d(2),
@@ -46,15 +42,11 @@ class SkipConCNN(nn.Module):
             nn.MaxPool2d(2),
             conv_bn_relu(512, 512),
         )
-        self.pool = nn.Sequential(nn.Dropout2d(0.3), nn.AdaptiveAvgPool2d(6), nn.Flatten())
-        self.classifier = nn.Sequential(
+        pool = nn.Sequential(nn.Dropout2d(0.3), nn.AdaptiveAvgPool2d(6), nn.Flatten())
+        classifier = nn.Sequential(
             nn.Linear(512 * 36, 128), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(128, num_logits)
         )
-        initialise(self)
-
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        """Images [B, 3, S, S] to logits [B, L]."""
-        return cast(Tensor, self.classifier(self.pool(self.features(x_BCHW))))
+        super().__init__(features, pool, classifier)
 
 
 def build(recipe: RecipeKeys, num_logits: int) -> nn.Module:

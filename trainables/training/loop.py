@@ -153,13 +153,7 @@ class Trainer:
         return np.concatenate(parts)
 
     def _resume(self) -> None:
-        found = checkpoint.load_checkpoint(
-            self.folder,
-            model=self.model,
-            optimizer=self.optimizer,
-            scheduler=self.scheduler,
-            scaler=self.scaler,
-        )
+        found = checkpoint.load_checkpoint(self.folder, **self._parts)
         if found is None:
             # Whatever a damaged checkpoint has already put into the model must go.
             self._build()
@@ -258,14 +252,7 @@ class Trainer:
         if not self._best_is_saved:
             checkpoint.save_weights(checkpoint.best_weights(self.folder, self.progress), self._best)
             self._best_is_saved = True
-        checkpoint.save_checkpoint(
-            self.folder,
-            self.progress,
-            model=self.model,
-            optimizer=self.optimizer,
-            scheduler=self.scheduler,
-            scaler=self.scaler,
-        )
+        checkpoint.save_checkpoint(self.folder, self.progress, **self._parts)
         self._last_checkpoint = time.monotonic()
 
     def _use_best(self) -> None:

@@ -1,0 +1,7 @@
+"""Options that the commands of several modules share."""
+
+from typing import Annotated
+
+import typer
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]

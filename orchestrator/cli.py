@@ -143,14 +143,19 @@ def _load(
     names: Sequence[str], folder: Path, preset: str | None, settings: list[str] | None
 ) -> tuple[Any, Any]:
     """A phase with its experiments: by the phase's name, or made of single experiments."""
+    from orchestrator.bases import with_bases
     from orchestrator.experiment import load_experiments
     from orchestrator.phase import load_phase, phase_names, phase_of
 
-    if len(names) == 1 and (names[0] in phase_names(folder) or names[0].startswith("phase")):
-        phase = load_phase(folder, names[0])
-        return phase, load_experiments(folder, phase.experiments, preset=preset, settings=settings or ())
-    experiments = load_experiments(folder, names, preset=preset, settings=settings or ())
-    return phase_of(tuple(experiment.name for experiment in experiments)), experiments
+    by_phase = len(names) == 1 and (names[0] in phase_names(folder) or names[0].startswith("phase"))
+    phase = load_phase(folder, names[0]) if by_phase else None
+    wanted = phase.experiments if phase is not None else names
+    asked = load_experiments(folder, wanted, preset=preset, settings=settings or ())
+    if phase is None:
+        phase = phase_of(tuple(experiment.name for experiment in asked))
+    experiments = with_bases(folder, asked, preset=preset, settings=settings or ())
+    everything = tuple(experiment.name for experiment in experiments)
+    return phase.model_copy(update={"experiments": everything}), experiments
 
 
 def _end(tables: Any, store_report: Path, *, as_json: bool) -> None:

@@ -158,7 +158,7 @@ class Trainer:
             images=self.images,
             precision=self.recipe.precision,
             device=self.device,
-            batch_size=2 * self.recipe.batch_size,
+            batch_size=self._scored_at_once,
             folder=self.folder,
         )
         changing = self._augmenter is not None or self._mixing is not None
@@ -184,12 +184,19 @@ class Trainer:
                 self._keep(report)
                 on_epoch(report)
         self._use_best()
+        # The best weights may be those of another stage, to whose trunk kept features do not belong.
+        self._head = None
         return self.progress
+
+    @property
+    def _scored_at_once(self) -> int:
+        """Twice the images that training takes: without gradients they need far less memory."""
+        return 2 * (self.recipe.micro_batch or self.recipe.batch_size)
 
     def score(self, samples: Samples) -> np.ndarray:
         """Return probabilities for `samples` in their order: float64 [N] of fake, or [N, C]."""
         self.model.eval()
-        size = 2 * self.recipe.batch_size
+        size = self._scored_at_once
         parts: list[np.ndarray] = []
         with torch.inference_mode(), autocast(self.recipe.precision, self.device):
             for start in range(0, len(samples.rows), size):

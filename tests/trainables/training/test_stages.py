@@ -177,15 +177,42 @@ def test_kept_features_train_the_head_that_computed_ones_do(
 
 @pytest.mark.parametrize("changing", [{"augment": Augment(hflip_p=0.5)}, {"mix": Mix(mixup=0.4)}])
 def test_images_that_change_are_never_kept(
-    make_recipe: MakeRecipe, trial_data: Any, tmp_path: Path, changing: dict[str, Any]
+    make_recipe: MakeRecipe,
+    trial_data: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changing: dict[str, Any],
 ) -> None:
     recipe = make_recipe(stages=(Stage(epochs=2, trainable="head"),), epochs=2, **changing)
     trainer = trainer_of(recipe, trial_data, tmp_path)
+    kept: list[int] = []
+    keep = HeadTraining.keep
+
+    def remember(self: HeadTraining, rows: np.ndarray) -> None:
+        kept.extend(rows.tolist())
+        keep(self, rows)
+
+    monkeypatch.setattr(HeadTraining, "keep", remember)
     trainer.fit(on_epoch=lambda report: None, resume=False)
-    head = trainer._head
-    assert head is not None
-    assert not any(head.keeps(np.array([row])) for row in trainer.train.rows)
-    assert head.keeps(trainer.val.rows)
+    assert kept == trainer.val.rows.tolist()
+
+
+def test_the_best_weights_of_an_earlier_stage_are_scored_with_their_own_features(
+    make_recipe: MakeRecipe, trial_data: Any, tmp_path: Path
+) -> None:
+    """A good first stage, then a head that learns far too fast: the best weights are of the first."""
+    recipe = make_recipe(
+        stages=(Stage(epochs=2, lr=3e-3), Stage(epochs=2, trainable="head", lr=10.0)),
+        optimizer=Optimizer(type="sgd"),
+        select_by="log_loss",
+    )
+    trainer = trainer_of(recipe, trial_data, tmp_path)
+    progress = trainer.fit(on_epoch=lambda report: None, resume=False)
+    assert progress.best_epoch < 2, "the case needs a best epoch of the first stage"
+    model = trainer.model.eval()
+    with torch.inference_mode():
+        expected = torch.sigmoid(model(trainer.images.batch(trainer.val.rows)).double())[:, 0]
+    np.testing.assert_allclose(trainer.score(trainer.val), expected.numpy(), rtol=1e-5)
 
 
 def test_dropout_in_front_of_a_timm_head_is_at_work_on_kept_features(trial_data: Any, tmp_path: Path) -> None:

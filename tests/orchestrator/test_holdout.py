@@ -1,4 +1,6 @@
-"""The loss on a source that was never trained on: against scikit-learn and scipy, and never over part of the folds."""
+"""The loss on a source that was never trained on: against scikit-learn and scipy, and never over part of the
+folds.
+"""
 
 import math
 

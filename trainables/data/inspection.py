@@ -1,12 +1,11 @@
 """What a file holds: content hash, size, format, and whether its pixels can be read to the end.
 
 A file is usable when its compressed data decodes completely to one picture of 8 or 16 bits a channel, turned
-as its EXIF block says. What it is, its content says: a PNG file called .jpg is usable, and `Facts.format` says
-PNG. Formats that nobody would call a photo are refused unread, because some of Pillow's readers start other
-programs (EPS).
-JPEG files are decoded at an eighth of their size, which reads every coded byte (so a truncated file is found)
-at a fraction of the time.
-Reading happens in threads: Pillow and hashlib let go of the interpreter lock while they work.
+as its EXIF block says. What it is, its content says: a PNG file called .jpg is usable, and `Facts.format`
+says PNG. Formats that nobody would call a photo are refused unread, because some of Pillow's readers start
+other programs (EPS). JPEG files are decoded at an eighth of their size, which reads every coded byte (so a
+truncated file is found) at a fraction of the time. Reading happens in threads: Pillow and hashlib let go of
+the interpreter lock while they work.
 """
 
 import hashlib

@@ -109,9 +109,7 @@ def _read_memory(memory: Path | None) -> dict[str, tuple[Stamp, Facts]]:
         return {}
 
 
-def _write_memory(
-    memory: Path | None, facts: dict[str, Facts], entries: dict[str, Stamp | str]
-) -> None:
+def _write_memory(memory: Path | None, facts: dict[str, Facts], entries: dict[str, Stamp | str]) -> None:
     if memory is None:
         return
     rows = [

@@ -124,8 +124,9 @@ def _check_official_classes(manifest: Manifest, trained: set[int], scored: pd.Da
     if len(lacking):
         names = ", ".join(manifest.classes[label] for label in sorted(lacking["label"].unique()))
         raise InputError(
-            f"{manifest.root}: the {lacking['split'].iloc[0]} split holds class {names}, {len(lacking)} images, "
-            "which the train split lacks; add training images of it, remove these, or use protocol cv"
+            f"{manifest.root}: the {lacking['split'].iloc[0]} split holds class {names}, "
+            f"{len(lacking)} images, which the train split lacks; add training images of it, remove these, "
+            "or use protocol cv"
         )
 
 

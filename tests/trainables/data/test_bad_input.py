@@ -50,7 +50,11 @@ def save_png_bomb(path: Path) -> None:
         ("x.tif", save_animation, "several pictures in one file"),
         ("x.tif", lambda path: picture("F").save(path), "floating-point pixels"),
         ("x.png", save_png_bomb, "more than 50 megapixels"),
-        ("x.jpg", lambda path: picture().save(path, "EPS"), "not an image (JPEG, PNG, WEBP, BMP, TIFF, GIF are"),
+        (
+            "x.jpg",
+            lambda path: picture().save(path, "EPS"),
+            "not an image (JPEG, PNG, WEBP, BMP, TIFF, GIF are",
+        ),
         ("x.jpg", lambda path: picture().save(path, "PDF"), "not an image"),
         ("x.png", lambda path: picture().save(path, "ICO"), "not an image"),
         ("x.jpg", os.mkfifo, "not a regular file"),
@@ -64,7 +68,7 @@ def save_png_bomb(path: Path) -> None:
 def test_what_is_no_picture_is_listed_with_its_reason_and_never_followed(
     fill: Fill, name: str, make: Callable[[Path], object], reason: str
 ) -> None:
-    """Catches a scan that waits for a pipe, goes round in a circle, starts another program, or drops a file."""
+    """Catches a scan that waits for a pipe, goes in circles, starts a program, or drops a file."""
     root = fill("wiki/a.jpg", "fake/b.jpg")
     make(root / "wiki" / name)
     manifest = scan(root, max_unusable=0.5)
@@ -83,8 +87,8 @@ def test_a_circle_of_links_beside_the_sources_is_no_source(fill: Fill) -> None:
 
 @pytest.mark.parametrize(
     ("name", "image_format"),
-    [("x.jpg", "PNG"), ("x.png", "JPEG"), ("x.webp", "BMP"), ("x.bmp", "WEBP"), ("x.JPEG", "JPEG"), ("x.TIF", "TIFF"),
-     ("x.gif", "GIF")],
+    [("x.jpg", "PNG"), ("x.png", "JPEG"), ("x.webp", "BMP"), ("x.bmp", "WEBP"), ("x.JPEG", "JPEG"),
+     ("x.TIF", "TIFF"), ("x.gif", "GIF")],
 )  # fmt: skip
 def test_content_says_what_a_file_is_not_its_suffix(fill: Fill, name: str, image_format: str) -> None:
     """A wrong extension is no reason to lose an image; an upper-case one is not even wrong."""
@@ -108,7 +112,15 @@ def test_a_phone_s_picture_with_a_second_one_behind_it_is_the_first(fill: Fill, 
     np.testing.assert_array_equal(pixels.array[pixels.rows([digest])[0]], expected)
 
 
-NAMES = ["a,b.jpg", 'say "cheese".jpg', "two\nlines.jpg", "car\rriage.jpg", " blank .jpg", "100%;$(x).jpg", "é 顔.jpg"]
+NAMES = [
+    "a,b.jpg",
+    'say "cheese".jpg',
+    "two\nlines.jpg",
+    "car\rriage.jpg",
+    " blank .jpg",
+    "100%;$(x).jpg",
+    "é 顔.jpg",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -119,8 +131,10 @@ def test_no_name_is_lost_on_the_way_through_a_table(fill: Fill, tmp_path: Path, 
     rows.to_csv(tmp_path / "folds.csv", index=False, lineterminator="\n")
     with (tmp_path / "folds.csv").open(newline="") as stream:
         again = pd.read_csv(stream, lineterminator="\n", dtype={"group": str})
-    assert list(again["path"]) == list(rows["path"]) == sorted(
-        f"{source}/{n}{name}" for source in ("wiki", "fake") for n in range(6)
+    assert (
+        list(again["path"])
+        == list(rows["path"])
+        == sorted(f"{source}/{n}{name}" for source in ("wiki", "fake") for n in range(6))
     )
     assert list(again["group"]) == list(rows["group"])
 
@@ -185,9 +199,7 @@ def test_an_unreadable_file_is_listed(fill: Fill, monkeypatch: pytest.MonkeyPatc
         return opened(path, *arguments, **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr(Path, "open", closed_one)
-    assert reasons(scan(root, max_unusable=0.5)) == {
-        "fake/shut.jpg": "can't be opened (Permission denied)"
-    }
+    assert reasons(scan(root, max_unusable=0.5)) == {"fake/shut.jpg": "can't be opened (Permission denied)"}
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ fuzz = settings(deadline=None, suppress_health_check=[HealthCheck.function_scope
 
 @pytest.fixture(autouse=True)
 def quiet_about_damage() -> Iterator[None]:
-    """`inspect_files` and the pixel cache silence Pillow in the same way; what is wrong is said by `problem`."""
+    """`inspect_files` and the pixel cache silence Pillow likewise; `problem` says what is wrong."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -158,8 +158,11 @@ def test_bombs_cost_no_memory(tmp_path: Path) -> None:
     bombs = {
         "pixels.png": png_bomb(20_000, 10_000),
         "text.png": png_bomb(8, 8, text=bytes(256 * 2**20)),
-        "header.bmp": b"BM" + struct.pack("<IHHIIiiHHIIiiII", 100, 0, 0, 54, 40, 60_000, 60_000, 1, 24, *[0] * 6),
-        "frame.gif": b"GIF89a\x08\x00\x08\x00\x80\x00\x00" + bytes(6) + b",\x00\x00\x00\x00\xff\xff\xff\xff\x00\x02",
+        "header.bmp": b"BM"
+        + struct.pack("<IHHIIiiHHIIiiII", 100, 0, 0, 54, 40, 60_000, 60_000, 1, 24, *[0] * 6),
+        "frame.gif": b"GIF89a\x08\x00\x08\x00\x80\x00\x00"
+        + bytes(6)
+        + b",\x00\x00\x00\x00\xff\xff\xff\xff\x00\x02",
         "strip.tif": b"II*\x00\x08\x00\x00\x00\x04\x00"
         + struct.pack("<HHII", 256, 4, 1, 2**31 - 1)
         + struct.pack("<HHII", 257, 4, 1, 2**31 - 1)

@@ -272,6 +272,7 @@ def plan_command(
 
     Example: python -m orchestrator plan phase1 --data ~/faces --preset smoke
     """
+    from orchestrator.pixel_plan import pixel_json, pixel_line
     from orchestrator.plan import Options
     from orchestrator.progress import screen
     from orchestrator.views import make_plan, plan_json, plan_table
@@ -282,9 +283,10 @@ def plan_command(
     )
     study = make_plan(phase, loaded, options, console=screen(stderr=as_json))
     if as_json:
-        print(json.dumps(plan_json(study), indent=1))
+        print(json.dumps({**plan_json(study), "pixel_caches": pixel_json(study)}, indent=1))
     else:
         screen().print(plan_table(study))
+        screen().print(pixel_line(study), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command("status")

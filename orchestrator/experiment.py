@@ -7,15 +7,15 @@ came from, so that an error names the file, the key, what was given and the near
 problems of all files are collected before any is reported.
 """
 
-import difflib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from orchestrator.problems import explain, meant, nearest
 from trainables.errors import InputError
 from trainables.evaluation.thresholds import ThresholdMetric
 from trainables.models import registry
@@ -146,9 +146,7 @@ def find_file(folder: Path, name: str) -> Path:
             )
         known[found.stem] = found
     if name not in known:
-        raise InputError(
-            f"no experiment {name!r} below {folder}; {_nearest(name, known) or 'there are none'}"
-        )
+        raise InputError(f"no experiment {name!r} below {folder}; {nearest(name, known) or 'there are none'}")
     return known[name]
 
 
@@ -302,7 +300,10 @@ def _validate(path: Path, layers: Sequence[Layer]) -> Experiment:
     try:
         return Experiment.model_validate_json(json.dumps(merged))
     except ValidationError as error:
-        lines = [_explain(problem, origins, str(path)) for problem in _meant(error.errors())]
+        lines = [
+            explain(problem, origins, str(path), model=Experiment, shorthands=tuple(SHORTHANDS))
+            for problem in meant(error.errors())
+        ]
         raise InputError("\n".join(dict.fromkeys(lines))) from error
 
 
@@ -324,74 +325,3 @@ def _leaves(value: object, where: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _leaves(inner, (*where, key))
-
-
-def _key_path(loc: Sequence[int | str]) -> tuple[str, ...]:
-    """The keys that lead to a problem, without the kinds of value that pydantic tried on the way."""
-    parts = [str(part) for part in loc]
-    return tuple(part for part in parts if "[" not in part and not (part[:1].isupper() and "_" not in part))
-
-
-def _meant(problems: Iterable[Mapping[str, Any]]) -> list[Values]:
-    """One problem a key: where a value may be of several kinds, the one that it came nearest to.
-
-    An object that is wrong inside was meant as an object, whatever else the key may be.
-    """
-    first: dict[tuple[str, ...], Values] = {}
-    for problem in problems:
-        path = _key_path(problem["loc"])
-        first.setdefault(path, {**problem, "loc": path})
-    return [
-        problem
-        for path, problem in first.items()
-        if not path or not any(other != path and other[: len(path)] == path for other in first)
-    ]
-
-
-def _explain(problem: Values, origins: Mapping[tuple[str, ...], str], fallback: str) -> str:
-    """One line for one of pydantic's errors: file, key, what was given, the way out."""
-    path = problem["loc"]
-    known = [path[:length] for length in range(len(path), 0, -1) if path[:length] in origins]
-    where = known[0] if known else path[:1]
-    origin = origins.get(where, fallback)
-    given = problem["input"]
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        return f"{origin}: unknown key {'.'.join(path)!r}; {_nearest(path[-1], _keys(path[:-1]))}"
-    if not path:
-        return f"{origin}: {message}"
-    shown = json.dumps(given, default=str)
-    expected = str(problem.get("ctx", {}).get("expected", ""))
-    hint = ""
-    if problem["type"] == "literal_error" and isinstance(given, str):
-        choices = [choice.strip(" '") for choice in expected.replace(" or ", ",").split(",")]
-        hint = f"; {_nearest(given, choices)}"
-    return f"{origin}: {'.'.join(where)} is {shown[:80]}: {message[:1].lower()}{message[1:]}{hint}"
-
-
-def _keys(path: Sequence[str]) -> list[str]:
-    model: Any = Experiment
-    for part in path:
-        if part.isdecimal():
-            # A place in a list.
-            continue
-        field = model.model_fields.get(part)
-        model = _model_in(field.annotation) if field is not None else None
-        if model is None:
-            return []
-    extra = [*SHORTHANDS] if model is Experiment else []
-    return [*model.model_fields, *extra]
-
-
-def _model_in(annotation: Any) -> Any:
-    """The first model that an annotation names, at any depth: Stage in tuple[Stage, ...] | None."""
-    if hasattr(annotation, "model_fields"):
-        return annotation
-    return next(filter(None, map(_model_in, get_args(annotation))), None)
-
-
-def _nearest(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.4)
-    if near:
-        return f"nearest: {', '.join(near)}"
-    return f"known: {', '.join(sorted(known)[:12])}" if known else ""

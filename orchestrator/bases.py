@@ -22,6 +22,9 @@ SHARED = (
     "image_size", "face_crop", "normalization",
 )  # fmt: skip
 
+# What is set of an ensemble is no setting of what it combines.
+OWN = ("backbone=", "bases=")
+
 
 def with_bases(
     folder: Path,
@@ -44,8 +47,7 @@ def with_bases(
         for name in experiment.bases:
             try:
                 if name not in known:
-                    # An ensemble's own backbone is no setting of its bases.
-                    mine = [setting for setting in settings if not setting.startswith("backbone=")]
+                    mine = [setting for setting in settings if not setting.startswith(OWN)]
                     (known[name],) = load_experiments(folder, [name], preset=preset, settings=mine)
                 _check(experiment, known[name])
             except InputError as error:

@@ -58,8 +58,8 @@ def test_bases_come_along_and_come_first(folder: Path) -> None:
 
 def test_settings_reach_the_bases_too_but_not_the_backbone(folder: Path) -> None:
     """Catches bases on other folds than the ensemble, and an ensemble of ensembles by --set backbone."""
-    settings = ("protocol=holdout", "backbone=ensemble_cnn")
-    one, two, both = load(folder, "both", settings=settings)
+    settings = ("protocol=holdout", "backbone=ensemble_cnn", 'bases=["two", "one"]')
+    two, one, both = load(folder, "both", settings=settings)
     assert {experiment.protocol for experiment in (one, two, both)} == {"holdout"}
     assert (one.backbone, two.backbone) == ("skip_con_cnn", "three_cnn")
 

@@ -51,6 +51,12 @@ MaxOption = Annotated[int | None, typer.Option("--max-concurrent", min=1, help="
 AddressOption = Annotated[
     str, typer.Option("--address", metavar="local|auto|HOST:PORT", help="The Ray to run on.")
 ]
+AcceptOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-shortcut", help="Run although file facts give the classes away; the report says so."
+    ),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors and the verdict.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks and what Ray says.")]
 ExperimentsOption = Annotated[
@@ -87,9 +93,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _complain(message: str) -> None:
-    console = Console(stderr=True)
     for line in message.splitlines():
-        console.print(f"Error: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
+        _say(f"Error: {line}", "red")
+
+
+def _say(line: str, style: str) -> None:
+    Console(stderr=True).print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _show(error: BaseException, code: int) -> int:
@@ -155,6 +164,7 @@ def _load(
 
 def _end(tables: Any, store_report: Path, *, as_json: bool) -> None:
     from orchestrator.report.verdict import verdict
+    from orchestrator.shortcuts import warnings
 
     sentence = verdict(tables)
     if as_json:
@@ -163,11 +173,14 @@ def _end(tables: Any, store_report: Path, *, as_json: bool) -> None:
             "failures": tables.failures.to_dict("records"),
             "summary": json.loads(tables.summary.to_json(orient="records")),
             "comparisons": json.loads(tables.comparisons.to_json(orient="records")),
+            "shortcuts": json.loads(tables.shortcuts.to_json(orient="records")),
             "report": str(store_report),
         }
         print(json.dumps(outcome, indent=1))
     else:
         Console().print(sentence, markup=False, highlight=False, soft_wrap=True)
+    for line in warnings(tables.study):
+        _say(f"Warning: {line}", "yellow")
     failed = tables.failures[tables.failures["state"].isin(["failed", "unreadable"])]
     for row in failed.itertuples():
         _complain(f"{row.experiment} repeat {row.repeat} fold {row.fold} {row.state}: {row.reason}")
@@ -192,6 +205,7 @@ def _run(names: Sequence[str], **given: Any) -> None:
         address=given["address"],
         quiet=given["quiet"],
         debug=given["debug"],
+        accept_shortcut=given["accept_shortcut"],
     )
     tables = run_study(phase, experiments, options, console=screen(stderr=given["as_json"]))
     report = Store.look(options.results).report(phase.name) / "index.html"
@@ -208,6 +222,7 @@ def _phase_command(name: str) -> Callable[..., None]:
         folds: FoldsOption = None,
         max_concurrent: MaxOption = None,
         address: AddressOption = "local",
+        accept_shortcut: AcceptOption = False,
         quiet: QuietOption = False,
         as_json: JsonOption = False,
         debug: DebugOption = False,
@@ -237,6 +252,7 @@ def run_command(
     folds: FoldsOption = None,
     max_concurrent: MaxOption = None,
     address: AddressOption = "local",
+    accept_shortcut: AcceptOption = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,

@@ -20,8 +20,9 @@ import pandas as pd
 
 from orchestrator.collect import ALL, Tables
 from orchestrator.identity import SHORT
-from orchestrator.report import cells, content
+from orchestrator.report import cells, content, shortcuts
 from orchestrator.report.verdict import comparison_sentence, metric_name, verdict
+from orchestrator.shortcuts import warnings
 from orchestrator.store import Store, read_record, trial_state
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 from trainables.files import replace_file, write_text
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     import jinja2
 
 HERE = Path(__file__).parent
-TABLES = ("comparisons", "summary", "scores", "failures")
+TABLES = ("comparisons", "summary", "scores", "failures", "shortcuts")
 # Where a long name or path may go on in the next line of a table.
 BREAK = re.compile(r"(?<=[_/.\-])(?=[^\d\s])")
 WITHOUT_COMPARISON = ("auc", "accuracy", "f1")
@@ -321,7 +322,10 @@ def _render(
             questions=questions,
             uncorrected=tables.comparisons["p_value"].count() > 1
             and not tables.comparisons["p_holm"].count(),
-            scores=content.scores(tables),
+            scores=shortcuts.beside(content.scores(tables), study),
+            shortcut_lines=warnings(study),
+            shortcut_heading=shortcuts.heading(study),
+            shortcuts=shortcuts.found(study),
             tuned=content.tuned_scores(tables),
             sources=content.sources(tables),
             several_classes=any(int(experiment["num_classes"]) > 2 for experiment in study["experiments"]),

@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from orchestrator.equalise_commands import equalise_command
 from orchestrator.options import JsonOption
 
 data_app = typer.Typer(help="Look at images, or draw a small made-up set.", no_args_is_help=True)
+data_app.command("equalise")(equalise_command)
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 

@@ -20,7 +20,7 @@ from rich.console import Console
 from orchestrator import identity, provenance
 from orchestrator.plan import Options, PlannedExperiment, Study
 from orchestrator.progress import progress_bar
-from orchestrator.shortcuts import CHECKS, Record, refusal, shortcut_record
+from orchestrator.shortcuts import CHECKS, Record, found_text, refusal, shortcut_record
 from orchestrator.store import Store, read_record
 from trainables.data import facts, shortcuts
 from trainables.data.inspection import Progress
@@ -63,6 +63,9 @@ def check_study(study: Study, options: Options, *, console: Console) -> list[Rec
                 outcome, experiments=names, data=str(root.resolve()), threshold=threshold, accepted=accepted
             )
             records.append(record)
+            if not options.quiet:
+                said = f"Shortcuts in {root}: {found_text(record)}"
+                console.print(said, markup=False, highlight=False, soft_wrap=True)
             if record["verdict"] == "refused" and selected & set(names):
                 refusals.append(refusal(record, root=str(root)))
     # What is finished can still be looked at; only what would start is stopped.
@@ -123,6 +126,7 @@ def look(
         "trivial_pixels": asdict(found.trivial_pixels),
         # A list, because the order says which leaks most.
         "alone": [[name, auc] for name, auc in found.alone.items()],
+        "written_alike": found.written_alike,
         "seconds": round(time.monotonic() - started, 1),
         "made": provenance.now(),
         "environment": provenance.environment(),
@@ -140,7 +144,7 @@ def check_name(rows: Sequence[pd.DataFrame], recipe: RecipeKeys) -> str:
 def read_outcome(store: Store, check: str) -> Outcome | None:
     """Read the outcome of a check; None when it was not made, or its file is damaged."""
     outcome = read_record(_file(store, check))
-    if outcome is None or not {"check", "alone", *CHECKS} <= set(outcome):
+    if outcome is None or not {"check", "alone", "written_alike", *CHECKS} <= set(outcome):
         return None
     return outcome
 

@@ -21,6 +21,7 @@ FILE_FACTS, TRIVIAL_PIXELS = "file_facts", "trivial_pixels"
 CHECKS = {FILE_FACTS: "file facts", TRIVIAL_PIXELS: "trivial pixels"}
 COLUMNS = ["experiment", "data", "check", "metric", "n", "mean", "std", "ci_low", "ci_high", "verdict"]
 MOST_LEAKS = 5
+BYTES = "bytes per pixel"
 
 Record = dict[str, Any]
 
@@ -38,14 +39,18 @@ def shortcut_record(
         accepted: whether the user said that the shortcut is known.
     """
     found = {check: summary(outcome[check]) for check in CHECKS}
-    leaks = [[name, auc] for name, auc in outcome["alone"] if auc > threshold] or outcome["alone"][:1]
+    # Of files that are written alike, bytes per pixel are a matter of what they show.
+    alone = [pair for pair in outcome["alone"] if not outcome["written_alike"] or pair[0] != BYTES]
+    strongest = [pair for pair in alone[:1] if pair[1] > CHANCE]
     return {
         "check": outcome["check"],
         "data": data,
         "experiments": list(experiments),
         "threshold": threshold,
         "verdict": verdict(found[FILE_FACTS], threshold=threshold, accepted=accepted),
-        "leaks": leaks,
+        "leaks": [pair for pair in alone if pair[1] > threshold] or strongest,
+        "written_alike": outcome["written_alike"],
+        "bytes_alone": dict(outcome["alone"]).get(BYTES),
         **found,
     }
 
@@ -133,9 +138,13 @@ def plan_text(record: Mapping[str, Any] | None) -> str:
     """Say what is known before a run: nothing yet, or what both models reached."""
     if record is None:
         return "not looked for yet; a run does so before its first trial"
-    found = "; ".join(f"{said} alone reach {auc_text(record[check])}" for check, said in CHECKS.items())
     judged = "stops a run without --accept-shortcut" if record["verdict"] == "refused" else record["verdict"]
-    return f"{found}; {judged}"
+    return f"{found_text(record)}; {judged}"
+
+
+def found_text(record: Mapping[str, Any]) -> str:
+    """Say what both models reached."""
+    return "; ".join(f"{said} alone {auc_text(record[check])}" for check, said in CHECKS.items())
 
 
 def auc_text(numbers: Mapping[str, Any]) -> str:
@@ -149,6 +158,8 @@ def auc_text(numbers: Mapping[str, Any]) -> str:
 
 def leaks_text(record: Mapping[str, Any]) -> str:
     """Name the facts that leak, each with the AUC that it reaches alone."""
+    if not record["leaks"]:
+        return "several facts together"
     shown = ", ".join(f"{name} {auc:.3f}" for name, auc in record["leaks"][:MOST_LEAKS])
     more = len(record["leaks"]) - MOST_LEAKS
     return shown + (f" and {more} more" if more > 0 else "")

@@ -326,6 +326,7 @@ def _render(
             shortcut_lines=warnings(study),
             shortcut_heading=shortcuts.heading(study),
             shortcuts=shortcuts.found(study),
+            written_alike=shortcuts.written_alike(study),
             tuned=content.tuned_scores(tables),
             sources=content.sources(tables),
             several_classes=any(int(experiment["num_classes"]) > 2 for experiment in study["experiments"]),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.report.cells import DASH, Cell, Grid, between, grid, number
-from orchestrator.shortcuts import CHECKS, FILE_FACTS, MOST_LEAKS
+from orchestrator.shortcuts import BYTES, CHECKS, FILE_FACTS, MOST_LEAKS
 
 Record = Mapping[str, Any]
 
@@ -43,13 +43,15 @@ def found(study: Record) -> Grid | None:
     for record in study.get("shortcuts", ()):
         for check, said in CHECKS.items():
             is_gate = check == FILE_FACTS
-            facts = ", ".join(f"{name} {auc:.3f}" for name, auc in record["leaks"][:MOST_LEAKS])
+            strongest = record["leaks"][:MOST_LEAKS] if is_gate else []
+            if record["written_alike"] and not is_gate:
+                strongest = [(BYTES, record["bytes_alone"])]
             rows.append(
                 [
                     str(record["data"]),
                     said,
                     record["verdict"] if is_gate else "reported",
-                    facts if is_gate else DASH,
+                    ", ".join(f"{name} {number(auc)}" for name, auc in strongest) or DASH,
                     _cell(record[check]),
                     f"{record['threshold']:g}" if is_gate else DASH,
                     str(record[check]["n"]),
@@ -57,6 +59,12 @@ def found(study: Record) -> Grid | None:
             )
     heads = ["Data", "Check", "Verdict", "Strongest facts, each alone", "AUC", "Limit", "Folds"]
     return grid("Shortcuts", heads, rows, 4) if rows else None
+
+
+def written_alike(study: Record) -> list[str]:
+    """Name the data sets whose files are all written in one way."""
+    found = (record["data"] for record in study.get("shortcuts", ()) if record["written_alike"])
+    return list(dict.fromkeys(map(str, found)))
 
 
 def _cell(numbers: Record) -> Cell:

@@ -7,6 +7,10 @@ The folds are the study's own: each model learns from a fold's outer training pa
 validation images) and is scored on its test images, so that its AUC stands beside the detector's. Whatever
 is fitted, scalers included, is fitted inside a pipeline on training rows alone.
 
+Bytes per pixel are a fact of the file where files are written in different ways. Where all are written in
+one way whose settings can be seen, they follow from the picture alone, and count among the trivial pixels:
+nothing that is done to the files would change them.
+
 File facts: gradient-boosted trees (Friedman 2001), because such facts are codes, thresholds and tables that
 come and go together. 50 trees of 8 leaves: more fit the noise of a single column. Trivial pixels: a linear
 discriminant with the shrinkage of Ledoit and Wolf (2004), because a few hundred features that depend on each
@@ -21,7 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from trainables.data.facts import FILE_COLUMNS, FILE_FACTS, PIXEL_COLUMNS, extension_codes
+from trainables.data.facts import FILE_COLUMNS, FILE_FACTS, FORMATS, PIXEL_COLUMNS, extension_codes
 from trainables.data.inspection import Progress
 from trainables.data.rows import trial_table
 from trainables.evaluation.metrics import auc
@@ -34,6 +38,9 @@ VERSION = 1
 NUM_TREES, NUM_LEAVES = 50, 8
 NUM_RESAMPLES = 200
 TAIL = 0.025
+BYTES = "bytes_per_pixel"
+# A JPEG file holds its tables; the others have no loss. WebP hides the quality that it was written with.
+_OPEN_FORMATS = frozenset(FORMATS.index(name) for name in ("JPEG", "PNG", "BMP"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +81,15 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Shortcuts:
-    """Both models' scores, and the mean AUC over folds of each fact of the file alone, the highest first."""
+    """Both models' scores, and the mean AUC over folds of each fact of the file alone, the highest first.
+
+    `written_alike`: all files are written in one way, so that bytes per pixel count among the pixels.
+    """
 
     file_facts: Scores
     trivial_pixels: Scores
     alone: Mapping[str, float]
+    written_alike: bool
 
 
 def study_splits(rows: Sequence[pd.DataFrame], recipe: RecipeKeys) -> list[Split]:
@@ -114,7 +125,10 @@ def find_shortcuts(
     """
     from threadpoolctl import threadpool_limits
 
-    total, done = len(splits) * (2 + len(FILE_FACTS)), 0
+    used = pd.concat([rows for split in splits for rows in (split.train, split.test)])
+    alike = written_alike(_numbers(used.drop_duplicates("path"), facts))
+    models = _models(alike=alike)
+    total, done = len(splits) * len(models), 0
     results: dict[str, list[_Scored]] = {}
     # Small fits: threads cost more than they bring, and on a busy machine they wait for each other.
     with threadpool_limits(1), warnings.catch_warnings():
@@ -122,7 +136,7 @@ def find_shortcuts(
         warnings.simplefilter("ignore", UserWarning)
         for split in splits:
             sides = [_numbers(rows, facts) for rows in (split.train, split.test)]
-            for name, columns, make in _models():
+            for name, columns, make in models:
                 train, test = (side[list(columns)].to_numpy() for side in sides)
                 scored = _score(make, split, train, test, num_classes=num_classes)
                 results.setdefault(name, []).append(scored)
@@ -135,7 +149,17 @@ def find_shortcuts(
         _scores(results["file facts"]),
         _scores(results["trivial pixels"]),
         dict(sorted(known.items(), key=lambda item: -item[1])),
+        alike,
     )
+
+
+def written_alike(numbers: pd.DataFrame) -> bool:
+    """Tell whether files differ in their bytes alone, in a format that shows its settings or has no loss.
+
+    `numbers` has the columns FILE_COLUMNS, a row an image.
+    """
+    others = numbers[[column for column in FILE_COLUMNS if column != BYTES]].to_numpy()
+    return bool((others == others[0]).all()) and int(numbers["format"].iloc[0]) in _OPEN_FORMATS
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +175,13 @@ class _Scored:
 Make = Callable[[int, int], Any]
 
 
-def _models() -> list[tuple[str, Sequence[str], Make]]:
+def _models(*, alike: bool) -> list[tuple[str, Sequence[str], Make]]:
     """Name, columns, and how to make each model from (training rows, seed)."""
+    of_files = [column for column in FILE_COLUMNS if not alike or column != BYTES]
+    of_pixels = [*PIXEL_COLUMNS, BYTES] if alike else PIXEL_COLUMNS
     every: list[tuple[str, Sequence[str], Make]] = [
-        ("file facts", FILE_COLUMNS, _boosted_trees),
-        ("trivial pixels", PIXEL_COLUMNS, _discriminant),
+        ("file facts", of_files, _boosted_trees),
+        ("trivial pixels", of_pixels, _discriminant),
     ]
     return every + [(name, columns, _small_tree) for name, columns in FILE_FACTS.items()]
 

@@ -22,7 +22,6 @@ from orchestrator.collect import ALL, Tables
 from orchestrator.identity import SHORT
 from orchestrator.report import cells, content, shortcuts
 from orchestrator.report.verdict import comparison_sentence, metric_name, verdict
-from orchestrator.shortcuts import warnings
 from orchestrator.store import Store, read_record, trial_state
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 from trainables.files import replace_file, write_text
@@ -323,10 +322,7 @@ def _render(
             uncorrected=tables.comparisons["p_value"].count() > 1
             and not tables.comparisons["p_holm"].count(),
             scores=shortcuts.beside(content.scores(tables), study),
-            shortcut_lines=warnings(study),
-            shortcut_heading=shortcuts.heading(study),
-            shortcuts=shortcuts.found(study),
-            written_alike=shortcuts.written_alike(study),
+            shortcuts=shortcuts.said(study),
             tuned=content.tuned_scores(tables),
             sources=content.sources(tables),
             several_classes=any(int(experiment["num_classes"]) > 2 for experiment in study["experiments"]),

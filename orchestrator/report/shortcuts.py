@@ -1,11 +1,11 @@
 """What the page says about shortcuts: beside every model's scores, in a banner, and with the data."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.report.cells import DASH, Cell, Grid, between, grid, number
-from orchestrator.shortcuts import BYTES, CHECKS, FILE_FACTS, MOST_LEAKS
+from orchestrator.shortcuts import BYTES, CHECKS, FILE_FACTS, MOST_LEAKS, warnings
 
 Record = Mapping[str, Any]
 
@@ -19,7 +19,7 @@ def beside(scores: Grid, study: Record) -> Grid:
     if not records:
         return scores
     position = scores.columns.index("AUC") + 1 if "AUC" in scores.columns else 1
-    heads = tuple(f"AUC of {said} alone" for said in CHECKS.values())
+    heads = tuple(f"AUC of {name} alone" for name in CHECKS.values())
     rows = []
     for row in scores.rows:
         record = records.get(row[0].text)
@@ -29,19 +29,34 @@ def beside(scores: Grid, study: Record) -> Grid:
     return replace(scores, columns=columns, rows=tuple(rows))
 
 
-def heading(study: Record) -> str:
-    """Name the banner by the worst verdict in it."""
-    verdicts = {record["verdict"] for record in study.get("shortcuts", ())}
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The banner (no lines: none), the table, and the data sets whose files are all written alike."""
+
+    heading: str
+    lines: tuple[str, ...]
+    grid: Grid | None
+    written_alike: tuple[str, ...]
+
+
+def said(study: Record) -> Said:
+    """Say what a study record holds about shortcuts; an older record holds nothing."""
+    records = study.get("shortcuts", ())
+    verdicts = {record["verdict"] for record in records}
+    heading = "Shortcuts can’t be told from chance"
     if "accepted" in verdicts:
-        return "Shortcut accepted"
-    return "Shortcut" if "refused" in verdicts else "Shortcuts can't be told from chance"
+        heading = "Shortcut accepted"
+    elif "refused" in verdicts:
+        heading = "Shortcut"
+    alike = dict.fromkeys(str(record["data"]) for record in records if record["written_alike"])
+    return Said(heading, tuple(warnings(study)), _grid(records), tuple(alike))
 
 
-def found(study: Record) -> Grid | None:
+def _grid(records: Sequence[Record]) -> Grid | None:
     """Typeset every check: what both models reach, the verdict, and the strongest facts of the files."""
     rows: list[list[Cell | str]] = []
-    for record in study.get("shortcuts", ()):
-        for check, said in CHECKS.items():
+    for record in records:
+        for check, name in CHECKS.items():
             is_gate = check == FILE_FACTS
             strongest = record["leaks"][:MOST_LEAKS] if is_gate else []
             if record["written_alike"] and not is_gate:
@@ -49,9 +64,9 @@ def found(study: Record) -> Grid | None:
             rows.append(
                 [
                     str(record["data"]),
-                    said,
+                    name,
                     record["verdict"] if is_gate else "reported",
-                    ", ".join(f"{name} {number(auc)}" for name, auc in strongest) or DASH,
+                    ", ".join(f"{fact} {number(auc)}" for fact, auc in strongest) or DASH,
                     _cell(record[check]),
                     f"{record['threshold']:g}" if is_gate else DASH,
                     str(record[check]["n"]),
@@ -59,12 +74,6 @@ def found(study: Record) -> Grid | None:
             )
     heads = ["Data", "Check", "Verdict", "Strongest facts, each alone", "AUC", "Limit", "Folds"]
     return grid("Shortcuts", heads, rows, 4) if rows else None
-
-
-def written_alike(study: Record) -> list[str]:
-    """Name the data sets whose files are all written in one way."""
-    found = (record["data"] for record in study.get("shortcuts", ()) if record["written_alike"])
-    return list(dict.fromkeys(map(str, found)))
 
 
 def _cell(numbers: Record) -> Cell:

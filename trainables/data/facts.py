@@ -222,9 +222,10 @@ def _pixel_facts(square: Image.Image) -> np.ndarray:
 
 
 def _spectrum(square: Image.Image) -> np.ndarray:
-    """The azimuthal average of the log power of the luminance, from frequency 0 to Nyquist's, float [16].
+    """Log10 of the azimuthally averaged power of the luminance, from frequency 0 to Nyquist's, float [16].
 
-    Generated images deviate in such profiles (Durall et al., Watch your Up-Convolution, CVPR 2020).
+    Generated images deviate in such profiles (Durall et al., Watch your Up-Convolution, CVPR 2020). The power
+    is averaged before the logarithm, so that the peaks of an upsampling grid count.
     """
     side = min(square.width, SPECTRUM_PX)
     start = (square.width - side) // 2
@@ -232,8 +233,8 @@ def _spectrum(square: Image.Image) -> np.ndarray:
     luma = np.asarray(centre, dtype=np.float32) / 255.0
     window, bins, weights = _polar(side)
     power = np.abs(fft.rfft2((luma - luma.mean()) * window)) ** 2
-    logs = np.log10(power + 1e-6).ravel()
-    return np.asarray(np.bincount(bins, logs * weights, minlength=NUM_BINS + 1)[:NUM_BINS])
+    profile = np.bincount(bins, power.ravel() * weights, minlength=NUM_BINS + 1)[:NUM_BINS]
+    return np.log10(profile + 1e-6)
 
 
 @functools.lru_cache(maxsize=64)
@@ -241,7 +242,7 @@ def _polar(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A Hann window of unit energy, float32 [S, S]; the bin of each frequency, and its weight in the mean.
 
     Bin NUM_BINS takes what lies beyond Nyquist's frequency, in the corners. A bin that an image is too small
-    to fill stays 0.
+    to fill stays empty.
     """
     line = np.hanning(side + 2)[1:-1]
     window = np.outer(line, line)

@@ -28,7 +28,6 @@ import pandas as pd
 from trainables.data.facts import FILE_COLUMNS, FILE_FACTS, FORMATS, PIXEL_COLUMNS, extension_codes
 from trainables.data.inspection import Progress
 from trainables.data.rows import trial_table
-from trainables.evaluation.metrics import auc
 from trainables.recipe import RecipeKeys
 from trainables.seeds import derived_seed
 
@@ -229,6 +228,8 @@ def _numbers(rows: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _score(make: Make, split: Split, train: np.ndarray, test: np.ndarray, *, num_classes: int) -> _Scored:
+    from trainables.evaluation.metrics import auc
+
     labels, truth = (side["label"].to_numpy(dtype=np.int64) for side in (split.train, split.test))
     probabilities = np.full((len(test), num_classes), 1.0 / num_classes)
     if (train != train[0]).any():
@@ -250,6 +251,8 @@ def _scores(scored: Sequence[_Scored]) -> Scores:
 
 def _bootstrap(scored: _Scored) -> tuple[float, float] | None:
     """Resample whole groups of the test part; None where no resample holds every class."""
+    from trainables.evaluation.metrics import auc
+
     rng = np.random.default_rng(derived_seed("shortcut interval"))
     _, group_of = np.unique(scored.groups.astype(str), return_inverse=True)
     rows_of = np.split(np.argsort(group_of, kind="stable"), np.cumsum(np.bincount(group_of))[:-1])

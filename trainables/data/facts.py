@@ -234,7 +234,7 @@ def _spectrum(square: Image.Image) -> np.ndarray:
     window, bins, weights = _polar(side)
     power = np.abs(fft.rfft2((luma - luma.mean()) * window)) ** 2
     profile = np.bincount(bins, power.ravel() * weights, minlength=NUM_BINS + 1)[:NUM_BINS]
-    return np.log10(profile + 1e-6)
+    return np.asarray(np.log10(profile + 1e-6))
 
 
 @functools.lru_cache(maxsize=64)

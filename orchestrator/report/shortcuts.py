@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.report.cells import DASH, Cell, Grid, between, grid, number
+from orchestrator.report.cells import DASH, Cell, Grid, between, capital, grid, number
 from orchestrator.shortcuts import BYTES, CHECKS, FILE_FACTS, MOST_LEAKS, warnings
 
 Record = Mapping[str, Any]
@@ -19,7 +19,7 @@ def beside(scores: Grid, study: Record) -> Grid:
     if not records:
         return scores
     position = scores.columns.index("AUC") + 1 if "AUC" in scores.columns else 1
-    heads = tuple(f"AUC of {name} alone" for name in CHECKS.values())
+    heads = tuple(f"{capital(name)} alone" for name in CHECKS.values())
     rows = []
     for row in scores.rows:
         record = records.get(row[0].text)

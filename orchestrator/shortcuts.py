@@ -130,7 +130,8 @@ def _warning(record: Mapping[str, Any]) -> str | None:
     how = "was accepted" if record["verdict"] == "accepted" else "was not accepted when these trials ran"
     return (
         f"{record['data']}: a shortcut {how}: file facts alone reach {auc_text(facts)} "
-        f"through {leaks_text(record)}. The scores may measure how the files were written, not what they show."
+        f"through {leaks_text(record)}. The scores may measure how the files were written, not what they "
+        "show."
     )
 
 

@@ -80,6 +80,7 @@ def loop_ratio(backbone: str, size_px: int) -> int:
         )
         trainer = Trainer(
             recipe,
+            build=lambda: build_model(recipe, num_classes=2),
             images=images,
             num_classes=2,
             train=samples,

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 
 from orchestrator.data_commands import data_app
-from orchestrator.options import JsonOption
+from orchestrator.options import AcceptOption, JsonOption
 from orchestrator.reference_commands import models_command, schema_command
 from trainables.errors import InputError
 
@@ -50,12 +50,6 @@ FoldsOption = Annotated[str | None, typer.Option("--folds", metavar="0,1", help=
 MaxOption = Annotated[int | None, typer.Option("--max-concurrent", min=1, help="The most trials at a time.")]
 AddressOption = Annotated[
     str, typer.Option("--address", metavar="local|auto|HOST:PORT", help="The Ray to run on.")
-]
-AcceptOption = Annotated[
-    bool,
-    typer.Option(
-        "--accept-shortcut", help="Run although file facts give the classes away; the report says so."
-    ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors and the verdict.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks and what Ray says.")]
@@ -152,14 +146,19 @@ def _load(
     names: Sequence[str], folder: Path, preset: str | None, settings: list[str] | None
 ) -> tuple[Any, Any]:
     """A phase with its experiments: by the phase's name, or made of single experiments."""
+    from orchestrator.bases import with_bases
     from orchestrator.experiment import load_experiments
     from orchestrator.phase import load_phase, phase_names, phase_of
 
-    if len(names) == 1 and (names[0] in phase_names(folder) or names[0].startswith("phase")):
-        phase = load_phase(folder, names[0])
-        return phase, load_experiments(folder, phase.experiments, preset=preset, settings=settings or ())
-    experiments = load_experiments(folder, names, preset=preset, settings=settings or ())
-    return phase_of(tuple(experiment.name for experiment in experiments)), experiments
+    by_phase = len(names) == 1 and (names[0] in phase_names(folder) or names[0].startswith("phase"))
+    phase = load_phase(folder, names[0]) if by_phase else None
+    wanted = phase.experiments if phase is not None else names
+    asked = load_experiments(folder, wanted, preset=preset, settings=settings or ())
+    if phase is None:
+        phase = phase_of(tuple(experiment.name for experiment in asked))
+    experiments = with_bases(folder, asked, preset=preset, settings=settings or ())
+    everything = tuple(experiment.name for experiment in experiments)
+    return phase.model_copy(update={"experiments": everything}), experiments
 
 
 def _end(tables: Any, store_report: Path, *, as_json: bool) -> None:
@@ -283,6 +282,7 @@ def plan_command(
 
     Example: python -m orchestrator plan phase1 --data ~/faces --preset smoke
     """
+    from orchestrator.pixel_plan import pixel_json, pixel_line
     from orchestrator.plan import Options
     from orchestrator.progress import screen
     from orchestrator.views import make_plan, plan_json, plan_table
@@ -293,9 +293,10 @@ def plan_command(
     )
     study = make_plan(phase, loaded, options, console=screen(stderr=as_json))
     if as_json:
-        print(json.dumps(plan_json(study), indent=1))
+        print(json.dumps({**plan_json(study), "pixel_caches": pixel_json(study)}, indent=1))
     else:
         screen().print(plan_table(study))
+        screen().print(pixel_line(study), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command("status")

@@ -1,4 +1,4 @@
-"""The commands below `data`: they look at images, and never at results."""
+"""The commands below `data`: they look at images, fetch them, and clear away what was computed of them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,10 +6,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from orchestrator.cache_commands import cache_command
+from orchestrator.data_report_commands import data_report_command
 from orchestrator.equalise_commands import equalise_command
+from orchestrator.fetch_commands import fetch_command
 from orchestrator.options import JsonOption
 
-data_app = typer.Typer(help="Look at images, or draw a small made-up set.", no_args_is_help=True)
+data_app = typer.Typer(help="Look at images, fetch them, or draw a small made-up set.", no_args_is_help=True)
+data_app.command("fetch")(fetch_command)
+data_app.command("cache")(cache_command)
+data_app.command("report")(data_report_command)
 data_app.command("equalise")(equalise_command)
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 

@@ -1,6 +1,7 @@
 """Experiment files: JSON on disk to validated experiments.
 
-Layers, low to high: shared.json < what `extends` names (recursively) < the file < --preset < --set. Objects
+Layers, low to high: shared.json < what `extends` names (recursively) < the file < --preset < --set. A preset
+is presets/NAME.json, and on top of it the presets/NAME.json beside the experiment, if there is one. Objects
 (optimizer, scheduler, loss) are merged key by key; everything else is replaced. Each layer remembers where it
 came from, so that an error names the file, the key, what was given and the nearest valid key or value. All
 problems of all files are collected before any is reported.
@@ -8,15 +9,16 @@ problems of all files are collected before any is reported.
 
 import difflib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from trainables.errors import InputError
 from trainables.evaluation.thresholds import ThresholdMetric
+from trainables.models import registry
 from trainables.recipe import Frozen, Recipe, RecipeKeys
 
 SHORTHANDS = {"lr": ("optimizer", "lr"), "weight_decay": ("optimizer", "weight_decay")}
@@ -53,13 +55,29 @@ class Experiment(RecipeKeys):
         description="what the second threshold maximises on the inner validation part; the first is 0.5",
     )
     resources: Resources = Resources()
+    bases: tuple[str, ...] = Field(
+        (), description="the experiments whose trained networks an ensemble backbone combines, by name"
+    )
+
+    @model_validator(mode="after")
+    def _has_bases(self) -> Self:
+        entry = registry.own(self.backbone)
+        wanted = len(entry.bases) if entry is not None else 0
+        if len(self.bases) != wanted and wanted:
+            raise ValueError(
+                f"bases: {self.backbone} combines {wanted} trained networks, {len(self.bases)} are named; "
+                "name the experiments that train them"
+            )
+        if self.bases and not wanted:
+            raise ValueError(f"bases: {self.backbone} combines no other networks; leave the key out")
+        return self
 
     def recipe_keys(self) -> RecipeKeys:
         """Return what decides the numbers, as far as the file says it."""
         return RecipeKeys.model_validate({name: getattr(self, name) for name in RecipeKeys.model_fields})
 
-    def recipe(self, **resolved: str) -> Recipe:
-        """Return the recipe with layout, group_by, precision and memory_format resolved."""
+    def recipe(self, **resolved: str | int | None) -> Recipe:
+        """Return the recipe with layout, group_by, precision, memory_format and micro_batch resolved."""
         return Recipe.model_validate({**self.recipe_keys().model_dump(), **resolved})
 
 
@@ -107,7 +125,8 @@ def load_experiments(
     for name in dict.fromkeys(names):
         try:
             path = find_file(folder, name)
-            experiments.append(_validate(path, [*shared, *_chain(folder, path, ()), *below, *above]))
+            mine = _preset(path.parent, preset, needed=False) if path.parent != folder else []
+            experiments.append(_validate(path, [*shared, *_chain(folder, path, ()), *below, *mine, *above]))
         except InputError as error:
             problems += str(error).splitlines()
     if problems:
@@ -140,7 +159,7 @@ def experiment_files(folder: Path) -> Iterator[Path]:
     """Yield the experiment files below `folder`, in order."""
     for path in sorted(folder.rglob("*.json")):
         inside = path.relative_to(folder)
-        if len(inside.parts) > 1 and inside.parts[0] != "presets" and path.name != "phase.json":
+        if len(inside.parts) > 1 and "presets" not in inside.parts[:-1] and path.name != "phase.json":
             yield path
 
 
@@ -185,10 +204,13 @@ def _shared(folder: Path) -> list[Layer]:
     return [_layer(str(path), read_object(path))]
 
 
-def _preset(folder: Path, preset: str | None) -> list[Layer]:
+def _preset(folder: Path, preset: str | None, *, needed: bool = True) -> list[Layer]:
+    """The layer of a preset: the one of all experiments, and on top what the file's own folder says of it."""
     if preset is None:
         return []
     path = folder / "presets" / f"{preset}.json"
+    if not needed and not path.is_file():
+        return []
     known = [found.stem for found in sorted((folder / "presets").glob("*.json"))]
     if preset not in known:
         raise InputError(f"no preset {preset!r}; the presets are {', '.join(known) or 'none'}")
@@ -246,7 +268,7 @@ def _inheritable(values: Values) -> Values:
 
 
 def _layer(origin: str, values: Values) -> Layer:
-    """Spell the shorthands out: lr -> optimizer.lr."""
+    """Spell the shorthands out: lr -> optimizer.lr, and stages bring their epochs."""
     plain = {key: value for key, value in values.items() if key != "$schema" and key not in SHORTHANDS}
     for key, (section, inner) in SHORTHANDS.items():
         if key in values:
@@ -258,7 +280,20 @@ def _layer(origin: str, values: Values) -> Layer:
                     f"{origin}: {key} is {values[key]!r} and {section}.{inner} is {outer[inner]!r}; keep one"
                 )
             plain[section] = {**outer, inner: values[key]}
+    total = _sum_of_stages(plain.get("stages"))
+    if total and plain.setdefault("epochs", total) != total:
+        raise InputError(
+            f"{origin}: epochs is {plain['epochs']!r}, but the stages sum to {total}; leave epochs out"
+        )
     return Layer(origin, plain)
+
+
+def _sum_of_stages(stages: object) -> int:
+    """The epochs of all stages; 0 where they are none, or wrong in a way that validation will name."""
+    if not isinstance(stages, list):
+        return 0
+    counts = [stage.get("epochs") for stage in stages if isinstance(stage, dict)]
+    return sum(count for count in counts if type(count) is int and count > 0)
 
 
 def _validate(path: Path, layers: Sequence[Layer]) -> Experiment:
@@ -270,7 +305,7 @@ def _validate(path: Path, layers: Sequence[Layer]) -> Experiment:
     try:
         return Experiment.model_validate_json(json.dumps(merged))
     except ValidationError as error:
-        lines = [_explain(dict(problem), origins, str(path)) for problem in error.errors()]
+        lines = [_explain(problem, origins, str(path)) for problem in _meant(error.errors())]
         raise InputError("\n".join(dict.fromkeys(lines))) from error
 
 
@@ -294,9 +329,31 @@ def _leaves(value: object, where: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
             yield from _leaves(inner, (*where, key))
 
 
+def _key_path(loc: Sequence[int | str]) -> tuple[str, ...]:
+    """The keys that lead to a problem, without the kinds of value that pydantic tried on the way."""
+    parts = [str(part) for part in loc]
+    return tuple(part for part in parts if "[" not in part and not (part[:1].isupper() and "_" not in part))
+
+
+def _meant(problems: Iterable[Mapping[str, Any]]) -> list[Values]:
+    """One problem a key: where a value may be of several kinds, the one that it came nearest to.
+
+    An object that is wrong inside was meant as an object, whatever else the key may be.
+    """
+    first: dict[tuple[str, ...], Values] = {}
+    for problem in problems:
+        path = _key_path(problem["loc"])
+        first.setdefault(path, {**problem, "loc": path})
+    return [
+        problem
+        for path, problem in first.items()
+        if not path or not any(other != path and other[: len(path)] == path for other in first)
+    ]
+
+
 def _explain(problem: Values, origins: Mapping[tuple[str, ...], str], fallback: str) -> str:
     """One line for one of pydantic's errors: file, key, what was given, the way out."""
-    path = tuple(str(part) for part in problem["loc"])
+    path = problem["loc"]
     known = [path[:length] for length in range(len(path), 0, -1) if path[:length] in origins]
     where = known[0] if known else path[:1]
     origin = origins.get(where, fallback)
@@ -318,12 +375,22 @@ def _explain(problem: Values, origins: Mapping[tuple[str, ...], str], fallback: 
 def _keys(path: Sequence[str]) -> list[str]:
     model: Any = Experiment
     for part in path:
+        if part.isdecimal():
+            # A place in a list.
+            continue
         field = model.model_fields.get(part)
-        model = field.annotation if field is not None else None
-        if not hasattr(model, "model_fields"):
+        model = _model_in(field.annotation) if field is not None else None
+        if model is None:
             return []
     extra = [*SHORTHANDS] if model is Experiment else []
     return [*model.model_fields, *extra]
+
+
+def _model_in(annotation: Any) -> Any:
+    """The first model that an annotation names, at any depth: Stage in tuple[Stage, ...] | None."""
+    if hasattr(annotation, "model_fields"):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)
 
 
 def _nearest(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:

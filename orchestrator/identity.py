@@ -8,7 +8,7 @@ and the difference named.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -38,7 +38,7 @@ def rows_fingerprint(table: pd.DataFrame) -> str:
 
 
 _OPTIONAL = {
-    "": ("sampler", "mix"),
+    "": ("sampler", "mix", "stages", "micro_batch"),
     "scheduler": ("warmup_epochs", "mode", "patience", "factor"),
     "loss": ("gamma",),
 }
@@ -65,6 +65,8 @@ def recipe_ingredients(recipe: Recipe) -> dict[str, Any]:
     if recipe.protocol != "cv":
         # There are no folds to count; which rows are where is in the rows' fingerprint.
         del values["cv_folds"]
+    if recipe.stages is not None:
+        values["stages"] = [stage.model_dump(mode="json") for stage in recipe.training_stages]
     values["backbone"] = registry.canonical(recipe.backbone)
     if recipe.backbone != "simple_cnn":
         del values["cnn_preset"]
@@ -79,15 +81,21 @@ def recipe_ingredients(recipe: Recipe) -> dict[str, Any]:
     return values
 
 
-def trial_ingredients(recipe: Recipe, *, repeat: int, fold: int, rows: str) -> dict[str, Any]:
-    """Return everything that a trial's key is made of; `rows` is what `rows_fingerprint` gave."""
-    return {
+def trial_ingredients(
+    recipe: Recipe, *, repeat: int, fold: int, rows: str, bases: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return everything that a trial's key is made of.
+
+    `rows` is what `rows_fingerprint` gave, `bases` are the keys of the trials whose networks it combines.
+    """
+    ingredients = {
         "recipe": recipe_ingredients(recipe),
         "repeat": repeat,
         "fold": fold,
         "rows": rows,
         "versions": versions.parts(recipe.backbone),
     }
+    return {**ingredients, "bases": list(bases)} if bases else ingredients
 
 
 def trial_key(ingredients: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from orchestrator import identity
+from orchestrator.bases import check_rows, chosen_with_bases
 from orchestrator.experiment import Experiment
 from orchestrator.phase import Phase
 from orchestrator.resources import Machine, Share, share_of, this_machine
@@ -26,7 +27,7 @@ from trainables.data.manifest import Manifest, scan
 from trainables.data.rows import experiment_rows, trial_table
 from trainables.device import device_type
 from trainables.errors import InputError
-from trainables.models.registry import is_kernel_machine, own
+from trainables.models.registry import is_kernel_machine
 from trainables.recipe import MEMORY_FORMATS, Recipe
 from trainables.trial_files import ERROR
 
@@ -36,6 +37,7 @@ class Trial:
     """One unit of work. `key` and `ingredients` are empty until the precision is known.
 
     `selected` is false where --only or --folds leave it out: it belongs to the phase and is not run now.
+    `bases` are the trials whose networks it combines.
     """
 
     experiment: str
@@ -50,6 +52,7 @@ class Trial:
     share: Share
     estimate_s: float | None
     selected: bool
+    bases: tuple["Trial", ...] = ()
 
     @property
     def name(self) -> str:
@@ -93,6 +96,15 @@ class Study:
         # Experiments that differ in name alone share trials; each is run once.
         once = {trial.key or trial.name: trial for trial in reversed(missing)}
         return sorted(reversed(once.values()), key=lambda trial: -(trial.estimate_s or 0.0))
+
+    def waves(self) -> list[list[Trial]]:
+        """Return the missing trials in groups that need the ones before them: bases, then ensembles."""
+        missing = self.missing()
+        waves = [
+            [trial for trial in missing if not trial.bases],
+            [trial for trial in missing if trial.bases],
+        ]
+        return [wave for wave in waves if wave]
 
     def experiment(self, name: str) -> PlannedExperiment:
         """Return the planned experiment called `name`."""
@@ -177,19 +189,18 @@ def plan_study(
     planned = tuple(
         _plan_experiment(experiment, store=store, data=data, device=device) for experiment in experiments
     )
-    on_disk = store.folders_by_key()
-    trials = []
+    names = [experiment.name for experiment in experiments]
+    matching = {name for name in names if options.only is None or fnmatch(name, options.only)}
+    if not matching:
+        raise InputError(f"--only {options.only} matches none of the experiments: {', '.join(names)}")
+    chosen = chosen_with_bases(experiments, matching)
+    planner = _Planner(store, machine)
     for each in planned:
-        named = options.only is None or fnmatch(each.experiment.name, options.only)
-        wanted = set(_folds(each.experiment, options.folds)) if named else set()
+        wanted = set(_folds(each.experiment, options.folds)) if each.experiment.name in chosen else set()
         for repeat, rows in enumerate(each.rows):
             for fold in range(each.experiment.num_folds):
-                place = {"repeat": repeat, "fold": fold, "selected": fold in wanted}
-                trials.append(_plan_trial(each, rows, place, store=store, on_disk=on_disk, machine=machine))
-    if not any(trial.selected for trial in trials):
-        names = ", ".join(experiment.name for experiment in experiments)
-        raise InputError(f"--only {options.only} matches none of the experiments: {names}")
-    return Study(phase, store, device, planned, tuple(trials))
+                planner.add(each, rows, repeat=repeat, fold=fold, selected=fold in wanted)
+    return Study(phase, store, device, planned, tuple(planner.trials.values()))
 
 
 def measurement_file(store: Store, experiment: Experiment, device: str) -> Path:
@@ -212,15 +223,25 @@ def read_measurement(store: Store, experiment: Experiment, device: str) -> dict[
     return record if complete else None
 
 
+def fits(measurement: Mapping[str, Any], batch_size: int, device: str) -> bool:
+    """Tell whether a measurement says how much of a batch of this size fits into memory.
+
+    The CPU's memory is shared out by what a trial took, and what does not fit there is not found by trying.
+    """
+    known = int(measurement.get("batch_size", batch_size))
+    return device == "cpu" or batch_size <= known or _micro_batch(measurement, batch_size) is not None
+
+
+def _micro_batch(measurement: Mapping[str, Any], batch_size: int) -> int | None:
+    """The largest part of a batch of this size that fits; None where it was not seen that it does not."""
+    tried = int(measurement.get("batch_size", batch_size))
+    fitted = int(measurement["choice"].get("micro_batch", tried))
+    return fitted if fitted < min(tried, batch_size) else None
+
+
 def _plan_experiment(
     experiment: Experiment, *, store: Store, data: DataSets, device: str
 ) -> PlannedExperiment:
-    entry = own(experiment.backbone)
-    if entry is not None and entry.bases:
-        raise InputError(
-            f"{experiment.name}: {experiment.backbone} combines trained networks ({', '.join(entry.bases)}), "
-            "whose weights this version can't take from finished trials yet; train those alone"
-        )
     manifest = data.manifest(experiment)
     weights = experiment.loss.class_weights
     if isinstance(weights, tuple) and len(weights) != len(manifest.classes):
@@ -235,9 +256,12 @@ def _plan_experiment(
         )
     rows = tuple(data.rows(experiment, manifest, repeat) for repeat in range(experiment.cv_repeats))
     measured = read_measurement(store, experiment, device)
-    resolved: dict[str, str] = {}
+    resolved: dict[str, str | int | None] = {}
+    if measured is not None and not fits(measured, experiment.batch_size, device):
+        measured = None
     if measured is not None:
         resolved = {name: measured["choice"][name] for name in ("precision", "memory_format")}
+        resolved["micro_batch"] = _micro_batch(measured, experiment.batch_size)
     elif is_kernel_machine(experiment.backbone):
         # Not a choice: its matrix products are float32.
         resolved = {"precision": "float32", "memory_format": "contiguous"}
@@ -258,47 +282,86 @@ def _folds(experiment: Experiment, wanted: Sequence[int] | None) -> list[int]:
     return every if wanted is None else [fold for fold in every if fold in wanted]
 
 
-def _plan_trial(
-    planned: PlannedExperiment,
-    rows: pd.DataFrame,
-    place: Mapping[str, Any],
-    *,
-    store: Store,
-    on_disk: dict[str, Path],
-    machine: Machine,
-) -> Trial:
-    experiment, repeat, fold = planned.experiment, place["repeat"], place["fold"]
-    try:
-        table = trial_table(rows, experiment.recipe_keys(), repeat=repeat, fold=fold)
-    except InputError as error:
-        raise InputError(f"{experiment.name}: {error}") from error
-    sizes = {part: int(count) for part, count in Counter(table["part"]).items()}
-    speed = (planned.measurement or {}).get("choice", {})
-    share = share_of(machine, peak_mib=speed.get("peak_mib"), wanted=experiment.resources)
-    common: dict[str, Any] = {
-        **place, "experiment": experiment.name, "sizes": sizes, "share": share,
-        "estimate_s": _estimate(sizes, experiment.epochs, speed.get("images_per_s")),
-    }  # fmt: skip
-    if planned.recipe is None:
-        why = "precision not measured yet"
-        return Trial(**common, key="", ingredients={}, folder=None, state="missing", why=why)
-    ingredients = identity.trial_ingredients(
-        planned.recipe, repeat=repeat, fold=fold, rows=identity.rows_fingerprint(table)
-    )
-    key = identity.trial_key(ingredients)
-    folder = on_disk.get(key[: identity.SHORT]) or store.new_folder(experiment.name, repeat, fold, key)
-    on_disk[key[: identity.SHORT]] = folder
-    state = trial_state(folder)
-    return Trial(
-        **common, key=key, ingredients=ingredients, folder=folder, state=state, why=_why(state, folder)
-    )
+@dataclass(slots=True)
+class _Planner:
+    """Plans trials one after the other, a base before what combines it."""
+
+    store: Store
+    machine: Machine
+    trials: dict[tuple[str, int, int], Trial] = field(default_factory=dict)
+    _on_disk: dict[str, Path] = field(default_factory=dict)
+    _tables: dict[tuple[str, int, int], pd.DataFrame] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._on_disk = self.store.folders_by_key()
+
+    def add(
+        self, planned: PlannedExperiment, rows: pd.DataFrame, *, repeat: int, fold: int, selected: bool
+    ) -> None:
+        """Plan one trial."""
+        experiment, place = planned.experiment, (planned.experiment.name, repeat, fold)
+        try:
+            table = trial_table(rows, experiment.recipe_keys(), repeat=repeat, fold=fold)
+        except InputError as error:
+            raise InputError(f"{experiment.name}: {error}") from error
+        self._tables[place] = table[["sha256", "group", "part"]]
+        bases = self._bases(experiment, place)
+        sizes = {part: int(count) for part, count in Counter(table["part"]).items()}
+        speed = (planned.measurement or {}).get("choice", {})
+        share = share_of(self.machine, peak_mib=speed.get("peak_mib"), wanted=experiment.resources)
+        common: dict[str, Any] = {
+            "experiment": experiment.name, "repeat": repeat, "fold": fold, "selected": selected,
+            "sizes": sizes, "share": share, "bases": bases,
+            "estimate_s": _estimate(sizes, experiment, speed.get("images_per_s")),
+        }  # fmt: skip
+        if planned.recipe is None or any(not base.key for base in bases):
+            why = "precision not measured yet"
+            self.trials[place] = Trial(
+                **common, key="", ingredients={}, folder=None, state="missing", why=why
+            )
+            return
+        ingredients = identity.trial_ingredients(
+            planned.recipe,
+            repeat=repeat,
+            fold=fold,
+            rows=identity.rows_fingerprint(table),
+            bases=[base.key for base in bases],
+        )
+        key = identity.trial_key(ingredients)
+        folder = self._on_disk.get(key[: identity.SHORT]) or self.store.new_folder(*place, key)
+        self._on_disk[key[: identity.SHORT]] = folder
+        state = trial_state(folder)
+        self.trials[place] = Trial(
+            **common, key=key, ingredients=ingredients, folder=folder, state=state, why=_why(state, folder)
+        )
+
+    def _bases(self, experiment: Experiment, place: tuple[str, int, int]) -> tuple[Trial, ...]:
+        places = [(name, *place[1:]) for name in experiment.bases]
+        for base in places:
+            check_rows(experiment.name, self._tables[place], base[0], self._tables[base])
+        return tuple(self.trials[base] for base in places)
 
 
-def _estimate(sizes: Mapping[str, int], epochs: int, images_per_s: float | None) -> float | None:
-    """Seconds that a trial takes; scoring an image costs about a third of training on it."""
+def _estimate(sizes: Mapping[str, int], experiment: Experiment, images_per_s: float | None) -> float | None:
+    """Seconds that a trial takes; scoring an image costs about a third of training on it.
+
+    Where the head alone learns and images don't change, a stage costs one pass without gradients.
+    """
     if not images_per_s:
         return None
-    images = epochs * (sizes["train"] + sizes["val"] / 3) + (sizes["val"] + sizes["test"]) / 3
+    changing = bool(experiment.augment or experiment.mix)
+    once, epochs = 0, 0.0
+    for stage in experiment.training_stages:
+        if stage.trainable != "head" and not experiment.bases:
+            epochs += stage.epochs
+        elif changing:
+            epochs += stage.epochs / 3
+        else:
+            once += 1
+    one_pass = (sizes["train"] + sizes["val"]) / 3
+    images = (
+        epochs * (sizes["train"] + sizes["val"] / 3) + once * one_pass + (sizes["val"] + sizes["test"]) / 3
+    )
     return round(images / images_per_s, 1)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator import provenance
-from orchestrator.plan import Study, measurement_file, read_measurement
+from orchestrator.plan import Study, fits, measurement_file, read_measurement
 from trainables.errors import InputError
 from trainables.files import write_json
 from trainables.models.registry import is_kernel_machine, own
@@ -36,27 +36,39 @@ class Question:
 
 
 def questions(study: Study, device: str) -> list[Question]:
-    """Return what is not known yet of the models of a study, on "cpu" or "cuda"."""
+    """Return what is not known yet of the models of a study, on "cpu" or "cuda".
+
+    A precision that was settled before stays; a larger batch is then tried in it. Of several batch sizes of
+    one model the largest is tried.
+    """
     running = {trial.experiment for trial in study.missing()}
     asked: dict[tuple[Path, bool], Question] = {}
-    for planned in study.experiments:
+    largest_first = sorted(study.experiments, key=lambda planned: -planned.experiment.batch_size)
+    for planned in largest_first:
         experiment = planned.experiment
         if is_kernel_machine(experiment.backbone):
             continue
         path = measurement_file(study.store, experiment, device)
-        measured = read_measurement(study.store, experiment, device) is not None
-        timed = not measured and (experiment.precision == "auto" or device == "cuda")
-        known = not experiment.pretrained and (own(experiment.backbone) is not None or measured)
+        measured = read_measurement(study.store, experiment, device)
+        settled = measured is not None and fits(measured, experiment.batch_size, device)
+        timed = not settled and (experiment.precision == "auto" or device == "cuda")
+        known = not experiment.pretrained and (own(experiment.backbone) is not None or measured is not None)
         checked = experiment.name in running and not known
-        if timed or checked:
-            arguments = {
-                "recipe": experiment.recipe_keys().model_dump_json(),
-                "num_classes": planned.num_classes,
-                "check": checked,
-                "time": timed,
-                "device": device,
-            }
-            asked[path, experiment.pretrained] = Question(path, arguments)
+        if not timed and not checked:
+            continue
+        recipe, layout = experiment.recipe_keys(), None
+        if measured is not None:
+            layout = measured["choice"]["memory_format"]
+            recipe = recipe.model_copy(update={"precision": measured["choice"]["precision"]})
+        arguments = {
+            "recipe": recipe.model_dump_json(),
+            "num_classes": planned.num_classes,
+            "check": checked,
+            "time": timed,
+            "device": device,
+            "memory_format": layout,
+        }
+        asked.setdefault((path, experiment.pretrained), Question(path, arguments))
     return list(asked.values())
 
 

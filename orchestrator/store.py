@@ -46,13 +46,12 @@ class Store:
         store._check_version()
         try:
             store.root.mkdir(parents=True, exist_ok=True)
-            probe = store.root / f".write-test-{os.getpid()}"
-            probe.write_text("")
-            probe.unlink()
+            _probe(store.root)
         except (OSError, FileExistsError) as error:
             raise InputError(
                 f"the results folder {root} can't be written ({error.strerror}); name another with --results"
             ) from error
+        store._check_cache()
         if not store.version_file.exists():
             write_json(store.version_file, {"format": FORMAT})
         return store
@@ -65,6 +64,19 @@ class Store:
             raise InputError(f"{root} is a file, not a folder of results; name another with --results")
         store._check_version()
         return store
+
+    def _check_cache(self) -> None:
+        """Find out before anything starts, and not after hours, that a part of the cache is read-only."""
+        if not self.cache.is_dir():
+            return
+        for folder in (self.cache, *sorted(path for path in self.cache.iterdir() if path.is_dir())):
+            try:
+                _probe(folder)
+            except OSError as error:
+                raise InputError(
+                    f"the cache folder {folder} can't be written ({error.strerror}); make it writable, "
+                    "remove it (it is built again), or name other results with --results"
+                ) from error
 
     def _check_version(self) -> None:
         files = [
@@ -136,6 +148,13 @@ class Store:
     def new_folder(self, experiment: str, repeat: int, fold: int, key: str) -> Path:
         """Name the folder of a trial that has none yet."""
         return self.trials / f"{experiment}-r{repeat}f{fold}-{key[:SHORT]}"
+
+
+def _probe(folder: Path) -> None:
+    """Raise OSError unless a file can be made in `folder`."""
+    probe = folder / f".write-test-{os.getpid()}"
+    probe.write_text("")
+    probe.unlink()
 
 
 def trial_state(folder: Path | None) -> State:

@@ -103,8 +103,9 @@ def _run_missing(
         files = record.write_rows(study)
         record.write_study(study, shortcuts=shortcuts)
         _build_pixels(study, options, console)
-        tasks = [_task(study, trial, files) for trial in study.missing()]
-        if not tasks:
+        _warn_split_batches(study, console)
+        waves = study.waves()
+        if not waves:
             # The measurement was all that was missing.
             return
         tracker = tracking.Tracker(study.store, study.store.study(study.phase.name))
@@ -116,16 +117,38 @@ def _run_missing(
                 display.event(key, event)
                 tracker.touch(key)
 
-            launch.run(
-                cluster,
-                tasks,
-                target=worker.run_task,
-                on_event=on_event,
-                on_tick=display.tick,
-                max_concurrent=options.max_concurrent,
-            )
+            for wave in waves:
+                launch.run(
+                    cluster,
+                    [_task(study, trial, files) for trial in wave],
+                    target=worker.run_task,
+                    on_event=on_event,
+                    on_tick=display.tick,
+                    max_concurrent=options.max_concurrent,
+                )
         # Whatever the tracker could not do, `finish` tries once more, and says so if it fails too.
         tracker.close()
+
+
+def _warn_split_batches(study: Study, console: Console) -> None:
+    """Say where a batch is worked on in parts, and that batch normalisation makes a difference of it."""
+    for planned in study.experiments:
+        recipe = planned.recipe
+        if recipe is None or recipe.micro_batch is None:
+            continue
+        note = ""
+        if (planned.measurement or {}).get("batch_norm"):
+            note = (
+                "; its batch normalisation sees the parts, so scores may differ from those of whole batches"
+            )
+        console.print(
+            f"Warning: {planned.experiment.name}: a batch of {recipe.batch_size} does not fit into memory "
+            f"and is worked on in parts of {recipe.micro_batch}{note}",
+            style="yellow",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 @contextlib.contextmanager
@@ -200,6 +223,7 @@ def _task(study: Study, trial: Trial, files: dict[str, tuple[Path, ...]]) -> dic
         "cache": str(study.store.cache / "pixels"),
         "num_classes": planned.num_classes,
         "device": study.device,
+        "bases": [str(base.folder) for base in trial.bases],
         "record": {"command": provenance.command_line(), "phase": study.phase.name},
         **trial.share.to_json(),
     }

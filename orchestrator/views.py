@@ -202,10 +202,15 @@ def _nearest(store: Store, folder: Path, record: dict[str, Any]) -> list[str]:
     return [f"nearest   {name}", *(f"          {line}" for line in lines)]
 
 
-def show_scan(folder: Path, *, layout: str, group_by: str, out: Path | None, as_json: bool) -> None:
-    """Scan a folder and print what it holds."""
+def check_layout(layout: str) -> None:
+    """Raise InputError for a layout that there is not."""
     if layout not in ("auto", "sources", "splits", "csv"):
         raise InputError(f"--layout {layout}: auto, sources, splits or csv")
+
+
+def show_scan(folder: Path, *, layout: str, group_by: str, out: Path | None, as_json: bool) -> None:
+    """Scan a folder and print what it holds."""
+    check_layout(layout)
     manifest = scan(folder, layout=layout, group_by=group_by, max_unusable=1.0)
     if out is not None:
         with replace_file(out) as partial:

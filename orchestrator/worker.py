@@ -30,7 +30,8 @@ def run_task(task: Task, report: Report) -> None:
     end.
 
     `task` holds plain values only: key, name, folder, recipe, repeat, fold, rows (parquet file), data
-    (folder), cache (folder), num_classes, device, threads, record (what trial.json keeps of the run).
+    (folder), cache (folder), num_classes, device, threads, bases (folders of the trials whose networks it
+    combines), record (what trial.json keeps of the run).
     """
     folder = Path(task["folder"])
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,9 +66,10 @@ def _run(task: Task, folder: Path, report: Report) -> None:
     import torch
 
     from trainables.training.loop import EpochReport
-    from trainables.trial import TrialRows, run_trial
+    from trainables.trial import TrialRows, read_base, run_trial
 
     recipe = Recipe.model_validate_json(task["recipe"])
+    bases = [read_base(Path(base)) for base in task["bases"]]
     rows = pd.read_parquet(task["rows"])
     table = trial_table(rows, recipe, repeat=task["repeat"], fold=task["fold"])
     files = image_files(rows, Path(task["data"]))
@@ -101,6 +103,7 @@ def _run(task: Task, folder: Path, report: Report) -> None:
         recipe,
         TrialRows(table, pixels, task["num_classes"], task["repeat"], task["fold"]),
         folder,
+        bases=bases,
         on_epoch=on_epoch,
         device=device,
         threads=task["threads"],

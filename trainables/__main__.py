@@ -1,6 +1,6 @@
 """One trial on a machine without Ray and MLflow, with the same numbers.
 
-    python -m trainables RECIPE.json --data DIR --fold 0 --out DIR
+    python -m trainables RECIPE.json --data DIR --fold 0 --out DIR [--base DIR --base DIR]
 
 RECIPE.json is a recipe, an experiment file's keys, or the trial.json of a finished trial. What is left open
 in it (layout, precision) is found out here, as the orchestrator does; a trial.json leaves nothing open.
@@ -25,7 +25,7 @@ from trainables.models.registry import is_kernel_machine
 from trainables.recipe import MEMORY_FORMATS, Recipe
 from trainables.training.loop import EpochReport
 from trainables.training.precision import measure
-from trainables.trial import TrialRows, run_trial
+from trainables.trial import TrialRows, read_base, run_trial
 
 
 def main() -> int:
@@ -38,6 +38,9 @@ def main() -> int:
     parser.add_argument("--fold", type=int, required=True, help="outer fold, from 0")
     parser.add_argument("--repeat", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="folder of the trial")
+    parser.add_argument(
+        "--base", type=Path, action="append", default=[], help="folder of a finished trial to combine"
+    )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     wanted = parser.parse_args()
     try:
@@ -74,6 +77,7 @@ def _run(wanted: argparse.Namespace) -> dict[str, Any]:
         recipe,
         TrialRows(table, pixels, len(manifest.classes), wanted.repeat, wanted.fold),
         wanted.out,
+        bases=[read_base(base) for base in wanted.base],
         on_epoch=_say,
         device=device,
         threads=wanted.threads,

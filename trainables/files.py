@@ -7,6 +7,7 @@ in one step.
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,3 +43,11 @@ def write_text(path: Path, content: str) -> None:
 def read_json(path: Path) -> Any:
     """Parse the JSON file at `path`."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def free_bytes(path: Path) -> int:
+    """Return the free space of the disk on which `path` is, or would be made."""
+    for place in (path.absolute(), *path.absolute().parents):
+        if place.is_dir():
+            return shutil.disk_usage(place).free
+    return 0

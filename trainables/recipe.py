@@ -4,13 +4,13 @@
 starts (the memory format that belongs to the measured precision). Names, paths, resources and worker counts
 are not here: they can't change a result, so they can't enter its identity.
 
-A value whose part does not exist yet (a face crop, training stages) is not in the schema at all: asking for
-it is an error that names the key, never a setting that is silently ignored.
+A value whose part does not exist yet (a face crop) is not in the schema at all: asking for it is an error
+that names the key, never a setting that is silently ignored.
 """
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from trainables.models import registry
 
@@ -49,13 +49,14 @@ class Optimizer(Frozen):
 
 
 class Scheduler(Frozen):
-    """Learning rate per epoch.
+    """Learning rate per epoch, in each stage anew.
 
     `cosine_annealing`: from lr to 0 over T_max epochs (default: `epochs`); as torch has it, it rises again
-    after T_max epochs: with more epochs, raise T_max too. `warmup_cosine`: rises evenly over warmup_epochs,
-    then falls to 0 by the last epoch. `reduce_on_plateau`: times `factor` (default 0.5) when the selection
-    score (`mode` max, the default) or the validation loss (min) has not got better for more than `patience`
-    (default 5) epochs. `none`: constant.
+    after T_max epochs: with more epochs, raise T_max too. `warmup_cosine`: rises evenly over warmup_epochs
+    (in a shorter stage: over all its epochs but one), then falls to 0 by the last epoch.
+    `reduce_on_plateau`: times `factor` (default 0.5) when the selection score (`mode` max, the default) or
+    the validation loss (min) has not got better for more than `patience` (default 5) epochs. `none`:
+    constant.
     """
 
     type: Literal["cosine_annealing", "warmup_cosine", "reduce_on_plateau", "none"] = "cosine_annealing"
@@ -162,6 +163,59 @@ class SelectWeights(Frozen):
         return self
 
 
+class Stage(Frozen):
+    """Some epochs of training in which only a part of the network learns.
+
+    `trainable`: `head` (what follows the features; around a pretrained trunk, all that is new), `last:0.3`
+    (the head, and the last 30 % of the other layers in the order in which the network defines them), or
+    `all`. Frozen layers keep their weights and their statistics. `lr` is optimizer.lr where it is not given.
+    """
+
+    epochs: Annotated[int, Field(ge=0, le=10_000)]
+    trainable: Annotated[str, Field(json_schema_extra={"pattern": "^(head|all|last:[0-9.]+)$"})] = "all"
+    lr: Annotated[float, Field(gt=0.0, le=10.0, allow_inf_nan=False)] | None = None
+
+    @property
+    def share(self) -> float:
+        """Return which share of the layers before the head learns, 0 to 1; ValueError where it says none."""
+        named = {"head": 0.0, "all": 1.0}.get(self.trainable)
+        return float(self.trainable.removeprefix("last:")) if named is None else named
+
+    @field_validator("trainable")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        prefix, _, share = value.partition(":")
+        known = value in ("head", "all") or (
+            prefix == "last" and share.replace(".", "", 1).isdecimal() and 0.0 < float(share) <= 1.0
+        )
+        if not known:
+            raise ValueError("give head, all, or last: with a share above 0 and up to 1, like last:0.3")
+        return value
+
+
+def share_epochs(epochs: int, wanted: tuple[int, ...]) -> tuple[int, ...]:
+    """Share `epochs` out in the proportion of `wanted`, at least one to each that is not 0.
+
+    Largest remainders get what does not divide.
+
+    Raises:
+        ValueError: nothing is wanted, or there are more stages than epochs.
+    """
+    total, used = sum(wanted), [number for number, count in enumerate(wanted) if count]
+    if total == 0:
+        raise ValueError("stages: they sum to 0 epochs; give at least one stage some")
+    if epochs < len(used):
+        raise ValueError(f"epochs is {epochs}, but there are {len(used)} stages; give each at least one")
+    exact = [epochs * count / total for count in wanted]
+    shares = [max(1, int(value)) if count else 0 for value, count in zip(exact, wanted, strict=True)]
+    while sum(shares) != epochs:
+        step = 1 if sum(shares) < epochs else -1
+        able = [number for number in used if shares[number] + step >= 1]
+        chosen = max(able, key=lambda number: (step * (exact[number] - shares[number]), -number))
+        shares[chosen] += step
+    return tuple(shares)
+
+
 def count_folds(protocol: str, cv_folds: int) -> int:
     """Return how many trials a repeat has under a protocol."""
     return cv_folds if protocol == "cv" else 1
@@ -192,7 +246,12 @@ class RecipeKeys(Frozen):
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 15
-    batch_size: Annotated[int, Field(ge=2, le=8192)] = 32
+    stages: tuple[Stage, ...] | None = Field(
+        None,
+        description="parts of the training in which other layers learn; `epochs` is their sum, and one that "
+        "is set elsewhere (--set, a preset) is shared out in their proportion",
+    )
+    batch_size: Annotated[int, Field(le=8192, json_schema_extra={"minimum": 2})] = 32
     optimizer: Optimizer = Optimizer()
     scheduler: Scheduler = Scheduler()
     early_stopping_patience: Annotated[int, Field(ge=1)] | None = 5
@@ -214,20 +273,42 @@ class RecipeKeys(Frozen):
     val_ratio: Annotated[float, Field(gt=0.0, le=0.5)] = 0.1
     test_ratio: Ratio = 0.1
 
+    @field_validator("batch_size")
+    @classmethod
+    def _more_than_one(cls, value: int) -> int:
+        if value < 2:
+            raise ValueError("batch normalisation can't work on 1 image; give at least 2")
+        return value
+
     @property
     def num_folds(self) -> int:
         """Return how many trials a repeat has."""
         return count_folds(self.protocol, self.cv_folds)
 
+    @property
+    def training_stages(self) -> tuple[Stage, ...]:
+        """Return the stages with the epochs that they really have; one for everything where none are set."""
+        if self.stages is None:
+            return (Stage(epochs=self.epochs),)
+        shares = share_epochs(self.epochs, tuple(stage.epochs for stage in self.stages))
+        return tuple(
+            stage.model_copy(update={"epochs": share})
+            for stage, share in zip(self.stages, shares, strict=True)
+            if share
+        )
+
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.protocol == "official" and self.cv_repeats != 1:
             raise ValueError("cv_repeats: the official protocol has one split; leave cv_repeats at 1")
+        if self.stages is not None:
+            # Raises where they can't be shared out.
+            share_epochs(self.epochs, tuple(stage.epochs for stage in self.stages))
         warmup = self.scheduler.warmup_epochs
         if warmup is not None and warmup >= self.epochs:
             raise ValueError(f"scheduler.warmup_epochs is {warmup}, but there are {self.epochs} epochs")
         if registry.is_kernel_machine(self.backbone):
-            for name in ("pretrained", "augment", "mix", "sampler", "dropout"):
+            for name in ("pretrained", "augment", "mix", "sampler", "dropout", "stages"):
                 if getattr(self, name):
                     raise ValueError(
                         f"{name}: {self.backbone} sees each image once, as it is; leave the key out"
@@ -255,3 +336,6 @@ class Recipe(RecipeKeys):
     layout: Literal["sources", "splits", "csv"]
     precision: Precision
     memory_format: MemoryFormat
+    micro_batch: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="the most images at a time where a whole batch does not fit into memory"
+    )

@@ -9,9 +9,10 @@ scored once, after training, with the weights that were best on the inner valida
 
 import gc
 import hashlib
+import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -20,10 +21,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from trainables.data.pixels import Pixels, open_pixels
+from trainables.errors import InputError
 from trainables.evaluation.metrics import compute_metrics, predicted_classes
-from trainables.files import replace_file, write_json
+from trainables.files import read_json, replace_file, write_json
+from trainables.models import registry
+from trainables.models.building import build_model
 from trainables.models.registry import is_kernel_machine
 from trainables.recipe import Recipe
 from trainables.seeds import derived_seed
@@ -41,6 +46,7 @@ from trainables.trial_files import (
     METRICS,
     PREDICTIONS,
     SUBMISSION,
+    TRIAL,
     WEIGHTS,
 )
 
@@ -62,11 +68,31 @@ class TrialRows:
     fold: int
 
 
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A network that an ensemble combines: how it was trained, and its best weights (safetensors)."""
+
+    recipe: Recipe
+    weights: Path
+
+
+def read_base(folder: Path) -> Base:
+    """Read a finished trial as a base.
+
+    Raises:
+        InputError: there is no finished trial at `folder`.
+    """
+    if not (folder / DONE).is_file():
+        raise InputError(f"the base {folder.name} has not finished; run it first, or see why it failed")
+    return Base(Recipe.model_validate_json(json.dumps(read_json(folder / TRIAL)["recipe"])), folder / WEIGHTS)
+
+
 def run_trial(
     recipe: Recipe,
     rows: TrialRows,
     out_dir: Path,
     *,
+    bases: Sequence[Base] = (),
     on_epoch: OnEpoch | None = None,
     resume: bool = True,
     device: torch.device | None = None,
@@ -78,6 +104,7 @@ def run_trial(
         recipe: everything that decides the numbers.
         rows: the images of the fold.
         out_dir: the trial's folder.
+        bases: what an ensemble combines, trained on the same fold.
         on_epoch: called after each epoch that this call trains.
         resume: go on from out_dir/checkpoint when there is one.
         device: default: the first CUDA device, else the CPU.
@@ -85,6 +112,7 @@ def run_trial(
 
     Raises:
         TrainingError: the loss or the scores are no longer finite.
+        InputError: an ensemble without its bases.
     """
     started = time.perf_counter()
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -99,7 +127,7 @@ def run_trial(
         outcome = _train_machine(pixels, parts)
     else:
         outcome = _train_network(
-            recipe, rows, pixels, parts, out_dir, on_epoch=on_epoch, resume=resume, device=device
+            recipe, rows, pixels, parts, out_dir, bases=bases, on_epoch=on_epoch, resume=resume, device=device
         )
     metrics = {
         **{
@@ -138,6 +166,7 @@ def _train_network(
     parts: dict[str, Samples],
     out_dir: Path,
     *,
+    bases: Sequence[Base],
     on_epoch: OnEpoch | None,
     resume: bool,
     device: torch.device,
@@ -147,6 +176,7 @@ def _train_network(
     )
     trainer = Trainer(
         recipe,
+        build=lambda: _first_weights(recipe, bases, num_classes=rows.num_classes),
         images=images,
         num_classes=rows.num_classes,
         train=parts["train"],
@@ -168,6 +198,7 @@ def _train_network(
         "best_epoch": progress.best_epoch + 1,
         "epochs": progress.epochs_done,
         "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
+        "micro_batch": recipe.micro_batch,
         "training_seconds": round(progress.seconds, 3),
     }
     return _Outcome(
@@ -177,6 +208,22 @@ def _train_network(
         progress.history,
         lambda path: checkpoint.save_weights(path, trainer.model.state_dict()),
     )
+
+
+def _first_weights(recipe: Recipe, bases: Sequence[Base], *, num_classes: int) -> nn.Module:
+    """Build the network that training starts from; an ensemble gets the weights of its trained bases."""
+    entry = registry.own(recipe.backbone)
+    wanted = len(entry.bases) if entry is not None else 0
+    if len(bases) != wanted:
+        raise InputError(f"{recipe.backbone} combines {wanted} trained networks, {len(bases)} were given")
+    if not wanted:
+        return build_model(recipe, num_classes=num_classes)
+    networks = []
+    for base in bases:
+        network = build_model(base.recipe.model_copy(update={"pretrained": False}), num_classes=num_classes)
+        checkpoint.load_weights(base.weights, network)
+        networks.append(network)
+    return build_model(recipe, num_classes=num_classes, bases=networks)
 
 
 def _train_machine(pixels: Pixels, parts: dict[str, Samples]) -> _Outcome:

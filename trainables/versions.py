@@ -9,7 +9,7 @@ from trainables.models import registry
 
 FOLDS = 1
 PIXELS = 1
-TRAINING = 1
+TRAINING = 2
 
 
 def parts(backbone: str) -> dict[str, int]:

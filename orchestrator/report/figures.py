@@ -1,54 +1,31 @@
-"""The figures of a phase's page: data frames in, SVG text out.
+"""The figures of a phase's page: data frames in, SVG text out; how they are drawn is `drawing`'s business."""
 
-Every figure is one small panel, as wide as a phone's screen; the page lays panels out side by side. So the
-same file is legible on a phone, in two columns of a paper and beside its peers on a wide screen. Text stays
-text, and the same frames give the same bytes: no date, no random ids.
-
-`inline` turns a figure into part of a page. Colours become the page's CSS variables there, which is what
-lets one figure serve light and dark. Colours: blue and vermilion of Okabe and Ito (2008, "Color Universal
-Design"), darkened for contrast; every distinction is also one of line style or place.
-"""
-
-import html
-import io
-import re
-from contextlib import AbstractContextManager
-from typing import Any
-
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-INK, MUTED, RULE, CARD = "#1b1f24", "#5b6470", "#dfe3e8", "#ffffff"
-ACCENT, SECOND = "#0067a5", "#bf4e00"
-CSS_NAMES = {
-    INK: "--ink",
-    MUTED: "--muted",
-    RULE: "--rule",
-    CARD: "--card",
-    ACCENT: "--accent",
-    SECOND: "--second",
-}
+from orchestrator.report.drawing import (
+    ACCENT,
+    BOTTOM,
+    CARD,
+    INK,
+    LEFT,
+    MUTED,
+    RIGHT,
+    SECOND,
+    TOP,
+    WIDTH,
+    limits,
+    panel,
+    short,
+    style,
+    svg,
+    title,
+)
 
-# Points, as in the SVG's viewBox. Shown 340 px wide, a point is 1.3 px.
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 260.0, 34.0, 10.0, 30.0, 32.0
 MANY = 10  # folds; more are drawn fainter
 GRID = np.linspace(0.0, 1.0, 101)
-
-_STYLE: dict[str, Any] = {
-    "svg.fonttype": "none",
-    "text.parse_math": False,
-    "font.family": "DejaVu Sans",
-    "font.size": 8.0,
-    "axes.formatter.useoffset": False,
-    "axes.formatter.use_mathtext": False,
-    "axes.unicode_minus": True,
-    "path.simplify": True,
-}
-_NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
 def differences(
@@ -66,9 +43,9 @@ def differences(
     """
     step = 15.0 if len(pairs) <= MANY else 9.0
     rows = len(pairs) + 1.6
-    with _style(f"differences {metric}"):
-        figure, axes = _panel(TOP + 32.0 + step * (rows + 0.9), left=44.0, top=TOP + 12, bottom=20.0)
-        _title(figure, f"Difference in {metric}")
+    with style(f"differences {metric}"):
+        figure, axes = panel(TOP + 32.0 + step * (rows + 0.9), left=44.0, top=TOP + 12, bottom=20.0)
+        title(figure, f"Difference in {metric}")
         values = pairs["difference"].to_numpy(dtype=float)
         y = np.arange(len(pairs), dtype=float)
         axes.hlines(y, 0.0, values, color=MUTED, linewidth=0.9)
@@ -76,7 +53,7 @@ def differences(
         axes.axvline(0.0, color=INK, linewidth=0.9)
         _interval(axes, len(pairs) + 0.6, mean, low, high)
         axes.set_ylim(rows - 0.1, -0.8)
-        axes.set_xlim(*_limits(np.array([*values, 0.0, mean, low, high])))
+        axes.set_xlim(*limits(np.array([*values, 0.0, mean, low, high])))
         axes.set_yticks([*y, len(pairs) + 0.6], [*pairs["label"].astype(str), "mean"])
         if step < 12:
             axes.tick_params(axis="y", labelsize=6)
@@ -85,7 +62,7 @@ def differences(
         top = 1 - 28 / (figure.get_figheight() * 72)
         figure.text(44 / WIDTH, top, f"← {left}", color=MUTED, fontsize=7.5, ha="left")
         figure.text(1 - RIGHT / WIDTH, top, f"{right} →", color=MUTED, fontsize=7.5, ha="right")
-        return _svg(figure)
+        return svg(figure)
 
 
 def fold_scores(scores: pd.DataFrame, summary: pd.DataFrame, *, metric: str) -> str:
@@ -97,9 +74,9 @@ def fold_scores(scores: pd.DataFrame, summary: pd.DataFrame, *, metric: str) -> 
             order to draw. The mean of an incomplete experiment is NaN and is not drawn.
         metric: its name for people.
     """
-    with _style(f"scores {metric}"):
-        figure, axes = _panel(TOP + 20.0 + 38.0 * len(summary), left=RIGHT, bottom=20.0)
-        _title(figure, f"{metric[:1].upper()}{metric[1:]} on the test folds")
+    with style(f"scores {metric}"):
+        figure, axes = panel(TOP + 20.0 + 38.0 * len(summary), left=RIGHT, bottom=20.0)
+        title(figure, f"{metric[:1].upper()}{metric[1:]} on the test folds")
         for y, row in enumerate(summary.itertuples()):
             values = scores.loc[scores["experiment"] == row.experiment, "value"].to_numpy(dtype=float)
             # Three lanes: equal scores stay visible as two points.
@@ -110,13 +87,13 @@ def fold_scores(scores: pd.DataFrame, summary: pd.DataFrame, *, metric: str) -> 
             _interval(axes, y + 0.31, *(float(str(x)) for x in (row.mean, row.ci_low, row.ci_high)))
             found, expected = str(row.n), str(row.n_expected)
             missing = "" if found == expected else f"  ({found} of {expected} folds)"
-            name = _short(str(row.experiment), 42 - len(missing)) + missing
+            name = short(str(row.experiment), 42 - len(missing)) + missing
             axes.text(0.0, y - 0.2, name, transform=axes.get_yaxis_transform(), fontsize=8.5, color=INK)
         bounds = summary[["mean", "ci_low", "ci_high"]].to_numpy(dtype=float).ravel()
-        axes.set_xlim(*_limits(np.concatenate([scores["value"].to_numpy(dtype=float), bounds])))
+        axes.set_xlim(*limits(np.concatenate([scores["value"].to_numpy(dtype=float), bounds])))
         axes.set_ylim(len(summary) - 0.4, -0.62)
         axes.set_yticks([])
-        return _svg(figure)
+        return svg(figure)
 
 
 def losses(history: pd.DataFrame, *, name: str) -> str:
@@ -126,9 +103,9 @@ def losses(history: pd.DataFrame, *, name: str) -> str:
         history: columns trial, epoch, train_loss, val_loss, best_epoch (the same in all rows of a trial).
         name: the experiment.
     """
-    with _style(f"losses {name}"):
-        figure, axes = _panel(185.0)
-        _title(figure, "Loss")
+    with style(f"losses {name}"):
+        figure, axes = panel(185.0)
+        title(figure, "Loss")
         _curves(axes, history, "train_loss", SECOND, "--")
         _curves(axes, history, "val_loss", ACCENT, "-")
         _best_epochs(axes, history, "val_loss")
@@ -136,18 +113,18 @@ def losses(history: pd.DataFrame, *, name: str) -> str:
         top = 1 - 14 / 185.0
         figure.text(0.62, top, "- - training", color=SECOND, fontsize=8, ha="right")
         figure.text(1 - RIGHT / WIDTH, top, "— validation", color=ACCENT, fontsize=8, ha="right")
-        return _svg(figure)
+        return svg(figure)
 
 
 def validation_scores(history: pd.DataFrame, column: str, *, metric: str, name: str) -> str:
     """Draw one validation metric by epoch; `history` as for `losses`, with `column` in it."""
-    with _style(f"validation {column} {name}"):
-        figure, axes = _panel(185.0)
-        _title(figure, f"Validation {metric}")
+    with style(f"validation {column} {name}"):
+        figure, axes = panel(185.0)
+        title(figure, f"Validation {metric}")
         _curves(axes, history, column, ACCENT, "-")
         _best_epochs(axes, history, column)
         _epochs(axes, history)
-        return _svg(figure)
+        return svg(figure)
 
 
 def roc(curves: pd.DataFrame, *, name: str) -> str:
@@ -157,10 +134,10 @@ def roc(curves: pd.DataFrame, *, name: str) -> str:
         curves: columns trial, fpr and tpr, each trial's points in rising order of fpr.
         name: the experiment.
     """
-    with _style(f"roc {name}"):
+    with style(f"roc {name}"):
         height = TOP + BOTTOM + WIDTH - LEFT - RIGHT
-        figure, axes = _panel(height)
-        _title(figure, _short(name, 38))
+        figure, axes = panel(height)
+        title(figure, short(name, 38))
         groups = [part for _, part in curves.groupby("trial", sort=False)]
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
         for part in groups:
@@ -173,62 +150,7 @@ def roc(curves: pd.DataFrame, *, name: str) -> str:
         axes.set_ylim(-0.01, 1.01)
         axes.set_xlabel("false alarm rate (real images called fake)")
         axes.set_ylabel("detection rate (fakes found)", labelpad=3)
-        return _svg(figure)
-
-
-def inline(svg: str, label: str) -> str:
-    """Turn a figure's SVG file into an element of an HTML page that reads `label` aloud."""
-    box = re.search(r'viewBox="([^"]*)"', svg)
-    assert box is not None, "an SVG written here has a viewBox"
-    body = svg[svg.index(">", svg.index("<svg")) + 1 :]
-    body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, flags=re.DOTALL)
-
-    def variables(tag: re.Match[str]) -> str:
-        return re.sub(r"#[0-9a-f]{6}\b", _as_variable, tag.group())
-
-    head = f'<svg viewBox="{box.group(1)}" role="img" aria-label="{html.escape(label)}">'
-    return head + re.sub(r"<[^>]*>", variables, body).strip()
-
-
-def _as_variable(colour: re.Match[str]) -> str:
-    name = CSS_NAMES.get(colour.group())
-    return f"var({name})" if name else colour.group()
-
-
-def _style(salt: str) -> AbstractContextManager[None]:
-    """Set the style for one figure; the salt keeps ids of figures on one page apart."""
-    settings: Any = {**_STYLE, "svg.hashsalt": salt}
-    return matplotlib.rc_context(settings)
-
-
-def _panel(
-    height: float, *, left: float = LEFT, top: float = TOP, bottom: float = BOTTOM
-) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(WIDTH / 72, height / 72), facecolor=CARD)
-    box = (
-        left / WIDTH,
-        bottom / height,
-        (WIDTH - left - RIGHT) / WIDTH,
-        (height - bottom - top) / height,
-    )
-    axes = figure.add_axes(box, facecolor="none")
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(MUTED)
-    axes.tick_params(colors=MUTED, labelsize=8, length=2.5, width=0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.xaxis.label.set(color=MUTED, size=8)
-    axes.yaxis.label.set(color=MUTED, size=8)
-    axes.grid(color=RULE, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    return figure, axes
-
-
-def _title(figure: Figure, text: str) -> None:
-    top = 1 - 14 / (figure.get_figheight() * 72)
-    figure.text(RIGHT / WIDTH, top, text, color=INK, fontsize=9.5, fontweight="bold", ha="left")
+        return svg(figure)
 
 
 def _interval(axes: Axes, y: float, mean: float, low: float, high: float) -> None:
@@ -261,36 +183,3 @@ def _epochs(axes: Axes, history: pd.DataFrame) -> None:
 
 def _alpha(count: int) -> float:
     return 0.55 if count <= MANY else 0.3
-
-
-def _limits(values: np.ndarray) -> tuple[float, float]:
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return 0.0, 1.0
-    low, high = float(finite.min()), float(finite.max())
-    room = 0.06 * (high - low) or max(0.01, 0.01 * abs(high))
-    return low - room, high + room
-
-
-def _short(text: str, length: int) -> str:
-    if len(text) <= length:
-        return text
-    half = (length - 1) // 2
-    return f"{text[:half]}…{text[-half:]}"
-
-
-def _svg(figure: Figure) -> str:
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata=_NO_METADATA)
-    text = re.sub(r"<!DOCTYPE.*?>\s*", "", buffer.getvalue(), count=1, flags=re.DOTALL)
-    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
-    # Tags only: what stands between them may be a name that people gave.
-    return re.sub(r"<[^>]*>", _tidy, text)
-
-
-def _tidy(tag: re.Match[str]) -> str:
-    text = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number.group()):.2f}", tag.group())
-    text = re.sub(r"font-family: [^;\"]*", "font-family: system-ui, sans-serif", text)
-    text = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", text)
-    # Groups are called axes_1 and so on in every figure; nothing refers to them, and a page has many figures.
-    return re.sub(r'^<g id="[^"]*"', "<g", text).replace("\n", " ")

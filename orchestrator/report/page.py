@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,19 +21,14 @@ import pandas as pd
 from orchestrator.collect import ALL, Tables
 from orchestrator.identity import SHORT
 from orchestrator.report import cells, content, shortcuts
+from orchestrator.report.rendering import HERE, environment
 from orchestrator.report.verdict import comparison_sentence, metric_name, verdict
 from orchestrator.store import Store, read_record, trial_state
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 from trainables.files import replace_file, write_text
 from trainables.trial_files import DONE, ERROR, HISTORY, METRICS, PREDICTIONS, TRIAL
 
-if TYPE_CHECKING:
-    import jinja2
-
-HERE = Path(__file__).parent
 TABLES = ("comparisons", "summary", "scores", "failures", "shortcuts")
-# Where a long name or path may go on in the next line of a table.
-BREAK = re.compile(r"(?<=[_/.\-])(?=[^\d\s])")
 WITHOUT_COMPARISON = ("auc", "accuracy", "f1")
 TRIAL_COLUMNS = [
     "experiment", "repeat", "fold", "trial", "key", "state", "auc", "best_epoch", "epochs", "seconds",
@@ -306,7 +301,7 @@ def _render(
     known = runs.dropna(subset=["parameters"])
     parameters = dict(zip(known["experiment"], known["parameters"], strict=True))
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             css=Markup((HERE / "style.css").read_text(encoding="utf-8")),
@@ -343,25 +338,6 @@ def _render(
             files=files,
         )
     )
-
-
-def _environment() -> "jinja2.Environment":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    from orchestrator.report import figures
-
-    environment = Environment(
-        autoescape=True,
-        loader=FileSystemLoader(HERE),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["breakable"] = lambda text: Markup("<wbr>").join(BREAK.split(text))
-    environment.filters["when"] = cells.when
-    environment.filters["inline"] = lambda panel: Markup(figures.inline(panel.svg, panel.label))
-    return environment
 
 
 def _folds(store: Store, study: Mapping[str, Any]) -> list[tuple[str, str, cells.Grid | None]]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.experiment import Experiment, load_experiments
+from orchestrator.experiment import Experiment, experiment_files, load_experiments
 from trainables.errors import InputError
 
 Write = Callable[..., Path]
@@ -192,6 +192,31 @@ def test_the_recipe_holds_every_key_of_the_experiment(write_experiments: Write) 
     folder = write_experiments({"p/a.json": {"epochs": 7, "optimizer": {"lr": 0.5}, "val_ratio": 0.25}})
     found = load(folder)
     recipe = found.recipe(layout="sources", memory_format="contiguous")
-    kept = recipe.model_dump(exclude={"layout", "memory_format"})
+    kept = recipe.model_dump(exclude={"layout", "memory_format", "micro_batch"})
     assert kept == {name: found.model_dump()[name] for name in kept}
     assert (recipe.epochs, recipe.optimizer.lr, recipe.val_ratio) == (7, 0.5, 0.25)
+
+
+def test_stages_bring_their_epochs_and_a_preset_shares_its_own_out(write_experiments: Write) -> None:
+    """Catches 15 shared epochs that cut 30 staged ones short, and a smoke run that is never short."""
+    stages = [{"epochs": 20, "trainable": "head"}, {"epochs": 10}]
+    folder = write_experiments({"p/a.json": {"stages": stages}, "presets/quick.json": {"epochs": 3}})
+    assert load(folder).epochs == 30
+    (quick,) = load_experiments(folder, ["a"], preset="quick")
+    assert [stage.epochs for stage in quick.training_stages] == [2, 1]
+    assert [stage.epochs for stage in load(folder, settings=["epochs=60"]).training_stages] == [40, 20]
+
+
+def test_the_preset_beside_an_experiment_goes_on_top_of_everybodys(write_experiments: Write) -> None:
+    folder = write_experiments(
+        {
+            "p/a.json": {},
+            "q/a2.json": {"epochs": 50},
+            "presets/quick.json": {"epochs": 3, "batch_size": 4},
+            "q/presets/quick.json": {"epochs": 5},
+        }
+    )
+    first, second = load_experiments(folder, ["a", "a2"], preset="quick")
+    assert (first.epochs, second.epochs, second.batch_size) == (3, 5, 4)
+    assert load_experiments(folder, ["a2"], preset="quick", settings=["epochs=6"])[0].epochs == 6
+    assert [path.stem for path in experiment_files(folder)] == ["a", "a2"]

@@ -22,7 +22,17 @@ from orchestrator.identity import (
 )
 from trainables import versions
 from trainables.models import registry
-from trainables.recipe import Augment, Loss, Mix, Optimizer, Recipe, RecipeKeys, Scheduler, SelectWeights
+from trainables.recipe import (
+    Augment,
+    Loss,
+    Mix,
+    Optimizer,
+    Recipe,
+    RecipeKeys,
+    Scheduler,
+    SelectWeights,
+    Stage,
+)
 
 RESOLVED = {"layout": "sources", "group_by": "basename", "precision": "float32"}
 VALUES = st.recursive(
@@ -92,6 +102,7 @@ def key_of(**values: Any) -> str:
         {"num_workers": 17},
         {"max_unusable": 0.5},
         {"resources": Resources(cpus=3, gpus=0.5)},
+        {"threshold_by": "f1"},
     ],
     ids=lambda values: next(iter(values)),
 )
@@ -125,6 +136,7 @@ CHANGES: dict[str, dict[str, Any] | None] = {
     "cnn_preset": {"cnn_preset": "small"},
     "dropout": {"dropout": 0.1},
     "epochs": {"epochs": 14},
+    "stages": {"stages": (Stage(epochs=15, trainable="head"),)},
     "batch_size": {"batch_size": 16},
     "optimizer": {"optimizer": Optimizer(lr=2e-4)},
     "scheduler": {"scheduler": Scheduler(T_max=7)},
@@ -230,7 +242,7 @@ def test_a_known_key() -> None:
     assert key(recipe, repeat=1, fold=2) == PINNED
 
 
-PINNED = "c27ac1de6ae2affc48d9bc63573782c6e6b5ede778bc9296d36a9f4a143cacd7"
+PINNED = "f202ae99dbf6f071705db93f372439fbb9e6fdba13d5d3d1e33776c0cd116199"
 
 ROWS = st.lists(
     st.fixed_dictionaries(
@@ -291,3 +303,25 @@ def test_the_difference_names_what_differs() -> None:
 
 def test_the_difference_names_what_one_side_lacks() -> None:
     assert difference({"a": {"b": 1}}, {"a": {}}) == ["a.b: 1 here, nothing there"]
+
+
+def test_stages_that_come_to_the_same_epochs_are_the_same_trial() -> None:
+    """2 + 1 stages over 6 epochs are 4 + 2: only what is trained counts, not how it was said."""
+    said = [tuple(Stage(epochs=count) for count in counts) for counts in ((2, 1), (4, 2), (3, 3))]
+    keys = [key_of(stages=stages, epochs=6) for stages in said]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_base_and_its_place_are_part_of_an_ensemble_and_of_nothing_else() -> None:
+    recipe = experiment().recipe(**RESOLVED, memory_format="contiguous")
+    keys = [
+        trial_key(trial_ingredients(recipe, repeat=0, fold=0, rows="r" * 64, bases=bases))
+        for bases in ((), ("a", "b"), ("b", "a"), ("a", "c"))
+    ]
+    assert len(set(keys)) == 4 and keys[0] == key(recipe)
+
+
+def test_a_batch_in_parts_is_another_trial_and_a_whole_one_is_what_it_was() -> None:
+    recipe = experiment().recipe(**RESOLVED, memory_format="contiguous")
+    assert key(recipe.model_copy(update={"micro_batch": 8})) != key(recipe)
+    assert "micro_batch" not in trial_ingredients(recipe, repeat=0, fold=0, rows="")["recipe"]

@@ -12,6 +12,7 @@ from filelock import FileLock
 from orchestrator.experiment import load_experiments
 from orchestrator.phase import phase_of
 from orchestrator.plan import DataSets, Options, Study, Trial, measurement_file, plan_study
+from orchestrator.preparation import questions
 from orchestrator.resources import Machine
 from orchestrator.store import Store
 from trainables.errors import InputError
@@ -275,10 +276,70 @@ def test_class_weights_must_fit_the_classes(plan: Planner) -> None:
     assert plan("a", settings=['loss={"class_weights": [1.0, 2.0]}']).trials
 
 
-def test_an_ensemble_is_refused_until_its_bases_can_be_had(plan: Planner) -> None:
-    """Untrained bases would give numbers that mean nothing."""
-    with pytest.raises(InputError, match=r"combines trained networks \(skip_con_cnn, three_cnn\)"):
-        plan("a", settings=["backbone=ensemble_cnn"])
+def left_by(plan: Planner, device: str, *, batch_size: int, micro_batch: int) -> None:
+    """Leave a measurement for precision auto that tried a batch and saw a part of it fit."""
+    (experiment,) = load_experiments(plan.experiments, ["a"], settings=["precision=auto"])
+    path = measurement_file(Store.look(plan.results), experiment, device)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    choice = {"precision": "float32", "memory_format": "channels_last", "peak_mib": 500.0}
+    choice |= {"images_per_s": 10.0, "micro_batch": micro_batch}
+    path.write_text(json.dumps({"choice": choice, "batch_size": batch_size, "batch_norm": True}))
+
+
+@pytest.mark.parametrize(
+    ("tried", "fitted", "asked", "part"),
+    [(64, 64, 64, None), (64, 16, 64, 16), (64, 16, 32, 16), (64, 16, 16, None), (64, 16, 128, 16)],
+)
+def test_a_batch_that_was_seen_not_to_fit_is_cut(
+    plan: Planner, tried: int, fitted: int, asked: int, part: int | None
+) -> None:
+    """Catches parts for batches that fit, and a smaller batch than the one asked for."""
+    left_by(plan, "cuda", batch_size=tried, micro_batch=fitted)
+    machine = Machine(8, 64_000, 1, 80_000)
+    (planned,) = plan(
+        "a", settings=["precision=auto", f"batch_size={asked}"], machine=machine, device="cuda"
+    ).experiments
+    assert planned.recipe is not None
+    assert (planned.recipe.batch_size, planned.recipe.micro_batch) == (asked, part)
+
+
+def test_a_larger_batch_than_was_tried_is_measured_again_in_the_settled_precision(plan: Planner) -> None:
+    """The precision of a model is settled once; whether a larger batch fits is not known yet."""
+    left_by(plan, "cuda", batch_size=32, micro_batch=32)
+    machine = Machine(8, 64_000, 1, 80_000)
+    large, small = ["precision=auto", "batch_size=64"], ["precision=auto", "batch_size=32"]
+    study = plan("a", settings=large, machine=machine, device="cuda")
+    assert {trial.why for trial in study.trials} == {"precision not measured yet"}
+    (question,) = questions(study, "cuda")
+    assert question.arguments["time"] and question.arguments["memory_format"] == "channels_last"
+    assert json.loads(question.arguments["recipe"])["precision"] == "float32"
+    assert questions(plan("a", settings=small, machine=machine, device="cuda"), "cuda") == []
+    # Memory is shared out by what was seen on the CPU, and nothing is tried there.
+    left_by(plan, "cpu", batch_size=32, micro_batch=32)
+    assert plan("a", settings=large).experiments[0].recipe is not None
+
+
+def test_of_two_batch_sizes_the_larger_is_tried(plan: Planner, write_experiments: Write) -> None:
+    write_experiments({"p/small.json": {"batch_size": 8}, "p/large.json": {"batch_size": 64}})
+    machine = Machine(8, 64_000, 1, 80_000)
+    study = plan("small", "large", settings=["precision=auto"], machine=machine, device="cuda")
+    (question,) = questions(study, "cuda")
+    assert json.loads(question.arguments["recipe"])["batch_size"] == 64
+
+
+def test_an_estimate_of_a_frozen_trunk_counts_one_pass(plan: Planner) -> None:
+    """Catches hours that are announced for a head on kept features."""
+    measured(plan, "a", images_per_s=1.0)
+
+    def estimate(*settings: str) -> float:
+        return only(plan("a", folds=(0,), settings=[*settings, "epochs=30"])).estimate_s or 0.0
+
+    whole = estimate()
+    head = estimate('stages=[{"epochs": 30, "trainable": "head"}]')
+    changing = estimate('stages=[{"epochs": 30, "trainable": "head"}]', 'augment={"hflip_p": 0.5}')
+    half = estimate('stages=[{"epochs": 15, "trainable": "head"}, {"epochs": 15, "trainable": "all"}]')
+    assert head < whole / 30 < changing < whole
+    assert whole / 2 < half < whole / 1.8
 
 
 def test_bce_is_refused_for_several_classes_only(plan: Planner) -> None:

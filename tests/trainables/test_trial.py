@@ -298,6 +298,6 @@ def test_a_constrained_convolution_keeps_its_constraint_in_training(
 ) -> None:
     """Catches an optimiser step after which nothing brings the weights back."""
     run(make_recipe(backbone="dual_stream", dropout=0.0, epochs=1), trial_data.rows(), tmp_path)
-    weight = weights(tmp_path)["constrained.weight"]
+    weight = weights(tmp_path)["head.constrained.weight"]
     assert (weight[..., 2, 2] == -1).all()
     torch.testing.assert_close(weight.sum(dim=(2, 3)), torch.zeros(3, 3), atol=1e-4, rtol=0)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from trainables.recipe import Augment, Loss, Mix, Optimizer, Recipe, Scheduler, SelectWeights
+from trainables.recipe import Augment, Loss, Mix, Optimizer, Recipe, Scheduler, SelectWeights, Stage
 from trainables.training.batches import Images
 from trainables.training.checkpoint import save_weights
 from trainables.training.loop import EpochReport
@@ -44,6 +44,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "precision": "fp16",
         "memory_format": "channels_last",
         "scheduler": Scheduler(type="warmup_cosine", warmup_epochs=2),
+    },
+    "stages": {
+        "stages": (
+            Stage(epochs=1, trainable="head", lr=1e-2),
+            Stage(epochs=2, trainable="last:0.5"),
+            Stage(epochs=1),
+        ),
+        "optimizer": Optimizer(type="adam", lr=3e-3),
     },
     "patience": {"early_stopping_patience": 1, "select_by": "accuracy", "epochs": 8},
 }  # fmt: skip

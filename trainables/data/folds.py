@@ -105,7 +105,7 @@ def inner_parts(
     `train_sources` restrict train and val, `eval_sources` restrict test; None means all.
 
     Raises:
-        InputError: a part would hold one class only.
+        InputError: a part would hold one class only, or a class that training lacks.
     """
     is_test = (folds == fold) & _in_sources(rows, eval_sources)
     is_outer = (folds != fold) & _in_sources(rows, train_sources)
@@ -118,6 +118,14 @@ def inner_parts(
             raise InputError(
                 f"the {name} part of fold {fold} has {len(part)} images and fewer than two classes; "
                 "use more data, a larger subsample or val_ratio, or fewer cv_folds"
+            )
+    trained = set(rows["label"].iloc[parts.train])
+    for name, part in (("inner validation", parts.val), ("test", parts.test)):
+        lacking = sorted(set(rows["label"].iloc[part]) - trained)
+        if lacking:
+            raise InputError(
+                f"the {name} part of fold {fold} holds class {', '.join(map(str, lacking))}, "
+                "of which no image is left to train on; add images of it, or use a smaller val_ratio"
             )
     return parts
 

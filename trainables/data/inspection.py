@@ -1,8 +1,11 @@
 """What a file holds: content hash, size, format, and whether its pixels can be read to the end.
 
-A file is usable when its compressed data decodes completely. JPEG files are decoded at an eighth of their
-size, which reads every coded byte (so a truncated file is found) at a fraction of the time.
-Reading happens in threads: Pillow and hashlib let go of the interpreter lock while they work.
+A file is usable when its compressed data decodes completely to one picture of 8 or 16 bits a channel, turned
+as its EXIF block says. What it is, its content says: a PNG file called .jpg is usable, and `Facts.format`
+says PNG. Formats that nobody would call a photo are refused unread, because some of Pillow's readers start
+other programs (EPS). JPEG files are decoded at an eighth of their size, which reads every coded byte (so a
+truncated file is found) at a fraction of the time. Reading happens in threads: Pillow and hashlib let go of
+the interpreter lock while they work.
 """
 
 import hashlib
@@ -14,9 +17,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+# Raised whenever the same file could be judged differently, so that no remembered verdict outlives its rule.
+RULES = 2
 MAX_PIXELS = 50_000_000
+MAX_BYTES = 512 * 2**20
+# A progressive JPEG can hold any number of scans of a few bytes, each of which costs a walk over all pixels:
+# about 20 s at the most with this many.
+MAX_PIXEL_SCANS = 20_000_000_000
+# By content, whatever the suffix is. A JPEG that holds further pictures, as phones write it, is called MPO.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+START_OF_SCAN = b"\xff\xda"
+# Modes that Pillow turns into RGB without asking anything else of the file.
+PLAIN_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I", "I;16", "I;16B", "I;16L"})
 Progress = Callable[[int, int], None]
 
 
@@ -53,9 +67,12 @@ def num_workers() -> int:
 def inspect_file(path: Path) -> Facts:
     """Read `path` once and say what it is; never raises for what a file holds."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
     except OSError as error:
         return Facts("", 0, 0, 0, "", f"can't be opened ({error.strerror})")
+    if len(content) > MAX_BYTES:
+        return Facts("", 0, 0, 0, "", f"larger than {MAX_BYTES // 2**20} MiB")
     if not content:
         return Facts("", 0, 0, 0, "", "empty file")
     digest = hashlib.sha256(content).hexdigest()
@@ -64,7 +81,7 @@ def inspect_file(path: Path) -> Facts:
     except Image.DecompressionBombError:
         width, height, image_format, problem = 0, 0, "", f"more than {MAX_PIXELS // 1_000_000} megapixels"
     except UnidentifiedImageError:
-        width, height, image_format, problem = 0, 0, "", "not an image"
+        width, height, image_format, problem = 0, 0, "", f"not an image ({', '.join(FORMATS)} are read)"
     # Pillow's format plugins raise whatever their parsing runs into (SyntaxError, struct.error, KeyError
     # ...).
     except Exception as error:
@@ -73,13 +90,29 @@ def inspect_file(path: Path) -> Facts:
 
 
 def _decode(content: bytes) -> tuple[int, int, str, str]:
-    with Image.open(io.BytesIO(content)) as image:
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         width, height = image.size
-        if width * height > MAX_PIXELS:
-            return width, height, image.format or "", f"more than {MAX_PIXELS // 1_000_000} megapixels"
-        image.draft("RGB", (max(1, width // 8), max(1, height // 8)))
-        image.load()
-        return width, height, image.format or "", ""
+        return width, height, image.format or "", _problem(image, content)
+
+
+def _problem(image: ImageFile.ImageFile, content: bytes) -> str:
+    """Decode `image` and say why it can't be used; nothing when it can."""
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        return f"more than {MAX_PIXELS // 1_000_000} megapixels"
+    if image.format != "MPO" and getattr(image, "is_animated", False):
+        return "several pictures in one file (an animation or pages), of which none is the image"
+    if "progressive" in image.info and content.count(START_OF_SCAN) * width * height > MAX_PIXEL_SCANS:
+        return "a progressive JPEG of too many scans"
+    if image.mode == "F":
+        return "floating-point pixels, whose black and white are not known"
+    image.draft("RGB", (max(1, width // 8), max(1, height // 8)))
+    image.load()
+    # What turns the picture upright later reads the EXIF block, which can be broken too.
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode not in PLAIN_MODES:
+        image.convert("RGB")
+    return ""
 
 
 def _first_line(error: Exception) -> str:

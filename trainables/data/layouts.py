@@ -10,7 +10,7 @@ import csv
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from trainables.errors import InputError
 
@@ -161,12 +161,14 @@ def _read_labels(table: Path) -> Iterator[tuple[str, int, int]]:
                 image_id, text = row["image_id"] or "", (row.get("label") or "").strip()
                 where = f"{table}, line {reader.line_num}"
                 if (
-                    not image_id
+                    image_id.strip() in ("", ".")
                     or "\x00" in image_id
                     or ".." in Path(image_id).parts
                     or Path(image_id).is_absolute()
                 ):
                     raise InputError(f"{where}: image_id {image_id!r} is not a name inside {table.stem}/")
+                # "a//b" and "./a/b" are the file "a/b": else one image could come twice, with two labels.
+                image_id = PurePosixPath(image_id).as_posix()
                 if image_id in seen:
                     raise InputError(f"{where}: image_id {image_id!r} comes twice; keep one of the rows")
                 seen.add(image_id)
@@ -200,7 +202,7 @@ def _folders(root: Path) -> list[str]:
     try:
         with os.scandir(root) as entries:
             return sorted(
-                entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")
+                entry.name for entry in entries if not entry.name.startswith(".") and _is_folder(entry)
             )
     except OSError as error:
         raise InputError(
@@ -208,8 +210,20 @@ def _folders(root: Path) -> list[str]:
         ) from error
 
 
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link that leads round in a circle leads to no folder.
+        return False
+
+
 def _walk(root: Path, folder: Path) -> Iterator[str]:
-    """Paths of the files below `folder`, relative to `root`; hidden ones and linked folders are left out."""
+    """Paths of the files below `folder`, relative to `root`, without hidden ones.
+
+    Links to folders are not followed but named like files, so that what is behind them is not left out in
+    silence.
+    """
 
     def fail(error: OSError) -> None:
         raise InputError(
@@ -217,8 +231,9 @@ def _walk(root: Path, folder: Path) -> Iterator[str]:
         ) from error
 
     for directory, folders, files in os.walk(folder, onerror=fail, followlinks=False):
+        linked = [name for name in folders if os.path.islink(os.path.join(directory, name))]
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
+        for name in sorted([*files, *linked]):
             if not name.startswith("."):
                 yield Path(directory, name).relative_to(root).as_posix()
 

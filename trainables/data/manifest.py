@@ -10,14 +10,15 @@ leakage by any definition.
 """
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from trainables.data.inspection import Facts, Progress, inspect_files
-from trainables.data.layouts import IMAGE_SUFFIXES, Candidate, list_images
+from trainables.data.entries import Stamp, examine, printable
+from trainables.data.inspection import RULES, Facts, Progress, inspect_files
+from trainables.data.layouts import Candidate, list_images
 from trainables.errors import InputError
 from trainables.files import replace_file
 
@@ -71,55 +72,25 @@ def _inspect(
     root: Path, candidates: Sequence[Candidate], *, memory: Path | None, progress: Progress | None
 ) -> dict[str, Facts]:
     known = _read_memory(memory)
-    stamps = {candidate.path: _stamp(root / candidate.path) for candidate in candidates}
-    inside = _inside(root, stamps)
+    entries = examine(root, [candidate.path for candidate in candidates])
     facts: dict[str, Facts] = {}
     unknown: list[str] = []
-    for path, stamp in stamps.items():
+    for path, entry in entries.items():
         remembered = known.get(path)
-        if stamp is None:
-            facts[path] = Facts("", 0, 0, 0, "", "no such file")
-        elif _printable(path) != path:
-            facts[path] = Facts("", 0, 0, 0, "", "its name is not UTF-8")
-        elif Path(path).suffix.lower() not in IMAGE_SUFFIXES:
-            facts[path] = Facts("", 0, 0, 0, "", f"not an image file ({Path(path).suffix or 'no suffix'})")
-        elif not inside[path]:
-            facts[path] = Facts("", 0, 0, 0, "", "a link that leaves the data folder")
-        elif remembered and remembered[0] == stamp:
+        if isinstance(entry, str):
+            facts[path] = Facts("", 0, 0, 0, "", entry)
+        elif remembered and remembered[0] == entry:
             facts[path] = remembered[1]
         else:
             unknown.append(path)
     if unknown:
         found = inspect_files([root / path for path in unknown], progress=progress)
         facts.update(zip(unknown, found, strict=True))
-        _write_memory(memory, facts, stamps)
+        _write_memory(memory, facts, entries)
     return facts
 
 
-def _inside(root: Path, paths: Iterable[str]) -> dict[str, bool]:
-    """Tell for each path whether it stays below `root` once links are followed (a folder once)."""
-    real_root = root.resolve()
-    folders: dict[Path, bool] = {}
-    inside = {}
-    for path in paths:
-        file = root / path
-        if file.parent not in folders:
-            folders[file.parent] = file.parent.resolve().is_relative_to(real_root)
-        inside[path] = folders[file.parent] and (
-            not file.is_symlink() or file.resolve().is_relative_to(real_root)
-        )
-    return inside
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
-
-
-def _read_memory(memory: Path | None) -> dict[str, tuple[tuple[int, int], Facts]]:
+def _read_memory(memory: Path | None) -> dict[str, tuple[Stamp, Facts]]:
     if memory is None or not memory.is_file():
         return {}
     try:
@@ -131,21 +102,20 @@ def _read_memory(memory: Path | None) -> dict[str, tuple[tuple[int, int], Facts]
                 ),
             )
             for row in pd.read_parquet(memory).to_dict("records")
+            if row["rules"] == RULES
         }
     except (OSError, ValueError, KeyError):
         # A damaged memory is no loss: every file is read again and the memory is written anew.
         return {}
 
 
-def _write_memory(
-    memory: Path | None, facts: dict[str, Facts], stamps: dict[str, tuple[int, int] | None]
-) -> None:
+def _write_memory(memory: Path | None, facts: dict[str, Facts], entries: dict[str, Stamp | str]) -> None:
     if memory is None:
         return
     rows = [
-        {"path": path, "bytes_on_disk": stamp[0], "mtime_ns": stamp[1], **asdict(facts[path])}
-        for path, stamp in stamps.items()
-        if stamp is not None and facts[path].sha256
+        {"path": path, "bytes_on_disk": entry[0], "mtime_ns": entry[1], "rules": RULES, **asdict(facts[path])}
+        for path, entry in entries.items()
+        if not isinstance(entry, str) and facts[path].sha256
     ]
     # A scan must work where nothing can be written; it is then only slower the next time.
     with contextlib.suppress(OSError), replace_file(memory) as partial:
@@ -160,15 +130,10 @@ def _divide(
     for candidate in candidates:
         found = facts[candidate.path]
         if found.problem:
-            excluded.append({"path": _printable(candidate.path), "reason": found.problem})
+            excluded.append({"path": printable(candidate.path), "reason": found.problem})
         else:
             usable.append({**asdict(candidate), **asdict(found)})
     return usable, pd.DataFrame(excluded, columns=["path", "reason"])
-
-
-def _printable(path: str) -> str:
-    """Return the path as it can be written to a table: bytes that are not UTF-8 are spelled out."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _check_share(

@@ -9,12 +9,15 @@ name and renamed when it is complete, under a lock: two processes that want it a
 half-built one is never seen. Training reads the array alone; no image file is opened again.
 """
 
+import contextlib
+import errno
 import hashlib
 import io
 import json
+import os
 import shutil
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +26,14 @@ import numpy as np
 from filelock import FileLock
 from PIL import Image, ImageOps
 
-from trainables.data.inspection import Progress, num_workers
+from trainables.data.inspection import FORMATS, Progress, num_workers
 from trainables.errors import InputError
-from trainables.files import read_json, write_json
+from trainables.files import free_bytes, read_json, write_json
 from trainables.versions import PIXELS
 
 CHUNK = 32
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_IS_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,11 @@ def cache_key(hashes: Sequence[str], *, size_px: int) -> str:
     """Name the cache of these images at this size: 20 hexadecimal digits."""
     text = json.dumps([PIXELS, size_px, sorted(set(hashes))])
     return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def num_bytes(num_images: int, size_px: int) -> int:
+    """Return the size of the array of that many images."""
+    return num_images * size_px * size_px * 3
 
 
 def open_pixels(folder: Path) -> Pixels:
@@ -74,13 +84,15 @@ def ensure_pixels(
         progress: called with (done, total) while building.
 
     Raises:
-        InputError: a file changed since it was scanned, or the disk is too small.
+        InputError: a file changed since it was scanned, or the disk is too small or can't be written.
     """
     folder = cache / cache_key(list(files), size_px=size_px)
     if folder.is_dir():
+        # The time of the last use, for whoever clears old caches away.
+        with contextlib.suppress(OSError):
+            os.utime(folder)
         return folder
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / f"{folder.name}.lock"):
+    with _writing(cache, num_bytes(len(files), size_px)), _locked(cache, folder.name):
         if not folder.is_dir():
             _build(
                 folder,
@@ -92,6 +104,48 @@ def ensure_pixels(
     return folder
 
 
+@contextlib.contextmanager
+def _locked(cache: Path, name: str) -> Iterator[None]:
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / f"{name}.lock"):
+        yield
+
+
+@contextlib.contextmanager
+def _writing(cache: Path, needed: int) -> Iterator[None]:
+    """Turn what the disk refuses into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in DISK_IS_FULL:
+            raise _too_small(cache, needed) from error
+        if error.errno in DISK_IS_CLOSED:
+            raise InputError(
+                f"the pixel cache {cache} can't be written ({error.strerror}); "
+                "make it writable or name another folder with --results"
+            ) from error
+        raise
+
+
+def _too_small(cache: Path, needed: int) -> InputError:
+    free = free_bytes(cache)
+    return InputError(
+        f"the pixel cache needs {needed / 2**20:.0f} MiB in {cache}, where {free / 2**20:.0f} MiB are free; "
+        "free some (`data cache --prune` removes old caches) or name another folder with --results"
+    )
+
+
+def _reserve(path: Path) -> None:
+    """Claim the file's blocks on the disk.
+
+    What is written through a memory map to a disk that has become full ends the process (SIGBUS); claimed
+    before, the lack of space is an ordinary error.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+
+
 def _build(
     folder: Path, files: Mapping[str, Path], *, size_px: int, num_threads: int, progress: Progress
 ) -> None:
@@ -99,18 +153,14 @@ def _build(
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     hashes = sorted(files)
-    needed = len(hashes) * size_px * size_px * 3
-    free = shutil.disk_usage(folder.parent).free
-    if needed > free * 0.95:
-        raise InputError(
-            f"the pixel cache needs {needed / 2**20:.0f} MiB in {folder.parent}, "
-            f"where {free / 2**20:.0f} MiB are free; "
-            "free some or name another folder with --results"
-        )
+    needed = num_bytes(len(hashes), size_px)
+    if needed > free_bytes(folder.parent) * 0.95:
+        raise _too_small(folder.parent, needed)
     partial.mkdir(parents=True)
     try:
         shape = (len(hashes), size_px, size_px, 3)
         array = np.lib.format.open_memmap(partial / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
+        _reserve(partial / "pixels.npy")
         ordered = [(digest, files[digest]) for digest in hashes]
         _fill(array, ordered, size_px=size_px, num_threads=num_threads, progress=progress)
         array.flush()
@@ -147,7 +197,7 @@ def _read_unchanged(path: Path, digest: str, size_px: int) -> np.ndarray:
     content = _read(path)
     if hashlib.sha256(content).hexdigest() != digest:
         raise InputError(f"{path} changed since it was scanned; start the command again")
-    with Image.open(io.BytesIO(content)) as image:
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         return square(image, size_px)
 
 

@@ -5,6 +5,7 @@ same image is in the same fold in every experiment, whether it uses 20 % of the 
 experiments can be compared fold by fold.
 """
 
+import difflib
 from collections.abc import Collection
 from pathlib import Path
 
@@ -58,6 +59,7 @@ def _official_rows(manifest: Manifest, labelled: pd.DataFrame, recipe: RecipeKey
             f"split; its splits are: {known}. Use protocol cv"
         )
     train = labelled[labelled["split"] == "train"].assign(fold=-1)
+    _check_official_classes(manifest, set(train["label"]), labelled[labelled["split"] == scored])
     chosen = subsample(train, train["fold"].to_numpy(), ratio=recipe.subsample, seed=recipe.seed)
     test = labelled[labelled["split"] == scored].assign(fold=0)
     unlabelled = manifest.rows[manifest.rows["label"] == UNLABELLED].assign(fold=0)
@@ -117,10 +119,23 @@ def _check_classes(manifest: Manifest, labelled: pd.DataFrame) -> None:
         )
 
 
+def _check_official_classes(manifest: Manifest, trained: set[int], scored: pd.DataFrame) -> None:
+    lacking = scored[~scored["label"].isin(trained)]
+    if len(lacking):
+        names = ", ".join(manifest.classes[label] for label in sorted(lacking["label"].unique()))
+        raise InputError(
+            f"{manifest.root}: the {lacking['split'].iloc[0]} split holds class {names}, "
+            f"{len(lacking)} images, which the train split lacks; add training images of it, remove these, "
+            "or use protocol cv"
+        )
+
+
 def _check_sources(recipe: RecipeKeys, known: Collection[str]) -> None:
     for key, names in (("train_sources", recipe.train_sources), ("eval_sources", recipe.eval_sources)):
         unknown = sorted(set(names or ()) - set(known))
         if unknown:
+            near = [name for source in unknown for name in difflib.get_close_matches(source, known, n=1)]
+            meant = f" (did you mean {', '.join(near)}?)" if near else ""
             raise InputError(
-                f"{key}: no source {', '.join(unknown)}; the sources are {', '.join(sorted(known))}"
+                f"{key}: no source {', '.join(unknown)}{meant}; the sources are {', '.join(sorted(known))}"
             )

@@ -24,15 +24,15 @@ def num_logits(num_classes: int) -> int:
 
 
 def build_model(
-    recipe: RecipeKeys, *, num_classes: int, bases: Sequence[RecipeKeys] | None = None
+    recipe: RecipeKeys, *, num_classes: int, bases: Sequence[nn.Module] | None = None
 ) -> nn.Module:
     """Build the recipe's backbone; pretrained weights come from the hub's local cache or the hub.
 
     Args:
         recipe: what to build.
         num_classes: C.
-        bases: the recipes of an ensemble's bases; None = those that the registry names, as they are by
-        default.
+        bases: the networks that an ensemble combines; None = new ones of the kinds that the registry names,
+        which do for a measurement or a count.
 
     Raises:
         InputError: no such backbone, or its weights can't be had.
@@ -46,8 +46,10 @@ def build_model(
         build = importlib.import_module(f"trainables.models.{entry.file}").build
         arguments: list[Any] = [recipe, num_logits(num_classes)]
         if entry.bases:
-            chosen = bases or [_default_base(recipe, name) for name in entry.bases]
-            arguments.append([build_model(base, num_classes=num_classes) for base in chosen])
+            arguments.append(
+                bases
+                or [build_model(_default_base(recipe, name), num_classes=num_classes) for name in entry.bases]
+            )
         model: nn.Module = build(*arguments)
     except InputError:
         raise

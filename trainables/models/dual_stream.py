@@ -62,7 +62,10 @@ class ResidualFilters(nn.Module):
 
 
 class SqueezeExcitation(nn.Module):
-    """Scales each channel by what all of them are on average."""
+    """Scales each channel by what all of them are on average.
+
+    What follows is the mean over all places, which the scale has no part in: so pooled features go in.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -73,24 +76,15 @@ class SqueezeExcitation(nn.Module):
             nn.Sigmoid(),
         )
 
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        """[B, C, H, W] to the same shape."""
-        return cast(Tensor, x_BCHW * self.scale(x_BCHW.mean(dim=(2, 3)))[:, :, None, None])
+    def forward(self, pooled_BD: Tensor) -> Tensor:
+        """[B, D] to the same shape."""
+        return cast(Tensor, pooled_BD * self.scale(pooled_BD))
 
 
-class DualStream(nn.Module):
-    """The whole network. `trunk` keeps the weights that it comes with; all else starts anew.
+class Head(nn.Module):
+    """All that is new around the trunk: recalibration, the noise stream with its gate, the classifier."""
 
-    Args:
-        num_logits: L, 1 for two classes.
-        trunk: a timm MobileNetV2 without its classifier.
-    """
-
-    head_prefixes = ("classifier",)
-    trunk: Any
-    cam_layer = "recalibrate"
-
-    def __init__(self, *, num_logits: int, trunk: Any) -> None:
+    def __init__(self, *, num_logits: int) -> None:
         super().__init__()
         self.recalibrate = SqueezeExcitation(FEATURES)
         self.filters = ResidualFilters()
@@ -111,15 +105,36 @@ class DualStream(nn.Module):
             nn.Linear(256, num_logits),
         )
         initialise(self)
-        # After the others were initialised: the trunk brings its own weights.
+
+    def forward(self, pooled_BD: Tensor, x_BCHW: Tensor) -> Tensor:
+        """Pooled features [B, 1280] and the images [B, 3, S, S] to logits [B, L]."""
+        shown_BD = self.recalibrate(pooled_BD)
+        residuals = torch.cat([self.filters(x_BCHW), self.constrained(x_BCHW)], dim=1)
+        gated_BD = shown_BD * self.gate(self.noise(residuals))
+        return cast(Tensor, self.classifier(torch.cat([shown_BD, gated_BD], dim=1)))
+
+
+class DualStream(nn.Module):
+    """The whole network. `trunk` keeps the weights that it comes with; all else starts anew.
+
+    Args:
+        num_logits: L, 1 for two classes.
+        trunk: a timm MobileNetV2 without its classifier.
+    """
+
+    head_name = "head"
+    trunk: Any
+    cam_layer = "trunk.bn2"
+
+    def __init__(self, *, num_logits: int, trunk: Any) -> None:
+        super().__init__()
+        self.head = Head(num_logits=num_logits)
         self.trunk = trunk
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Images [B, 3, S, S] to logits [B, L]."""
-        shown_BD = self.recalibrate(self.trunk.forward_features(x_BCHW)).mean(dim=(2, 3))
-        residuals = torch.cat([self.filters(x_BCHW), self.constrained(x_BCHW)], dim=1)
-        gated_BD = shown_BD * self.gate(self.noise(residuals))
-        return cast(Tensor, self.classifier(torch.cat([shown_BD, gated_BD], dim=1)))
+        pooled_BD = self.trunk.forward_features(x_BCHW).mean(dim=(2, 3))
+        return cast(Tensor, self.head(pooled_BD, x_BCHW))
 
 
 def build(recipe: RecipeKeys, num_logits: int) -> nn.Module:

@@ -40,26 +40,21 @@ class Frozen(nn.Module):
             return [model(x_BCHW).float() for model in self.models]
 
 
-class EnsembleCNN(nn.Module):
+class Blend(nn.Module):
     """Weights net 2C-16-2, meta classifier 2C-32-L with dropout, blended by confidence."""
 
-    head_prefixes = ("weights", "meta")
-
-    def __init__(self, bases: Sequence[nn.Module], *, num_logits: int) -> None:
+    def __init__(self, *, num_logits: int) -> None:
         super().__init__()
         self.num_logits = num_logits
-        num_classes = max(2, num_logits)
-        inputs = 2 * num_classes
+        inputs = 2 * max(2, num_logits)
         self.weights = nn.Sequential(nn.Linear(inputs, 16), nn.ReLU(), nn.Linear(16, 2))
         self.meta = nn.Sequential(
             nn.Linear(inputs, 32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, num_logits)
         )
-        self.bases = Frozen(bases)
-        self.cam_layer = f"bases.models.0.{cam_layer_of(bases[0])}"
 
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        """Images [B, 3, S, S] to logits [B, L]: the logarithm of the blended probabilities."""
-        first, second = (_probabilities(logits) for logits in self.bases(x_BCHW))
+    def forward(self, base_logits: Tensor) -> Tensor:
+        """Logits of both, [B, 2L], to logits [B, L]: the logarithm of the blended probabilities."""
+        first, second = (_probabilities(logits.float()) for logits in base_logits.chunk(2, dim=1))
         together = torch.cat([first, second], dim=1)
         weight_B2 = torch.softmax(self.weights(together), dim=1).float()
         weighted_BC = weight_B2[:, :1] * first + weight_B2[:, 1:] * second
@@ -70,28 +65,34 @@ class EnsembleCNN(nn.Module):
         return log_BC if self.num_logits > 1 else log_BC[:, 1:] - log_BC[:, :1]
 
 
-class LogitEnsemble(nn.Module):
-    """A small classifier 2L-64-L with dropout on the logits of two frozen networks."""
+class Ensemble(nn.Module):
+    """Two frozen networks in front of a head that learns: [B, 3, S, S] to logits [B, L].
 
-    head_prefixes = ("classifier",)
+    Args:
+        bases: the networks, with L logits each.
+        head: the logits of both, [B, 2L], to logits [B, L].
+    """
 
-    def __init__(self, bases: Sequence[nn.Module], *, num_logits: int) -> None:
+    head_name = "head"
+
+    def __init__(self, bases: Sequence[nn.Module], head: nn.Module) -> None:
         super().__init__()
-        self.classifier = nn.Sequential(
-            nn.Linear(2 * num_logits, 64), nn.ReLU(), nn.Dropout(0.3), nn.Linear(64, num_logits)
-        )
+        self.head = head
         self.bases = Frozen(bases)
         self.cam_layer = f"bases.models.0.{cam_layer_of(bases[0])}"
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """Images [B, 3, S, S] to logits [B, L]."""
-        return cast(Tensor, self.classifier(torch.cat(self.bases(x_BCHW), dim=1)))
+        """Images to logits."""
+        return cast(Tensor, self.head(torch.cat(self.bases(x_BCHW), dim=1)))
 
 
 def build(recipe: RecipeKeys, num_logits: int, bases: Sequence[nn.Module]) -> nn.Module:
     """Build the one of the two that the recipe names on top of `bases`."""
-    kind = EnsembleCNN if recipe.backbone == "ensemble_cnn" else LogitEnsemble
-    return kind(bases, num_logits=num_logits)
+    if recipe.backbone == "ensemble_cnn":
+        return Ensemble(bases, Blend(num_logits=num_logits))
+    # A small classifier 2L-64-L with dropout.
+    head = nn.Sequential(nn.Linear(2 * num_logits, 64), nn.ReLU(), nn.Dropout(0.3), nn.Linear(64, num_logits))
+    return Ensemble(bases, head)
 
 
 def _probabilities(logits: Tensor) -> Tensor:

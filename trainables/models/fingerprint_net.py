@@ -94,19 +94,10 @@ class Classifier(nn.Module):
         return cast(Tensor, self.last(self.third(self.second(self.first(x_BD)) + self.shortcut(x_BD))))
 
 
-class FingerprintNet(nn.Module):
-    """The whole network. `trunk` keeps the weights that it comes with; all else starts anew.
+class Head(nn.Module):
+    """All that is new around the trunk: fusion with the spectrum, attention, fingerprint, classifier."""
 
-    Args:
-        num_logits: L, 1 for two classes.
-        trunk: a timm ResNet-34 without its classifier.
-    """
-
-    head_prefixes = ("embedding", "classifier")
-    trunk: Any
-    cam_layer = "fingerprint"
-
-    def __init__(self, *, num_logits: int, trunk: Any) -> None:
+    def __init__(self, *, num_logits: int) -> None:
         super().__init__()
         self.from_low = conv_bn_relu(LOW, BRANCH, kernel=1)
         self.from_mid = conv_bn_relu(MID, BRANCH, kernel=1)
@@ -118,7 +109,37 @@ class FingerprintNet(nn.Module):
         self.embedding = dense_bn(FUSED, 512, nn.ReLU(), 0.4)
         self.classifier = Classifier(num_logits)
         initialise(self)
-        # After the others were initialised: the trunk brings its own weights.
+
+    def forward(self, maps_BCHW: Tensor, x_BCHW: Tensor) -> Tensor:
+        """Maps of three depths, [B, 704, H, W], and the images [B, 3, S, S] to logits [B, L]."""
+        low, mid, high = torch.split(maps_BCHW, [LOW, MID, HIGH], dim=1)
+        size = maps_BCHW.shape[-2:]
+        maps = [
+            self.from_low(low),
+            self.from_mid(mid),
+            self.from_high(high),
+            functional.interpolate(self.spectrum(x_BCHW), size=size, mode="bilinear", align_corners=False),
+        ]
+        traces = self.fingerprint(self.attention(self.fusion(torch.cat(maps, dim=1))))
+        pooled = functional.adaptive_avg_pool2d(traces, 1).flatten(1)
+        return cast(Tensor, self.classifier(self.embedding(pooled)))
+
+
+class FingerprintNet(nn.Module):
+    """The whole network. `trunk` keeps the weights that it comes with; all else starts anew.
+
+    Args:
+        num_logits: L, 1 for two classes.
+        trunk: a timm ResNet-34 without its classifier.
+    """
+
+    head_name = "head"
+    trunk: Any
+    cam_layer = "head.fingerprint"
+
+    def __init__(self, *, num_logits: int, trunk: Any) -> None:
+        super().__init__()
+        self.head = Head(num_logits=num_logits)
         self.trunk = trunk
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
@@ -128,15 +149,8 @@ class FingerprintNet(nn.Module):
         mid = trunk.layer2(low)
         high = trunk.layer4(trunk.layer3(mid))
         size = high.shape[-2:]
-        maps = [
-            self.from_low(functional.adaptive_avg_pool2d(low, size)),
-            self.from_mid(functional.adaptive_avg_pool2d(mid, size)),
-            self.from_high(high),
-            functional.interpolate(self.spectrum(x_BCHW), size=size, mode="bilinear", align_corners=False),
-        ]
-        traces = self.fingerprint(self.attention(self.fusion(torch.cat(maps, dim=1))))
-        pooled = functional.adaptive_avg_pool2d(traces, 1).flatten(1)
-        return cast(Tensor, self.classifier(self.embedding(pooled)))
+        pooled = [functional.adaptive_avg_pool2d(maps, size) for maps in (low, mid)]
+        return cast(Tensor, self.head(torch.cat([*pooled, high], dim=1), x_BCHW))
 
 
 def build(recipe: RecipeKeys, num_logits: int) -> nn.Module:

@@ -32,7 +32,7 @@ class Stack(nn.Module):
         classifier: [B, D] to logits [B, L].
     """
 
-    head_prefixes = ("classifier",)
+    head_name = "classifier"
     cam_layer = "features"
 
     def __init__(self, features: nn.Module, pool: nn.Module, classifier: nn.Module) -> None:
@@ -87,13 +87,16 @@ def initialise(model: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def head_of(model: nn.Module) -> tuple[str, ...]:
-    """Return the prefixes of the parameters behind a model's features: its own word, or timm's."""
-    named = getattr(model, "head_prefixes", None)
-    if isinstance(named, tuple):
+def head_of(model: nn.Module) -> str:
+    """Return the name of the one module behind a model's features: its own word, or timm's.
+
+    Empty where timm names none, or several.
+    """
+    named = getattr(model, "head_name", None)
+    if isinstance(named, str):
         return named
     classifier = getattr(model, "pretrained_cfg", {}).get("classifier", "")
-    return (classifier,) if isinstance(classifier, str) else tuple(classifier)
+    return classifier if isinstance(classifier, str) else ""
 
 
 def cam_layer_of(model: nn.Module) -> str:

@@ -1,9 +1,10 @@
 """Every backbone by name: what it is, for what images, from where. Plain facts, read without importing torch.
 
 A backbone of our own is one file, whose `build(recipe, num_logits)` gives the network, and one line here.
-Its class names its `head_prefixes` (of the parameters behind the features) and its `cam_layer` (the module
-whose maps Grad-CAM looks at). Raise `version` when a change gives other numbers. Names that are not here are
-timm's; the timm models of the reference systems are listed with the name that timm gives them.
+Its class names its `head_name` (the one module behind the features, called with them and, if it wants, with
+the images) and its `cam_layer` (the module whose maps Grad-CAM looks at). Raise `version` when a change gives
+other numbers. Names that are not here are timm's; the timm models of the reference systems are listed with
+the name that timm gives them.
 """
 
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ def _timm(name: str, source: str, *, input_px: int = 224) -> Backbone:
 BACKBONES: dict[str, Backbone] = {
     "simple_cnn": Backbone("own: stacked convolution blocks", 128, 16, file="simple_cnn"),
     "fingerprint_net": Backbone(
-        "own: GAN fingerprints, after Yu et al. 2019", 256, 32, file="fingerprint_net", trunk="resnet34"
+        "own: GAN fingerprints, after Yu et al. 2019", 256, 32, file="fingerprint_net", trunk="resnet34",
+        version=2,
     ),
     "skip_con_cnn": Backbone("own: one residual block", 100, 16, num_classes=5, file="skip_con_cnn"),
     "three_cnn": Backbone("own: dilated convolution", 100, 16, num_classes=5, file="three_cnn"),
@@ -52,7 +54,7 @@ BACKBONES: dict[str, Backbone] = {
     ),
     "dual_stream": Backbone(
         "own: features gated by residual noise, after Bayar & Stamm 2016", 224, 32, file="dual_stream",
-        trunk="mobilenetv2_100",
+        trunk="mobilenetv2_100", version=2,
     ),
     "deepfake_net": Backbone("own: double convolutions", 128, 16, num_classes=5, file="deepfake_net"),
     "deepfake_net2": Backbone("own: double convolutions", 128, 16, num_classes=5, file="deepfake_net"),

@@ -27,7 +27,7 @@ class SimpleCNN(nn.Module):
         dropout: probability before the linear layer.
     """
 
-    head_prefixes = ("head",)
+    head_name = "head"
     cam_layer = "features"
 
     def __init__(self, *, num_logits: int, widths: tuple[int, ...], dropout: float) -> None:

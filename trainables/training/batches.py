@@ -5,6 +5,7 @@ channels last, so for models in that memory format the batch needs no reordering
 cache is kept in device memory when it takes a small part of it.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -47,6 +48,10 @@ class Images:
         self._array = array
         self._resident = torch.from_numpy(np.array(array)).to(device) if _fits(array, device) else None
 
+    def __len__(self) -> int:
+        """Return how many images there are."""
+        return len(self._array)
+
     def batch(self, rows: np.ndarray, change: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Return the images of `rows`, float32 [len(rows), 3, S, S] on the device.
 
@@ -88,6 +93,19 @@ def training_batches(
         starts.pop()
     for start, end in zip(starts, [*starts[1:], num_rows], strict=True):
         yield order[start:end]
+
+
+def split_batch(size: int, micro_batch: int | None) -> list[slice]:
+    """Cut a batch of `size` images into even parts of at most `micro_batch` (None: one part).
+
+    A part of one image is avoided, at the cost of one image more in another: batch normalisation can't work
+    on one.
+    """
+    count = 1 if micro_batch is None else -(-size // micro_batch)
+    if micro_batch != 1 and size // count < 2:
+        count = max(1, size // 2)
+    edges = [round(size * number / count) for number in range(count + 1)]
+    return [slice(start, end) for start, end in itertools.pairwise(edges)]
 
 
 def _fits(array: np.ndarray, device: torch.device) -> bool:

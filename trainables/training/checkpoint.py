@@ -26,13 +26,40 @@ STATE = "state.safetensors"
 
 @dataclass(slots=True)
 class Progress:
-    """How far training has come: epochs done, what each gave, and the best of them (-1 = none yet)."""
+    """How far training has come: epochs done, what each gave, and the best of them (-1 = none yet).
+
+    `stage` is the one that the last epoch belonged to, `stage_began` the epochs done before it; patience
+    looks at the best epoch of the stage.
+    """
 
     epochs_done: int = 0
     best_epoch: int = -1
     best_score: float = float("-inf")
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
+    stage: int = 0
+    stage_began: int = 0
+    stage_best_epoch: int = -1
+    stage_best_score: float = float("-inf")
+
+    def record(self, score: float) -> None:
+        """Count an epoch whose selection score, higher is better, is `score`."""
+        if score > self.best_score:
+            self.best_score, self.best_epoch = score, self.epochs_done
+        if score > self.stage_best_score:
+            self.stage_best_score, self.stage_best_epoch = score, self.epochs_done
+        self.epochs_done += 1
+
+    def next_stage(self) -> None:
+        """Begin the next stage."""
+        self.stage, self.stage_began = self.stage + 1, self.epochs_done
+        self.stage_best_epoch, self.stage_best_score = -1, float("-inf")
+
+    def stage_ended(self, epochs: int, patience: int | None) -> bool:
+        """Tell whether a stage of `epochs` is over, or has not got better for `patience` epochs."""
+        done = self.epochs_done
+        waited = done - 1 - self.stage_best_epoch if self.stage_best_epoch >= 0 else 0
+        return done - self.stage_began >= epochs or (patience is not None and waited >= patience)
 
 
 def save_weights(path: Path, state: Mapping[str, Tensor]) -> None:
@@ -74,7 +101,11 @@ def save_checkpoint(
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
     record = {
-        "progress": {**asdict(progress), "best_score": repr(progress.best_score)},
+        "progress": {
+            **asdict(progress),
+            "best_score": repr(progress.best_score),
+            "stage_best_score": repr(progress.stage_best_score),
+        },
         "optimizer_groups": optimizer_state["param_groups"],
         "optimizer_scalars": scalars,
         "scheduler": scheduler.state_dict(),
@@ -85,6 +116,16 @@ def save_checkpoint(
     for path in folder.glob("best-*.safetensors"):
         if path != best_weights(folder, progress):
             path.unlink()
+
+
+def saved_stage(folder: Path) -> int:
+    """Return the stage that a checkpoint was made in: its optimiser has that stage's parameters."""
+    try:
+        with safe_open(folder / STATE, framework="pt") as file:
+            return int(json.loads(file.metadata()["state"])["progress"]["stage"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        # Damaged: loading it says so.
+        return 0
 
 
 def load_checkpoint(
@@ -105,6 +146,7 @@ def load_checkpoint(
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         progress = Progress(**record["progress"])
         progress.best_score = float(record["progress"]["best_score"])
+        progress.stage_best_score = float(record["progress"]["stage_best_score"])
         if progress.best_epoch >= 0:
             # Opening checks that the file is whole; a state is worth nothing without its best weights.
             with safe_open(best_weights(folder, progress), framework="pt"):

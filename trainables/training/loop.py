@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,13 +19,12 @@ from torch import Tensor, nn
 
 from trainables.errors import InputError
 from trainables.evaluation.metrics import LOWER_IS_BETTER, Metrics, compute_metrics
-from trainables.models.building import build_model
 from trainables.models.layers import ConstrainedConv
 from trainables.recipe import Recipe, SelectWeights
 from trainables.seeds import derived_seed
 from trainables.training import checkpoint
 from trainables.training.augmentation import Augmenter, Mixing
-from trainables.training.batches import Images, training_batches
+from trainables.training.batches import Images, split_batch, training_batches
 from trainables.training.checkpoint import Progress
 from trainables.training.optimisation import (
     LossFunction,
@@ -36,6 +35,7 @@ from trainables.training.optimisation import (
     step_scheduler,
 )
 from trainables.training.precision import autocast, torch_memory_format
+from trainables.training.stages import Freezer, HeadTraining
 
 # Short epochs would be spent on writing: a kill costs at most this long and the epoch under way.
 CHECKPOINT_EVERY_S = 20.0
@@ -78,8 +78,9 @@ class Trainer:
 
     Args:
         recipe: the trial's settings.
+        build: gives the model with the weights that it starts from, by torch's random state.
         images: where batches come from.
-        num_classes: C.
+        num_classes: C, for the loss.
         train: training rows.
         val: inner validation rows.
         seed: the trial's seed; decides weights, order and dropout.
@@ -91,6 +92,7 @@ class Trainer:
         self,
         recipe: Recipe,
         *,
+        build: Callable[[], nn.Module],
         images: Images,
         num_classes: int,
         train: Samples,
@@ -100,7 +102,8 @@ class Trainer:
         folder: Path,
     ) -> None:
         self.recipe, self.images, self.train, self.val = recipe, images, train, val
-        self.num_classes, self.seed, self.device, self.folder = num_classes, seed, device, folder
+        self.seed, self.device, self.folder = seed, device, folder
+        self._build_model, self._stages = build, recipe.training_stages
         self.loss: LossFunction = build_loss(
             recipe.loss, labels=train.labels, num_classes=num_classes, device=device
         )
@@ -110,13 +113,27 @@ class Trainer:
         self._build()
 
     def _build(self) -> None:
-        recipe = self.recipe
+        """Start from the beginning: first weights, first stage."""
         torch.manual_seed(derived_seed(self.seed, "weights"))
-        self.model: nn.Module = build_model(recipe, num_classes=self.num_classes).to(self.device)
-        self.model.to(memory_format=torch_memory_format(recipe.memory_format))
+        self.model: nn.Module = self._build_model().to(self.device)
+        self.model.to(memory_format=torch_memory_format(self.recipe.memory_format))
         self._constrained = [each for each in self.model.modules() if isinstance(each, ConstrainedConv)]
-        self.optimizer = build_optimizer(self.model, recipe.optimizer)
-        self.scheduler = build_scheduler(self.optimizer, recipe.scheduler, epochs=recipe.epochs)
+        self._freezer = Freezer(self.model)
+        self.progress = Progress()
+        self._best: dict[str, Tensor] = {}
+        self._best_is_saved = True
+        self._last_checkpoint = float("-inf")
+        self._begin_stage(0)
+
+    def _begin_stage(self, number: int) -> None:
+        """Say which layers learn, with an optimiser and a schedule of their own."""
+        recipe, stage = self.recipe, self._stages[number]
+        self._freezer.apply(stage)
+        settings = recipe.optimizer
+        if stage.lr is not None:
+            settings = settings.model_copy(update={"lr": stage.lr})
+        self.optimizer = build_optimizer(self.model, settings)
+        self.scheduler = build_scheduler(self.optimizer, recipe.scheduler, epochs=stage.epochs)
         # fp16 loses small gradients unless the loss is scaled; for other precisions this does nothing.
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "fp16")
         self._parts: dict[str, Any] = {
@@ -125,34 +142,74 @@ class Trainer:
             "scheduler": self.scheduler,
             "scaler": self.scaler,
         }
-        self.progress = Progress()
-        self._best: dict[str, Tensor] = {}
-        self._best_is_saved = True
-        self._last_checkpoint = float("-inf")
+        self._head: HeadTraining | None = None
+        self._head_is_ready = False
+
+    def _prepare_head(self) -> None:
+        """Where the head alone learns, keep the features of the images that are always the same.
+
+        Not when the stage begins: a checkpoint may have other weights to put in first.
+        """
+        self._head_is_ready = True
+        if not self._freezer.head_alone():
+            return
+        self._head = HeadTraining(
+            self.model,
+            images=self.images,
+            precision=self.recipe.precision,
+            device=self.device,
+            batch_size=self._scored_at_once,
+            folder=self.folder,
+        )
+        changing = self._augmenter is not None or self._mixing is not None
+        self.model.eval()
+        self._head.keep(self.val.rows if changing else np.concatenate([self.train.rows, self.val.rows]))
 
     def fit(self, *, on_epoch: OnEpoch, resume: bool) -> Progress:
-        """Train to the last epoch or until patience ends; leave the best weights in the model."""
+        """Train each stage to its last epoch or until patience ends it; leave the best weights in the model.
+
+        A stage goes on from the best weights so far.
+        """
         if resume and (self.folder / checkpoint.STATE).exists():
             self._resume()
-        while not self._finished():
-            report = self._epoch()
-            self._keep(report)
-            on_epoch(report)
+        for number, stage in enumerate(self._stages):
+            if number < self.progress.stage:
+                continue
+            if number > self.progress.stage:
+                self.progress.next_stage()
+                self._use_best()
+                self._begin_stage(number)
+            while not self.progress.stage_ended(stage.epochs, self.recipe.early_stopping_patience):
+                report = self._epoch()
+                self._keep(report)
+                on_epoch(report)
         self._use_best()
+        # The best weights may be those of another stage, to whose trunk kept features do not belong.
+        self._head = None
         return self.progress
+
+    @property
+    def _scored_at_once(self) -> int:
+        """Twice the images that training takes: without gradients they need far less memory."""
+        return 2 * (self.recipe.micro_batch or self.recipe.batch_size)
 
     def score(self, samples: Samples) -> np.ndarray:
         """Return probabilities for `samples` in their order: float64 [N] of fake, or [N, C]."""
         self.model.eval()
-        size = 2 * self.recipe.batch_size
+        size = self._scored_at_once
         parts: list[np.ndarray] = []
         with torch.inference_mode(), autocast(self.recipe.precision, self.device):
             for start in range(0, len(samples.rows), size):
-                logits = self.model(self.images.batch(samples.rows[start : start + size]))
+                rows = samples.rows[start : start + size]
+                if self._head is not None and self._head.keeps(rows):
+                    logits = self._head.of_rows(rows)
+                else:
+                    logits = self.model(self.images.batch(rows))
                 parts.append(probabilities(logits).cpu().numpy())
         return np.concatenate(parts)
 
     def _resume(self) -> None:
+        self._begin_stage(min(checkpoint.saved_stage(self.folder), len(self._stages) - 1))
         found = checkpoint.load_checkpoint(self.folder, **self._parts)
         if found is None:
             # Whatever a damaged checkpoint has already put into the model must go.
@@ -160,14 +217,11 @@ class Trainer:
         else:
             self.progress = found
 
-    def _finished(self) -> bool:
-        done, patience = self.progress.epochs_done, self.recipe.early_stopping_patience
-        waited = done - 1 - self.progress.best_epoch if self.progress.best_epoch >= 0 else 0
-        return done >= self.recipe.epochs or (patience is not None and waited >= patience)
-
     def _epoch(self) -> EpochReport:
         epoch = self.progress.epochs_done
         start = time.perf_counter()
+        if not self._head_is_ready:
+            self._prepare_head()
         lr = float(self.optimizer.param_groups[0]["lr"])
         train_loss = self.train_one_epoch(epoch)
         train_s = time.perf_counter() - start
@@ -181,9 +235,7 @@ class Trainer:
         assert val_loss is not None, "the log loss exists for any rows"
         score = selection_score(val, self.recipe.select_by)
         step_scheduler(self.scheduler, score=score, val_loss=val_loss)
-        if score > self.progress.best_score:
-            self.progress.best_score, self.progress.best_epoch = score, epoch
-        self.progress.epochs_done = epoch + 1
+        self.progress.record(score)
         seconds = time.perf_counter() - start
         self.progress.seconds += seconds
         return EpochReport(
@@ -202,9 +254,11 @@ class Trainer:
 
     def train_one_epoch(self, epoch: int) -> float:
         """Train on every training row once; return the mean loss."""
-        self.model.train()
+        if self._head is None:
+            self._freezer.train()
+        else:
+            self._head.train()
         total = torch.zeros((), device=self.device)
-        labels = torch.from_numpy(self.train.labels).to(self.device)
         batches = training_batches(
             len(self.train.rows),
             batch_size=self.recipe.batch_size,
@@ -213,28 +267,46 @@ class Trainer:
             labels=self.train.labels if self.recipe.sampler == "weighted" else None,
         )
         for number, positions in enumerate(batches):
-            x_BCHW = self.images.batch(self.train.rows[positions], self._change(positions, epoch))
-            target = labels[torch.from_numpy(positions).to(self.device)]
-            mixed = None if self._mixing is None else self._mixing(x_BCHW, epoch=epoch, batch=number)
-            with autocast(self.recipe.precision, self.device):
-                logits = self.model(x_BCHW if mixed is None else mixed.images)
-            loss = self.loss(logits.float(), target)
-            if mixed is not None:
-                other = self.loss(logits.float(), target[mixed.partner])
-                loss = mixed.share * loss + (1 - mixed.share) * other
-            self.optimizer.zero_grad(set_to_none=True)
-            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-            self.scaler.step(self.optimizer)
-            self.scaler.update()
-            for layer in self._constrained:
-                layer.project()
-            total += loss.detach() * len(positions)
+            total += self._step(positions, epoch=epoch, number=number) * len(positions)
         mean = float(total) / len(self.train.rows)
         if not math.isfinite(mean):
             raise TrainingError(
                 f"the training loss is {mean} in epoch {epoch + 1}: lower lr, or use precision float32"
             )
         return mean
+
+    def _step(self, positions: np.ndarray, *, epoch: int, number: int) -> Tensor:
+        """Train on one batch, in parts where it does not fit into memory as a whole; return its loss."""
+        rows = self.train.rows[positions]
+        target = torch.from_numpy(self.train.labels[positions]).to(self.device)
+        kept = self._head is not None and self._head.keeps(rows)
+        x_BCHW = None if kept else self.images.batch(rows, self._change(positions, epoch))
+        mixed = None
+        if x_BCHW is not None and self._mixing is not None:
+            mixed = self._mixing(x_BCHW, epoch=epoch, batch=number)
+            x_BCHW = mixed.images
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = torch.zeros((), device=self.device)
+        for part in split_batch(len(positions), self.recipe.micro_batch):
+            logits = self._logits(rows[part], None if x_BCHW is None else x_BCHW[part]).float()
+            some = self.loss(logits, target[part], self.loss.weight(target))
+            if mixed is not None:
+                partner = target[mixed.partner]
+                other = self.loss(logits, partner[part], self.loss.weight(partner))
+                some = mixed.share * some + (1 - mixed.share) * other
+            self.scaler.scale(some).backward()  # type: ignore[no-untyped-call]
+            loss += some.detach()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        for layer in self._constrained:
+            layer.project()
+        return loss
+
+    def _logits(self, rows: np.ndarray, x_BCHW: Tensor | None) -> Tensor:
+        if self._head is not None:
+            return self._head.of_rows(rows) if x_BCHW is None else self._head.of_images(x_BCHW)
+        with autocast(self.recipe.precision, self.device):
+            return cast(Tensor, self.model(x_BCHW))
 
     def _change(self, positions: np.ndarray, epoch: int) -> Callable[[Tensor], Tensor] | None:
         if self._augmenter is None:

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,50 @@ from torch.nn import functional
 from trainables.errors import InputError
 from trainables.recipe import Loss, Optimizer, Scheduler
 
-LossFunction = Callable[[Tensor, Tensor], Tensor]
+
+@dataclass(frozen=True, slots=True)
+class LossFunction:
+    """The loss on (logits [B, L], labels int64 [B]): the mean over the batch, by class weight.
+
+    A batch that is worked on in parts has each part's sum divided by the weight of the whole (`total`), so
+    that the parts' losses and gradients add up to the batch's.
+    """
+
+    settings: Loss
+    weights: Tensor
+
+    def weight(self, target: Tensor) -> Tensor:
+        """Return the summed class weights of `target`: what a mean over it divides by."""
+        return self.weights[target].sum()
+
+    def __call__(self, logits: Tensor, target: Tensor, total: Tensor | None = None) -> Tensor:
+        """Return the loss; `total` is `weight` of the batch that these rows are a part of."""
+        total = self.weight(target) if total is None else total
+        each = self._binary(logits, target) if len(self.weights) == 2 else self._several(logits, target)
+        return each.sum() / total
+
+    def _binary(self, logits: Tensor, target: Tensor) -> Tensor:
+        smoothing = self.settings.label_smoothing
+        smooth = target.float() * (1.0 - smoothing) + smoothing / 2
+        each = functional.binary_cross_entropy_with_logits(logits[:, 0], smooth, reduction="none")
+        right = torch.sigmoid(torch.where(target == 1, logits[:, 0], -logits[:, 0]))
+        return self._focused(each, right) * self.weights[target]
+
+    def _several(self, logits: Tensor, target: Tensor) -> Tensor:
+        smoothing = self.settings.label_smoothing
+        if self.settings.type != "focal":
+            return functional.cross_entropy(
+                logits, target, weight=self.weights, label_smoothing=smoothing, reduction="none"
+            )
+        each = functional.cross_entropy(logits, target, label_smoothing=smoothing, reduction="none")
+        right = torch.softmax(logits, dim=1).gather(1, target[:, None])[:, 0]
+        return self._focused(each, right) * self.weights[target]
+
+    def _focused(self, each: Tensor, right: Tensor) -> Tensor:
+        if self.settings.type != "focal":
+            return each
+        gamma = 2.0 if self.settings.gamma is None else self.settings.gamma
+        return each * (1 - right) ** gamma
 
 
 def build_optimizer(model: nn.Module, settings: Optimizer) -> torch.optim.Optimizer:
@@ -41,7 +84,7 @@ def build_scheduler(
             patience=5 if settings.patience is None else settings.patience,
         )
     if settings.type == "warmup_cosine":
-        warmup = settings.warmup_epochs or 0
+        warmup = min(settings.warmup_epochs or 0, epochs - 1)
         return torch.optim.lr_scheduler.LambdaLR(optimizer, functools.partial(_warmup_cosine, warmup, epochs))
     return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=settings.T_max or epochs)
 
@@ -61,7 +104,7 @@ def _warmup_cosine(warmup: int, epochs: int, epoch: int) -> float:
 
 
 def build_loss(settings: Loss, *, labels: np.ndarray, num_classes: int, device: torch.device) -> LossFunction:
-    """Build the loss on (logits [B, L], labels int64 [B]).
+    """Build the loss.
 
     Args:
         settings: kind, smoothing and class weights.
@@ -74,28 +117,7 @@ def build_loss(settings: Loss, *, labels: np.ndarray, num_classes: int, device: 
     """
     if settings.type == "bce" and num_classes != 2:
         raise InputError(f"loss.type bce is for two classes, the data has {num_classes}; use cross_entropy")
-    weights = _class_weights(settings, labels, num_classes).to(device)
-    smoothing = settings.label_smoothing
-    gamma = 2.0 if settings.gamma is None else settings.gamma
-
-    def binary(logits: Tensor, target: Tensor) -> Tensor:
-        smooth = target.float() * (1.0 - smoothing) + smoothing / 2
-        each = functional.binary_cross_entropy_with_logits(logits[:, 0], smooth, reduction="none")
-        if settings.type == "focal":
-            right = torch.sigmoid(torch.where(target == 1, logits[:, 0], -logits[:, 0]))
-            each = each * (1 - right) ** gamma
-        weight = weights[target]
-        return (each * weight).sum() / weight.sum()
-
-    def several(logits: Tensor, target: Tensor) -> Tensor:
-        if settings.type != "focal":
-            return functional.cross_entropy(logits, target, weight=weights, label_smoothing=smoothing)
-        each = functional.cross_entropy(logits, target, label_smoothing=smoothing, reduction="none")
-        right = torch.softmax(logits, dim=1).gather(1, target[:, None])[:, 0]
-        weight = weights[target]
-        return (each * (1 - right) ** gamma * weight).sum() / weight.sum()
-
-    return binary if num_classes == 2 else several
+    return LossFunction(settings, _class_weights(settings, labels, num_classes).to(device))
 
 
 def probabilities(logits: Tensor) -> Tensor:

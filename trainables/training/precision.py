@@ -6,8 +6,13 @@ will do the work. The outcome decides numbers, so the caller keeps it, and it is
 
 The candidates are tried in a fixed order, and a later one must be clearly faster than the one held so far
 (MIN_GAIN): noise must not decide between two that are equally good.
+
+A batch that does not fit into memory is halved until it does; training then works through it in parts of that
+size (`micro_batch`) and steps once, so that the effective batch stays what the recipe says.
 """
 
+import gc
+import math
 import resource
 import sys
 import time
@@ -16,7 +21,9 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from trainables.errors import InputError
 from trainables.models.building import build_model, num_logits
 from trainables.recipe import MEMORY_FORMATS, MemoryFormat, Precision, RecipeKeys
 from trainables.training.optimisation import build_optimizer
@@ -32,14 +39,19 @@ CANDIDATES: tuple[tuple[Precision, MemoryFormat], ...] = (
 )
 
 
+# What the allocators of the CPU say when they fail; on CUDA it is a class of exception.
+NO_MEMORY = ("can't allocate memory", "not enough memory")
+
+
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """One candidate's training speed and the memory that a trial of it takes."""
+    """One candidate's training speed, the memory that a trial takes, and the largest part of a batch."""
 
     precision: Precision
     memory_format: MemoryFormat
     images_per_s: float
     peak_mib: float
+    micro_batch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,8 @@ class Measurement:
     device: str
     device_name: str
     torch_version: str
+    batch_size: int
+    batch_norm: bool
     speeds: tuple[Speed, ...]
 
     def choice(self) -> Speed:
@@ -71,16 +85,39 @@ def candidates(precision: str) -> tuple[tuple[Precision, MemoryFormat], ...]:
     return tuple((given, layout) for given, layout in MEMORY_FORMATS.items() if given == precision)
 
 
-def measure(recipe: RecipeKeys, *, num_classes: int, device: torch.device, threads: int) -> Measurement:
-    """Time a few training steps of the recipe's model for each candidate (about two seconds each)."""
+def measure(
+    recipe: RecipeKeys,
+    *,
+    num_classes: int,
+    device: torch.device,
+    threads: int,
+    memory_format: MemoryFormat | None = None,
+) -> Measurement:
+    """Time a few training steps of the recipe's model for each candidate (about two seconds each).
+
+    With `memory_format`, the recipe's precision is timed in that layout alone.
+
+    Raises:
+        InputError: not even the smallest batch fits into memory.
+    """
     torch.set_num_threads(threads)
-    speeds = [
-        _time_steps(recipe, num_classes, device, precision, memory_format)
-        for precision, memory_format in candidates(recipe.precision)
-    ]
+    pairs = candidates(recipe.precision)
+    if memory_format is not None:
+        pairs = tuple((precision, memory_format) for precision, _ in pairs)
+    # Weights don't matter for the time, so none are fetched; the caller's random state is left as it was.
+    plain = recipe.model_copy(update={"pretrained": False})
+    with torch.random.fork_rng():
+        model = build_model(plain, num_classes=num_classes).to(device)
+        batch_norm = any(isinstance(module, _BatchNorm) for module in model.modules())
+        # Batch normalisation can't work on one image.
+        least = 2 if batch_norm else 1
+        speeds = [
+            _largest_part(model, plain, num_logits(num_classes), device, *pair, least) for pair in pairs
+        ]
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     # torch's version is a string of a class of its own, which would carry torch to whoever reads the answer.
-    return Measurement(device.type, name, str(torch.__version__), tuple(speeds))
+    version = str(torch.__version__)
+    return Measurement(device.type, name, version, recipe.batch_size, batch_norm, tuple(speeds))
 
 
 def torch_memory_format(memory_format: MemoryFormat) -> torch.memory_format:
@@ -102,33 +139,65 @@ def peak_mib(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def _time_steps(
+def is_out_of_memory(error: Exception) -> bool:
+    """Tell whether an allocation failed, on whatever device."""
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in NO_MEMORY)
+
+
+def _largest_part(
+    model: nn.Module,
     recipe: RecipeKeys,
-    num_classes: int,
+    num_outputs: int,
     device: torch.device,
     precision: Precision,
     memory_format: MemoryFormat,
+    least: int,
 ) -> Speed:
-    # Weights don't matter for the time, so none are fetched; the caller's random state is left as it was.
-    plain = recipe.model_copy(update={"pretrained": False})
-    with torch.random.fork_rng():
-        layout = torch_memory_format(memory_format)
-        model = build_model(plain, num_classes=num_classes).to(device)
-        model = model.to(memory_format=layout)
-        shape = (recipe.batch_size, 3, recipe.image_size, recipe.image_size)
-        x_BCHW = torch.randn(shape, device=device).contiguous(memory_format=layout)
-        step = _Step(model, x_BCHW, recipe, precision, num_logits(num_classes), device)
-        for _ in range(WARM_UP_STEPS):
-            step()
-        best = float("inf")
-        end = time.perf_counter() + BUDGET_S
-        for _ in range(MAX_STEPS):
-            start = time.perf_counter()
-            step()
-            best = min(best, time.perf_counter() - start)
-            if time.perf_counter() > end:
-                break
-    return Speed(precision, memory_format, round(recipe.batch_size / best, 2), round(peak_mib(device), 1))
+    """Time steps with the whole batch, or with the largest part of it that fits."""
+    count = recipe.batch_size
+    while True:
+        try:
+            return _time_steps(model, recipe, num_outputs, device, precision, memory_format, count)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if count == least:
+                raise InputError(
+                    f"{recipe.backbone} at {recipe.image_size} px does not fit into the memory of this "
+                    f"{device.type} device, not even with {least} images at a time; lower image_size"
+                ) from error
+        # Out of the handler: the exception would hold on to the tensors of the failed step.
+        gc.collect()
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        count = max(least, math.ceil(count / 2))
+
+
+def _time_steps(
+    model: nn.Module,
+    recipe: RecipeKeys,
+    num_outputs: int,
+    device: torch.device,
+    precision: Precision,
+    memory_format: MemoryFormat,
+    count: int,
+) -> Speed:
+    layout = torch_memory_format(memory_format)
+    model = model.to(memory_format=layout)
+    shape = (count, 3, recipe.image_size, recipe.image_size)
+    x_BCHW = torch.randn(shape, device=device).contiguous(memory_format=layout)
+    step = _Step(model, x_BCHW, recipe, precision, num_outputs, device)
+    for _ in range(WARM_UP_STEPS):
+        step()
+    best = float("inf")
+    end = time.perf_counter() + BUDGET_S
+    for _ in range(MAX_STEPS):
+        start = time.perf_counter()
+        step()
+        best = min(best, time.perf_counter() - start)
+        if time.perf_counter() > end:
+            break
+    return Speed(precision, memory_format, round(count / best, 2), round(peak_mib(device), 1), count)
 
 
 class _Step:

@@ -13,11 +13,18 @@ import torch
 
 from trainables.errors import InputError
 from trainables.models.building import check_backbone
-from trainables.recipe import RecipeKeys
+from trainables.recipe import MemoryFormat, RecipeKeys
 from trainables.training.precision import measure
 
 
-def answer(recipe: str, num_classes: int, device: str, check: bool, time: bool) -> dict[str, Any]:
+def answer(
+    recipe: str,
+    num_classes: int,
+    device: str,
+    check: bool,
+    time: bool,
+    memory_format: MemoryFormat | None = None,
+) -> dict[str, Any]:
     """Check a model, time it, or both; the user's mistake comes back as a "problem".
 
     Args:
@@ -26,16 +33,20 @@ def answer(recipe: str, num_classes: int, device: str, check: bool, time: bool) 
         device: "cpu" or "cuda".
         check: find out whether the backbone exists and its pretrained weights can be had.
         time: measure its speed; the answer is then what `Measurement.to_json` gives.
+        memory_format: the layout to measure in, where it is settled already.
     """
     keys = RecipeKeys.model_validate_json(recipe)
-    if check:
-        try:
+    try:
+        if check:
             check_backbone(keys, num_classes=num_classes)
-        except InputError as error:
-            return {"problem": str(error)}
-    if not time:
-        return {}
-    return measure(keys, num_classes=num_classes, device=torch.device(device), threads=1).to_json()
+        if not time:
+            return {}
+        place = torch.device(device)
+        return measure(
+            keys, num_classes=num_classes, device=place, threads=1, memory_format=memory_format
+        ).to_json()
+    except InputError as error:
+        return {"problem": str(error)}
 
 
 if __name__ == "__main__":

@@ -195,15 +195,3 @@ def test_a_missing_folder_and_a_file_instead_of_a_folder_are_told_apart(tmp_path
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file, not a folder"):
         listed(tmp_path / "file")
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every folder")
-@pytest.mark.parametrize("closed", [".", "wiki", "wiki/deep"])
-def test_an_unreadable_folder_is_refused_never_skipped(fill: Fill, closed: str) -> None:
-    root = fill("wiki/deep/a.jpg", "fake/b.jpg")
-    (root / closed).chmod(0)
-    try:
-        with pytest.raises(InputError, match="can't be read"):
-            listed(root)
-    finally:
-        (root / closed).chmod(0o755)

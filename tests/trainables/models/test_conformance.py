@@ -3,6 +3,7 @@
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -11,8 +12,10 @@ from trainables.models.building import build_model, describe, num_logits
 from trainables.models.layers import cam_layer_of, head_of
 from trainables.models.registry import BACKBONES, KERNEL_MACHINES, canonical
 from trainables.recipe import RecipeKeys
+from trainables.training.batches import Images
 from trainables.training.checkpoint import load_weights, save_weights
 from trainables.training.optimisation import build_loss, build_optimizer
+from trainables.training.stages import HeadTraining
 
 LARGE = 50_000_000
 NAMES = list(dict.fromkeys(canonical(name) for name in BACKBONES))
@@ -141,10 +144,25 @@ def test_a_layer_for_grad_cam_is_named_and_gives_maps(name: str) -> None:
 @every_backbone
 def test_its_head_is_some_of_its_weights_and_not_all(name: str) -> None:
     model = build(name)
-    inside = [
-        key.startswith(tuple(f"{part}." for part in head_of(model))) for key, _ in model.named_parameters()
-    ]
+    inside = [key.startswith(f"{head_of(model)}.") for key, _ in model.named_parameters()]
     assert any(inside) and not all(inside)
+
+
+@every_backbone
+def test_its_features_and_its_head_are_the_whole_of_it(name: str, tmp_path: Path) -> None:
+    """A head that is trained alone, on features that are kept, must be the head of this network."""
+    size_px = smallest_px(name)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, size_px, size_px, 3), dtype=np.uint8)
+    model, cpu = build(name).eval(), torch.device("cpu")
+    images = Images(pixels, normalization="imagenet", memory_format="contiguous", device=cpu)
+    head = HeadTraining(model, images=images, precision="float32", device=cpu, batch_size=2, folder=tmp_path)
+    rows = np.array([3, 0, 4])
+    head.keep(rows)
+    with torch.inference_mode():
+        expected = model(images.batch(rows))
+        torch.testing.assert_close(head.of_images(images.batch(rows)), expected, rtol=1e-4, atol=1e-5)
+        assert head.keeps(rows) and not head.keeps(np.array([1, 3]))
+        torch.testing.assert_close(head.of_rows(rows), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_every_entry_is_described() -> None:

@@ -127,14 +127,15 @@ def test_projection_brings_any_weights_to_the_constraint(wild: float) -> None:
     assert constraint_holds(layer.weight) and torch.isfinite(layer.weight).all()
 
 
-def frozen_pair(num_logits: int) -> list[nn.Module]:
-    return [three_cnn.ThreeCNN(num_logits=num_logits) for _ in range(2)]
+def ensemble(name: str, num_logits: int) -> nn.Module:
+    pair = [three_cnn.ThreeCNN(num_logits=num_logits) for _ in range(2)]
+    return ensembles.build(RecipeKeys(backbone=name), num_logits, pair)
 
 
 @pytest.mark.parametrize("num_logits", [1, 5])
-@pytest.mark.parametrize("kind", [ensembles.EnsembleCNN, ensembles.LogitEnsemble])
-def test_bases_stay_frozen_and_in_evaluation_mode(kind: type[nn.Module], num_logits: int) -> None:
-    model = kind(frozen_pair(num_logits), num_logits=num_logits).train()
+@pytest.mark.parametrize("kind", ["ensemble_cnn", "deepfake_vgg_ensemble"])
+def test_bases_stay_frozen_and_in_evaluation_mode(kind: str, num_logits: int) -> None:
+    model = ensemble(kind, num_logits).train()
     before = {key: value.clone() for key, value in model.bases.state_dict().items()}
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.1)
     for _ in range(3):
@@ -147,7 +148,7 @@ def test_bases_stay_frozen_and_in_evaluation_mode(kind: type[nn.Module], num_log
 
 def test_an_ensemble_blends_by_the_confidence_of_the_weighted_answer() -> None:
     """A sure pair decides alone; the answer is a distribution."""
-    model = ensembles.EnsembleCNN(frozen_pair(5), num_logits=5).eval()
+    model = ensemble("ensemble_cnn", 5).eval()
     with torch.no_grad():
         for base in model.bases.models:
             base.classifier[-1].weight.zero_()

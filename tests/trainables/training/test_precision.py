@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from torch import nn
 
+from trainables.errors import InputError
 from trainables.recipe import RecipeKeys
 from trainables.training.precision import Measurement, Speed, candidates, measure
 
@@ -12,8 +14,8 @@ ALL = [("float32", "contiguous"), ("float32", "channels_last"), ("bf16", "channe
 
 def choice(*images_per_s: float) -> tuple[str, str]:
     pairs = candidates("auto")
-    speeds = tuple(Speed(*pair, speed, 100.0) for pair, speed in zip(pairs, images_per_s, strict=True))
-    chosen = Measurement("cpu", "cpu", "2.0", speeds).choice()
+    speeds = tuple(Speed(*pair, speed, 100.0, 32) for pair, speed in zip(pairs, images_per_s, strict=True))
+    chosen = Measurement("cpu", "cpu", "2.0", 32, True, speeds).choice()
     return chosen.precision, chosen.memory_format
 
 
@@ -41,6 +43,64 @@ def test_candidates_come_plainest_first_and_a_given_precision_has_one() -> None:
     assert list(candidates("auto")) == ALL
     assert candidates("float32") == (("float32", "contiguous"),)
     assert candidates("bf16") == (("bf16", "channels_last"),)
+
+
+class FitsFour(nn.Module):
+    """A network for whose batches of five and more there is no memory."""
+
+    def __init__(self, error: Exception, most: int = 4, norm: bool = True) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 1, 3), nn.BatchNorm2d(1) if norm else nn.ReLU())
+        self.error, self.most = error, most
+
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        if len(x_BCHW) > self.most:
+            raise self.error
+        return self.body(x_BCHW).mean(dim=(2, 3))
+
+
+ERRORS = [
+    torch.OutOfMemoryError("CUDA out of memory"),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=["cuda", "cpu"])
+@pytest.mark.parametrize(("batch_size", "part"), [(4, 4), (8, 4), (10, 3), (64, 4)])
+def test_a_batch_that_does_not_fit_is_halved_until_it_does(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, batch_size: int, part: int
+) -> None:
+    monkeypatch.setattr("trainables.training.precision.build_model", lambda *a, **k: FitsFour(error))
+    measured = measure(tiny(batch_size=batch_size), num_classes=2, device=CPU, threads=1)
+    assert [speed.micro_batch for speed in measured.speeds] == [part] * 3
+    assert (measured.batch_size, measured.batch_norm) == (batch_size, True)
+    assert measured.to_json()["choice"]["micro_batch"] == part
+
+
+@pytest.mark.parametrize(("norm", "least"), [(True, 2), (False, 1)])
+def test_when_nothing_fits_the_way_out_is_named(
+    monkeypatch: pytest.MonkeyPatch, norm: bool, least: int
+) -> None:
+    model = FitsFour(ERRORS[0], most=0, norm=norm)
+    monkeypatch.setattr("trainables.training.precision.build_model", lambda *a, **k: model)
+    with pytest.raises(InputError, match=rf"not even with {least} images at a time; lower image_size"):
+        measure(tiny(batch_size=9), num_classes=2, device=CPU, threads=1)
+
+
+def test_another_error_is_not_taken_for_a_lack_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = FitsFour(RuntimeError("shapes do not match"))
+    monkeypatch.setattr("trainables.training.precision.build_model", lambda *a, **k: broken)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        measure(tiny(batch_size=8), num_classes=2, device=CPU, threads=1)
+
+
+def test_a_settled_layout_is_measured_alone() -> None:
+    measured = measure(
+        tiny(precision="float32"), num_classes=2, device=CPU, threads=1, memory_format="channels_last"
+    )
+    assert [(speed.precision, speed.memory_format) for speed in measured.speeds] == [
+        ("float32", "channels_last")
+    ]
 
 
 def tiny(**changes: object) -> RecipeKeys:

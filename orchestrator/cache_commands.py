@@ -1,0 +1,131 @@
+"""`data cache`: what was computed of images and kept, how large it is, and how to be rid of it."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.options import JsonOption
+from trainables.errors import InputError
+
+if TYPE_CHECKING:
+    from orchestrator.caches import Entry
+    from orchestrator.store import Store
+
+
+def cache_command(
+    results: Annotated[Path, typer.Option("--results", help="Folder of results.")] = Path("results"),
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove caches; they are built again when needed.")
+    ] = False,
+    older_than: Annotated[
+        float | None,
+        typer.Option("--older-than", min=0, metavar="DAYS", help="Only those not used for so long."),
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", help="Only pixels, scans, ...; may be repeated.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without being asked.")] = False,
+    as_json: JsonOption = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """List what results/cache holds: size, last use, what for; with --prune, remove it.
+
+    Example: python -m orchestrator data cache --prune --older-than 30
+    """
+    from orchestrator import caches
+    from orchestrator.store import Store
+
+    store = Store.look(results)
+    entries = caches.list_caches(store)
+    chosen = caches.choose(entries, older_than_days=older_than, kinds=kind)
+    removed: list[Entry] = []
+    left: list[Entry] = []
+    if prune and chosen:
+        caches.check_idle(store)
+        if not as_json:
+            _show(store, chosen)
+        _ask(chosen, yes=yes)
+        _, left = caches.prune(chosen, on_removed=removed.append)
+    if as_json:
+        print(json.dumps(_json(store, entries if prune else chosen, removed, left), indent=1))
+    elif not prune:
+        _show(store, chosen)
+    else:
+        _say(removed, left)
+
+
+def size_text(num_bytes: int) -> str:
+    """Write a size for people."""
+    if num_bytes >= 2**30:
+        return f"{num_bytes / 2**30:.1f} GiB"
+    return f"{num_bytes / 2**20:.1f} MiB" if num_bytes >= 2**20 else f"{num_bytes / 2**10:.0f} KiB"
+
+
+def _ask(chosen: "list[Entry]", *, yes: bool) -> None:
+    if yes:
+        return
+    size = size_text(sum(entry.bytes for entry in chosen))
+    if not sys.stdin.isatty():
+        raise InputError(f"{len(chosen)} caches ({size}) would be removed: add --yes to do so")
+    if not typer.confirm(f"Remove these {len(chosen)} caches ({size})?"):
+        raise InputError("nothing was removed")
+
+
+def _show(store: "Store", entries: "list[Entry]") -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from orchestrator.progress import screen
+
+    size = size_text(sum(entry.bytes for entry in entries))
+    title = escape(f"{store.cache}: {len(entries)} caches, {size}")
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in ("kind", "name", "size", "last used"):
+        table.add_column(column, no_wrap=True, justify="right" if column == "size" else "left")
+    table.add_column("what for", overflow="fold")
+    for entry in entries:
+        purpose = entry.purpose + (f" ({', '.join(entry.users)})" if entry.users else "")
+        cells = (entry.kind, entry.path.name, size_text(entry.bytes), _ago(entry.last_used), purpose)
+        table.add_row(*map(escape, cells))
+    screen().print(table)
+
+
+def _ago(moment: float) -> str:
+    import time
+
+    days = (time.time() - moment) / 86_400
+    return "today" if days < 1 else f"{days:.0f} days ago"
+
+
+def _say(removed: "list[Entry]", left: "list[Entry]") -> None:
+    size = size_text(sum(entry.bytes for entry in removed))
+    typer.echo(f"Removed {len(removed)} caches, {size}" if removed else "Nothing to remove")
+    for entry in left:
+        typer.echo(f"Left, another command is using it: {entry.path}")
+
+
+def _json(
+    store: "Store", entries: "list[Entry]", removed: "list[Entry]", left: "list[Entry]"
+) -> dict[str, Any]:
+    gone = {entry.path for entry in removed}
+    return {
+        "cache": str(store.cache),
+        "bytes": sum(entry.bytes for entry in entries if entry.path not in gone),
+        "entries": [
+            {
+                "kind": entry.kind,
+                "path": str(entry.path),
+                "bytes": entry.bytes,
+                "last_used": round(entry.last_used),
+                "purpose": entry.purpose,
+                "users": list(entry.users),
+                "in_use": entry.in_use,
+                "removed": entry.path in gone,
+            }
+            for entry in entries
+        ],
+        "left_because_in_use": [str(entry.path) for entry in left],
+    }

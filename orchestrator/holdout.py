@@ -1,0 +1,99 @@
+"""What a detector loses on a source that it never saw: in-source minus held-out AUC, fold by fold.
+
+In:  the stored test predictions of one experiment, and the sources that it was trained on.
+Out: one `Holdout` a held-out source of fakes: both AUCs and their difference, each with its corrected
+interval.
+
+Both AUCs of a fold set their fakes against the same real images, those of the sources that were trained on,
+so that the difference is the fakes' alone. Real images of a source that was not trained on are left out: an
+alarm on them is another question (`false_alarm_rate` by source answers it).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from orchestrator.statistics import Interval, PairedTest, corrected_interval, corrected_paired_t_test
+from trainables.evaluation.metrics import auc
+
+REAL, FAKE = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """One held-out source: `delta` is in-source minus held-out, positive where generalising costs something.
+
+    `num_folds` have both AUCs, of `num_expected` folds in the predictions. Unless they are all, there is no
+    mean over folds: the intervals and the p-value are NaN.
+    """
+
+    source: str
+    num_folds: int
+    num_expected: int
+    in_source: Interval
+    held_out: Interval
+    delta: Interval
+    p_value: float
+
+
+def holdout_deltas(
+    predictions: pd.DataFrame, *, train_sources: Sequence[str], test_share: float
+) -> tuple[Holdout, ...]:
+    """Compare the AUC on trained and on held-out sources, on the same folds.
+
+    Args:
+        predictions: test rows of one experiment with two classes; columns repeat, fold, source, label
+            (1 = fake), score (P(fake)).
+        train_sources: the sources that were trained on, real ones included.
+        test_share: n_test / n_train of a fold, for the corrected interval (see `statistics`).
+
+    Returns:
+        One result a held-out source of fakes, in the order of their names; empty when there is none.
+
+    Raises:
+        ValueError: no fake and real source among `train_sources` has rows, so there is nothing to compare
+            with.
+    """
+    trained = predictions["source"].isin(list(train_sources))
+    real = predictions[trained & (predictions["label"] == REAL)]
+    known = predictions[trained & (predictions["label"] == FAKE)]
+    unseen = predictions[~trained & (predictions["label"] == FAKE)]
+    if real.empty or known.empty:
+        lacking = "real" if real.empty else "fake"
+        raise ValueError(
+            f"no {lacking} image of the sources trained on ({', '.join(train_sources)}) is scored"
+        )
+    places = predictions[["repeat", "fold"]].drop_duplicates().sort_values(["repeat", "fold"])
+    folds = list(places.itertuples(index=False, name=None))
+    inside = _auc_by_fold(real, known, folds)
+    return tuple(
+        _compare(str(source), inside, _auc_by_fold(real, rows, folds), test_share)
+        for source, rows in unseen.groupby("source", sort=True)
+    )
+
+
+def _auc_by_fold(real: pd.DataFrame, fake: pd.DataFrame, folds: list[tuple[Any, ...]]) -> np.ndarray:
+    """AUC of each fold, float [folds]; NaN where one side has no image."""
+    both = pd.concat([real, fake])
+    by_fold: dict[Any, pd.DataFrame] = dict(iter(both.groupby(["repeat", "fold"], sort=False)))
+    values = []
+    for fold in folds:
+        rows = by_fold.get(fold)
+        value = None if rows is None else auc(rows["label"].to_numpy(), rows["score"].to_numpy())
+        values.append(math.nan if value is None else value)
+    return np.array(values)
+
+
+def _compare(source: str, inside: np.ndarray, outside: np.ndarray, test_share: float) -> Holdout:
+    is_whole = np.isfinite(inside) & np.isfinite(outside)
+    found, expected = int(is_whole.sum()), len(inside)
+    if found < expected:
+        nothing = Interval(found, math.nan, math.nan, math.nan, math.nan)
+        return Holdout(source, found, expected, nothing, nothing, nothing, math.nan)
+    test: PairedTest = corrected_paired_t_test(outside, inside, test_share=test_share)
+    in_source, held_out = (corrected_interval(values, test_share=test_share) for values in (inside, outside))
+    return Holdout(source, found, expected, in_source, held_out, test.difference, test.p_value)

@@ -1,0 +1,37 @@
+"""How pages are made of templates.
+
+Everything that comes from people is escaped, and figures become part of the page.
+"""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.report import cells
+
+if TYPE_CHECKING:
+    import jinja2
+
+HERE = Path(__file__).parent
+# Where a long name or path may go on in the next line of a table.
+BREAK = re.compile(r"(?<=[_/.\-])(?=[^\d\s])")
+
+
+def environment() -> "jinja2.Environment":
+    """Return the environment of every page's template; jinja2 is imported only when a page is written."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    from orchestrator.report import drawing
+
+    made = Environment(
+        autoescape=True,
+        loader=FileSystemLoader(HERE),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["breakable"] = lambda text: Markup("<wbr>").join(BREAK.split(text))
+    made.filters["when"] = cells.when
+    made.filters["inline"] = lambda panel: Markup(drawing.inline(panel.svg, panel.label))
+    return made

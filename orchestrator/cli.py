@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 
 from orchestrator.data_commands import data_app
-from orchestrator.options import JsonOption
+from orchestrator.options import AcceptOption, JsonOption
 from orchestrator.reference_commands import models_command, schema_command
 from trainables.errors import InputError
 
@@ -87,9 +87,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _complain(message: str) -> None:
-    console = Console(stderr=True)
     for line in message.splitlines():
-        console.print(f"Error: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
+        _say(f"Error: {line}", "red")
+
+
+def _say(line: str, style: str) -> None:
+    Console(stderr=True).print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _show(error: BaseException, code: int) -> int:
@@ -160,6 +163,7 @@ def _load(
 
 def _end(tables: Any, store_report: Path, *, as_json: bool) -> None:
     from orchestrator.report.verdict import verdict
+    from orchestrator.shortcuts import warnings
 
     sentence = verdict(tables)
     if as_json:
@@ -168,11 +172,14 @@ def _end(tables: Any, store_report: Path, *, as_json: bool) -> None:
             "failures": tables.failures.to_dict("records"),
             "summary": json.loads(tables.summary.to_json(orient="records")),
             "comparisons": json.loads(tables.comparisons.to_json(orient="records")),
+            "shortcuts": json.loads(tables.shortcuts.to_json(orient="records")),
             "report": str(store_report),
         }
         print(json.dumps(outcome, indent=1))
     else:
         Console().print(sentence, markup=False, highlight=False, soft_wrap=True)
+    for line in warnings(tables.study):
+        _say(f"Warning: {line}", "yellow")
     failed = tables.failures[tables.failures["state"].isin(["failed", "unreadable"])]
     for row in failed.itertuples():
         _complain(f"{row.experiment} repeat {row.repeat} fold {row.fold} {row.state}: {row.reason}")
@@ -197,6 +204,7 @@ def _run(names: Sequence[str], **given: Any) -> None:
         address=given["address"],
         quiet=given["quiet"],
         debug=given["debug"],
+        accept_shortcut=given["accept_shortcut"],
     )
     tables = run_study(phase, experiments, options, console=screen(stderr=given["as_json"]))
     report = Store.look(options.results).report(phase.name) / "index.html"
@@ -213,6 +221,7 @@ def _phase_command(name: str) -> Callable[..., None]:
         folds: FoldsOption = None,
         max_concurrent: MaxOption = None,
         address: AddressOption = "local",
+        accept_shortcut: AcceptOption = False,
         quiet: QuietOption = False,
         as_json: JsonOption = False,
         debug: DebugOption = False,
@@ -242,6 +251,7 @@ def run_command(
     folds: FoldsOption = None,
     max_concurrent: MaxOption = None,
     address: AddressOption = "local",
+    accept_shortcut: AcceptOption = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,

@@ -1,4 +1,4 @@
-"""results/ to tables: scores, summary, comparisons, failures. No Ray, no MLflow, no GPU, no images.
+"""results/ to tables: scores, summary, comparisons, failures, shortcuts. No Ray, MLflow, GPU or images.
 
 Scores are computed again from each trial's stored predictions. A trial that is not there is a row in
 failures.csv and makes its experiment incomplete: an incomplete set of folds is never averaged. Same results,
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from orchestrator.shortcuts import shortcut_table
 from orchestrator.statistics import Interval, corrected_interval, corrected_paired_t_test
 from orchestrator.store import Store, read_record, trial_state
 from trainables.evaluation.metrics import auc, compute_metrics
@@ -48,6 +49,11 @@ class Tables:
     summary: pd.DataFrame
     comparisons: pd.DataFrame
     failures: pd.DataFrame
+
+    @property
+    def shortcuts(self) -> pd.DataFrame:
+        """What file facts and trivial pixels alone reach on the same folds; see `shortcuts`."""
+        return shortcut_table(self.study)
 
     def complete(self) -> bool:
         """Tell whether every planned trial is finished."""
@@ -256,6 +262,6 @@ def _verdict(metric: str, difference: Interval, p_value: float) -> str:
 
 
 def _write(folder: Path, tables: Tables) -> None:
-    for name in ("scores", "summary", "comparisons", "failures"):
+    for name in ("scores", "summary", "comparisons", "failures", "shortcuts"):
         with replace_file(folder / f"{name}.csv") as partial:
             getattr(tables, name).to_csv(partial, index=False, lineterminator="\n")

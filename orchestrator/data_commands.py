@@ -8,6 +8,7 @@ from rich.console import Console
 
 from orchestrator.cache_commands import cache_command
 from orchestrator.data_report_commands import data_report_command
+from orchestrator.equalise_commands import equalise_command
 from orchestrator.fetch_commands import fetch_command
 from orchestrator.options import JsonOption
 
@@ -15,6 +16,7 @@ data_app = typer.Typer(help="Look at images, fetch them, or draw a small made-up
 data_app.command("fetch")(fetch_command)
 data_app.command("cache")(cache_command)
 data_app.command("report")(data_report_command)
+data_app.command("equalise")(equalise_command)
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 

@@ -47,6 +47,9 @@ class Experiment(RecipeKeys):
     max_unusable: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
         0.01, description="share of files that may be unusable before a run is stopped"
     )
+    shortcut_threshold: Annotated[float, Field(ge=0.5, le=1.0)] = Field(
+        0.7, description="AUC of file facts alone above which a run is stopped before it starts"
+    )
     threshold_by: ThresholdMetric = Field(
         "balanced_accuracy",
         description="what the second threshold maximises on the inner validation part; the first is 0.5",

@@ -167,6 +167,7 @@ class Options:
     address: str = "local"
     quiet: bool = False
     debug: bool = False
+    accept_shortcut: bool = False
 
 
 def plan_study(

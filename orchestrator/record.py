@@ -4,6 +4,7 @@ studies/<phase>.json is what `collect`, `report` and `status` read: they need ne
 experiment files. folds/<hash>.csv is named by its content, so experiments on the same rows share one.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,18 +55,23 @@ def _write_once(path: Path, table: pd.DataFrame) -> None:
             table.to_parquet(partial, index=False)
 
 
-def write_study(study: Study) -> None:
+def write_study(study: Study, *, shortcuts: Sequence[dict[str, Any]] = ()) -> None:
     """Leave the record of this plan in studies/<phase>.json."""
-    write_json(study.store.study_file(study.phase.name), study_record(study))
+    write_json(study.store.study_file(study.phase.name), study_record(study, shortcuts=shortcuts))
 
 
 def same_plan(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Tell whether two records ask for the same trials of the same data; command and time do not count."""
-    return all(one.get(name) == other[name] for name in ("format", "phase", "experiments", "data"))
+    return all(
+        one.get(name) == other[name] for name in ("format", "phase", "experiments", "data", "shortcuts")
+    )
 
 
-def study_record(study: Study) -> dict[str, Any]:
-    """Describe a plan in plain values: what was asked, which trials answer it, what the data is."""
+def study_record(study: Study, *, shortcuts: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """Describe a plan in plain values: what was asked, which trials answer it, what the data is.
+
+    `shortcuts` is what `data_gate.check_study` found in that data.
+    """
     experiments = []
     for planned in study.experiments:
         experiment = planned.experiment
@@ -94,6 +100,7 @@ def study_record(study: Study) -> dict[str, Any]:
         "device": study.device,
         "experiments": experiments,
         "data": [data_summary(planned) for planned in manifests.values()],
+        "shortcuts": list(shortcuts),
         "command": provenance.command_line(),
         "started": provenance.now(),
         "environment": provenance.environment(),

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestrator import preparation, provenance, record, tracking
+from orchestrator import data_gate, preparation, provenance, record, tracking
 from orchestrator.collect import Tables, collect
 from orchestrator.experiment import Experiment
 from orchestrator.phase import Phase
@@ -32,6 +32,8 @@ from trainables.files import write_json
 from trainables.models.hub import prepare_hub
 from trainables.trial_files import ERROR, FORMAT
 
+Shortcuts = Sequence[dict[str, Any]]
+
 
 def run_study(
     phase: Phase, experiments: Sequence[Experiment], options: Options, *, console: Console
@@ -45,11 +47,12 @@ def run_study(
     with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
         data = DataSets(store, override=options.data, progress=progress)
         study = plan_study(phase, experiments, options, data=data)
+    shortcuts = data_gate.check_study(study, options, console=console)
     if study.missing():
-        _run_missing(study, data, options, console)
+        _run_missing(study, data, options, console, shortcuts)
     else:
         record.write_rows(study)
-        _record_if_new(study)
+        _record_if_new(study, shortcuts)
     return finish(store, phase.name, console=console, quiet=options.quiet)
 
 
@@ -84,7 +87,9 @@ def _warn_tracking(store: Store, phase: str, problem: str, console: Console) -> 
     )
 
 
-def _run_missing(study: Study, data: DataSets, options: Options, console: Console) -> None:
+def _run_missing(
+    study: Study, data: DataSets, options: Options, console: Console, shortcuts: Shortcuts
+) -> None:
     if any(planned.experiment.pretrained for planned in study.experiments):
         # Before Ray starts, so that its workers inherit what is found out.
         prepare_hub()
@@ -96,7 +101,7 @@ def _run_missing(study: Study, data: DataSets, options: Options, console: Consol
             study.phase, experiments, options, data=data, machine=cluster.machine, device=cluster.device
         )
         files = record.write_rows(study)
-        record.write_study(study)
+        record.write_study(study, shortcuts=shortcuts)
         _build_pixels(study, options, console)
         _warn_split_batches(study, console)
         waves = study.waves()
@@ -175,14 +180,14 @@ def _start(study: Study, options: Options, launch: Any) -> Iterator[Any]:
         yield cluster
 
 
-def _record_if_new(study: Study) -> None:
+def _record_if_new(study: Study, shortcuts: Shortcuts) -> None:
     """Rewrite the plan's record only when it plans something else, so that a second run changes no file."""
     path = study.store.study_file(study.phase.name)
     if path.is_file():
         known = study.store.study(study.phase.name)
-        if record.same_plan(known, record.study_record(study)):
+        if record.same_plan(known, record.study_record(study, shortcuts=shortcuts)):
             return
-    record.write_study(study)
+    record.write_study(study, shortcuts=shortcuts)
 
 
 def _build_pixels(study: Study, options: Options, console: Console) -> None:

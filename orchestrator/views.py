@@ -10,12 +10,14 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
-from orchestrator import identity
+from orchestrator import data_gate, identity
 from orchestrator.experiment import Experiment
 from orchestrator.phase import Phase
 from orchestrator.plan import DataSets, Options, Study, plan_study
 from orchestrator.progress import Board, board_from_disk, duration, progress_bar, time_left_from_disk
+from orchestrator.shortcuts import CHECKS, plan_text
 from orchestrator.store import Store, read_record, trial_state
 from trainables.data.manifest import Manifest, scan
 from trainables.errors import InputError
@@ -54,6 +56,15 @@ def plan_json(study: Study) -> dict[str, Any]:
             }
             for trial in study.selected()
         ],
+        "shortcuts": [
+            {
+                "data": str(planned.manifest.root.resolve()),
+                "made": known is not None,
+                "verdict": known and known["verdict"],
+                **{check: known and known[check] for check in CHECKS},
+            }
+            for planned, known in data_gate.known_checks(study)
+        ],
     }
 
 
@@ -91,6 +102,12 @@ def plan_table(study: Study) -> Table:
             "?" if trial.estimate_s is None else duration(trial.estimate_s),
             trial.why,
         )
+    lines = (
+        f"Shortcuts in {planned.manifest.root}: {plan_text(known)}"
+        for planned, known in data_gate.known_checks(study)
+    )
+    table.caption = Text("\n".join(lines))
+    table.caption_justify = "left"
     return table
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from orchestrator.collect import ALL, Tables
 from orchestrator.identity import SHORT
-from orchestrator.report import cells, content
+from orchestrator.report import cells, content, shortcuts
 from orchestrator.report.rendering import HERE, environment
 from orchestrator.report.verdict import comparison_sentence, metric_name, verdict
 from orchestrator.store import Store, read_record, trial_state
@@ -28,7 +28,7 @@ from trainables.evaluation.metrics import LOWER_IS_BETTER
 from trainables.files import replace_file, write_text
 from trainables.trial_files import DONE, ERROR, HISTORY, METRICS, PREDICTIONS, TRIAL
 
-TABLES = ("comparisons", "summary", "scores", "failures")
+TABLES = ("comparisons", "summary", "scores", "failures", "shortcuts")
 WITHOUT_COMPARISON = ("auc", "accuracy", "f1")
 TRIAL_COLUMNS = [
     "experiment", "repeat", "fold", "trial", "key", "state", "auc", "best_epoch", "epochs", "seconds",
@@ -316,7 +316,8 @@ def _render(
             questions=questions,
             uncorrected=tables.comparisons["p_value"].count() > 1
             and not tables.comparisons["p_holm"].count(),
-            scores=content.scores(tables),
+            scores=shortcuts.beside(content.scores(tables), study),
+            shortcuts=shortcuts.said(study),
             tuned=content.tuned_scores(tables),
             sources=content.sources(tables),
             several_classes=any(int(experiment["num_classes"]) > 2 for experiment in study["experiments"]),

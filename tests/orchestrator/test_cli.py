@@ -16,7 +16,7 @@ from orchestrator.cli import main
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
     ["phase1"], ["phase2"], ["phase3"], ["phase4"], ["run"], ["plan"], ["status"], ["collect"], ["report"],
-    ["explain"], ["schema"], ["ui"], ["data", "scan"], ["data", "demo"],
+    ["explain"], ["schema"], ["ui"], ["data", "scan"], ["data", "demo"], ["data", "equalise"],
 ]  # fmt: skip
 
 Call = Callable[..., tuple[int, str, str]]
@@ -135,7 +135,7 @@ def test_collect_prints_json_and_nothing_else(
     code, out, _ = call("collect", "phase1", "--results", results.write(), "--json")
     found = json.loads(out)
     assert code == 0
-    assert set(found) == {"verdict", "failures", "summary", "comparisons", "report"}
+    assert set(found) == {"verdict", "failures", "summary", "comparisons", "shortcuts", "report"}
     assert found["failures"] == []
     assert found["comparisons"][0]["verdict"] == "undecided"
     assert Path(found["report"]) == results.root / "reports" / "phase1" / "index.html"

@@ -210,12 +210,16 @@ def _read(path: Path) -> bytes:
 
 def square(image: Image.Image, size_px: int) -> np.ndarray:
     """Turn upright, crop the largest central square, resize once (Lanczos): uint8 [S, S, 3] RGB."""
+    return np.asarray(central_square(image).resize((size_px, size_px), Image.Resampling.LANCZOS))
+
+
+def central_square(image: Image.Image) -> Image.Image:
+    """Turn upright and crop the largest central square: 8-bit RGB at its own size."""
     upright = _eight_bit_rgb(ImageOps.exif_transpose(image))
     width, height = upright.size
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
-    box = (left, top, left + side, top + side)
-    return np.asarray(upright.crop(box).resize((size_px, size_px), Image.Resampling.LANCZOS))
+    return upright.crop((left, top, left + side, top + side))
 
 
 def _eight_bit_rgb(image: Image.Image) -> Image.Image:

@@ -37,10 +37,16 @@ def compute_metrics(
 
 
 def auc(labels: np.ndarray, scores: np.ndarray) -> float | None:
-    """Return the area under the ROC curve of P(fake) scores, float [N]; None when one class is missing."""
-    if not 0 < labels.sum() < len(labels):
+    """Return the area under the ROC curve; None when a class is missing.
+
+    `scores` are P(fake), float [N], or a column a class, float [N, C]: then one against the rest, macro.
+    """
+    if scores.ndim == 1:
+        return float(metrics.roc_auc_score(labels, scores)) if 0 < labels.sum() < len(labels) else None
+    one_hot = labels[:, None] == np.arange(scores.shape[1])
+    if not one_hot.any(axis=0).all():
         return None
-    return float(metrics.roc_auc_score(labels, scores))
+    return float(metrics.roc_auc_score(one_hot, scores, average="macro"))
 
 
 def predicted_classes(probabilities: np.ndarray) -> np.ndarray:
@@ -70,7 +76,7 @@ def _multiclass(labels: np.ndarray, probabilities: np.ndarray, predicted: np.nda
     one_hot = labels[:, None] == classes
     macro = {"average": "macro", "labels": classes, "zero_division": 0.0}
     return {
-        "auc": float(metrics.roc_auc_score(one_hot, probabilities, average="macro")) if everything else None,
+        "auc": auc(labels, probabilities),
         "accuracy": float(metrics.accuracy_score(labels, predicted)),
         "balanced_accuracy": float(metrics.recall_score(labels, predicted, **macro)) if everything else None,
         "f1": float(metrics.f1_score(labels, predicted, **macro)) if everything else None,

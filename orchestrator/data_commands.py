@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from orchestrator.check_commands import check_command
 from orchestrator.options import JsonOption
 
 data_app = typer.Typer(help="Look at images, or draw a small made-up set.", no_args_is_help=True)
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+data_app.command("check")(check_command)
 
 
 @data_app.command("scan")
@@ -17,7 +19,7 @@ def scan_command(
     folder: Annotated[Path, typer.Argument(help="Folder of images.")],
     layout: Annotated[str, typer.Option(help="auto, sources, splits or csv.")] = "auto",
     group_by: Annotated[
-        str, typer.Option(help="auto, basename, none, or a column of manifest.csv.")
+        str, typer.Option(help="auto, basename, none, pairs, or a column of manifest.csv.")
     ] = "auto",
     out: Annotated[Path | None, typer.Option(help="Write the manifest to this CSV file.")] = None,
     as_json: JsonOption = False,

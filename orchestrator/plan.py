@@ -120,14 +120,13 @@ class DataSets:
             experiment.max_unusable,
         )
         if arguments not in self._manifests:
-            memory = self.store.cache / "scans" / f"{identity.fingerprint(str(root.resolve()))[:16]}.parquet"
             self._manifests[arguments] = scan(
                 root,
                 layout=experiment.layout,
                 group_by=experiment.group_by,
                 real_sources=experiment.real_sources,
                 max_unusable=experiment.max_unusable,
-                memory=memory,
+                memory=scan_memory(self.store, root),
                 progress=self.progress,
             )
         return self._manifests[arguments]
@@ -189,6 +188,11 @@ def plan_study(
         names = ", ".join(experiment.name for experiment in experiments)
         raise InputError(f"--only {options.only} matches none of the experiments: {names}")
     return Study(phase, store, device, planned, tuple(trials))
+
+
+def scan_memory(store: Store, root: Path) -> Path:
+    """Name the file that keeps what was found in the data folder `root`; near-duplicates lie beside it."""
+    return store.cache / "scans" / f"{identity.fingerprint(str(root.resolve()))[:16]}.parquet"
 
 
 def measurement_file(store: Store, experiment: Experiment, device: str) -> Path:

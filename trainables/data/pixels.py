@@ -160,7 +160,7 @@ def _read(path: Path) -> bytes:
 
 def square(image: Image.Image, size_px: int) -> np.ndarray:
     """Turn upright, crop the largest central square, resize once (Lanczos): uint8 [S, S, 3] RGB."""
-    upright = _eight_bit_rgb(ImageOps.exif_transpose(image))
+    upright = eight_bit_rgb(ImageOps.exif_transpose(image))
     width, height = upright.size
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
@@ -168,7 +168,8 @@ def square(image: Image.Image, size_px: int) -> np.ndarray:
     return np.asarray(upright.crop(box).resize((size_px, size_px), Image.Resampling.LANCZOS))
 
 
-def _eight_bit_rgb(image: Image.Image) -> Image.Image:
+def eight_bit_rgb(image: Image.Image) -> Image.Image:
+    """Convert an image of any mode to 8-bit RGB; 16-bit values are divided by 257."""
     if image.mode == "I" or image.mode.startswith("I;16"):
         # Pillow would cut 16-bit values off at 255; 65,535 / 257 = 255.
         values = np.clip(np.asarray(image).astype(np.int64), 0, 65_535) // 257

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from orchestrator.cache_commands import cache_command
+from orchestrator.check_commands import check_command
 from orchestrator.data_report_commands import data_report_command
 from orchestrator.equalise_commands import equalise_command
 from orchestrator.fetch_commands import fetch_command
@@ -18,6 +19,7 @@ data_app.command("cache")(cache_command)
 data_app.command("report")(data_report_command)
 data_app.command("equalise")(equalise_command)
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+data_app.command("check")(check_command)
 
 
 @data_app.command("scan")
@@ -25,7 +27,7 @@ def scan_command(
     folder: Annotated[Path, typer.Argument(help="Folder of images.")],
     layout: Annotated[str, typer.Option(help="auto, sources, splits or csv.")] = "auto",
     group_by: Annotated[
-        str, typer.Option(help="auto, basename, none, or a column of manifest.csv.")
+        str, typer.Option(help="auto, basename, none, pairs, or a column of manifest.csv.")
     ] = "auto",
     out: Annotated[Path | None, typer.Option(help="Write the manifest to this CSV file.")] = None,
     as_json: JsonOption = False,

@@ -132,14 +132,13 @@ class DataSets:
             experiment.max_unusable,
         )
         if arguments not in self._manifests:
-            memory = self.store.cache / "scans" / f"{identity.fingerprint(str(root.resolve()))[:16]}.parquet"
             self._manifests[arguments] = scan(
                 root,
                 layout=experiment.layout,
                 group_by=experiment.group_by,
                 real_sources=experiment.real_sources,
                 max_unusable=experiment.max_unusable,
-                memory=memory,
+                memory=scan_memory(self.store, root),
                 progress=self.progress,
             )
         return self._manifests[arguments]
@@ -201,6 +200,11 @@ def plan_study(
             for fold in range(each.experiment.num_folds):
                 planner.add(each, rows, repeat=repeat, fold=fold, selected=fold in wanted)
     return Study(phase, store, device, planned, tuple(planner.trials.values()))
+
+
+def scan_memory(store: Store, root: Path) -> Path:
+    """Name the file that keeps what was found in the data folder `root`; near-duplicates lie beside it."""
+    return store.cache / "scans" / f"{identity.fingerprint(str(root.resolve()))[:16]}.parquet"
 
 
 def measurement_file(store: Store, experiment: Experiment, device: str) -> Path:

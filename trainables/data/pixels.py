@@ -215,14 +215,15 @@ def square(image: Image.Image, size_px: int) -> np.ndarray:
 
 def central_square(image: Image.Image) -> Image.Image:
     """Turn upright and crop the largest central square: 8-bit RGB at its own size."""
-    upright = _eight_bit_rgb(ImageOps.exif_transpose(image))
+    upright = eight_bit_rgb(ImageOps.exif_transpose(image))
     width, height = upright.size
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
     return upright.crop((left, top, left + side, top + side))
 
 
-def _eight_bit_rgb(image: Image.Image) -> Image.Image:
+def eight_bit_rgb(image: Image.Image) -> Image.Image:
+    """Convert an image of any mode to 8-bit RGB; 16-bit values are divided by 257."""
     if image.mode == "I" or image.mode.startswith("I;16"):
         # Pillow would cut 16-bit values off at 255; 65,535 / 257 = 255.
         values = np.clip(np.asarray(image).astype(np.int64), 0, 65_535) // 257

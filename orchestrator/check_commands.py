@@ -45,7 +45,9 @@ def check_command(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Look for what would mislead a study: leakage; with --results, verify finished runs. Exit 0, 1 or 2.
+    """Look for what would mislead a study: leakage, shortcuts; with --results, verify finished runs.
+
+    Exits with 0, with 1 if a finished run fails, or with 2 if a run on this data would be refused.
 
     Example: python -m orchestrator data check ~/faces --results results
     """
@@ -68,6 +70,13 @@ def check_command(
         if links is None:
             links = find_links(manifest.root, manifest.rows, memory=memory, progress=progress)
     findings = check_data(manifest, links, protocol=protocol)
+    findings += shortcut_findings(
+        manifest,
+        protocol=protocol,
+        store=store,
+        bar=lambda title: progress_bar(screen(stderr=as_json), title, quiet=False),
+        refused=any(finding.severity == "error" for finding in findings),
+    )
     if store is not None:
         findings += verify_runs(store, manifest, links, phase=phase)
     findings = worst_first(findings)
@@ -98,6 +107,33 @@ def check_data(manifest: "Manifest", links: "Any", *, protocol: str = "cv") -> "
             protocol=protocol,
         ),
     ]
+
+
+def shortcut_findings(
+    manifest: "Manifest", *, protocol: str, store: "Any", bar: "Any", refused: bool
+) -> "list[Finding]":
+    """Say how far file facts and trivial pixels get on the folds that a run would have.
+
+    Data that can't have folds is an error, which is said unless the data is `refused` already.
+    """
+    from orchestrator.data_gate import check_folder
+    from orchestrator.shortcuts import found_text, leaks_text, refusal
+    from trainables.data.findings import Finding
+    from trainables.recipe import RecipeKeys
+
+    recipe = RecipeKeys.model_validate({"protocol": protocol})
+    try:
+        record = check_folder(manifest, recipe, store=store, bar=bar)
+    except InputError as error:
+        return [] if refused else [Finding("no_folds", "error", str(error))]
+    rows = tuple({"fact": fact, "AUC alone": auc} for fact, auc in record["leaks"])
+    if record["verdict"] == "refused":
+        return [Finding("shortcut", "error", refusal(record, root=str(manifest.root)), rows)]
+    said = found_text(record)
+    if record["verdict"] == "uncertain":
+        sentence = f"{said}, by {leaks_text(record)}; too few images to tell a shortcut from chance"
+        return [Finding("shortcut", "warning", sentence, rows)]
+    return [Finding("shortcut", "note", said)]
 
 
 def exit_code(findings: "Sequence[Finding]") -> int:

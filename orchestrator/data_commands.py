@@ -7,8 +7,10 @@ import typer
 from rich.console import Console
 
 from orchestrator.options import JsonOption
+from orchestrator.prepare_commands import prepare_command
 
 data_app = typer.Typer(help="Look at images, or draw a small made-up set.", no_args_is_help=True)
+data_app.command("prepare")(prepare_command)
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 

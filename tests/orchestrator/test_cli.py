@@ -16,7 +16,7 @@ from orchestrator.cli import main
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
     ["phase1"], ["phase2"], ["phase3"], ["phase4"], ["run"], ["plan"], ["status"], ["collect"], ["report"],
-    ["explain"], ["schema"], ["ui"], ["data", "scan"], ["data", "demo"],
+    ["explain"], ["schema"], ["ui"], ["data", "scan"], ["data", "demo"], ["data", "prepare"],
 ]  # fmt: skip
 
 Call = Callable[..., tuple[int, str, str]]

@@ -12,12 +12,14 @@ from orchestrator.data_report_commands import data_report_command
 from orchestrator.equalise_commands import equalise_command
 from orchestrator.fetch_commands import fetch_command
 from orchestrator.options import JsonOption
+from orchestrator.prepare_commands import prepare_command
 
 data_app = typer.Typer(help="Look at images, fetch them, or draw a small made-up set.", no_args_is_help=True)
 data_app.command("fetch")(fetch_command)
 data_app.command("cache")(cache_command)
 data_app.command("report")(data_report_command)
 data_app.command("equalise")(equalise_command)
+data_app.command("prepare")(prepare_command)
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 data_app.command("check")(check_command)
 

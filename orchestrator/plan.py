@@ -258,6 +258,11 @@ def _plan_experiment(
             f"{experiment.name}: loss.type bce is for two classes, the data has {len(manifest.classes)}; "
             "use cross_entropy"
         )
+    if experiment.normalization == "real_norm" and len(manifest.classes) != 2:
+        raise InputError(
+            f"{experiment.name}: normalization real_norm takes mean and std from real images, the data has "
+            f"{len(manifest.classes)} classes ({', '.join(manifest.classes)}); use imagenet, half or none"
+        )
     rows = tuple(data.rows(experiment, manifest, repeat) for repeat in range(experiment.cv_repeats))
     measured = read_measurement(store, experiment, device)
     resolved: dict[str, str | int | None] = {}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator import identity, provenance
+from orchestrator import face_finding, identity, provenance
 from orchestrator.plan import PlannedExperiment, Study, Trial
 from orchestrator.store import Store
 from trainables.data.folds import refuse_divided_groups
@@ -103,7 +103,10 @@ def study_record(study: Study, *, shortcuts: Sequence[dict[str, Any]] = ()) -> d
         "phase": study.phase.model_dump(mode="json"),
         "device": study.device,
         "experiments": experiments,
-        "data": [data_summary(planned) for planned in manifests.values()],
+        "data": [
+            {**data_summary(planned), **face_finding.summary(study, root)}
+            for root, planned in manifests.items()
+        ],
         "shortcuts": list(shortcuts),
         "command": provenance.command_line(),
         "started": provenance.now(),

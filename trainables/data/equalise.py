@@ -25,10 +25,10 @@ from typing import Literal
 import pandas as pd
 from PIL import Image
 
+from trainables.data.decoding import square
 from trainables.data.inspection import Progress, num_workers
 from trainables.data.layouts import IMAGE_SUFFIXES, SPLIT_NAMES
 from trainables.data.manifest import Manifest
-from trainables.data.pixels import square
 from trainables.errors import InputError
 from trainables.files import read_json, replace_file, write_json
 

@@ -22,9 +22,9 @@ import pandas as pd
 from PIL import Image, JpegImagePlugin
 from scipy import fft
 
+from trainables.data.decoding import central_part
 from trainables.data.inspection import Progress, num_workers
 from trainables.data.layouts import IMAGE_SUFFIXES
-from trainables.data.pixels import central_square
 from trainables.errors import InputError
 from trainables.files import replace_file
 
@@ -146,7 +146,7 @@ def _read_file(file: tuple[str, Path]) -> np.ndarray:
         # Text at the end of a PNG is known only once the pixels are read.
         image.load()
         facts = _file_facts(image, num_bytes=len(content))
-        return np.concatenate([facts, _pixel_facts(central_square(image))]).astype(np.float32)
+        return np.concatenate([facts, _pixel_facts(central_part(image))]).astype(np.float32)
 
 
 def _file_facts(image: Image.Image, *, num_bytes: int) -> np.ndarray:

@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
+from trainables.data.decoding import eight_bit_rgb
 from trainables.data.inspection import Progress, num_workers
-from trainables.data.pixels import eight_bit_rgb
 from trainables.files import replace_file
 
 SIDE = 48

@@ -22,14 +22,14 @@ from PIL import Image
 
 from trainables.data.crops import Square
 from trainables.data.decoding import square
-from trainables.data.inspection import Progress, num_workers
+from trainables.data.inspection import FORMATS, Progress, num_workers
 from trainables.data.manifest import Manifest
 from trainables.errors import InputError
 from trainables.files import read_json, replace_file, write_json
 
 SETTINGS = "settings.json"
 JPEG_QUALITY = 95
-FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
+WRITTEN: dict[str, tuple[str, dict[str, Any]]] = {
     ".jpg": ("JPEG", {"quality": JPEG_QUALITY, "subsampling": "4:4:4"}),
     ".jpeg": ("JPEG", {"quality": JPEG_QUALITY, "subsampling": "4:4:4"}),
     ".png": ("PNG", {}),
@@ -132,7 +132,7 @@ def write_cropped(
 
 def _target(path: str) -> str:
     given = PurePosixPath(path)
-    return str(given if given.suffix.lower() in FORMATS else given.with_suffix(".png"))
+    return str(given if given.suffix.lower() in WRITTEN else given.with_suffix(".png"))
 
 
 def _write(source: Path, target: Path, region: Square | None, size_px: int | None) -> bool:
@@ -140,10 +140,10 @@ def _write(source: Path, target: Path, region: Square | None, size_px: int | Non
     changed = source.stat().st_mtime_ns
     if target.exists() and target.stat().st_mtime_ns == changed:
         return False
-    with Image.open(source) as image:
+    with Image.open(source, formats=FORMATS) as image:
         own_px = min(image.size) if region is None else region.side
         pixels = square(image, size_px or own_px, region)
-    name, options = FORMATS[target.suffix.lower()]
+    name, options = WRITTEN[target.suffix.lower()]
     with replace_file(target) as partial:
         Image.fromarray(pixels).save(partial, format=name, **options)
         os.utime(partial, ns=(changed, changed))

@@ -21,7 +21,7 @@ import pandas as pd
 from PIL import Image, ImageOps
 
 from trainables.data.decoding import eight_bit_rgb
-from trainables.data.inspection import Progress, num_workers
+from trainables.data.inspection import FORMATS, Progress, num_workers
 from trainables.files import replace_file
 
 SIDE = 48
@@ -78,7 +78,7 @@ def fingerprint(content: bytes) -> Entry:
     """
     from imagehash import phash
 
-    with Image.open(io.BytesIO(content)) as image:
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         image.draft("RGB", (_DECODE_PX, _DECODE_PX))
         grey = eight_bit_rgb(ImageOps.exif_transpose(image)).convert("L")
     width, height = grey.size

@@ -7,8 +7,7 @@
 drawn faces: cropped, brightened, mirrored, recompressed, one in ten a near-duplicate of another; then times
 the scan, the fingerprints and the links, and exits with 1 when they take more than LIMIT_S together.
 `hashes` searches 30,000, 60,000 and 120,000 hashes of which a fifth are in clusters, and exits with 1 when
-twice the hashes take more than LIMIT_RATIO times as long, or a pair within 8 bits is
-missed.
+twice the hashes take more than LIMIT_RATIO times as long, or a cluster is not connected.
 """
 
 import argparse

@@ -70,13 +70,12 @@ def prepare_command(
 
 
 def _scan(folder: Path, *, layout: str, store: Any, console: Any, quiet: bool) -> Any:
-    from orchestrator.identity import fingerprint
+    from orchestrator.plan import scan_memory
     from orchestrator.progress import progress_bar
     from trainables.data.manifest import scan
 
-    memory = store.cache / "scans" / f"{fingerprint(str(folder.resolve()))[:16]}.parquet"
     with progress_bar(console, "Reading images", quiet=quiet) as progress:
-        return scan(folder, layout=layout, memory=memory, progress=progress)
+        return scan(folder, layout=layout, memory=scan_memory(store, folder), progress=progress)
 
 
 def _write_crops(

@@ -32,6 +32,7 @@ KINDS = {
     "faces": "detected faces",
     "facts": "what files say of themselves, for the shortcut check",
     "hashes": "perceptual hashes, for near-duplicates",
+    "scores": "scores and bootstrap intervals of finished trials",
 }
 UNFINISHED = (".partial", ".pruned")
 

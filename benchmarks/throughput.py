@@ -30,8 +30,9 @@ from torchvision import transforms
 
 from trainables.models.building import build_model
 from trainables.recipe import Recipe
-from trainables.training.batches import NORMALIZATIONS, Images, training_batches
+from trainables.training.batches import Images, training_batches
 from trainables.training.loop import Samples, Trainer
+from trainables.training.normalization import NORMALIZATIONS
 from trainables.training.precision import autocast
 
 ROUNDS = 7

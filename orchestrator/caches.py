@@ -6,6 +6,7 @@ its lock `<name>.lock` beside it. A kind that this module does not know is liste
 """
 
 import contextlib
+import json
 import os
 import shutil
 import time
@@ -18,20 +19,22 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from orchestrator import face_finding
 from orchestrator.record import FOLD_COLUMNS, fold_file
 from orchestrator.store import Store, is_locked
-from trainables.data.pixels import cache_key
+from trainables.data.faces import recipe_squares
+from trainables.data.pixels import find_cache
 from trainables.errors import InputError
+from trainables.recipe import RecipeKeys
 from trainables.trial_files import LOCK
 
 DAY_S = 86_400.0
 KINDS = {
     "pixels": "images decoded and resized, read by every trial",
-    "scans": "what was found in a data folder's files",
+    "scans": "what was found in a data folder's files: facts, fingerprints, near-duplicates",
     "rows": "the rows of an experiment, for workers",
     "faces": "detected faces",
     "facts": "what files say of themselves, for the shortcut check",
-    "hashes": "perceptual hashes, for near-duplicates",
     "scores": "scores and bootstrap intervals of finished trials",
 }
 UNFINISHED = (".partial", ".pruned")
@@ -166,13 +169,15 @@ def _purpose(kind: str, path: Path) -> str:
 
 
 def _pixel_users(store: Store) -> dict[str, list[str]]:
-    """Map the key of a pixel cache to the experiments that read it, as far as their plans are on record."""
-    by_folds: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    """Map the name of a pixel cache to the experiments that read it, as far as their plans are on record."""
+    by_folds: dict[str, list[tuple[str, RecipeKeys]]] = defaultdict(list)
     for phase in store.studies():
         with contextlib.suppress(InputError, KeyError, TypeError):
             for experiment in store.study(phase)["experiments"]:
+                known = {name: experiment["recipe"][name] for name in RecipeKeys.model_fields}
+                recipe = RecipeKeys.model_validate_json(json.dumps(known))
                 for name in experiment["fold_files"]:
-                    by_folds[name].append((experiment["name"], int(experiment["recipe"]["image_size"])))
+                    by_folds[name].append((experiment["name"], recipe))
     users: dict[str, list[str]] = defaultdict(list)
     for path in _inside(store.cache / "rows"):
         with contextlib.suppress(OSError, ValueError, KeyError):
@@ -180,10 +185,11 @@ def _pixel_users(store: Store) -> dict[str, list[str]]:
             if not set(FOLD_COLUMNS) <= set(rows.columns):
                 continue
             hashes = list(rows["sha256"])
-            for name, size_px in by_folds.get(fold_file(store, rows).name, ()):
-                key = cache_key(hashes, size_px=size_px)
-                if name not in users[key]:
-                    users[key].append(name)
+            for name, recipe in by_folds.get(fold_file(store, rows).name, ()):
+                squares = recipe_squares(face_finding.table(store), hashes, recipe)
+                found = find_cache(store.cache / "pixels", hashes, size_px=recipe.image_size, squares=squares)
+                if found is not None and name not in users[found.name]:
+                    users[found.name].append(name)
     return users
 
 

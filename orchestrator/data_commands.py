@@ -7,17 +7,21 @@ import typer
 from rich.console import Console
 
 from orchestrator.cache_commands import cache_command
+from orchestrator.check_commands import check_command
 from orchestrator.data_report_commands import data_report_command
 from orchestrator.equalise_commands import equalise_command
 from orchestrator.fetch_commands import fetch_command
 from orchestrator.options import JsonOption
+from orchestrator.prepare_commands import prepare_command
 
 data_app = typer.Typer(help="Look at images, fetch them, or draw a small made-up set.", no_args_is_help=True)
 data_app.command("fetch")(fetch_command)
 data_app.command("cache")(cache_command)
 data_app.command("report")(data_report_command)
 data_app.command("equalise")(equalise_command)
+data_app.command("prepare")(prepare_command)
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+data_app.command("check")(check_command)
 
 
 @data_app.command("scan")
@@ -25,7 +29,7 @@ def scan_command(
     folder: Annotated[Path, typer.Argument(help="Folder of images.")],
     layout: Annotated[str, typer.Option(help="auto, sources, splits or csv.")] = "auto",
     group_by: Annotated[
-        str, typer.Option(help="auto, basename, none, or a column of manifest.csv.")
+        str, typer.Option(help="auto, basename, none, pairs, or a column of manifest.csv.")
     ] = "auto",
     out: Annotated[Path | None, typer.Option(help="Write the manifest to this CSV file.")] = None,
     as_json: JsonOption = False,

@@ -18,13 +18,15 @@ import pandas as pd
 from rich.console import Console
 
 from orchestrator import identity, provenance
+from orchestrator.experiment import DEFAULT_THRESHOLD
 from orchestrator.plan import Options, PlannedExperiment, Study
 from orchestrator.progress import progress_bar
 from orchestrator.shortcuts import CHECKS, Record, found_text, refusal, shortcut_record
 from orchestrator.store import Store, read_record
 from trainables.data import facts, shortcuts
 from trainables.data.inspection import Progress
-from trainables.data.rows import image_files
+from trainables.data.manifest import Manifest
+from trainables.data.rows import experiment_rows, image_files
 from trainables.errors import InputError
 from trainables.files import write_json
 from trainables.recipe import RecipeKeys
@@ -133,6 +135,33 @@ def look(
     }
 
 
+def check_folder(manifest: Manifest, recipe: RecipeKeys, *, store: Store | None, bar: Bar) -> Record:
+    """Check a data folder on the folds that an experiment with this recipe would have.
+
+    Args:
+        manifest: the data folder.
+        recipe: its protocol, folds and seed decide the folds.
+        store: the results folder whose memory of the images is used, if there is one.
+        bar: opens a progress bar with a title.
+
+    Raises:
+        InputError: this data has no such folds.
+    """
+    rows = [experiment_rows(manifest, recipe, repeat=0)]
+    outcome = read_outcome(store, check_name(rows, recipe)) if store is not None else None
+    if outcome is None:
+        memory = _facts_memory(store, manifest.root) if store is not None else None
+        classes = len(manifest.classes)
+        outcome = look(manifest.root, rows, recipe, num_classes=classes, memory=memory, bar=bar)
+    return shortcut_record(
+        outcome,
+        experiments=(),
+        data=str(manifest.root.resolve()),
+        threshold=DEFAULT_THRESHOLD,
+        accepted=False,
+    )
+
+
 def check_name(rows: Sequence[pd.DataFrame], recipe: RecipeKeys) -> str:
     """Name a check by what decides its outcome, 20 hexadecimal digits."""
     sources = [recipe.train_sources, recipe.eval_sources]
@@ -176,7 +205,6 @@ def _by_check(study: Study) -> dict[str, list[PlannedExperiment]]:
 
 def _look(store: Store, planned: PlannedExperiment, options: Options, console: Console) -> Outcome:
     root = planned.manifest.root
-    name = identity.fingerprint([str(root.resolve()), facts.VERSION])[:16]
 
     def bar(title: str) -> AbstractContextManager[Progress]:
         return progress_bar(console, title, quiet=options.quiet)
@@ -186,11 +214,16 @@ def _look(store: Store, planned: PlannedExperiment, options: Options, console: C
         planned.rows,
         planned.experiment.recipe_keys(),
         num_classes=planned.num_classes,
-        memory=store.cache / "facts" / f"{name}.parquet",
+        memory=_facts_memory(store, root),
         bar=bar,
     )
     write_json(_file(store, outcome["check"]), outcome)
     return outcome
+
+
+def _facts_memory(store: Store, root: Path) -> Path:
+    name = identity.fingerprint([str(root.resolve()), facts.VERSION])[:16]
+    return store.cache / "facts" / f"{name}.parquet"
 
 
 def _accepted_before(study: Study) -> set[str]:

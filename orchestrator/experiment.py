@@ -23,6 +23,8 @@ from trainables.recipe import Frozen, Recipe, RecipeKeys
 
 SHORTHANDS = {"lr": ("optimizer", "lr"), "weight_decay": ("optimizer", "weight_decay")}
 Values = dict[str, Any]
+# Of the AUC that file facts reach without a look at a face.
+DEFAULT_THRESHOLD = 0.7
 
 
 class Resources(Frozen):
@@ -48,7 +50,7 @@ class Experiment(RecipeKeys):
         0.01, description="share of files that may be unusable before a run is stopped"
     )
     shortcut_threshold: Annotated[float, Field(ge=0.5, le=1.0)] = Field(
-        0.7, description="AUC of file facts alone above which a run is stopped before it starts"
+        DEFAULT_THRESHOLD, description="AUC of file facts alone above which a run is stopped before it starts"
     )
     threshold_by: ThresholdMetric = Field(
         "balanced_accuracy",

@@ -71,7 +71,7 @@ def recipe_ingredients(recipe: Recipe) -> dict[str, Any]:
     if recipe.backbone != "simple_cnn":
         del values["cnn_preset"]
     if not recipe.face_crop:
-        del values["face_crop_margin"]
+        del values["face_crop_margin"], values["face_rule"]
     # What is not used has no say, and keys that came later leave the identity of earlier trials alone.
     for section, names in _OPTIONAL.items():
         part = values if not section else values[section]
@@ -93,7 +93,7 @@ def trial_ingredients(
         "repeat": repeat,
         "fold": fold,
         "rows": rows,
-        "versions": versions.parts(recipe.backbone),
+        "versions": versions.parts(recipe.backbone, face_crop=recipe.face_crop),
     }
     return {**ingredients, "bases": list(bases)} if bases else ingredients
 

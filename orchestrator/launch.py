@@ -126,6 +126,27 @@ def call(
     return list(ray.get([remote.remote(**arguments) for arguments in calls]))
 
 
+def each(
+    function: Callable[..., Any], calls: Sequence[Mapping[str, Any]], *, cpus: int, gpus: float
+) -> Iterator[Any]:
+    """Call `function(**arguments)` for each of `calls`, and yield the results as they come, in any order.
+
+    Raises:
+        InputError: a call raised it.
+    """
+    remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=MAX_LOST)(function)
+    waiting = [remote.remote(**arguments) for arguments in calls]
+    while waiting:
+        ready, waiting = ray.wait(waiting)
+        for reference in ready:
+            try:
+                yield ray.get(reference)
+            except ray.exceptions.RayTaskError as error:
+                if isinstance(error.cause, InputError):
+                    raise InputError(str(error.cause)) from error
+                raise
+
+
 def run(
     cluster: Cluster,
     tasks: Sequence[Task],

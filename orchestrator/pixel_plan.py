@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator import face_finding
 from orchestrator.cache_commands import size_text
 from orchestrator.plan import Study
-from trainables.data.pixels import cache_key, num_bytes
+from trainables.data.pixels import cache_key, find_cache, num_bytes
+from trainables.errors import InputError
 from trainables.files import free_bytes
 
 
@@ -31,8 +33,15 @@ def pixel_needs(study: Study) -> tuple[PixelNeed, ...]:
         size_px = planned.experiment.image_size
         # All repeats use the same images.
         hashes = sorted(set(planned.rows[0]["sha256"]))
-        key = cache_key(hashes, size_px=size_px)
-        is_there = (study.store.cache / "pixels" / key).is_dir()
+        is_there, squares = True, None
+        try:
+            squares = face_finding.squares(study.store, planned, hashes)
+        except InputError:
+            # Faces have not been looked for yet, so no cache can hold them.
+            is_there = False
+        key = cache_key(hashes, size_px=size_px, squares=squares)
+        folder = study.store.cache / "pixels"
+        is_there = is_there and find_cache(folder, hashes, size_px=size_px, squares=squares) is not None
         needs[key] = PixelNeed(key, len(hashes), size_px, num_bytes(len(hashes), size_px), is_there)
     return tuple(sorted(needs.values(), key=lambda need: need.size_px))
 

@@ -132,14 +132,13 @@ class DataSets:
             experiment.max_unusable,
         )
         if arguments not in self._manifests:
-            memory = self.store.cache / "scans" / f"{identity.fingerprint(str(root.resolve()))[:16]}.parquet"
             self._manifests[arguments] = scan(
                 root,
                 layout=experiment.layout,
                 group_by=experiment.group_by,
                 real_sources=experiment.real_sources,
                 max_unusable=experiment.max_unusable,
-                memory=memory,
+                memory=scan_memory(self.store, root),
                 progress=self.progress,
             )
         return self._manifests[arguments]
@@ -203,6 +202,11 @@ def plan_study(
     return Study(phase, store, device, planned, tuple(planner.trials.values()))
 
 
+def scan_memory(store: Store, root: Path) -> Path:
+    """Name the file that keeps what was found in the data folder `root`; near-duplicates lie beside it."""
+    return store.cache / "scans" / f"{identity.fingerprint(str(root.resolve()))[:16]}.parquet"
+
+
 def measurement_file(store: Store, experiment: Experiment, device: str) -> Path:
     """Name the file that keeps the measured precision of an experiment's model."""
     model = experiment.backbone
@@ -253,6 +257,11 @@ def _plan_experiment(
         raise InputError(
             f"{experiment.name}: loss.type bce is for two classes, the data has {len(manifest.classes)}; "
             "use cross_entropy"
+        )
+    if experiment.normalization == "real_norm" and len(manifest.classes) != 2:
+        raise InputError(
+            f"{experiment.name}: normalization real_norm takes mean and std from real images, the data has "
+            f"{len(manifest.classes)} classes ({', '.join(manifest.classes)}); use imagenet, half or none"
         )
     rows = tuple(data.rows(experiment, manifest, repeat) for repeat in range(experiment.cv_repeats))
     measured = read_measurement(store, experiment, device)

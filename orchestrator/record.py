@@ -10,9 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator import identity, provenance
+from orchestrator import face_finding, identity, provenance
 from orchestrator.plan import PlannedExperiment, Study, Trial
 from orchestrator.store import Store
+from trainables.data.folds import refuse_divided_groups
 from trainables.files import replace_file, write_json
 from trainables.trial_files import FORMAT
 
@@ -29,6 +30,9 @@ def write_rows(study: Study) -> dict[str, tuple[Path, ...]]:
     for planned in study.experiments:
         paths = []
         for rows in planned.rows:
+            refuse_divided_groups(
+                rows["group"], rows["fold"], where="the fold file", way_out="deal the folds again, by group"
+            )
             _write_once(fold_file(study.store, rows), rows[FOLD_COLUMNS])
             path = (
                 study.store.cache / "rows" / f"{identity.fingerprint(rows.to_csv(index=False))[:16]}.parquet"
@@ -99,7 +103,10 @@ def study_record(study: Study, *, shortcuts: Sequence[dict[str, Any]] = ()) -> d
         "phase": study.phase.model_dump(mode="json"),
         "device": study.device,
         "experiments": experiments,
-        "data": [data_summary(planned) for planned in manifests.values()],
+        "data": [
+            {**data_summary(planned), **face_finding.summary(study, root)}
+            for root, planned in manifests.items()
+        ],
         "shortcuts": list(shortcuts),
         "command": provenance.command_line(),
         "started": provenance.now(),

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestrator import data_gate, preparation, provenance, record, tracking
+from orchestrator import data_gate, face_finding, preparation, provenance, record, tracking
 from orchestrator.collect import Tables, collect
 from orchestrator.experiment import Experiment
 from orchestrator.phase import Phase
@@ -100,6 +100,7 @@ def _run_missing(
         study = plan_study(
             study.phase, experiments, options, data=data, machine=cluster.machine, device=cluster.device
         )
+        face_finding.find(study, cluster, launch, console=console, quiet=options.quiet)
         files = record.write_rows(study)
         record.write_study(study, shortcuts=shortcuts)
         _build_pixels(study, options, console)
@@ -201,6 +202,7 @@ def _build_pixels(study: Study, options: Options, console: Console) -> None:
                     study.store.cache / "pixels",
                     files,
                     size_px=planned.experiment.image_size,
+                    squares=face_finding.squares(study.store, planned, files),
                     num_threads=planned.experiment.num_workers,
                     progress=progress,
                 )
@@ -221,6 +223,7 @@ def _task(study: Study, trial: Trial, files: dict[str, tuple[Path, ...]]) -> dic
         "rows": str(files[trial.experiment][trial.repeat]),
         "data": str(planned.manifest.root.resolve()),
         "cache": str(study.store.cache / "pixels"),
+        "faces": str(face_finding.table(study.store)),
         "num_classes": planned.num_classes,
         "device": study.device,
         "bases": [str(base.folder) for base in trial.bases],

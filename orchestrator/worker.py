@@ -15,6 +15,7 @@ import pandas as pd
 from filelock import FileLock
 
 from orchestrator import provenance
+from trainables.data.faces import recipe_squares
 from trainables.data.pixels import ensure_pixels
 from trainables.data.rows import image_files, trial_table
 from trainables.files import write_json
@@ -31,7 +32,7 @@ def run_task(task: Task, report: Report) -> None:
 
     `task` holds plain values only: key, name, folder, recipe, repeat, fold, rows (parquet file), data
     (folder), cache (folder), num_classes, device, threads, bases (folders of the trials whose networks it
-    combines), record (what trial.json keeps of the run).
+    combines), record (what trial.json keeps of the run), faces (parquet file, read for face crops).
     """
     folder = Path(task["folder"])
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +74,8 @@ def _run(task: Task, folder: Path, report: Report) -> None:
     rows = pd.read_parquet(task["rows"])
     table = trial_table(rows, recipe, repeat=task["repeat"], fold=task["fold"])
     files = image_files(rows, Path(task["data"]))
-    pixels = ensure_pixels(Path(task["cache"]), files, size_px=recipe.image_size)
+    squares = recipe_squares(Path(task["faces"]), files, recipe)
+    pixels = ensure_pixels(Path(task["cache"]), files, size_px=recipe.image_size, squares=squares)
     device = torch.device(task["device"])
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     write_json(

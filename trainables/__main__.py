@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
+from trainables.data.faces import ensure_faces, recipe_squares
 from trainables.data.manifest import scan
 from trainables.data.pixels import ensure_pixels
 from trainables.data.rows import experiment_rows, image_files, trial_table
@@ -71,7 +72,13 @@ def _run(wanted: argparse.Namespace) -> dict[str, Any]:
         raise InputError(f"--fold {wanted.fold}: the recipe has the folds 0 to {recipe.num_folds - 1}")
     rows = experiment_rows(manifest, recipe, repeat=wanted.repeat)
     files = image_files(rows, wanted.data)
-    pixels = ensure_pixels(wanted.out / "pixels", files, size_px=recipe.image_size)
+    faces = wanted.out / "faces.parquet"
+    if recipe.face_crop:
+        from trainables.data.face_detector import look_here
+
+        ensure_faces(faces, files, look=lambda missing: look_here(missing, device=device.type))
+    squares = recipe_squares(faces, files, recipe)
+    pixels = ensure_pixels(wanted.out / "pixels", files, size_px=recipe.image_size, squares=squares)
     table = trial_table(rows, recipe, repeat=wanted.repeat, fold=wanted.fold)
     return run_trial(
         recipe,

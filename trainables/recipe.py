@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from trainables.data.crops import FaceRule
 from trainables.models import registry
 
 Precision = Literal["float32", "bf16", "fp16"]
@@ -233,9 +234,14 @@ class RecipeKeys(Frozen):
     eval_sources: tuple[str, ...] | None = None
     subsample: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     image_size: Annotated[int, Field(ge=16, le=1024)] = 128
-    face_crop: Literal[False] = False
-    face_crop_margin: Annotated[float, Field(ge=0.0, le=4.0)] = 0.6
-    normalization: Literal["imagenet", "half", "none"] = "imagenet"
+    face_crop: bool = Field(False, description="crop to the face that is found; without one, to the middle")
+    face_crop_margin: Annotated[float, Field(ge=0.0, le=4.0)] = Field(
+        0.6, description="share of the face's longer side that is added on each side"
+    )
+    face_rule: FaceRule = Field("largest", description="of several faces, the largest or the most central")
+    normalization: Literal["imagenet", "half", "real_norm", "none"] = Field(
+        "imagenet", description="real_norm: mean and std of the fold's real training images"
+    )
     augment: Augment | Literal[False] = False
 
     backbone: str = Field(

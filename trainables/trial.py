@@ -36,6 +36,7 @@ from trainables.training import checkpoint
 from trainables.training.batches import Images
 from trainables.training.kernel_machine import KernelMachine
 from trainables.training.loop import EpochReport, OnEpoch, Samples, Trainer
+from trainables.training.normalization import normalization_of
 from trainables.training.precision import peak_mib
 from trainables.trial_files import (
     CHECKPOINT,
@@ -171,8 +172,16 @@ def _train_network(
     resume: bool,
     device: torch.device,
 ) -> _Outcome:
+    train = parts["train"]
+    normalization = normalization_of(
+        recipe.normalization,
+        pixels.array,
+        rows=train.rows,
+        labels=train.labels,
+        num_classes=rows.num_classes,
+    )
     images = Images(
-        pixels.array, normalization=recipe.normalization, memory_format=recipe.memory_format, device=device
+        pixels.array, normalization=normalization, memory_format=recipe.memory_format, device=device
     )
     trainer = Trainer(
         recipe,
@@ -200,6 +209,7 @@ def _train_network(
         "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
         "micro_batch": recipe.micro_batch,
         "training_seconds": round(progress.seconds, 3),
+        "normalization": normalization.to_json(),
     }
     return _Outcome(
         scores,

@@ -8,13 +8,15 @@ plan has to know them without importing torch. A model's own version stands in t
 from trainables.models import registry
 
 FOLDS = 1
-PIXELS = 1
+PIXELS = 2
+FACES = 1
 TRAINING = 2
 
 
-def parts(backbone: str) -> dict[str, int]:
+def parts(backbone: str, *, face_crop: bool = False) -> dict[str, int]:
     """Return the versions that decide the numbers of a trial with this backbone."""
     return {
+        **({"faces": FACES} if face_crop else {}),
         "folds": FOLDS,
         "pixels": PIXELS,
         "training": TRAINING,

@@ -178,7 +178,32 @@ def data_facts(data: Record) -> list[tuple[str, str]]:
         ("On disk", f"{data['bytes'] / 2**20:,.1f} MiB".replace(",", "\u202f")),
         ("Identical files", f"{integer(data['identical_files'])} are copies of another one"),
         ("Kept out", f"{integer(kept_out)} {'file' if kept_out == 1 else 'files'} kept out"),
+        *([("Faces", _faces(data["faces"]))] if data.get("faces") else []),
     ]
+
+
+def _faces(faces: Record) -> str:
+    """Say what the face crops found: how many images show a face, and what was done with the others."""
+    without = len(faces["without_face"])
+    sources = ", ".join(
+        f"{each['source']} {integer(each['with_face'])} of {integer(each['images'])}"
+        for each in faces["by_source"]
+    )
+    return (
+        f"{integer(faces['with_face'])} of {integer(faces['images'])} images show one ({sources}); "
+        f"{integer(without)} without are cut to their middle; {integer(faces['several'])} show several, "
+        f"of which the {' or '.join(faces['rules'])} is taken"
+    )
+
+
+def without_face(data: Record) -> Grid | None:
+    """Typeset the images in which no face was found, the first 50 of them."""
+    paths = (data.get("faces") or {}).get("without_face", [])
+    return (
+        grid("Images without a face", ["File"], [[str(path)] for path in paths[:MOST_ROWS]], 1)
+        if paths
+        else None
+    )
 
 
 def data_counts(data: Record) -> Grid:

@@ -323,7 +323,13 @@ def _render(
             drawn=drawn,
             matrices=matrices,
             data=[
-                (content.data_facts(each), content.data_counts(each), content.excluded(each), each)
+                (
+                    content.data_facts(each),
+                    content.data_counts(each),
+                    content.excluded(each),
+                    content.without_face(each),
+                    each,
+                )
                 for each in study["data"]
             ],
             folds=_folds(store, study),

@@ -24,14 +24,17 @@ def read(name: str) -> Manifest:
 @pytest.mark.parametrize(
     ("name", "layout", "classes", "images", "groups"),
     [
-        ("ffhq_stylegan", "splits", 2, 1600, 1600),
+        ("ffhq_stylegan", "splits", 2, 1600, 1598),
         ("ciplab_paired", "sources", 2, 168, 84),
         ("unibuc", "csv", 5, 2600, 2600),
         ("celeba_stylegan_confounded", "splits", 2, 744, 732),
     ],
 )
 def test_the_layout_is_recognised(name: str, layout: str, classes: int, images: int, groups: int) -> None:
-    """Catches a layout misread, and identical files (12 in the confounded set) in two groups."""
+    """Catches a layout misread, and identical files (12 in the confounded set) in two groups.
+
+    Two pairs of fakes of ffhq_stylegan show one picture that was drawn twice.
+    """
     manifest = read(name)
     found = (manifest.layout, len(manifest.classes), len(manifest.rows), manifest.rows["group"].nunique())
     assert found == (layout, classes, images, groups)
@@ -55,4 +58,5 @@ def test_folds_of_the_main_set_are_balanced() -> None:
     """Catches folds that lean to one class."""
     rows = experiment_rows(read("ffhq_stylegan"), RecipeKeys(), repeat=0)
     counts = pd.crosstab(rows["fold"], rows["label"])
-    assert (counts == 160).all(axis=None)
+    # Two groups hold two fakes each.
+    assert (counts - 160).abs().le(1).all(axis=None)

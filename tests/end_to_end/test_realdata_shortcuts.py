@@ -12,6 +12,7 @@ from orchestrator.shortcuts import shortcut_record
 from trainables.data.equalise import equalise, settle
 from trainables.data.manifest import scan
 from trainables.data.rows import experiment_rows
+from trainables.errors import InputError
 from trainables.recipe import RecipeKeys
 
 FOLDER = Path(os.environ.get("ORCHESTRATOR_TEST_DATA", "nowhere"))
@@ -46,12 +47,19 @@ def test_the_sets_own_splits_pass(name: str, tmp_path: Path) -> None:
     assert check(FOLDER / name, tmp_path, protocol="official")["verdict"] == "passed"
 
 
-@pytest.mark.parametrize("protocol", ["cv", "official", "holdout"])
+@pytest.mark.parametrize("protocol", ["cv", "holdout"])
 def test_the_confounded_set_is_refused(protocol: str, tmp_path: Path) -> None:
     found = check(FOLDER / "celeba_stylegan_confounded", tmp_path, protocol=protocol)
     assert (found["verdict"], found["file_facts"]["mean"]) == ("refused", 1.0)
     named = {name for name, auc in found["leaks"] if auc == 1.0}
     assert {"JPEG quantisation tables", "chroma subsampling", "EXIF data"} <= named
+
+
+def test_the_own_splits_of_the_confounded_set_are_refused_for_the_files_in_both(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"12 groups are on two sides \(train/real/real_161\.jpg in train and val"
+    ):
+        check(FOLDER / "celeba_stylegan_confounded", tmp_path, protocol="official")
 
 
 @pytest.mark.parametrize("image_format", ["jpeg", "png"])

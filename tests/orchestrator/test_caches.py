@@ -86,7 +86,7 @@ def test_each_cache_is_listed_with_size_and_what_it_is_for(planned: Planned, cac
     by_kind: dict[str, list[dict[str, Any]]] = {}
     for entry in found["entries"]:
         by_kind.setdefault(entry["kind"], []).append(entry)
-    assert {kind: len(entries) for kind, entries in by_kind.items()} == {"pixels": 1, "rows": 1, "scans": 1}
+    assert {kind: len(entries) for kind, entries in by_kind.items()} == {"pixels": 1, "rows": 1, "scans": 3}
     (pixels,) = by_kind["pixels"]
     assert (pixels["purpose"], pixels["users"]) == ("36 images at 32 px", ["a"])
     assert pixels["bytes"] >= 36 * 32 * 32 * 3 and not pixels["in_use"]
@@ -106,9 +106,9 @@ def test_a_kind_that_is_not_known_is_listed_too(planned: Planned, cache: Cache) 
 def test_pruning_needs_a_yes_and_says_how_much_it_would_remove(planned: Planned, cache: Cache) -> None:
     """Catches a cache of hours that a script removes by accident."""
     code, _, err = cache("--prune")
-    assert code == 2 and "3 caches" in err and "--yes" in err and planned.pixels.is_dir()
+    assert code == 2 and "5 caches" in err and "--yes" in err and planned.pixels.is_dir()
     code, out, _ = cache("--prune", "--yes")
-    assert code == 0 and out.splitlines()[-1].startswith("Removed 3 caches")
+    assert code == 0 and out.splitlines()[-1].startswith("Removed 5 caches")
     assert not planned.pixels.exists()
     assert caches.list_caches(planned.store) == []
     # And everything is built again when it is wanted.
@@ -141,7 +141,7 @@ def test_a_cache_that_is_being_built_or_used_is_left(planned: Planned, cache: Ca
         _, out, _ = cache("--prune", "--yes")
         assert planned.pixels.is_dir() and partial.is_dir()
     assert f"another command is using it: {planned.pixels}" in out
-    assert out.splitlines()[-3].startswith("Removed 2 caches")
+    assert out.splitlines()[-3].startswith("Removed 4 caches")
 
 
 def test_nothing_is_pruned_while_a_trial_runs(planned: Planned, cache: Cache) -> None:

@@ -45,7 +45,7 @@ def problem(folder: Path, *names: str, **options: Any) -> str:
         ({"seed": -1}, ["seed is -1"]),
         ({"optimizer": {"type": "adamwx"}}, ['optimizer.type is "adamwx"', "nearest: adamw"]),
         ({"cnn_preset": "huge"}, ['cnn_preset is "huge"', "'large'"]),
-        ({"face_crop": True}, ["face_crop is true"]),
+        ({"face_crop": 1}, ["face_crop is 1"]),
         ({"pretrained": True, "backbone": "simple_cnn"}, ["pretrained", "simple_cnn"]),
         ({"resources": {"cpus": 0}}, ["resources.cpus is 0"]),
         ({"batch_size": 1}, ["batch_size is 1", "batch normalisation", "at least 2"]),

@@ -94,7 +94,7 @@ def test_the_schema_accepts_every_shipped_file(path: Path) -> None:
         {"optimizer": {"type": "adamwx"}},
         {"optimizer": {"momentun": 0.5}},
         {"lr": "fast"},
-        {"face_crop": True},
+        {"face_crop": "yes"},
     ],
 )
 def test_the_schema_refuses_what_the_loader_refuses(wrong: dict[str, Any]) -> None:

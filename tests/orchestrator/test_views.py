@@ -128,7 +128,11 @@ def test_a_name_that_fits_none_or_many_is_refused(results: Any, wanted: str, sai
 
 def test_data_scan_json_says_what_a_folder_holds(run: Run, faces: Path) -> None:
     found = json.loads(run("data", "scan", faces, "--json"))
-    assert (found["layout"], found["group_by"], found["classes"]) == ("sources", "basename", ["real", "fake"])
+    assert (found["layout"], found["group_by"], found["classes"]) == (
+        "sources",
+        "basename+near",
+        ["real", "fake"],
+    )
     assert (found["images"], found["groups"], found["excluded"]) == (36, 12, [])
     assert {(row["source"], row["class"], row["images"]) for row in found["counts"]} == {
         ("wiki", "real", 12), ("text2img", "fake", 12), ("inpainting", "fake", 12),

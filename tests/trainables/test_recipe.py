@@ -88,7 +88,10 @@ def test_a_wrong_type_is_an_error_never_converted(key: str, value: object) -> No
         ("select_by", "precision"),
         ("precision", "float16"),
         ("protocol", "loocv"),
-        ("face_crop", True),
+        ("face_crop", "yes"),
+        ("face_crop_margin", -0.1),
+        ("face_rule", "smallest"),
+        ("normalization", "fake_norm"),
         ("augment", True),
         ("cnn_preset", "huge"),
         ("optimizer", {"lr": 0.0}),
@@ -103,7 +106,6 @@ def test_a_wrong_type_is_an_error_never_converted(key: str, value: object) -> No
     ],
 )
 def test_an_impossible_value_is_an_error_at_its_key(key: str, value: object) -> None:
-    """A part that does not exist yet (a face crop) is never silently ignored."""
     assert refused({key: value})[0][0] == key
 
 

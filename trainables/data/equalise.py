@@ -25,10 +25,10 @@ from typing import Literal
 import pandas as pd
 from PIL import Image
 
-from trainables.data.inspection import Progress, num_workers
+from trainables.data.decoding import read_unchanged, square
+from trainables.data.inspection import FORMATS, Progress, num_workers
 from trainables.data.layouts import IMAGE_SUFFIXES, SPLIT_NAMES
 from trainables.data.manifest import Manifest
-from trainables.data.pixels import square
 from trainables.errors import InputError
 from trainables.files import read_json, replace_file, write_json
 
@@ -195,13 +195,7 @@ def _write_all(
 
 
 def _write(source: Path, target: Path, digest: str, *, settings: Settings) -> None:
-    try:
-        content = source.read_bytes()
-    except OSError as error:
-        raise InputError(f"{source} was scanned but can't be read now ({error.strerror})") from error
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise InputError(f"{source} changed since it was scanned; start the command again")
-    with Image.open(io.BytesIO(content)) as image:
+    with Image.open(io.BytesIO(read_unchanged(source, digest)), formats=FORMATS) as image:
         # From bare pixels: an image made of an array has no metadata that could be written.
         pixels = Image.fromarray(square(image, settings.size_px))
     with replace_file(target) as partial:

@@ -10,7 +10,6 @@ it. What was read is remembered by content hash in a parquet file.
 
 import contextlib
 import functools
-import hashlib
 import io
 import warnings
 from collections.abc import Mapping, Sequence
@@ -22,10 +21,9 @@ import pandas as pd
 from PIL import Image, JpegImagePlugin
 from scipy import fft
 
+from trainables.data.decoding import central_part, read_unchanged
 from trainables.data.inspection import Progress, num_workers
 from trainables.data.layouts import IMAGE_SUFFIXES
-from trainables.data.pixels import central_square
-from trainables.errors import InputError
 from trainables.files import replace_file
 
 # Raise when the same files give other numbers: what was remembered or concluded before is then left behind.
@@ -136,17 +134,12 @@ def _read_all(files: Sequence[tuple[str, Path]], *, progress: Progress | None) -
 
 def _read_file(file: tuple[str, Path]) -> np.ndarray:
     digest, path = file
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} was scanned but can't be read now ({error.strerror})") from error
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise InputError(f"{path} changed since it was scanned; start the command again")
-    with Image.open(io.BytesIO(content)) as image:
+    content = read_unchanged(path, digest)
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         # Text at the end of a PNG is known only once the pixels are read.
         image.load()
         facts = _file_facts(image, num_bytes=len(content))
-        return np.concatenate([facts, _pixel_facts(central_square(image))]).astype(np.float32)
+        return np.concatenate([facts, _pixel_facts(central_part(image))]).astype(np.float32)
 
 
 def _file_facts(image: Image.Image, *, num_bytes: int) -> np.ndarray:

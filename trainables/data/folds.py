@@ -11,7 +11,7 @@ decide.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,6 +112,12 @@ def inner_parts(
     outer = rows[is_outer]
     val_groups = _first_groups(outer, val_ratio, seed=derived_seed(seed, repeat, fold, "inner validation"))
     is_val = is_outer & rows["group"].isin(val_groups).to_numpy()
+    refuse_divided_groups(
+        rows["group"][is_outer | is_test],
+        np.select([is_test, is_val], ["test", "validation"], "training")[is_outer | is_test],
+        where=f"the parts of fold {fold}",
+        way_out="deal the folds again, by group",
+    )
     parts = Parts(*(np.flatnonzero(mask) for mask in (is_outer & ~is_val, is_val, is_test)))
     for name, part in (("training", parts.train), ("inner validation", parts.val), ("test", parts.test)):
         if rows["label"].iloc[part].nunique() < 2:
@@ -128,6 +134,28 @@ def inner_parts(
                 "of which no image is left to train on; add images of it, or use a smaller val_ratio"
             )
     return parts
+
+
+def refuse_divided_groups(
+    groups: Iterable[str], sides: Iterable[object], *, where: str, way_out: str
+) -> None:
+    """Raise InputError with names when a group is on more than one side.
+
+    Args:
+        groups: the group of each row.
+        sides: the side of each row: a fold, a part or a split.
+        where: what was divided, the message's first words.
+        way_out: what the user can do about it, the message's last words.
+    """
+    pairs = pd.DataFrame({"group": list(groups), "side": [str(side) for side in sides]}).drop_duplicates()
+    divided = pairs[pairs.duplicated("group", keep=False)].sort_values(["group", "side"])
+    if divided.empty:
+        return
+    by_group = divided.groupby("group")["side"].agg(" and ".join)
+    named = "; ".join(f"{group} in {sides}" for group, sides in by_group.head(3).items())
+    more = f" and {len(by_group) - 3} more" if len(by_group) > 3 else ""
+    count = "1 group is" if len(by_group) == 1 else f"{len(by_group)} groups are"
+    raise InputError(f"{where}: {count} on two sides ({named}{more}); {way_out}")
 
 
 def _in_sources(rows: pd.DataFrame, sources: Sequence[str] | None) -> np.ndarray:

@@ -3,10 +3,7 @@
 In:  a folder in one of three layouts (`layouts`), and what a file holds (`inspection`).
 Out: `Manifest`, whose rows are sorted by path, and the list of files that were kept out, with the reason.
 What was found in a file is remembered by path, size and modification time in `memory`, a parquet file, so
-that a second scan opens only what changed.
-
-Identical files always share a group, whatever `group_by` says: the same picture on both sides of a split is
-leakage by any definition.
+that a second scan opens only what changed; near-duplicates are remembered beside it, by content.
 """
 
 import contextlib
@@ -16,9 +13,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from trainables.data import groups
 from trainables.data.entries import Stamp, examine, printable
 from trainables.data.inspection import RULES, Facts, Progress, inspect_files
 from trainables.data.layouts import Candidate, list_images
+from trainables.data.near_duplicates import find_links
 from trainables.errors import InputError
 from trainables.files import replace_file
 
@@ -30,7 +29,9 @@ class Manifest:
     """The usable images below `root`, and the files that were kept out.
 
     `rows` has the columns COLUMNS: `path` is relative to `root`, `label` indexes `classes` (1 = fake; -1 = no
-    label), `split` is the data set's own split or "". `excluded` has the columns path and reason.
+    label), `split` is the data set's own split or "". `excluded` has the columns path and reason. `group_by`
+    says in full how groups were made (`groups`); `links` are the near-duplicates, None where the grouping did
+    not ask for them.
     """
 
     root: Path
@@ -39,6 +40,7 @@ class Manifest:
     classes: tuple[str, ...]
     rows: pd.DataFrame
     excluded: pd.DataFrame
+    links: pd.DataFrame | None = None
 
 
 def scan(
@@ -63,9 +65,12 @@ def scan(
     usable, excluded = _divide(listing.candidates, facts)
     _check_share(root, usable, excluded, max_unusable=max_unusable)
     rows = pd.DataFrame(usable).sort_values("path", ignore_index=True)
-    by = group_by if group_by != "auto" else ("basename" if listing.layout == "sources" else "none")
-    rows["group"] = _groups(root, rows, by)
-    return Manifest(root, listing.layout, by, listing.classes, rows[list(COLUMNS)], excluded)
+    by = groups.resolve(group_by, root=root, layout=listing.layout, paths=list(rows["path"]))
+    links = None
+    if "near" in groups.rules(by)[1]:
+        links = find_links(root, rows, memory=memory, progress=progress)
+    rows["group"] = groups.group_names(root, rows, by, links)
+    return Manifest(root, listing.layout, by, listing.classes, rows[list(COLUMNS)], excluded, links)
 
 
 def _inspect(
@@ -154,56 +159,3 @@ def _check_share(
 
 def _round_up(share: float) -> float:
     return min(1.0, int(share * 100 + 1) / 100)
-
-
-def _groups(root: Path, rows: pd.DataFrame, by: str) -> list[str]:
-    """One group name a row: what must stay on one side of every split."""
-    if by == "none":
-        names = list(rows["path"])
-    elif by == "basename":
-        names = [Path(path).stem for path in rows["path"]]
-    else:
-        names = _groups_from_column(root, rows, by)
-    return _join_identical(names, list(rows["sha256"]))
-
-
-def _groups_from_column(root: Path, rows: pd.DataFrame, column: str) -> list[str]:
-    table_path = root / "manifest.csv"
-    if not table_path.is_file():
-        raise InputError(
-            f"group_by is {column!r}, but {table_path} does not exist; use basename, none, or add the file"
-        )
-    try:
-        table = pd.read_csv(table_path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{table_path} can't be read as CSV: {error}") from error
-    missing = {"path", column} - set(table.columns)
-    if missing:
-        raise InputError(
-            f"{table_path} has no column {' or '.join(sorted(missing))}; "
-            f"its columns: {', '.join(table.columns)}"
-        )
-    by_path = dict(zip(table["path"], table[column], strict=True))
-    lost = [path for path in rows["path"] if not by_path.get(path)]
-    if lost:
-        raise InputError(
-            f"{table_path}: {len(lost)} images have no {column}, {lost[0]} for one; add their rows"
-        )
-    return [str(by_path[path]) for path in rows["path"]]
-
-
-def _join_identical(names: list[str], hashes: list[str]) -> list[str]:
-    """Give groups that share a file's content one name: the first of them in order."""
-    parent = {name: name for name in names}
-
-    def top(name: str) -> str:
-        while parent[name] != name:
-            parent[name] = parent[parent[name]]
-            name = parent[name]
-        return name
-
-    owner: dict[str, str] = {}
-    for name, digest in zip(names, hashes, strict=True):
-        first, second = sorted((top(owner.setdefault(digest, name)), top(name)))
-        parent[second] = first
-    return [top(name) for name in names]

@@ -1,12 +1,15 @@
 """The pixel cache: every image decoded, cropped and resized once, kept as one memory-mapped uint8 array.
 
     <cache>/<key>/pixels.npy     uint8 [N, S, S, 3], RGB
-    <cache>/<key>/images.json    the N content hashes, in row order
+    <cache>/<key>/images.json    the N content hashes, in row order, each with its square where it has one
+    <cache>/<key>/about.json     version, size_px and number of images
 
-The key is made of the content hashes, the size and the version of the preprocessing below, so that the same
-images under other names share a cache, and a change of either makes a new one. A cache is built under another
-name and renamed when it is complete, under a lock: two processes that want it at once build it once, and a
-half-built one is never seen. Training reads the array alone; no image file is opened again.
+The key is made of the content hashes, the squares that are cut out, the size and the version of the
+preprocessing below: of what decides the pixels. So the same images under other names share a cache, and a
+change of any makes a new one. A cache that holds more images than are asked for does as well. A cache is
+built under another name and renamed when it is complete, under a lock: two processes that want it at once
+build it once, and a half-built one is never seen. Training reads the array alone; no image file is opened
+again.
 """
 
 import contextlib
@@ -24,8 +27,10 @@ from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
-from PIL import Image, ImageOps
+from PIL import Image
 
+from trainables.data.crops import Square
+from trainables.data.decoding import read_unchanged, square
 from trainables.data.inspection import FORMATS, Progress, num_workers
 from trainables.errors import InputError
 from trainables.files import free_bytes, read_json, write_json
@@ -48,9 +53,9 @@ class Pixels:
         return np.array([self.row_of[digest] for digest in hashes], dtype=np.int64)
 
 
-def cache_key(hashes: Sequence[str], *, size_px: int) -> str:
-    """Name the cache of these images at this size: 20 hexadecimal digits."""
-    text = json.dumps([PIXELS, size_px, sorted(set(hashes))])
+def cache_key(hashes: Sequence[str], *, size_px: int, squares: Mapping[str, Square] | None = None) -> str:
+    """Name the cache of these images, cut and resized like this: 20 hexadecimal digits."""
+    text = json.dumps([PIXELS, size_px, _entries(hashes, squares)])
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
@@ -59,11 +64,20 @@ def num_bytes(num_images: int, size_px: int) -> int:
     return num_images * size_px * size_px * 3
 
 
+def _entries(hashes: Sequence[str], squares: Mapping[str, Square] | None) -> list[str]:
+    """Say of each image, in order, what is kept: its hash, and the square unless it is the central one."""
+    return [
+        digest if square is None else f"{digest} {square.left} {square.top} {square.side}"
+        for digest in sorted(set(hashes))
+        for square in [(squares or {}).get(digest)]
+    ]
+
+
 def open_pixels(folder: Path) -> Pixels:
     """Map the finished cache at `folder`."""
-    hashes = read_json(folder / "images.json")
+    entries = read_json(folder / "images.json")
     array = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
-    return Pixels(array, {digest: row for row, digest in enumerate(hashes)})
+    return Pixels(array, {entry.partition(" ")[0]: row for row, entry in enumerate(entries)})
 
 
 def ensure_pixels(
@@ -71,33 +85,37 @@ def ensure_pixels(
     files: Mapping[str, Path],
     *,
     size_px: int,
+    squares: Mapping[str, Square] | None = None,
     num_threads: int = 0,
     progress: Progress | None = None,
 ) -> Path:
-    """Return the folder of the finished cache for `files`, building it when it is not there.
+    """Return the folder of a finished cache that holds `files`, building one when there is none.
 
     Args:
         cache: the folder that holds all caches.
         files: content hash -> file.
         size_px: side of the square images.
+        squares: content hash -> what is cut out; the largest central square of images that are not in it.
         num_threads: threads that read images; 0 = one a core.
         progress: called with (done, total) while building.
 
     Raises:
         InputError: a file changed since it was scanned, or the disk is too small or can't be written.
     """
-    folder = cache / cache_key(list(files), size_px=size_px)
-    if folder.is_dir():
+    found = find_cache(cache, list(files), size_px=size_px, squares=squares)
+    if found is not None:
         # The time of the last use, for whoever clears old caches away.
         with contextlib.suppress(OSError):
-            os.utime(folder)
-        return folder
+            os.utime(found)
+        return found
+    folder = cache / cache_key(list(files), size_px=size_px, squares=squares)
     with _writing(cache, num_bytes(len(files), size_px)), _locked(cache, folder.name):
         if not folder.is_dir():
             _build(
                 folder,
                 files,
                 size_px=size_px,
+                squares=squares or {},
                 num_threads=num_threads or num_workers(),
                 progress=progress or _silent,
             )
@@ -146,8 +164,37 @@ def _reserve(path: Path) -> None:
             os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
 
 
+def find_cache(
+    cache: Path, hashes: Sequence[str], *, size_px: int, squares: Mapping[str, Square] | None = None
+) -> Path | None:
+    """Find a finished cache of these images: their own, or the smallest of those that hold more."""
+    own = cache / cache_key(hashes, size_px=size_px, squares=squares)
+    if own.is_dir():
+        return own
+    entries = _entries(hashes, squares)
+    found = []
+    for path in cache.glob("*/about.json"):
+        try:
+            about = read_json(path)
+            same = (about["version"], about["size_px"]) == (PIXELS, size_px)
+            if not same or about["images"] <= len(entries) or path.parent.suffix == ".partial":
+                continue
+            if set(entries) <= set(read_json(path.with_name("images.json"))):
+                found.append((about["images"], path.parent))
+        except (OSError, ValueError, TypeError, KeyError):
+            # Being removed, or damaged: not one to rely on.
+            continue
+    return min(found)[1] if found else None
+
+
 def _build(
-    folder: Path, files: Mapping[str, Path], *, size_px: int, num_threads: int, progress: Progress
+    folder: Path,
+    files: Mapping[str, Path],
+    *,
+    size_px: int,
+    squares: Mapping[str, Square],
+    num_threads: int,
+    progress: Progress,
 ) -> None:
     # The lock is ours, so whatever an earlier builder left under the temporary name is dead.
     partial = folder.with_name(f"{folder.name}.partial")
@@ -161,10 +208,12 @@ def _build(
         shape = (len(hashes), size_px, size_px, 3)
         array = np.lib.format.open_memmap(partial / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
         _reserve(partial / "pixels.npy")
-        ordered = [(digest, files[digest]) for digest in hashes]
+        ordered = [(digest, files[digest], squares.get(digest)) for digest in hashes]
         _fill(array, ordered, size_px=size_px, num_threads=num_threads, progress=progress)
         array.flush()
-        write_json(partial / "images.json", hashes)
+        write_json(partial / "images.json", _entries(hashes, squares))
+        about = {"version": PIXELS, "size_px": size_px, "images": len(hashes)}
+        write_json(partial / "about.json", about)
         partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -172,15 +221,16 @@ def _build(
 
 def _fill(
     array: np.ndarray,
-    files: Sequence[tuple[str, Path]],
+    files: Sequence[tuple[str, Path, Square | None]],
     *,
     size_px: int,
     num_threads: int,
     progress: Progress,
 ) -> None:
     def fill(start: int) -> int:
-        for row, (digest, path) in enumerate(files[start : start + CHUNK], start):
-            array[row] = _read_unchanged(path, digest, size_px)
+        for row, (digest, path, region) in enumerate(files[start : start + CHUNK], start):
+            with Image.open(io.BytesIO(read_unchanged(path, digest)), formats=FORMATS) as image:
+                array[row] = square(image, size_px, region)
         return min(CHUNK, len(files) - start)
 
     done = 0
@@ -191,45 +241,6 @@ def _fill(
         for count in pool.map(fill, range(0, len(files), CHUNK)):
             done += count
             progress(done, len(files))
-
-
-def _read_unchanged(path: Path, digest: str, size_px: int) -> np.ndarray:
-    content = _read(path)
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise InputError(f"{path} changed since it was scanned; start the command again")
-    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-        return square(image, size_px)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} was scanned but can't be read now ({error.strerror})") from error
-
-
-def square(image: Image.Image, size_px: int) -> np.ndarray:
-    """Turn upright, crop the largest central square, resize once (Lanczos): uint8 [S, S, 3] RGB."""
-    return np.asarray(central_square(image).resize((size_px, size_px), Image.Resampling.LANCZOS))
-
-
-def central_square(image: Image.Image) -> Image.Image:
-    """Turn upright and crop the largest central square: 8-bit RGB at its own size."""
-    upright = _eight_bit_rgb(ImageOps.exif_transpose(image))
-    width, height = upright.size
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    return upright.crop((left, top, left + side, top + side))
-
-
-def _eight_bit_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        # Pillow would cut 16-bit values off at 255; 65,535 / 257 = 255.
-        values = np.clip(np.asarray(image).astype(np.int64), 0, 65_535) // 257
-        image = Image.fromarray(values.astype(np.uint8))
-    elif image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    return image.convert("RGB")
 
 
 def _silent(done: int, total: int) -> None:

@@ -12,7 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from trainables.data.folds import assign_folds, holdout_fold, inner_parts, subsample
+from trainables.data.folds import (
+    assign_folds,
+    holdout_fold,
+    inner_parts,
+    refuse_divided_groups,
+    subsample,
+)
 from trainables.data.layouts import UNLABELLED
 from trainables.data.manifest import Manifest
 from trainables.errors import InputError
@@ -28,7 +34,8 @@ def experiment_rows(manifest: Manifest, recipe: RecipeKeys, *, repeat: int) -> p
     has the unlabelled test images too (label -1): they get predictions.
 
     Raises:
-        InputError: one class only, fewer groups than folds, an unknown source, or no splits of its own.
+        InputError: one class only, fewer groups than folds, an unknown source, no splits of its own, or a
+            group in two of them.
     """
     labelled = manifest.rows[manifest.rows["label"] != UNLABELLED].reset_index(drop=True)
     _check_classes(manifest, labelled)
@@ -62,6 +69,13 @@ def _official_rows(manifest: Manifest, labelled: pd.DataFrame, recipe: RecipeKey
     _check_official_classes(manifest, set(train["label"]), labelled[labelled["split"] == scored])
     chosen = subsample(train, train["fold"].to_numpy(), ratio=recipe.subsample, seed=recipe.seed)
     test = labelled[labelled["split"] == scored].assign(fold=0)
+    refuse_divided_groups(
+        [*train["group"], *test["group"]],
+        [*train["split"], *test["split"]],
+        where=f"{manifest.root}, protocol official",
+        way_out="remove them from one of the two (`data check --protocol official` lists them), use protocol "
+        "cv, which deals by group, or group_by none, which joins identical files alone",
+    )
     unlabelled = manifest.rows[manifest.rows["label"] == UNLABELLED].assign(fold=0)
     together = pd.concat([train[chosen], test, unlabelled]).sort_values("path", ignore_index=True)
     return _rows(together, np.ones(len(together), dtype=bool), recipe)

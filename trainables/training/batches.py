@@ -14,13 +14,8 @@ from torch import Tensor
 
 from trainables.recipe import MemoryFormat
 from trainables.seeds import derived_seed
+from trainables.training.normalization import NORMALIZATIONS, Normalization
 
-# mean and std of the channels, in units of 0..1
-NORMALIZATIONS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-    "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
-}
 RESIDENT_SHARE = 0.25
 
 
@@ -29,16 +24,24 @@ class Images:
 
     Args:
         array: uint8 [N, S, S, 3], in memory or memory-mapped.
-        normalization: a key of NORMALIZATIONS.
+        normalization: mean and std, or a key of NORMALIZATIONS.
         memory_format: of the batches.
         device: where the batches go.
     """
 
     def __init__(
-        self, array: np.ndarray, *, normalization: str, memory_format: MemoryFormat, device: torch.device
+        self,
+        array: np.ndarray,
+        *,
+        normalization: Normalization | str,
+        memory_format: MemoryFormat,
+        device: torch.device,
     ) -> None:
+        if isinstance(normalization, str):
+            normalization = Normalization(*NORMALIZATIONS[normalization])
         mean, std = (
-            torch.tensor(values, device=device).view(1, 3, 1, 1) for values in NORMALIZATIONS[normalization]
+            torch.tensor(values, device=device).view(1, 3, 1, 1)
+            for values in (normalization.mean, normalization.std)
         )
         self._scale = 1.0 / (255.0 * std)
         self._shift = -mean / std

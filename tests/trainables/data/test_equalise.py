@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from trainables.data import equalise as module
+from trainables.data.decoding import square
 from trainables.data.equalise import RECORD, Settings, equalise, settle
 from trainables.data.facts import FILE_COLUMNS, extension_codes, read_facts
 from trainables.data.manifest import scan
-from trainables.data.pixels import square
 from trainables.data.rows import image_files
 from trainables.errors import InputError
 

@@ -77,6 +77,26 @@ def test_folds_differ_by_at_most_one_group_of_each_kind(
 
 
 @quick
+@given(rows=tables(), num_folds=st.integers(2, 5), seed=seeds)
+def test_classes_and_sources_are_balanced_within_a_group_of_each_kind(
+    rows: pd.DataFrame, num_folds: int, seed: int
+) -> None:
+    """The bound: two folds differ in a class or source by no more than one group of each kind holds of it."""
+    folds = assign_folds(rows, num_folds=num_folds, seed=seed)
+    distinct = set(kinds(rows).values())
+    for stratum in {entry for kind in distinct for entry in kind}:
+        bound = sum(Counter(kind)[stratum] for kind in distinct)
+        label, source = stratum
+        of_it = folds[((rows["label"] == label) & (rows["source"] == source)).to_numpy()]
+        counts = np.bincount(of_it, minlength=num_folds)
+        assert counts.max() - counts.min() <= bound, (stratum, counts)
+    for label in rows["label"].unique():
+        bound = sum(1 for kind in distinct for entry in kind if entry[0] == label)
+        counts = np.bincount(folds[(rows["label"] == label).to_numpy()], minlength=num_folds)
+        assert counts.max() - counts.min() <= bound, (label, counts)
+
+
+@quick
 @given(rows=tables(), seed=seeds, shuffle=st.randoms(use_true_random=False))
 def test_folds_do_not_depend_on_the_order_of_the_rows(
     rows: pd.DataFrame, seed: int, shuffle: "np.random.Generator"

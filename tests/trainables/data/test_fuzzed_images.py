@@ -21,8 +21,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from trainables.data.decoding import square
 from trainables.data.inspection import FORMATS, Facts, inspect_file
-from trainables.data.pixels import square
 
 REPOSITORY = Path(__file__).parents[3]
 MAGIC = {

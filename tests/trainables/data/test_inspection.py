@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from trainables.data import inspection
+from trainables.data.decoding import square
 from trainables.data.inspection import inspect_file, inspect_files
-from trainables.data.pixels import square
 
 
 def write_jpeg(path: Path, *, progressive: bool = False) -> bytes:

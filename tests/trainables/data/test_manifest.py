@@ -117,10 +117,10 @@ def test_no_usable_image_stops_even_when_everything_may_be_unusable(fill: Fill) 
 
 def test_sources_are_grouped_by_basename_and_other_layouts_by_file(fill: Fill) -> None:
     by_name = scan(fill("wiki/a.jpg", "text2img/deep/a.png", "text2img/b.jpg"))
-    assert by_name.group_by == "basename"
+    assert by_name.group_by == "basename+near"
     assert groups(by_name) == {"wiki/a.jpg": "a", "text2img/deep/a.png": "a", "text2img/b.jpg": "b"}
     by_file = scan(fill("train/real/a.jpg", "train/fake/a.jpg", root="other"))
-    assert by_file.group_by == "none" and len(set(groups(by_file).values())) == 2
+    assert by_file.group_by == "none+near" and len(set(groups(by_file).values())) == 2
 
 
 @pytest.mark.parametrize("group_by", ["basename", "none", "person"])

@@ -1,6 +1,7 @@
 """The pixel cache: the right pixels under a name made of content, built once, complete or not there."""
 
 import hashlib
+import io
 import json
 import subprocess
 import sys
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
-from trainables.data.pixels import cache_key, ensure_pixels, open_pixels, square
+from trainables.data.crops import Square
+from trainables.data.decoding import MAX_DIFFERENCE, square
+from trainables.data.pixels import cache_key, ensure_pixels, open_pixels
 from trainables.errors import InputError
 
 Start = Callable[[Path, dict[str, Path]], "subprocess.Popen[str]"]
@@ -136,6 +139,99 @@ def test_a_picture_that_says_how_it_was_held_is_turned_upright(tmp_path: Path, o
         np.testing.assert_array_equal(square(image, 32), upright)
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_region_is_one_of_the_upright_picture_reduced_or_not(
+    tmp_path: Path, orientation: int, suffix: str
+) -> None:
+    """Catches a region that is looked up in the picture as it lies in the file, or in a reduced one."""
+    down, across = np.mgrid[0:331, 0:403]
+    smooth = np.stack([across / 403, down / 331, (across + down) / 734], axis=-1) * 255
+    image = Image.fromarray(smooth.astype(np.uint8))
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    image.save(tmp_path / f"a.{suffix}", exif=exif, **({"quality": 98} if suffix == "jpg" else {}))
+    with Image.open(tmp_path / f"a.{suffix}") as opened:
+        upright = ImageOps.exif_transpose(opened).convert("RGB")
+    for region in (Square(17, 44, 250), Square(61, 3, 239), Square(0, 0, 97)):
+        box = (region.left, region.top, region.left + region.side, region.top + region.side)
+        with Image.open(tmp_path / f"a.{suffix}") as opened:
+            found = square(opened, 24, region).astype(int)
+        expected = np.asarray(upright.resize((24, 24), Image.Resampling.LANCZOS, box=box)).astype(int)
+        assert np.abs(found - expected).max() <= 2
+
+
+def photograph(seed: int, side: int) -> np.ndarray:
+    """Noise whose power falls with the square of the frequency, as that of photographs does (Field 1987)."""
+    rng = np.random.default_rng(seed)
+    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.fftfreq(side)[None])
+    spectrum = np.fft.fft2(rng.normal(size=(3, side, side))) / np.maximum(frequency, 1 / side)
+    picture = np.fft.ifft2(spectrum).real
+    picture = 128 + 50 * (picture - picture.mean()) / picture.std()
+    return np.moveaxis(picture, 0, -1).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("side", "size_px"), [(600, 64), (600, 112), (600, 128), (256, 56), (1024, 112)])
+def test_reduced_decoding_stays_within_the_stated_tolerance(side: int, size_px: int) -> None:
+    file = io.BytesIO()
+    Image.fromarray(photograph(side, side)).save(file, "JPEG", quality=92)
+    with Image.open(file) as image:
+        found = square(image, size_px).astype(int)
+        assert image.size[0] < side, "decoded in full: nothing is tested"
+    with Image.open(file) as image:
+        full = image.convert("RGB").resize((size_px, size_px), Image.Resampling.LANCZOS)
+    assert 0 < np.abs(found - np.asarray(full)).mean() <= MAX_DIFFERENCE
+
+
+@pytest.mark.parametrize(("side", "size_px"), [(256, 128), (600, 224), (256, 114)])
+def test_a_jpeg_near_the_target_size_is_decoded_in_full(side: int, size_px: int) -> None:
+    file = io.BytesIO()
+    Image.fromarray(photograph(side, side)).save(file, "JPEG", quality=92)
+    with Image.open(file) as image:
+        found = square(image, size_px)
+    with Image.open(file) as image:
+        full = image.convert("RGB").resize((size_px, size_px), Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(found, np.asarray(full))
+
+
+def test_squares_are_cut_out_and_are_part_of_the_key(files: dict[str, Path], tmp_path: Path) -> None:
+    """Catches crops of another margin that are taken for those that were asked for."""
+    first, second, *_ = files
+    squares = {first: Square(5, 7, 16)}
+    folder = ensure_pixels(tmp_path / "cache", files, size_px=16, squares=squares)
+    pixels = open_pixels(folder)
+    with Image.open(files[first]) as image:
+        expected = np.asarray(image)[7:23, 5:21]
+    np.testing.assert_array_equal(pixels.array[pixels.rows([first])[0]], expected)
+    plain = open_pixels(ensure_pixels(tmp_path / "cache", files, size_px=16))
+    rows = pixels.rows([second]), plain.rows([second])
+    np.testing.assert_array_equal(pixels.array[rows[0]], plain.array[rows[1]])
+    keys = {
+        cache_key(list(files), size_px=16, squares=given)
+        for given in (None, squares, {first: Square(5, 7, 17)}, {second: Square(5, 7, 16)})
+    }
+    assert len(keys) == 4 and cache_key(list(files), size_px=16, squares={}) in keys
+
+
+def test_a_cache_that_holds_more_is_used_and_one_that_differs_is_not(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
+    """Catches a fifth of the images decoded again, and crops taken for whole images."""
+    cache = tmp_path / "cache"
+    part = dict(list(files.items())[:3])
+    first, outside = next(iter(part)), list(files)[4]
+    all_of_them = ensure_pixels(cache, files, size_px=16)
+    assert ensure_pixels(cache, part, size_px=16) == all_of_them
+    # A square of an image that is not asked for makes no difference.
+    assert ensure_pixels(cache, part, size_px=16, squares={outside: Square(0, 0, 9)}) == all_of_them
+    assert ensure_pixels(cache, part, size_px=17) != all_of_them
+    cropped = ensure_pixels(cache, part, size_px=16, squares={first: Square(0, 0, 9)})
+    assert cropped != all_of_them and len(open_pixels(cropped).array) == 3
+    for name in ("about.json", "images.json"):
+        (all_of_them / name).write_text("{")
+    assert ensure_pixels(cache, part, size_px=16) not in (all_of_them, cropped)
+
+
 @pytest.mark.parametrize("shape", [(36, 48), (48, 36), (33, 50), (16, 16)])
 def test_the_square_is_cut_from_the_middle_of_wide_and_tall_pictures(shape: tuple[int, int]) -> None:
     height, width = shape
@@ -218,7 +314,7 @@ def test_what_a_killed_builder_left_is_not_used_but_replaced(files: dict[str, Pa
     (partial / "extra").write_text("")
     folder = ensure_pixels(tmp_path / "cache", files, size_px=16)
     assert left_behind(tmp_path / "cache") == [key]
-    assert sorted(path.name for path in folder.iterdir()) == ["images.json", "pixels.npy"]
+    assert sorted(path.name for path in folder.iterdir()) == ["about.json", "images.json", "pixels.npy"]
     assert len(open_pixels(folder).array) == 5
 
 

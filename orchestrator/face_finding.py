@@ -1,0 +1,88 @@
+"""Faces for the experiments that crop to them: found before the first trial, kept, and summed up.
+
+Detection runs as tasks on the Ray that the trials will run on; what was found is kept in
+results/cache/faces/, one table for each version of the detector, whatever data folder an image comes from.
+The record of a study says how many images show a face, so that the report can.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from orchestrator.plan import PlannedExperiment, Study
+from orchestrator.progress import progress_bar
+from orchestrator.store import Store, read_record
+from trainables.data.crops import Square
+from trainables.data.faces import Found, count_faces, ensure_faces, read_faces, recipe_squares
+from trainables.data.rows import image_files
+from trainables.versions import FACES
+
+
+def table(store: Store) -> Path:
+    """Name the table of all faces that this version of the detector has found."""
+    return store.cache / "faces" / f"mtcnn-{FACES}.parquet"
+
+
+def find(study: Study, cluster: Any, launch: Any, *, console: Console, quiet: bool) -> None:
+    """Look for faces in the images of every experiment that has trials to run and crops to faces.
+
+    `cluster` is what the module `launch` has started.
+
+    Raises:
+        InputError: a file changed since it was scanned.
+    """
+    for name in dict.fromkeys(trial.experiment for trial in study.missing()):
+        planned = study.experiment(name)
+        if not planned.experiment.face_crop:
+            continue
+        files = {}
+        for rows in planned.rows:
+            files.update(image_files(rows, planned.manifest.root.resolve()))
+
+        def look(missing: Sequence[tuple[str, Path]]) -> Iterator[list[Found]]:
+            from trainables.data import face_detector
+
+            parts = [
+                [(digest, str(path)) for digest, path in missing[start : start + face_detector.PART]]
+                for start in range(0, len(missing), face_detector.PART)
+            ]
+            calls = [{"files": part, "device": cluster.device} for part in parts]
+            gpus = 1.0 if cluster.device == "cuda" else 0.0
+            yield from launch.each(face_detector.look_at, calls, cpus=1, gpus=gpus)
+
+        with progress_bar(console, "Finding faces", quiet=quiet) as progress:
+            ensure_faces(table(study.store), files, look=look, progress=progress)
+
+
+def squares(store: Store, planned: PlannedExperiment, hashes: Iterable[str]) -> dict[str, Square] | None:
+    """Return what an experiment cuts out of its images; None when it crops to no face."""
+    return recipe_squares(table(store), hashes, planned.experiment.recipe_keys())
+
+
+def summary(study: Study, root: str) -> dict[str, Any]:
+    """Say what was found in the data folder `root`, under the key faces; empty when nobody asked for faces.
+
+    Counted are the images of the experiments that crop to faces. Where the table is gone, or does not hold
+    all of them, the counts of the record that is there stay.
+    """
+    asking = [
+        planned
+        for planned in study.experiments
+        if planned.experiment.face_crop and str(planned.manifest.root.resolve()) == root
+    ]
+    if not asking:
+        return {}
+    every = pd.concat([rows for planned in asking for rows in planned.rows])
+    counts: Mapping[str, Any] | None = count_faces(
+        every.drop_duplicates("path")[["path", "sha256", "source"]], read_faces(table(study.store))
+    )
+    if counts is None:
+        before = read_record(study.store.study_file(study.phase.name)) or {}
+        known = (each.get("faces") for each in before.get("data", ()) if each.get("root") == root)
+        counts = next(known, None)
+        return {} if counts is None else {"faces": counts}
+    rules = sorted({planned.experiment.face_rule for planned in asking})
+    return {"faces": {**counts, "rules": rules}}

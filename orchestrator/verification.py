@@ -1,0 +1,228 @@
+"""Whether a finished run kept training and test apart, read from its own predictions.
+
+What the folds should have been is in folds/<hash>.csv and in the data folder; what they were is in each
+trial's predictions.parquet. Checked for every experiment and repeat: each image in exactly one outer test
+fold and in that of the fold file, no group in two, no validation row (nor its group) among the test rows of
+its trial, and no two versions of one picture where one could be trained on and the other tested.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.store import Store, read_record, trial_state
+from trainables.data.findings import Finding
+from trainables.data.layouts import UNLABELLED
+from trainables.data.manifest import Manifest
+from trainables.errors import InputError
+from trainables.trial_files import DONE, PREDICTIONS
+
+_COLUMNS = ["path", "group", "source", "label", "split", "fold", "repeat"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One repeat of an experiment: its name for messages, the rows predicted, and what was planned."""
+
+    name: str
+    predictions: pd.DataFrame
+    planned: pd.DataFrame | None
+    eval_sources: Sequence[str] | None
+    folds_done: frozenset[int]
+
+
+def verify_runs(
+    store: Store, manifest: Manifest, links: pd.DataFrame, *, phase: str | None = None
+) -> list[Finding]:
+    """Verify the finished trials in `store` that were run on the data folder of `manifest`.
+
+    Args:
+        store: the results.
+        manifest: the data folder as it is now.
+        links: its identical files and near-duplicates (`find_links`).
+        phase: only this phase; None for all that have a record.
+
+    Returns:
+        What failed, as findings of severity error, and a note of what was verified.
+
+    Raises:
+        InputError: no record of the phase, or none of a run on this folder.
+    """
+    root = str(manifest.root.resolve())
+    findings: list[Finding] = []
+    num_rounds = num_trials = 0
+    for name in [phase] if phase is not None else store.studies():
+        for experiment in store.study(name)["experiments"]:
+            if experiment["data"] != root:
+                continue
+            rounds, problems = _rounds(store, name, experiment)
+            findings += problems
+            for each in rounds:
+                findings += _verify(each, manifest, links)
+                num_rounds += 1
+                num_trials += len(each.folds_done)
+    if not num_rounds and not findings:
+        where = f"of {phase} " if phase is not None else ""
+        raise InputError(
+            f"{store.root} holds no finished trial {where}on {root}; name the folder that was run, "
+            "or another folder of results with --results"
+        )
+    failed = sum(len(finding.rows) for finding in findings)
+    sentence = f"{num_trials} finished trials in {num_rounds} rounds of folds verified from their predictions"
+    return [
+        *findings,
+        Finding("run_verified", "note", f"{sentence}: {failed or 'no'} cases against them"),
+    ]
+
+
+def _rounds(store: Store, phase: str, experiment: Mapping[str, Any]) -> tuple[list[_Round], list[Finding]]:
+    """Read the predictions of an experiment's finished trials, a table for each repeat."""
+    tables: dict[int, list[pd.DataFrame]] = {}
+    unreadable: list[dict[str, Any]] = []
+    for trial in experiment["trials"]:
+        folder = store.root / trial["folder"]
+        if trial_state(folder) != "done":
+            continue
+        try:
+            table = pd.read_parquet(folder / PREDICTIONS)[_COLUMNS]
+        except (OSError, ValueError, KeyError) as error:
+            unreadable.append({"trial": folder.name, "reason": " ".join(str(error).split())[:120]})
+            continue
+        if _changed(folder):
+            unreadable.append({"trial": folder.name, "reason": "changed after the trial was finished"})
+        tables.setdefault(trial["repeat"], []).append(table.assign(fold=trial["fold"]))
+    name = f"{phase}, {experiment['name']}"
+    rounds = [
+        _Round(
+            f"{name}, repeat {repeat}",
+            pd.concat(parts, ignore_index=True),
+            _planned(store, experiment["fold_files"], repeat),
+            experiment["recipe"].get("eval_sources"),
+            frozenset(int(part["fold"].iloc[0]) for part in parts),
+        )
+        for repeat, parts in sorted(tables.items())
+    ]
+    problems = []
+    if unreadable:
+        sentence = f"{name}: the predictions of {len(unreadable)} finished trials are not what they were"
+        way_out = "; delete the trials' folders to run them again"
+        problems.append(Finding("run_predictions_changed", "error", sentence + way_out, tuple(unreadable)))
+    return rounds, problems
+
+
+def _changed(folder: Path) -> bool:
+    recorded = (read_record(folder / DONE) or {}).get("predictions_sha256")
+    content = (folder / PREDICTIONS).read_bytes()
+    return recorded is not None and recorded != hashlib.sha256(content).hexdigest()
+
+
+def _planned(store: Store, fold_files: Sequence[str], repeat: int) -> pd.DataFrame | None:
+    """The fold file of a repeat; None when it is not there any more."""
+    if repeat >= len(fold_files):
+        return None
+    try:
+        return pd.read_csv(
+            store.root / "folds" / fold_files[repeat],
+            dtype={"path": str, "group": str, "source": str, "label": int, "fold": int},
+            keep_default_na=False,
+        )
+    except (OSError, ValueError):
+        return None
+
+
+def _verify(each: _Round, manifest: Manifest, links: pd.DataFrame) -> list[Finding]:
+    predictions = each.predictions
+    test = predictions[predictions["split"] == "test"]
+    checks = (
+        _tested_twice(each, test),
+        _not_as_planned(each, test),
+        _groups_in_two_folds(each, test),
+        _validated_on_test(each, predictions),
+        _versions_apart(each, test, links),
+        _unknown(each, test, manifest),
+    )
+    return [finding for finding in checks if finding is not None]
+
+
+def _failure(name: str, sentence: str, rows: pd.DataFrame) -> Finding | None:
+    if rows.empty:
+        return None
+    cases = tuple({str(key): value for key, value in row.items()} for row in rows.to_dict("records"))
+    return Finding(name, "error", sentence, cases)
+
+
+def _tested_twice(each: _Round, test: pd.DataFrame) -> Finding | None:
+    twice = test[test.duplicated("path", keep=False)].sort_values(["path", "fold"])
+    sentence = f"{each.name}: {twice['path'].nunique()} images are tested more than once"
+    return _failure("run_tested_twice", sentence, twice[["path", "fold"]])
+
+
+def _not_as_planned(each: _Round, test: pd.DataFrame) -> Finding | None:
+    """Compare each finished fold's test rows with the fold file."""
+    if each.planned is None:
+        return None
+    planned = each.planned
+    wanted = planned[planned["fold"].isin(each.folds_done) & (planned["label"] != UNLABELLED)]
+    if each.eval_sources is not None:
+        wanted = wanted[wanted["source"].isin(list(each.eval_sources))]
+    both = wanted[["path", "fold"]].merge(
+        test[["path", "fold"]].drop_duplicates(), how="outer", indicator="where"
+    )
+    off = both[both["where"] != "both"]
+    reason = off["where"].map({"left_only": "not tested", "right_only": "not in the fold file"})
+    off = off[["path", "fold"]].assign(reason=reason.astype(str))
+    sentence = f"{each.name}: {len(off)} test rows are not those of the fold file"
+    return _failure("run_not_as_planned", sentence, off)
+
+
+def _groups_in_two_folds(each: _Round, test: pd.DataFrame) -> Finding | None:
+    pairs = test[["group", "fold"]].drop_duplicates()
+    divided = pairs[pairs.duplicated("group", keep=False)].sort_values(["group", "fold"])
+    sentence = f"{each.name}: {divided['group'].nunique()} groups are in two test folds"
+    return _failure("run_group_in_two_folds", sentence, divided)
+
+
+def _validated_on_test(each: _Round, predictions: pd.DataFrame) -> Finding | None:
+    """Validation rows whose image or group is among the test rows of the same trial."""
+    val = predictions[predictions["split"] == "val"]
+    test = predictions[predictions["split"] == "test"]
+    keys = [set(zip(test["fold"], test[column], strict=True)) for column in ("path", "group")]
+    shared = [
+        (fold, path) in keys[0] or (fold, group) in keys[1]
+        for fold, path, group in zip(val["fold"], val["path"], val["group"], strict=True)
+    ]
+    rows = val.loc[shared, ["path", "group", "fold"]]
+    sentence = (
+        f"{each.name}: {len(rows)} validation rows are, or share a group with, test rows of their trial"
+    )
+    return _failure("run_validated_on_test", sentence, rows)
+
+
+def _versions_apart(each: _Round, test: pd.DataFrame, links: pd.DataFrame) -> Finding | None:
+    """Links whose ends are in different folds: one was trained on, or could be, when the other was tested."""
+    known = each.planned if each.planned is not None else test
+    fold_of = known.drop_duplicates("path").set_index("path")["fold"]
+    ends = links.assign(
+        first_fold=links["first"].map(fold_of), second_fold=links["second"].map(fold_of)
+    ).dropna(subset=["first_fold", "second_fold"])
+    apart = ends[ends["first_fold"] != ends["second_fold"]]
+    apart = apart.astype({"first_fold": int, "second_fold": int})
+    sentence = (
+        f"{each.name}: {len(apart)} pairs of versions of one picture are on two sides of the folds; "
+        "run again with group_by auto, which joins them"
+    )
+    return _failure("run_versions_apart", sentence, apart)
+
+
+def _unknown(each: _Round, test: pd.DataFrame, manifest: Manifest) -> Finding | None:
+    lost = test[~test["path"].isin(set(manifest.rows["path"]))]
+    if lost.empty:
+        return None
+    sentence = (
+        f"{each.name}: {len(lost)} tested images are not in the data folder now; the run was of other data"
+    )
+    return Finding("run_of_other_data", "warning", sentence, tuple({"path": p} for p in lost["path"]))

@@ -1,0 +1,40 @@
+"""What a check of the data has to say: one finding is one sentence with the cases behind it.
+
+`error`: a run on this data is refused. `warning`: it runs, and its numbers may mislead. `note`: worth
+knowing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from trainables.errors import InputError
+
+Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found.
+
+    `name` is a stable identifier, `sentence` says what, where and what to do about it, `rows` are the cases
+    in plain values (those of one finding have the same keys).
+    """
+
+    name: str
+    severity: Severity
+    sentence: str
+    rows: tuple[Mapping[str, Any], ...] = ()
+
+
+def worst_first(findings: Sequence[Finding]) -> list[Finding]:
+    """Order findings by severity, keeping the order among equals."""
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def refuse_errors(findings: Sequence[Finding]) -> None:
+    """Raise InputError with the sentences of all errors, a line each, if there are any."""
+    errors = [finding.sentence for finding in findings if finding.severity == "error"]
+    if errors:
+        raise InputError("\n".join(errors))

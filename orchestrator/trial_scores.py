@@ -21,7 +21,7 @@ from orchestrator import predictions as reading
 from orchestrator.predictions import DAMAGE, Part, Predictions, read_predictions
 from orchestrator.store import Store, read_record, trial_state
 from trainables.evaluation import classes, detection, thresholds
-from trainables.evaluation.detection import AT_A_THRESHOLD, Found
+from trainables.evaluation.detection import AT_A_THRESHOLD, Curve, Found
 from trainables.evaluation.thresholds import ThresholdMetric, best_threshold
 from trainables.files import replace_file
 from trainables.trial_files import DONE, ERROR, HISTORY, METRICS, PREDICTIONS
@@ -146,11 +146,16 @@ def _score(folder: Path, found: Predictions, threshold_by: ThresholdMetric) -> T
     metrics = read_record(folder / METRICS) or {}
     table = _Table()
     test = found.test
-    table.add("test", ALL, _metrics(test))
+    if test.probabilities.ndim == 1:
+        curve = Curve.of(test.labels, test.probabilities.astype(np.float64))
+        binary = detection.binary_metrics(test.labels, test.probabilities, test.predicted, curve=curve)
+        table.add("test", ALL, binary)
+        _add_sources(table, test, curve)
+    else:
+        table.add("test", ALL, _metrics(test))
     if found.val is not None:
         table.add("val", ALL, _metrics(found.val))
     if test.probabilities.ndim == 1:
-        _add_sources(table, test)
         _add_tuned(table, found, threshold_by)
     _add_gap(table, folder, metrics)
     counts = classes.confusion(test.labels, test.predicted, num_classes=test.num_classes)
@@ -191,10 +196,8 @@ def _metrics(part: Part) -> Found:
     return compute(part.labels, part.probabilities, part.predicted)
 
 
-def _add_sources(table: _Table, test: Part) -> None:
-    per_source = detection.source_metrics(
-        test.labels, test.probabilities, test.predicted, test.source, test.sources
-    )
+def _add_sources(table: _Table, test: Part, curve: Curve) -> None:
+    per_source = detection.source_metrics(test.labels, curve, test.predicted, test.source, test.sources)
     for source, found in per_source.items():
         table.add("test", source, found)
     table.put("test", "source_auc_variance", *detection.auc_variance(per_source))

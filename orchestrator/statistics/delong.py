@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from trainables.evaluation.detection import Curve
+
 
 @dataclass(frozen=True, slots=True)
 class DeLong:
@@ -31,13 +33,10 @@ def placements(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.n
     A fake's is the share of real rows below it, a real row's the share of fakes above it; ties count half.
     Either mean is the AUC. Both classes must be there.
     """
-    fake = labels == 1
-    fakes, reals = scores[fake], scores[~fake]
-    ordered_fakes, ordered_reals = np.sort(fakes), np.sort(reals)
-    below, upto = (np.searchsorted(ordered_reals, fakes, side=side) for side in ("left", "right"))
-    under, over = (np.searchsorted(ordered_fakes, reals, side=side) for side in ("left", "right"))
-    of_fakes = (below + upto) / (2 * len(reals))
-    of_reals = 1.0 - (under + over) / (2 * len(fakes))
+    fake, curve = labels == 1, Curve.of(labels, scores)
+    num_fake, num_real = int(curve.fakes.sum()), int(curve.reals.sum())
+    of_fakes = (curve.twice_below() / (2 * num_real))[curve.place[fake]]
+    of_reals = (curve.twice_above() / (2 * num_fake))[curve.place[~fake]]
     return of_fakes, of_reals
 
 

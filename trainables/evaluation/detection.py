@@ -39,11 +39,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """How many fakes and real ones have each distinct score, in ascending order of scores (int64 [K])."""
+    """How many fakes and real ones have each distinct score, in ascending order of scores (int64 [K]).
+
+    place: which of the K scores each row has, int64 [N].
+    """
 
     scores: np.ndarray
     fakes: np.ndarray
     reals: np.ndarray
+    place: np.ndarray
 
     @classmethod
     def of(cls, labels: np.ndarray, scores: np.ndarray) -> "Curve":
@@ -53,13 +57,32 @@ class Curve:
         starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
         fakes = np.add.reduceat(fake.astype(np.int64), starts)
         totals = np.diff(np.append(starts, len(ordered)))
-        return cls(ordered[starts], fakes, totals - fakes)
+        place = np.empty(len(order), dtype=np.int64)
+        place[order] = np.repeat(np.arange(len(starts)), totals)
+        return cls(ordered[starts], fakes, totals - fakes, place)
 
     def auc(self) -> float:
         """Return the area under the ROC curve; both classes must be there."""
-        below = np.cumsum(self.reals) - self.reals
-        pairs = int(np.sum(self.fakes * (2 * below + self.reals)))
+        pairs = int(np.sum(self.fakes * self.twice_below()))
         return pairs / (2 * int(self.fakes.sum()) * int(self.reals.sum()))
+
+    def twice_below(self) -> np.ndarray:
+        """Return twice the number of real ones below each distinct score, ties counting half, int64 [K]."""
+        return np.asarray(2 * np.cumsum(self.reals) - self.reals)
+
+    def twice_above(self) -> np.ndarray:
+        """Return twice the number of fakes above each distinct score, ties counting half, int64 [K]."""
+        return np.asarray(2 * (int(self.fakes.sum()) - np.cumsum(self.fakes)) + self.fakes)
+
+    def ece(self, *, bins: int) -> float:
+        """Return the expected calibration error in bins of equal mass; see `equal_mass_ece`."""
+        counts = self.fakes + self.reals
+        number_rows = len(self.place)
+        distance = np.repeat(self.scores - self.fakes / counts, counts)
+        number = min(bins, number_rows)
+        # As even as can be: the first bins get one row more.
+        sizes = np.full(number, number_rows // number) + (np.arange(number) < number_rows % number)
+        return float(np.abs(np.add.reduceat(distance, np.cumsum(sizes) - sizes)).sum() / number_rows)
 
     def average_precision(self) -> float:
         """Return the sum of precisions, weighted by the steps in recall."""
@@ -78,13 +101,16 @@ class Curve:
         return float(alarms[after - 1] + share * (alarms[after] - alarms[after - 1]))
 
 
-def binary_metrics(labels: np.ndarray, scores: np.ndarray, predicted: np.ndarray) -> Found:
+def binary_metrics(
+    labels: np.ndarray, scores: np.ndarray, predicted: np.ndarray, *, curve: Curve | None = None
+) -> Found:
     """Compute all metrics of rows with two classes.
 
     Args:
         labels: int [N], 1 = fake.
         scores: P(fake), float [N].
         predicted: int [N], the classes that were decided for.
+        curve: of these rows, where it is known already.
 
     Raises:
         ValueError: no rows, or a score that is not finite.
@@ -93,7 +119,8 @@ def binary_metrics(labels: np.ndarray, scores: np.ndarray, predicted: np.ndarray
     found = Found()
     num_fake = int(np.count_nonzero(labels == 1))
     lacking = NO_FAKE if num_fake == 0 else NO_REAL if num_fake == len(labels) else ""
-    curve = Curve.of(labels, scores)
+    exact = scores.astype(np.float64)
+    curve = curve or Curve.of(labels, exact)
     for name, compute in (
         ("auc", curve.auc),
         ("average_precision", curve.average_precision),
@@ -103,9 +130,8 @@ def binary_metrics(labels: np.ndarray, scores: np.ndarray, predicted: np.ndarray
     threshold = threshold_metrics(labels, predicted)
     found.values |= threshold.values
     found.reasons |= threshold.reasons
-    exact = scores.astype(np.float64)
     found.put("brier", float(np.mean((exact - labels) ** 2)))
-    found.put("ece", equal_mass_ece(exact, labels))
+    found.put("ece", curve.ece(bins=ECE_BINS))
     found.put("log_loss", float(np.mean(log_losses(labels, scores))))
     return found
 
@@ -160,20 +186,11 @@ def equal_mass_ece(confidence: np.ndarray, outcome: np.ndarray, *, bins: int = E
         outcome: what came true, 0 or 1, [N].
         bins: how many bins of equal mass; fewer where there are fewer rows.
     """
-    order = np.argsort(confidence, kind="stable")
-    ordered = confidence[order]
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    counts = np.diff(np.append(starts, len(ordered)))
-    shared = np.repeat(np.add.reduceat(outcome[order].astype(np.float64), starts) / counts, counts)
-    number = min(bins, len(ordered))
-    # As even as can be: the first bins get one row more.
-    sizes = np.full(number, len(ordered) // number) + (np.arange(number) < len(ordered) % number)
-    edges = np.cumsum(sizes) - sizes
-    return float(np.abs(np.add.reduceat(ordered - shared, edges)).sum() / len(ordered))
+    return Curve.of(outcome, confidence).ece(bins=bins)
 
 
 def source_metrics(
-    labels: np.ndarray, scores: np.ndarray, predicted: np.ndarray, source: np.ndarray, names: Sequence[str]
+    labels: np.ndarray, curve: Curve, predicted: np.ndarray, source: np.ndarray, names: Sequence[str]
 ) -> dict[str, Found]:
     """Compute the rates of each source.
 
@@ -181,7 +198,7 @@ def source_metrics(
 
     Args:
         labels: int [N], 1 = fake.
-        scores: P(fake), float [N].
+        curve: the rows' scores, P(fake), sorted.
         predicted: int [N], the classes that were decided for.
         source: the source of each row by its place in `names`, int [N].
         names: the sources.
@@ -190,18 +207,16 @@ def source_metrics(
         Source -> what was found, in the order of `names`.
     """
     fake, called = labels == 1, predicted == 1
-    reals = np.sort(scores[~fake])
+    num_real, below = int(curve.reals.sum()), curve.twice_below()[curve.place]
     per_source = {}
     for index, name in enumerate(names):
         found = Found()
         mine = source == index
         fakes, real = mine & fake, mine & ~fake
         if fakes.any():
-            found.put("detection_rate", np.count_nonzero(called & fakes) / np.count_nonzero(fakes))
-            value = None
-            if len(reals):
-                below, upto = (np.searchsorted(reals, scores[fakes], side=side) for side in ("left", "right"))
-                value = int(np.sum(below + upto)) / (2 * len(reals) * len(below))
+            count = np.count_nonzero(fakes)
+            found.put("detection_rate", np.count_nonzero(called & fakes) / count)
+            value = int(np.sum(below[fakes])) / (2 * num_real * count) if num_real else None
             found.put("auc", value, NO_REAL)
         if real.any():
             found.put("false_alarm_rate", np.count_nonzero(called & real) / np.count_nonzero(real))

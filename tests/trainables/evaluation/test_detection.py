@@ -12,6 +12,7 @@ from trainables.evaluation.detection import (
     NO_FAKE,
     NO_REAL,
     NOTHING_CALLED,
+    Curve,
     auc_variance,
     binary_metrics,
     equal_mass_ece,
@@ -157,7 +158,7 @@ def test_sources_are_scored_against_all_real_rows() -> None:
     rng = np.random.default_rng(1)
     names = ["a", "b", "w"]
     source = np.where(labels == 1, rng.integers(0, 2, len(labels)), 2)
-    found = source_metrics(labels, scores, called, source, names)
+    found = source_metrics(labels, Curve.of(labels, scores), called, source, names)
     aucs = []
     for index in (0, 1):
         both = (source == index) | (labels == 0)
@@ -171,14 +172,15 @@ def test_sources_are_scored_against_all_real_rows() -> None:
 
 def test_a_source_of_both_classes_has_all_rates() -> None:
     labels, called = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
-    found = source_metrics(labels, np.array([0.1, 0.7, 0.6, 0.9]), called, np.zeros(4, dtype=int), ["x"])
+    curve = Curve.of(labels, np.array([0.1, 0.7, 0.6, 0.9]))
+    found = source_metrics(labels, curve, called, np.zeros(4, dtype=int), ["x"])
     assert found["x"].values == {"detection_rate": 1.0, "auc": 0.75, "false_alarm_rate": 0.5}
 
 
 def test_without_real_rows_a_source_has_no_auc_and_sources_no_variance() -> None:
-    found = source_metrics(
-        np.array([1, 1]), np.array([0.2, 0.9]), np.array([0, 1]), np.array([0, 1]), ["a", "b"]
-    )
+    labels = np.array([1, 1])
+    curve = Curve.of(labels, np.array([0.2, 0.9]))
+    found = source_metrics(labels, curve, np.array([0, 1]), np.array([0, 1]), ["a", "b"])
     assert found["a"].reasons == {"auc": NO_REAL} and found["b"].values == {"detection_rate": 1.0}
     value, reason = auc_variance(found)
     assert value is None and "0 sources" in reason

@@ -7,8 +7,7 @@
 drawn faces: cropped, brightened, mirrored, recompressed, one in ten a near-duplicate of another; then times
 the scan, the fingerprints and the links, and exits with 1 when they take more than LIMIT_S together.
 `hashes` searches 30,000, 60,000 and 120,000 hashes of which a fifth are in clusters, and exits with 1 when
-twice the hashes take more than LIMIT_RATIO times as long, twice in a row, or a pair within 8 bits is
-missed.
+twice the hashes take more than LIMIT_RATIO times as long, or a cluster is not connected.
 """
 
 import argparse
@@ -33,6 +32,7 @@ from trainables.data.near_duplicates import link_contents
 
 LIMIT_S = 180.0
 LIMIT_RATIO = 2.6
+ROUNDS = 3
 COUNTS = (30_000, 60_000, 120_000)
 
 
@@ -133,9 +133,13 @@ def run_hashes() -> bool:
     seconds, complete = [], True
     for count in COUNTS:
         hashes, planted = clustered(count)
-        start = time.perf_counter()
-        pairs, _ = close_pairs(hashes)
-        seconds.append(time.perf_counter() - start)
+        rounds = []
+        for _ in range(ROUNDS):
+            start = time.perf_counter()
+            pairs, _ = close_pairs(hashes)
+            rounds.append(time.perf_counter() - start)
+        # The machine is shared: the quickest round is the one that was disturbed least.
+        seconds.append(min(rounds))
         missed = not_connected(pairs, planted, count)
         complete &= not missed
         print(
@@ -148,7 +152,7 @@ def run_hashes() -> bool:
     print(f"{COUNTS[-1]:7d} equal hashes: {time.perf_counter() - start:.2f} s")
     ratios = [following / one for one, following in pairwise(seconds)]
     print(f"time for twice the hashes: {', '.join(f'{ratio:.2f}' for ratio in ratios)} (limit {LIMIT_RATIO})")
-    return complete and min(ratios) <= LIMIT_RATIO
+    return complete and max(ratios) <= LIMIT_RATIO
 
 
 def not_connected(pairs: np.ndarray, planted: list[tuple[int, int]], count: int) -> list[tuple[int, int]]:

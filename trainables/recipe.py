@@ -4,8 +4,8 @@
 starts (the memory format that belongs to the measured precision). Names, paths, resources and worker counts
 are not here: they can't change a result, so they can't enter its identity.
 
-A value whose part does not exist yet (a face crop) is not in the schema at all: asking for it is an error
-that names the key, never a setting that is silently ignored.
+A value whose part does not exist is not in the schema at all: asking for it is an error that names the key,
+never a setting that is silently ignored.
 """
 
 from typing import Annotated, Literal, Self
@@ -227,7 +227,7 @@ class RecipeKeys(Frozen):
 
     layout: Literal["auto", "sources", "splits", "csv"] = "auto"
     group_by: str = Field(
-        "auto", min_length=1, description="auto, basename, none, or a column of manifest.csv"
+        "auto", min_length=1, description="auto, basename, none, pairs, or a column of manifest.csv"
     )
     real_sources: tuple[str, ...] = Field(("wiki", "real"), min_length=1)
     train_sources: tuple[str, ...] | None = None

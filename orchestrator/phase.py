@@ -13,18 +13,25 @@ from trainables.errors import InputError
 from trainables.recipe import Frozen
 
 Metric = Literal[
-    "auc", "accuracy", "balanced_accuracy", "f1", "precision", "recall", "average_precision", "log_loss"
-]
+    "auc", "accuracy", "balanced_accuracy", "f1", "precision", "recall", "average_precision", "log_loss",
+    "eer", "brier", "ece", "macro_f1", "auc_ovr",
+]  # fmt: skip
 LONGEST_NAME = 80
 
 
 class Comparison(Frozen):
-    """A question that two experiments answer: is `treatment` better than `baseline` by `metrics`?"""
+    """A question that two experiments answer: is `treatment` better than `baseline` by `metrics`?
+
+    Differences up to `rope` are practically none. `delong` asks for DeLong's test of the AUC beside the tests
+    over folds.
+    """
 
     question: str
     baseline: str
     treatment: str
     metrics: tuple[Metric, ...] = Field(("auc",), min_length=1)
+    rope: float = Field(0.01, ge=0.0, lt=1.0, allow_inf_nan=False)
+    delong: bool = False
 
 
 class Phase(Frozen):

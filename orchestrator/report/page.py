@@ -195,9 +195,8 @@ def _draw(tables: Tables, evidence: Evidence) -> Drawn:
 
 
 def _whole(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
-    return scores[
-        (scores["split"] == "test") & (scores["source"] == ALL) & (scores["metric"] == metric)
-    ].sort_values(["repeat", "fold"], kind="stable")
+    chosen = (scores["split"] == "test") & (scores["source"] == ALL) & (scores["metric"] == metric)
+    return scores[chosen & scores["value"].notna()].sort_values(["repeat", "fold"], kind="stable")
 
 
 def _difference(row: "pd.Series[Any]", tables: Tables, number: int) -> Panel:

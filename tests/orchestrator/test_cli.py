@@ -139,7 +139,7 @@ def test_collect_prints_json_and_nothing_else(
     assert code == 0
     assert set(found) == {"verdict", "failures", "summary", "comparisons", "shortcuts", "report"}
     assert found["failures"] == []
-    assert found["comparisons"][0]["verdict"] == "undecided"
+    assert found["comparisons"][0]["verdict"] == "equivalent"
     assert Path(found["report"]) == results.root / "reports" / "phase1" / "index.html"
 
 

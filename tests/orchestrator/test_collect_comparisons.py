@@ -83,13 +83,14 @@ def test_better_and_worse_follow_the_metrics_direction(
         assert (row["mean_diff"] > 0) == ((expected == "better") != (row["metric"] in LOWER_IS_BETTER))
 
 
-def test_no_difference_is_undecided(results: Any) -> None:
+def test_identical_predictions_are_equivalent(results: Any) -> None:
     """Catches identical experiments that are called better, or a division by zero."""
     results.add("a", folds=3)
     results.add("b", folds=3)
     results.compare("a", "b")
     (row,) = compared(results).to_dict("records")
-    assert (row["mean_diff"], row["p_value"], row["verdict"]) == (0.0, 1.0, "undecided")
+    assert (row["mean_diff"], row["p_value"], row["verdict"]) == (0.0, 1.0, "equivalent")
+    assert (row["p_worse"], row["p_equivalent"], row["p_better"]) == (0.0, 1.0, 0.0)
 
 
 @pytest.mark.parametrize("state", ["failed", "missing", "interrupted"])

@@ -8,7 +8,9 @@ given (the AUC of one class) is None, never a made-up number.
 import numpy as np
 from sklearn import metrics
 
-LOWER_IS_BETTER = frozenset({"log_loss"})
+LOWER_IS_BETTER = frozenset(
+    {"log_loss", "brier", "ece", "eer", "false_alarm_rate", "source_auc_variance", "train_val_gap"}
+)
 
 Metrics = dict[str, float | None]
 

@@ -124,4 +124,9 @@ def test_a_half_is_fake_and_the_largest_of_several_wins() -> None:
 def test_certain_and_wrong_is_a_large_finite_loss() -> None:
     loss = compute_metrics(np.array([0, 1]), np.array([1.0, 0.0]))["log_loss"]
     assert loss is not None and 30 < loss < 50
-    assert frozenset({"log_loss"}) == LOWER_IS_BETTER
+
+
+def test_errors_and_losses_are_better_when_they_are_lower() -> None:
+    """Catches a lower calibration error that is called worse."""
+    assert {"log_loss", "brier", "ece", "eer", "false_alarm_rate"} <= LOWER_IS_BETTER
+    assert not {"auc", "accuracy", "balanced_accuracy", "f1", "precision", "recall"} & LOWER_IS_BETTER

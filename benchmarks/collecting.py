@@ -1,0 +1,190 @@
+"""Collect and compare 1,000 trials of 5,000 predictions, and bootstrap 50,000: seconds, memory, growth.
+
+python benchmarks/collecting.py [--trials 1000] [--rows 5000] [--group-size 1]
+
+Writes made-up trials to a temporary folder (five folds an experiment, every second experiment compared with
+the first), collects a quarter, a half and all of them with empty caches, each in a process of its own; then
+takes one trial away, collects, writes a new one in its place and collects again. Every image is a group of
+its own unless --group-size says otherwise: the bootstrap's most expensive case.
+"""
+
+import argparse
+import hashlib
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from trainables.files import write_json
+
+FOLDS = 5
+SOURCES = ("wiki", "text2img", "inpainting", "insight")
+MAX_S, MAX_NEW_S, MAX_MIB = 20.0, 3.0, 1536
+BOOTSTRAPPED, MAX_BOOTSTRAP_S = 50_000, 5.0
+# Four times the trials may take this many times as long as an even four times.
+MAX_CURVATURE = 1.25
+
+
+def main() -> int:
+    """Print the figures; return 1 when a limit is passed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--trials", type=int, default=1000)
+    parser.add_argument("--rows", type=int, default=5000)
+    parser.add_argument("--group-size", type=int, default=1)
+    parser.add_argument("--collect", type=Path, help=argparse.SUPPRESS)
+    wanted = parser.parse_args()
+    if wanted.collect is not None:
+        return collect_here(wanted.collect)
+    with tempfile.TemporaryDirectory() as folder:
+        return measure(Path(folder), wanted.trials, wanted.rows, wanted.group_size)
+
+
+def measure(root: Path, trials: int, rows: int, group_size: int) -> int:
+    experiments = trials // FOLDS
+    write_results(root, experiments, rows, group_size)
+    whole = json.loads((root / "studies" / "all.json").read_text())
+    print(f"{experiments * FOLDS} trials of {rows} test rows, {group_size} rows a group")
+    seconds, cpu = {}, {}
+    for share in (4, 2, 1):
+        count = experiments // share
+        shutil.rmtree(root / "cache", ignore_errors=True)
+        write_json(root / "studies" / "all.json", restricted(whole, count))
+        found = collect_elsewhere(root)
+        seconds[share], cpu[share] = found["seconds"], found["cpu_seconds"]
+        spent = f"{seconds[share]:6.2f} s, {cpu[share]:6.2f} s of CPU, {found['mib']:.0f} MiB"
+        print(f"{count * FOLDS:6d} trials, nothing cached: {spent}")
+    again = collect_elsewhere(root)
+    print(f"       again, nothing new: {again['seconds']:6.2f} s")
+    new = root / whole["experiments"][-1]["trials"][0]["folder"]
+    shutil.rmtree(new)
+    collect_elsewhere(root)
+    # Other predictions, so that no cache knows them.
+    write_trial(new, fold_rows(0, rows, group_size), np.random.default_rng(99), skill=2.0)
+    one = collect_elsewhere(root)
+    print(f"       one new trial:      {one['seconds']:6.2f} s   (limit {MAX_NEW_S})")
+    # By the CPU's clock: on a shared machine the wall's says what others did.
+    curvature = cpu[1] / (4.0 * cpu[4])
+    print(f"       {seconds[1]:.2f} s (limit {MAX_S}), {found['mib']:.0f} MiB (limit {MAX_MIB})")
+    print(f"       four times the trials: {curvature:.2f} of four times the time (limit {MAX_CURVATURE})")
+    drawn_s = bootstrap_s()
+    print(f"       10,000 draws of {BOOTSTRAPPED} predictions: {drawn_s:.2f} s (limit {MAX_BOOTSTRAP_S})")
+    is_slow = seconds[1] > MAX_S or one["seconds"] > MAX_NEW_S or curvature > MAX_CURVATURE
+    return int(is_slow or found["mib"] > MAX_MIB or drawn_s > MAX_BOOTSTRAP_S)
+
+
+def bootstrap_s() -> float:
+    """Seconds for the bootstrap of one fold, every image a group, from its arrays to all bounds."""
+    from orchestrator.statistics.bootstrap import bootstrap
+    from orchestrator.statistics.resampled import Groups, make_sample
+
+    rng = np.random.default_rng(0)
+    labels = np.arange(BOOTSTRAPPED) % 2
+    scores = 1 / (1 + np.exp(-rng.normal(2 * labels - 1)))
+    start = time.perf_counter()
+    groups = Groups.of(np.arange(BOOTSTRAPPED), labels)
+    bootstrap([{(0, 0): make_sample("0" * 64, labels, scores, (scores >= 0.5).astype(int), groups)}])
+    return time.perf_counter() - start
+
+
+def collect_elsewhere(root: Path) -> dict[str, float]:
+    command = [sys.executable, __file__, "--collect", str(root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return dict(json.loads(done.stdout))
+
+
+def collect_here(root: Path) -> int:
+    from orchestrator.collect import collect
+    from orchestrator.store import Store
+
+    start, start_cpu = time.perf_counter(), time.process_time()
+    tables = collect(Store.look(root), "all")
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - start_cpu
+    assert len(tables.failures) <= 1, "more than the one trial that was taken away is missing"
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds, "mib": peak}))
+    return 0
+
+
+def restricted(study: dict[str, Any], count: int) -> dict[str, Any]:
+    """The study of the first `count` experiments alone."""
+    chosen = study["experiments"][:count]
+    names = {each["name"] for each in chosen}
+    asked = [each for each in study["phase"]["comparisons"] if each["treatment"] in names]
+    return {**study, "experiments": chosen, "phase": {**study["phase"], "comparisons": asked}}
+
+
+def write_results(root: Path, experiments: int, rows: int, group_size: int) -> None:
+    names = [f"p9_model{number:03d}" for number in range(experiments)]
+    folds = [fold_rows(fold, rows, group_size) for fold in range(FOLDS)]
+    recipe = {"protocol": "cv", "cv_folds": FOLDS, "cv_repeats": 1, "train_sources": None}
+    records = []
+    for number, name in enumerate(names):
+        trials = []
+        for fold, table in enumerate(folds):
+            key = hashlib.sha256(f"{name}{fold}".encode()).hexdigest()
+            folder = root / "trials" / f"{name}-r0f{fold}-{key[:12]}"
+            write_trial(
+                folder, table, np.random.default_rng((number, fold)), skill=0.8 + number / experiments
+            )
+            path = folder.relative_to(root).as_posix()
+            trials.append({"key": key, "repeat": 0, "fold": fold, "folder": path})
+        records.append(
+            {"name": name, "recipe": recipe, "threshold_by": "balanced_accuracy", "trials": trials}
+            | {"fold_files": ["0123456789ab.csv"], "num_classes": 2}
+        )
+    comparisons = [
+        {
+            "question": f"Is {name} better?",
+            "baseline": names[0],
+            "treatment": name,
+            "metrics": ["auc", "accuracy"],
+        }
+        for name in names[1::2]
+    ]
+    phase = {"name": "all", "title": "All", "experiments": names, "comparisons": comparisons}
+    write_json(
+        root / "studies" / "all.json", {"format": 1, "phase": phase, "experiments": records, "data": []}
+    )
+
+
+def fold_rows(fold: int, rows: int, group_size: int) -> pd.DataFrame:
+    number = np.arange(rows + rows // 10)
+    source = np.array(SOURCES)[number % len(SOURCES)]
+    frame = pd.DataFrame(
+        {
+            "path": [f"{name}/{fold}/{index:07d}.jpg" for name, index in zip(source, number, strict=True)],
+            "group": [f"{fold}-{index // group_size:07d}" for index in number],
+            "source": source,
+            "label": (source != "wiki").astype(int),
+            "split": np.where(number < rows, "test", "val"),
+        }
+    )
+    return frame.sort_values(["split", "path"], ignore_index=True)
+
+
+def write_trial(folder: Path, table: pd.DataFrame, rng: np.random.Generator, *, skill: float) -> None:
+    logits = rng.normal(size=len(table)) + skill * (2 * table["label"].to_numpy() - 1)
+    scores = 1 / (1 + np.exp(-logits))
+    frame = table.assign(score=scores, predicted=(scores >= 0.5).astype(int), fold=0, repeat=0)
+    folder.mkdir(parents=True)
+    frame.to_parquet(folder / "predictions.parquet", index=False)
+    counts = table["split"].value_counts()
+    sizes = {"n_test": int(counts["test"]), "n_val": int(counts["val"]), "n_train": 4 * int(counts["test"])}
+    write_json(folder / "metrics.json", {"best_epoch": 1, "seconds": 60.0, "device": "cuda", **sizes})
+    (folder / "history.csv").write_text("epoch,train_loss,val_loss\n1,0.5,0.6\n")
+    digest = hashlib.sha256((folder / "predictions.parquet").read_bytes()).hexdigest()
+    write_json(folder / "done.json", {"format": 1, "best_epoch": 1, "predictions_sha256": digest})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,236 @@
+"""What a study's trials say, by experiment and fold, before anything is averaged or compared.
+
+Trials are read through their cache. What needs the rows of all folds at once (the bootstrap, the loss on
+held-out sources) is computed for complete experiments alone and kept too, by the hashes of the predictions
+that it comes from, so that one new trial costs one experiment.
+"""
+
+import functools
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from orchestrator import holdout
+from orchestrator.statistics import bayesian, bootstrap, delong, intervals, paired, resampled
+from orchestrator.statistics.bootstrap import Place
+from orchestrator.statistics.resampled import Groups, Sample, make_sample
+from orchestrator.store import Store, read_record
+from orchestrator.trial_scores import ALL, CACHE, GAP, Problem, Reader, TrialScores, keep
+from trainables.recipe import count_folds
+
+# Experiments whose rows are held in memory at once, and how much they may take.
+MOST_AT_ONCE, MOST_BYTES = 250, 2**28
+
+Slice = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Gathered:
+    """One experiment: its record, its trials by (repeat, fold), and why others have no scores.
+
+    values: (source, metric) -> fold -> value, of the test rows, and train_val_gap. reasons: the same for what
+    does not exist. bounds: metric -> bootstrap interval. holdout: a row a held-out source of fakes.
+    """
+
+    record: Mapping[str, Any]
+    folders: dict[Place, Path] = field(default_factory=dict)
+    trials: dict[Place, TrialScores] = field(default_factory=dict)
+    problems: dict[Place, Problem] = field(default_factory=dict)
+    values: dict[Slice, dict[Place, float]] = field(default_factory=dict)
+    reasons: dict[Slice, dict[Place, str]] = field(default_factory=dict)
+    bounds: dict[str, list[float]] = field(default_factory=dict)
+    holdout: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return str(self.record["name"])
+
+    @property
+    def expected(self) -> int:
+        """How many trials the protocol asks for."""
+        return num_expected(self.record)
+
+    @property
+    def repeats(self) -> int:
+        """How many repeats the protocol asks for."""
+        return int(self.record["recipe"]["cv_repeats"])
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every trial that the protocol asks for is there."""
+        return len(self.trials) == self.expected
+
+    @property
+    def test_share(self) -> float:
+        """n_test / n_train over the trials that are there."""
+        trials = self.trials.values()
+        return sum(trial.n_test for trial in trials) / sum(trial.n_train for trial in trials)
+
+    def why_missing(self, source: str, metric: str) -> str:
+        """Say why a metric has no mean; empty where it has one."""
+        values = self.values.get((source, metric), {})
+        if len(values) == self.expected:
+            return ""
+        for place, problem in sorted(self.problems.items()):
+            return f"{self._called(place)} {problem.state}: {problem.reason}"
+        for place, reason in sorted(self.reasons.get((source, metric), {}).items()):
+            return f"{self._called(place)}: {reason}"
+        if len(self.trials) < self.expected:
+            return f"{len(self.trials)} of {self.expected} folds were asked for"
+        return f"{len(values)} of {self.expected} folds have it"
+
+    def _called(self, place: Place) -> str:
+        return f"repeat {place[0]} fold {place[1]}" if self.repeats > 1 else f"fold {place[1]}"
+
+    def add(self, place: Place, folder: Path, found: TrialScores | Problem) -> None:
+        """Take what a trial says."""
+        self.folders[place] = folder
+        if isinstance(found, Problem):
+            self.problems[place] = found
+            return
+        self.trials[place] = found
+        for rows, target in ((found.scores, self.values), (found.missing, self.reasons)):
+            for split, source, metric, content in rows:
+                if split == "test" or metric == GAP:
+                    target.setdefault((source, metric), {})[place] = content
+
+
+def num_expected(experiment: Mapping[str, Any]) -> int:
+    """Return how many trials the experiment's protocol asks for."""
+    recipe = experiment["recipe"]
+    return count_folds(recipe["protocol"], int(recipe["cv_folds"])) * int(recipe["cv_repeats"])
+
+
+def gather(store: Store, study: Mapping[str, Any]) -> list[Gathered]:
+    """Read every trial of a study."""
+    reader = Reader(store)
+    found = []
+    waiting: dict[Path, Gathered] = {}
+    samples: dict[Path, dict[Place, Sample]] = {}
+    groups: dict[str, Groups] = {}
+    for record in study["experiments"]:
+        experiment = _read(reader, store, record)
+        found.append(experiment)
+        if experiment.is_complete and experiment.expected:
+            path = store.cache / CACHE / f"experiment-{_key(experiment)}.json"
+            known = read_record(path)
+            if known is not None:
+                experiment.bounds, experiment.holdout = known["bounds"], known["holdout"]
+            else:
+                experiment.holdout = _holdout(reader, experiment)
+                waiting[path], samples[path] = experiment, _samples(reader, experiment, groups)
+        reader.forget()
+        taken = sum(sample.num_bytes for each in samples.values() for sample in each.values())
+        if len(waiting) >= MOST_AT_ONCE or taken > MOST_BYTES:
+            _resample(waiting, samples)
+            groups.clear()
+    _resample(waiting, samples)
+    return found
+
+
+def _read(reader: Reader, store: Store, record: Mapping[str, Any]) -> Gathered:
+    experiment = Gathered(record)
+    for trial in record["trials"]:
+        folder = store.root / trial["folder"]
+        found = reader.read(folder, threshold_by=record["threshold_by"])
+        experiment.add((int(trial["repeat"]), int(trial["fold"])), folder, found)
+    return experiment
+
+
+def _resample(waiting: dict[Path, Gathered], samples: dict[Path, dict[Place, Sample]]) -> None:
+    """Bootstrap what waits for it, together, and keep it."""
+    drawn = {path: each for path, each in samples.items() if each}
+    for path, bounds in zip(drawn, bootstrap.bootstrap(list(drawn.values())), strict=True):
+        waiting[path].bounds = {name: list(pair) for name, pair in bounds.items()}
+    for path, experiment in waiting.items():
+        keep(path, {"bounds": experiment.bounds, "holdout": experiment.holdout})
+    waiting.clear()
+    samples.clear()
+
+
+def _samples(reader: Reader, experiment: Gathered, known: dict[str, Groups]) -> dict[Place, Sample]:
+    """Sum the test rows of every fold by group; nothing where a fold lacks a class."""
+    found = {}
+    for place, folder in sorted(experiment.folders.items()):
+        trial, test = experiment.trials[place], reader.predictions(folder).test
+        if len(np.unique(test.labels)) < test.num_classes:
+            return {}
+        groups = (
+            known.setdefault(trial.rows, test.grouped()) if trial.rows not in known else known[trial.rows]
+        )
+        found[place] = make_sample(trial.rows, test.labels, test.probabilities, test.predicted, groups)
+    return found
+
+
+def _holdout(reader: Reader, experiment: Gathered) -> list[dict[str, Any]]:
+    """Compare held-out sources with those trained on, where the recipe restricts the training sources."""
+    trained = experiment.record["recipe"].get("train_sources")
+    if not trained or any(trial.num_classes > 2 for trial in experiment.trials.values()):
+        return []
+    frames = [
+        reader.predictions(folder).test.frame(repeat=repeat, fold=fold)
+        for (repeat, fold), folder in sorted(experiment.folders.items())
+    ]
+    row: dict[str, Any] = {"n_expected": experiment.expected}
+    try:
+        deltas = holdout.holdout_deltas(
+            pd.concat(frames, ignore_index=True), train_sources=trained, test_share=experiment.test_share
+        )
+    except ValueError as error:
+        return [row | {"source": ALL, "n": 0, "reason": str(error)}]
+    return [row | _holdout_row(delta) for delta in deltas]
+
+
+def _holdout_row(found: holdout.Holdout) -> dict[str, Any]:
+    numbers = {
+        "in_source": found.in_source.mean,
+        "held_out": found.held_out.mean,
+        "delta": found.delta.mean,
+        "std": found.delta.std,
+        "ci_low": found.delta.low,
+        "ci_high": found.delta.high,
+        "p_value": found.p_value,
+    }
+    known = {name: value for name, value in numbers.items() if math.isfinite(value)}
+    lacking = found.num_expected - found.num_folds
+    reason = f"{lacking} folds have no image of one side" if lacking else ""
+    return {"source": found.source, "n": found.num_folds, **known, "reason": reason}
+
+
+def _key(experiment: Gathered) -> str:
+    """Name what bootstrap and hold-out hang on."""
+    trials = [
+        [*place, trial.sha256, trial.n_test, trial.n_train]
+        for place, trial in sorted(experiment.trials.items())
+    ]
+    text = json.dumps([_code(), experiment.record["recipe"].get("train_sources"), trials])
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+@functools.cache
+def _code() -> str:
+    digest = hashlib.sha256(np.__version__.encode())
+    for module in (holdout, bayesian, bootstrap, delong, intervals, paired, resampled):
+        digest.update(Path(str(module.__file__)).read_bytes())
+    digest.update(Path(__file__).read_bytes())
+    return digest.hexdigest()
+
+
+def score_rows(experiments: Iterable[Gathered]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of scores.csv; what does not exist has no value."""
+    for experiment in experiments:
+        for (repeat, fold), trial in experiment.trials.items():
+            where = (experiment.name, repeat, fold)
+            name = experiment.folders[repeat, fold].name
+            for split, source, metric, value in trial.scores:
+                yield (*where, split, source, metric, value, name)
+            for split, source, metric, _ in trial.missing:
+                yield (*where, split, source, metric, math.nan, name)

@@ -1,0 +1,146 @@
+"""One trial's stored predictions as arrays, checked: what every number of a study is computed from.
+
+predictions.parquet is read once as bytes. Where done.json holds their hash, other bytes are refused before
+anything parses them. Rows come in the order of their paths, whatever their order in the file.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow
+from pyarrow import compute, parquet
+
+from orchestrator.statistics.resampled import Groups
+from trainables.trial_files import PREDICTIONS
+
+# What a damaged or half-written trial can raise while it is read.
+DAMAGE = (OSError, ValueError, KeyError, TypeError, NotImplementedError, pyarrow.ArrowException)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """The rows of one split, in the order of their paths.
+
+    paths and groups are lists of str; source names the source of each row by its place in `sources`, int64
+    [N]. labels and predicted classes are int64 [N], probabilities P(fake), [N], or a column a class, [N,
+    C].
+    """
+
+    paths: list[str]
+    groups: list[str]
+    source: np.ndarray
+    sources: list[str]
+    labels: np.ndarray
+    probabilities: np.ndarray
+    predicted: np.ndarray
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes the model tells apart."""
+        return 2 if self.probabilities.ndim == 1 else self.probabilities.shape[1]
+
+    def key(self) -> str:
+        """Name these rows by path, group and label, whatever was predicted: 64 hexadecimal digits."""
+        digest = hashlib.sha256()
+        for part in ("\n".join(self.paths).encode(), "\n".join(self.groups).encode(), self.labels.tobytes()):
+            digest.update(len(part).to_bytes(8, "big") + part)
+        return digest.hexdigest()
+
+    def grouped(self) -> Groups:
+        """Return the rows' groups for resampling."""
+        codes, _ = pd.factorize(np.array(self.groups, dtype=object))
+        return Groups.of(codes, self.labels)
+
+    def frame(self, *, repeat: int, fold: int) -> pd.DataFrame:
+        """Return rows of two classes as a table: repeat, fold, source, label, score."""
+        source = np.array(self.sources, dtype=object)[self.source]
+        columns = {"source": source, "label": self.labels, "score": self.probabilities}
+        return pd.DataFrame(columns).assign(repeat=repeat, fold=fold)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """Test rows, inner validation rows where the trial kept any, and the hash of the file."""
+
+    test: Part
+    val: Part | None
+    sha256: str
+
+
+def read_predictions(folder: Path, *, sha256: str | None) -> Predictions:
+    """Read the predictions of the finished trial at `folder`.
+
+    Args:
+        folder: the trial's folder.
+        sha256: what done.json says that the file's hash is; None = it says nothing.
+
+    Raises:
+        ValueError, OSError, KeyError, TypeError and others in DAMAGE: the file is gone, damaged or
+        incomplete.
+    """
+    content = (folder / PREDICTIONS).read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and found != sha256:
+        raise ValueError(f"{PREDICTIONS} is not what the trial wrote")
+    table = parquet.ParquetFile(pyarrow.BufferReader(content)).read(use_threads=False)
+    parts = {split: _part(_rows_of(table, split)) for split in ("test", "val")}
+    test = parts["test"]
+    if test is None:
+        raise ValueError(f"{PREDICTIONS} has no test rows")
+    return Predictions(test, parts["val"], found)
+
+
+def _rows_of(table: pyarrow.Table, split: str) -> pyarrow.Table:
+    rows = np.flatnonzero(compute.equal(table["split"], split).to_numpy())
+    if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
+        # As a trial writes them: one stretch, of which nothing needs to be copied.
+        return table.slice(rows[0], len(rows))
+    return table.take(rows)
+
+
+def _part(table: pyarrow.Table) -> Part | None:
+    if table.num_rows == 0:
+        return None
+    paths = table["path"].to_pylist()
+    ordered = sorted(paths)
+    if paths != ordered:
+        table = table.take(sorted(range(len(paths)), key=paths.__getitem__))
+    if len(set(ordered)) < len(ordered):
+        raise ValueError(f"{PREDICTIONS} has an image twice in one split")
+    labels, predicted = (_whole_numbers(table, name) for name in ("label", "predicted"))
+    probabilities = _probabilities(table)
+    num_classes = 2 if probabilities.ndim == 1 else probabilities.shape[1]
+    for name, values in (("label", labels), ("predicted", predicted)):
+        if values.min() < 0 or values.max() >= num_classes:
+            raise ValueError(f"{PREDICTIONS} has a {name} outside 0 to {num_classes - 1}")
+    source, sources = _coded(table["source"])
+    return Part(ordered, table["group"].to_pylist(), source, sources, labels, probabilities, predicted)
+
+
+def _coded(column: pyarrow.ChunkedArray) -> tuple[np.ndarray, list[str]]:
+    """Number the distinct values of a column in their order: codes int64 [N], and the values."""
+    encoded = column.combine_chunks().dictionary_encode()
+    names = [str(name) for name in encoded.dictionary.to_pylist()]
+    order = np.argsort(np.array(names), kind="stable")
+    place = np.empty(len(names), dtype=np.int64)
+    place[order] = np.arange(len(names))
+    return place[encoded.indices.to_numpy()], sorted(names)
+
+
+def _probabilities(table: pyarrow.Table) -> np.ndarray:
+    if "score" in table.column_names:
+        return np.asarray(table["score"].to_numpy())
+    names = [name for name in table.column_names if name[:1] == "p" and name[1:].isdigit()]
+    if len(names) < 2:
+        raise KeyError("score")
+    return np.stack([table[f"p{index}"].to_numpy() for index in range(len(names))], axis=1)
+
+
+def _whole_numbers(table: pyarrow.Table, name: str) -> np.ndarray:
+    column = table[name]
+    if column.null_count:
+        raise ValueError(f"{PREDICTIONS} has a row without {name}")
+    return np.asarray(column.to_numpy(), dtype=np.int64)

@@ -1,0 +1,150 @@
+"""Intervals from resampled groups: what other test images of the same kind could have given.
+
+Within each fold, groups of test images are drawn with replacement (never single images: those of a group are
+not independent), stratified by the classes that a group holds, so that both classes are always there. The
+metric of a draw is the mean over folds, as the headline is; the interval is from percentile 2.5 to 97.5 of
+DRAWS draws. The trained models stay as they are: that another training run gives another model is not in it,
+which is what the t interval beside it is for. Repeats of cross-validation test the same images again and add
+no evidence of this kind, so the bounds of the repeats are averaged.
+
+Every metric is computed from sums over groups, so a fold's draws are one matrix product for all experiments
+that were tested on it, with the same draws for all. Sums are of integers below 2**24, exact in float32 in
+any order: equal inputs give equal bytes, whatever library or number of threads multiplies. The AUC is no
+sum. With up to EXACT_ROWS rows it is counted in each draw; with more it is taken to first order from its
+placement values (DeLong et al. 1988), whose remainder is 1 / sqrt(rows) as large as the spread itself.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from orchestrator.statistics.resampled import Batch, Groups, Sample
+
+DRAWS = 10_000
+CONFIDENCE = 0.95
+# Entries of a chunk of draws x groups, with up to SMALL groups and with more: found by timing.
+CHUNK_ENTRIES, SMALL = (2**22, 2**19), 1000
+# Bins that are counted at once; more would leave the processor's first cache.
+BINS = 8192
+DECIMALS = 7
+TWO_32 = np.uint64(32)
+
+Place = tuple[int, int]
+Bounds = dict[str, tuple[float, float]]
+
+
+def bootstrap(experiments: Sequence[Mapping[Place, Sample]], *, draws: int = DRAWS) -> list[Bounds]:
+    """Return the bootstrap interval of every metric of every experiment.
+
+    Args:
+        experiments: the test rows of each experiment by (repeat, fold), all of them there. Samples with the
+            same key must have the same groups; they are drawn once.
+        draws: how many times.
+
+    Returns:
+        Metric -> (low, high) for each experiment; a metric that does not exist in some fold is left out.
+    """
+    with threadpool_limits(1):
+        # One thread is as fast where the machine is shared, and several times faster where it is busy.
+        return _bootstrap(experiments, draws)
+
+
+def _bootstrap(experiments: Sequence[Mapping[Place, Sample]], draws: int) -> list[Bounds]:
+    found: list[dict[str, list[tuple[float, float]]]] = [{} for _ in experiments]
+    kinds = {sample.num_classes for folds in experiments for sample in folds.values()}
+    for num_classes in sorted(kinds):
+        for repeat in sorted({repeat for folds in experiments for repeat, _ in folds}):
+            chosen = {
+                index: [sample for place, sample in sorted(folds.items()) if place[0] == repeat]
+                for index, folds in enumerate(experiments)
+                if any(sample.num_classes == num_classes for sample in folds.values())
+            }
+            for index, bounds in _one_repeat({i: each for i, each in chosen.items() if each}, draws).items():
+                for name, pair in bounds.items():
+                    found[index].setdefault(name, []).append(pair)
+    return [
+        {name: _mean_bounds(pairs) for name, pairs in sorted(each.items()) if _is_whole(pairs)}
+        for each in found
+    ]
+
+
+def resampled_counts(groups: Groups, *, seed: int, draws: int) -> Iterator[np.ndarray]:
+    """Yield how often each group is drawn, float32 [draws of a chunk, G]; strata keep their size."""
+    rng = np.random.SFC64(seed)
+    chunk = max(1, min(draws, CHUNK_ENTRIES[groups.num_groups > SMALL] // groups.num_groups))
+    counts = np.empty((chunk, groups.num_groups), dtype=np.float32)
+    for start in range(0, draws, chunk):
+        number = min(chunk, draws - start)
+        for first, end in groups.strata:
+            _draw(rng, counts[:number, first:end])
+        yield counts[:number]
+
+
+def _draw(rng: np.random.SFC64, counts: np.ndarray) -> None:
+    """Fill each row of counts with how often each of its columns is drawn, in as many draws as columns."""
+    size = counts.shape[1]
+    step = max(1, BINS // size)
+    offsets = (np.arange(step) * size)[:, None]
+    for start in range(0, len(counts), step):
+        rows = counts[start : start + step]
+        # A 32-bit number scaled down to 0 .. size - 1: its bias is below size / 2**32.
+        raw = rng.random_raw((rows.size + 1) // 2).view(np.uint32)[: rows.size]
+        drawn = (np.multiply(raw, np.uint64(size), dtype=np.uint64) >> TWO_32).view(np.int64)
+        places = drawn.reshape(rows.shape) + offsets[: len(rows)] if step > 1 else drawn
+        rows[:] = np.bincount(places.ravel(), minlength=rows.size).reshape(rows.shape)
+
+
+def _one_repeat(
+    folds_of: Mapping[int, list[Sample]], draws: int
+) -> dict[int, dict[str, tuple[float, float]]]:
+    """Bootstrap the means over the folds of one repeat, for experiments with equally many classes."""
+    by_rows: dict[str, list[tuple[int, Sample]]] = {}
+    column = {index: place for place, index in enumerate(folds_of)}
+    for index, samples in folds_of.items():
+        for sample in samples:
+            by_rows.setdefault(sample.key, []).append((column[index], sample))
+    share = np.array([1.0 / len(samples) for samples in folds_of.values()])
+    totals: dict[str, np.ndarray] = {}
+    for _, members in sorted(by_rows.items()):
+        columns = np.array([place for place, _ in members])
+        batch = Batch.of([sample for _, sample in members])
+        first = batch.samples[0]
+        seed, done = int(first.key[:16], 16), 0
+        for counts in resampled_counts(first.groups, seed=seed, draws=draws):
+            rows = slice(done, done + len(counts))
+            for name, values in batch.measures(counts).items():
+                if name not in totals:
+                    totals[name] = np.zeros((draws, len(share)), dtype=np.float32)
+                totals[name][rows, columns] += values * share[columns]
+            done += len(counts)
+    bounds = {name: _quantiles(values) for name, values in totals.items()}
+    return {
+        index: {name: (float(pairs[place, 0]), float(pairs[place, 1])) for name, pairs in bounds.items()}
+        for index, place in column.items()
+    }
+
+
+def _quantiles(values: np.ndarray) -> np.ndarray:
+    """Percentiles 2.5 and 97.5 of each column, float [columns, 2]; draws without the metric are left out."""
+    edges = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
+    columns = np.ascontiguousarray(values.T)
+    is_whole = np.isfinite(columns).all(axis=1)
+    found = np.full((len(columns), 2), math.nan)
+    if is_whole.any():
+        found[is_whole] = np.quantile(columns[is_whole], edges, axis=1, overwrite_input=True).T
+    for place in np.flatnonzero(~is_whole):
+        kept = columns[place][np.isfinite(columns[place])]
+        if len(kept):
+            found[place] = np.quantile(kept, edges)
+    return found
+
+
+def _is_whole(pairs: Sequence[tuple[float, float]]) -> bool:
+    return all(math.isfinite(low) and math.isfinite(high) for low, high in pairs)
+
+
+def _mean_bounds(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    low, high = (math.fsum(side) / len(pairs) for side in zip(*pairs, strict=True))
+    return round(low, DECIMALS), round(high, DECIMALS)

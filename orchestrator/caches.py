@@ -35,6 +35,7 @@ KINDS = {
     "rows": "the rows of an experiment, for workers",
     "faces": "detected faces",
     "facts": "what files say of themselves, for the shortcut check",
+    "calibration": "calibrations of finished trials and their reliability bins",
 }
 UNFINISHED = (".partial", ".pruned")
 

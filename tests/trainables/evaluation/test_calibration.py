@@ -1,4 +1,4 @@
-"""Calibration: against scipy and scikit-learn, what must hold for every input, and inputs that can't be used."""
+"""Calibration: against scipy and scikit-learn, what holds for every input, and what can't be used."""
 
 import json
 from typing import Any

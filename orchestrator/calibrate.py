@@ -26,7 +26,6 @@ from orchestrator.finished import (
     FoundExperiment,
     Place,
     found_experiment,
-    probabilities,
     read_trial,
 )
 from orchestrator.identity import canonical_json, fingerprint
@@ -80,8 +79,7 @@ def write_calibration(folder: Path, tables: CalibrationTables) -> None:
 
 def trial_calibrations(trial: FinishedTrial) -> dict[Method, calibration.Parameters]:
     """Fit every method on a trial's inner validation rows: what `predict` applies to new images."""
-    rows = trial.rows("val")
-    labels, values = rows["label"].to_numpy(), probabilities(rows)
+    labels, values = trial.scored("val")
     return {method: fit(method, labels, values) for method in METHODS}
 
 
@@ -94,7 +92,7 @@ def _experiment(store: Store, experiment: FoundExperiment) -> dict[str, Any]:
     trials = {
         place: found
         for place, folder in folders
-        if isinstance(found := read_trial(folder), FinishedTrial) and len(found.rows("test"))
+        if isinstance(found := read_trial(folder), FinishedTrial) and len(found.scored("test")[0])
     }
     rows: list[dict[str, Any]] = []
     pooled: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
@@ -113,15 +111,15 @@ def _trial(
     name: str, place: Place, trial: FinishedTrial, pooled: dict[str, list[tuple[np.ndarray, np.ndarray]]]
 ) -> list[dict[str, Any]]:
     """The rows of one trial; its test rows, as they are and calibrated, are added to `pooled`."""
-    test, num_val = trial.rows("test"), len(trial.rows("val"))
-    labels, scores = test["label"].to_numpy(), probabilities(test)
+    labels, scores = trial.scored("test")
     before = {"ece_before": calibration_error(labels, scores), "brier_before": brier_score(labels, scores)}
     pooled.setdefault(RAW, []).append((labels, scores))
     rows = []
     for method, parameters in trial_calibrations(trial).items():
         row = {"experiment": name, "repeat": place[0], "fold": place[1], "method": method}
         row |= {"outcome": parameters["outcome"], "reason": parameters["reason"]}
-        row |= {"parameters": canonical_json(parameters), "n_val": num_val, "n_test": len(labels)}
+        row |= {"parameters": canonical_json(parameters), "n_val": parameters["num_rows"]}
+        row |= {"n_test": len(labels)}
         row |= {**before, "ece_after": None, "brier_after": None, "trial": trial.folder.name}
         if parameters["outcome"] != "not fitted":
             after = calibrated(parameters, scores)

@@ -110,7 +110,7 @@ def _unpaired(sides: tuple[FoundExperiment, FoundExperiment], trials: list[Any])
         return f"{sides[0].name} has {len(one)} folds, {sides[1].name} has {len(other)}"
     for place in one:
         if one[place].rows_key("test") != other[place].rows_key("test"):
-            counts = " and ".join(str(len(each[place].rows("test"))) for each in (one, other))
+            counts = " and ".join(str(len(each[place].scored("test")[0])) for each in (one, other))
             return f"{_called(place)} of the two was not tested on the same images ({counts})"
     files = [side.fold_files for side in sides]
     if None not in files and files[0] != files[1]:

@@ -6,7 +6,6 @@ it any more, put together from the trials that say they belong to it.
 """
 
 import hashlib
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow
+from pyarrow import compute, parquet
 
 from orchestrator.collect import num_expected
 from orchestrator.identity import SHORT, fingerprint
@@ -25,19 +25,20 @@ from trainables.trial_files import DONE, ERROR, METRICS, PREDICTIONS, TRIAL
 
 # What a damaged or half-written trial can raise while it is read.
 DAMAGE = (OSError, ValueError, KeyError, TypeError, NotImplementedError, pyarrow.ArrowException)
+COLUMNS = ("path", "group", "source", "label", "split", "predicted")
 Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FinishedTrial:
-    """What a trial left: its predictions, and what it cost.
+    """What a trial left: its predictions (predictions.parquet), and what it cost.
 
     n_train counts the rows that weights were learned from, n_val the inner validation rows; seconds are
     those of training on `device`, with `threads` CPU threads. parameters is None where none were counted.
     """
 
     folder: Path
-    predictions: pd.DataFrame
+    predictions: pyarrow.Table
     sha256: str
     n_train: int
     n_val: int
@@ -49,8 +50,19 @@ class FinishedTrial:
 
     def rows(self, split: str) -> pd.DataFrame:
         """Return the rows of a split (val or test) in the order of their paths."""
-        table = self.predictions[self.predictions["split"] == split]
+        table: pd.DataFrame = self.predictions.filter(self._mask(split)).to_pandas()
         return table.sort_values("path", kind="stable", ignore_index=True)
+
+    def scored(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the labels of a split, int [N], and `probabilities`, in the order of the file."""
+        mine = self._mask(split).to_numpy()
+        table, names = self.predictions, _score_columns(self.predictions)
+        columns = [table[name].to_numpy()[mine] for name in names]
+        labels = np.asarray(table["label"].to_numpy()[mine])
+        return labels, np.stack(columns, axis=1) if len(columns) > 1 else columns[0]
+
+    def _mask(self, split: str) -> pyarrow.ChunkedArray:
+        return compute.equal(self.predictions["split"], split)
 
     def rows_key(self, split: str) -> str:
         """Name the images of a split by path, group and label, whatever was predicted."""
@@ -100,12 +112,8 @@ def read_trial(folder: Path) -> FinishedTrial | Unfinished:
 
 def probabilities(rows: pd.DataFrame) -> np.ndarray:
     """Return P(fake), float [N], or one column a class, float [N, C]; KeyError where there are neither."""
-    if "score" in rows:
-        return rows["score"].to_numpy()
-    names = [name for name in rows.columns if name[:1] == "p" and name[1:].isdigit()]
-    if len(names) < 2:
-        raise KeyError("score")
-    return np.asarray(rows[[f"p{number}" for number in range(len(names))]].to_numpy())
+    names = _score_columns(rows)
+    return np.asarray(rows[names].to_numpy() if len(names) > 1 else rows["score"].to_numpy())
 
 
 def find_experiment(store: Store, wanted: str) -> FoundExperiment:
@@ -156,10 +164,11 @@ def _read(folder: Path) -> FinishedTrial:
     done, facts = read_record(folder / DONE) or {}, read_record(folder / METRICS) or {}
     if done.get("predictions_sha256", sha256) != sha256:
         raise ValueError(f"{PREDICTIONS} is not what the trial wrote")
-    table = pd.read_parquet(io.BytesIO(content))
-    if table[["path", "group", "source", "label", "split", "predicted"]].isna().to_numpy().any():
+    table = parquet.ParquetFile(pyarrow.BufferReader(content)).read(use_threads=False)
+    names = _score_columns(table)
+    if any(table[name].null_count for name in (*COLUMNS, *names)):
         raise ValueError(f"{PREDICTIONS} has a row that is not whole")
-    values = probabilities(table)
+    values = np.stack([table[name].to_numpy() for name in names])
     if not np.isfinite(values).all() or values.min(initial=0.0) < 0.0 or values.max(initial=1.0) > 1.0 + 1e-6:
         raise ValueError("a score is no probability: the model diverged")
     parameters = facts.get("parameters")
@@ -169,6 +178,17 @@ def _read(folder: Path) -> FinishedTrial:
         seconds=float(facts["training_seconds"]), threads=int(facts["threads"]),
         device=str(facts["device"]), parameters=None if parameters is None else int(parameters),
     )  # fmt: skip
+
+
+def _score_columns(table: pd.DataFrame | pyarrow.Table) -> list[str]:
+    """Name the columns that hold probabilities, in the order of the classes."""
+    columns = table.columns if isinstance(table, pd.DataFrame) else table.column_names
+    if "score" in columns:
+        return ["score"]
+    number = sum(1 for name in columns if name[:1] == "p" and name[1:].isdigit())
+    if number < 2:
+        raise KeyError("score")
+    return [f"p{index}" for index in range(number)]
 
 
 def _recorded(store: Store) -> Iterator[tuple[str, FoundExperiment]]:

@@ -30,7 +30,7 @@ def bold(table: pd.DataFrame) -> np.ndarray:
 
 def split(results: Any, name: str, fold: int, part: str) -> pd.DataFrame:
     table = pd.read_parquet(results.folder(name, fold) / "predictions.parquet")
-    return table[table["split"] == part].sort_values("path")
+    return table[table["split"] == part]
 
 
 def test_every_trial_has_a_row_a_method_with_numbers_of_its_test_rows(results: Any) -> None:

@@ -67,6 +67,11 @@ def damage_scores(folder: Path) -> None:
     pd.read_parquet(path).assign(score=np.nan).to_parquet(path)
 
 
+def damage_range(folder: Path) -> None:
+    path = folder / "predictions.parquet"
+    pd.read_parquet(path).assign(score=np.inf).to_parquet(path)
+
+
 def damage_columns(folder: Path) -> None:
     path = folder / "predictions.parquet"
     pd.read_parquet(path).drop(columns=["score"]).to_parquet(path)
@@ -81,7 +86,8 @@ def damage_metrics(folder: Path) -> None:
     [
         (damage_bytes, "Parquet"),
         (damage_hash, "not what the trial wrote"),
-        (damage_scores, "no probability"),
+        (damage_scores, "not whole"),
+        (damage_range, "no probability"),
         (damage_columns, "score"),
         (damage_metrics, "n_train"),
     ],

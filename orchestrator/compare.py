@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from orchestrator.equivalence import chances
 from orchestrator.finished import (
@@ -29,7 +28,7 @@ from orchestrator.finished import (
     read_trial,
 )
 from orchestrator.problems import nearest
-from orchestrator.statistics import CONFIDENCE, corrected_paired_t_test
+from orchestrator.statistics import corrected_paired_t_test
 from orchestrator.store import Store
 from trainables.errors import InputError
 from trainables.evaluation.metrics import LOWER_IS_BETTER, auc, compute_metrics
@@ -212,17 +211,11 @@ def _measure(
         "p_worse": worse,
         "p_equivalent": found.within,
         "p_better": better,
-        "min_detectable": _visible(n, std, share),
+        # With this spread a difference is significant from half the interval's width on.
+        "min_detectable": (test.difference.high - test.difference.low) / 2,
     }
     row = {name: None if math.isnan(value) else value for name, value in numbers.items()}
     return {"verdict": _verdict(numbers), "n": n, **row}
-
-
-def _visible(n: int, std: float, share: float) -> float:
-    """The smallest mean difference that would have been significant with this spread."""
-    if n == 1:
-        return math.nan
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * std * math.sqrt(1.0 / n + share)
 
 
 def _verdict(numbers: Mapping[str, float]) -> str:

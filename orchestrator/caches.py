@@ -36,6 +36,7 @@ KINDS = {
     "faces": "detected faces",
     "facts": "what files say of themselves, for the shortcut check",
     "scores": "scores and bootstrap intervals of finished trials",
+    "calibration": "calibrations of finished trials and their reliability bins",
 }
 UNFINISHED = (".partial", ".pruned")
 

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from orchestrator.data_commands import data_app
+from orchestrator.decision_commands import compare_command, decide_command
 from orchestrator.options import AcceptOption, JsonOption
 from orchestrator.reference_commands import models_command, schema_command
 from trainables.errors import InputError
@@ -32,6 +33,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_app, name="data")
+app.command("compare")(compare_command)
+app.command("decide")(decide_command)
 app.command("models")(models_command)
 app.command("schema")(schema_command)
 

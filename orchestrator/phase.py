@@ -1,14 +1,15 @@
-"""A phase file: the experiments, and the comparisons that were declared before any of them ran."""
+"""A phase file: the experiments, and the comparisons and decision declared before any of them ran."""
 
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
 from orchestrator.experiment import read_object
 from orchestrator.identity import SHORT, fingerprint
+from orchestrator.problems import explain, meant, nearest
 from trainables.errors import InputError
 from trainables.recipe import Frozen
 
@@ -34,6 +35,19 @@ class Comparison(Frozen):
     delong: bool = False
 
 
+class Rule(Frozen):
+    """How a phase decides, on inner-validation scores: the best of `among` by the metric `choose`.
+
+    Candidates whose mean lies within `rope` of the best one's are tied with it, and the tie goes to the one
+    that `prefer` names. `among` is every experiment of the phase where it is left out.
+    """
+
+    choose: Metric
+    among: tuple[str, ...] = ()
+    prefer: Literal["cheaper"] = "cheaper"
+    rope: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False)] = 0.01
+
+
 class Phase(Frozen):
     """What a phase asks."""
 
@@ -42,6 +56,7 @@ class Phase(Frozen):
     question: str = ""
     experiments: tuple[str, ...] = Field(min_length=1)
     comparisons: tuple[Comparison, ...] = ()
+    decision: Rule | None = None
 
 
 def load_phase(folder: Path, name: str) -> Phase:
@@ -59,9 +74,8 @@ def load_phase(folder: Path, name: str) -> Phase:
         phase = Phase.model_validate_json(json.dumps({"name": name, **values}))
     except ValidationError as error:
         lines = [
-            f"{path}: {'.'.join(map(str, problem['loc']))} is "
-            f"{json.dumps(problem['input'], default=str)[:80]}: {problem['msg']}"
-            for problem in error.errors()
+            explain(problem, {problem["loc"]: str(path)}, str(path), model=Phase)
+            for problem in meant(error.errors())
         ]
         raise InputError("\n".join(lines)) from error
     if phase.name != name:
@@ -75,9 +89,26 @@ def load_phase(folder: Path, name: str) -> Phase:
         for side in (comparison.baseline, comparison.treatment):
             if side not in phase.experiments:
                 raise InputError(
-                    f"{path}: comparison {comparison.question!r} names {side!r}, which the phase does not run"
+                    f"{path}: comparison {comparison.question!r} names {side!r}, which the phase does not "
+                    f"run; {nearest(side, phase.experiments)}"
                 )
-    return phase
+    return phase if phase.decision is None else _with_candidates(path, phase, phase.decision)
+
+
+def _with_candidates(path: Path, phase: Phase, rule: Rule) -> Phase:
+    """Check the candidates of a decision; where none are named they are all experiments of the phase."""
+    among = rule.among or phase.experiments
+    for name in among:
+        if name not in phase.experiments:
+            raise InputError(
+                f"{path}: decision.among names {name!r}, which the phase does not run; "
+                f"{nearest(name, phase.experiments)}"
+            )
+    if len(set(among)) < len(among):
+        raise InputError(f"{path}: decision.among names an experiment more than once")
+    if len(among) < 2:
+        raise InputError(f"{path}: decision.among names {among[0]} alone; a decision is between two or more")
+    return phase.model_copy(update={"decision": rule.model_copy(update={"among": among})})
 
 
 def phase_names(folder: Path) -> list[str]:

@@ -63,6 +63,7 @@ class Results:
 
     root: Path
     phase: str = "phase1"
+    decision: dict[str, Any] | None = None
     comparisons: list[dict[str, Any]] = field(default_factory=list)
     experiments: list[dict[str, Any]] = field(default_factory=list)
 
@@ -188,12 +189,46 @@ class Results:
         environment = {"versions": {"python": "3.11"}, "host": "here", "platform": "Linux"}
         _json(
             self.root / "studies" / f"{self.phase}.json",
-            {"format": 1, "phase": {**phase, "comparisons": self.comparisons}, "device": "cpu"}
+            {"format": 1, "device": "cpu"}
+            | {"phase": {**phase, "comparisons": self.comparisons, "decision": self.decision}}
             | {"experiments": self.experiments, "data": [data], "command": "python -m orchestrator phase1"}
             | {"started": STARTED, "environment": {**environment, "git_commit": "abc", "git_dirty": False}},
         )
         _json(self.root / "results.json", {"format": 1})
         return self.root
+
+    def decide(self, *among: str, **rule: Any) -> None:
+        """Declare a decision, by validation AUC unless `rule` says another thing."""
+        usual = {"choose": "auc", "prefer": "cheaper", "rope": 0.01}
+        self.decision = {**usual, "among": list(among), **rule}
+
+    def facts(self, name: str, **facts: Any) -> None:
+        """Change what metrics.json says of every trial of an experiment."""
+        for path in self.root.glob(f"trials/{name}-r*/metrics.json"):
+            _json(path, {**json.loads(path.read_text()), **facts})
+
+    def rescore(
+        self, name: str, split: str, change: Callable[[pd.DataFrame], Any], *, fold: int | None = None
+    ) -> None:
+        """Replace the scores of a split's rows, in every fold of an experiment or in one."""
+        for path in self.root.glob(f"trials/{name}-r*f{'*' if fold is None else fold}-*/predictions.parquet"):
+            table = pd.read_parquet(path)
+            mine = table["split"] == split
+            table.loc[mine, "score"] = np.asarray(change(table[mine]))
+            table["predicted"] = (table["score"] >= 0.5).astype(int)
+            table.to_parquet(path)
+
+    def separate(
+        self, name: str, split: str, good: float, noise: float = 1.0, *, fold: int | None = None
+    ) -> None:
+        """Let the scores of a split be right by `good` (logit); the same fold has the same noise."""
+
+        def scores(table: pd.DataFrame) -> Any:
+            rng = np.random.default_rng(int(table["fold"].iloc[0]))
+            logits = good * (2 * table["label"] - 1) + noise * rng.normal(size=len(table))
+            return 1 / (1 + np.exp(-logits))
+
+        self.rescore(name, split, scores, fold=fold)
 
     def folder(self, name: str, fold: int) -> Path:
         """The folder of a trial."""

@@ -184,7 +184,10 @@ def test_a_folder_that_cannot_be_pruned_is_one_sentence(
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["--kind", "pixel"], "the kinds of caches are faces, facts"), (["--older-than", "-1"], "--older-than")],
+    [
+        (["--kind", "pixel"], "the kinds of caches are calibration, faces, facts"),
+        (["--older-than", "-1"], "--older-than"),
+    ],
 )
 def test_a_bad_option(cache: Cache, arguments: list[str], said: str) -> None:
     code, _, err = cache(*arguments)

@@ -18,7 +18,7 @@ COMMANDS = [
     ["phase1"], ["phase2"], ["phase3"], ["phase4"], ["run"], ["plan"], ["status"], ["collect"], ["report"],
     ["explain"], ["schema"], ["ui"], ["data", "scan"], ["data", "demo"], ["data", "equalise"],
     ["data", "prepare"], ["data", "check"], ["data", "fetch"], ["data", "cache"], ["data", "report"],
-    ["models"],
+    ["models"], ["decide"], ["compare"],
 ]  # fmt: skip
 
 Call = Callable[..., tuple[int, str, str]]

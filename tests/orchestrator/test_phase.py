@@ -40,10 +40,22 @@ def test_a_phase_is_named_after_its_folder_and_compares_by_auc(write_experiments
             "aucc",
         ),
         ({"comparisons": [{"question": "Q", "baseline": "a", "treatment": "b", "metrics": []}]}, "metrics"),
+        ({"decisions": {"choose": "auc"}}, "unknown key 'decisions'; nearest: decision"),
+        ({"decision": {}}, "decision.choose"),
+        ({"decision": {"choose": "acuracy"}}, "nearest: accuracy"),
+        ({"decision": {"choose": "auc", "amongst": ["a", "b"]}}, "'decision.amongst'; nearest: among"),
+        ({"decision": {"choose": "auc", "among": ["a", "bb"]}}, "the phase does not run; nearest: b"),
+        ({"decision": {"choose": "auc", "among": ["a", "a"]}}, "more than once"),
+        ({"decision": {"choose": "auc", "among": ["a"]}}, "two or more"),
+        ({"decision": {"choose": "auc", "prefer": "dearer"}}, "decision.prefer"),
+        ({"decision": {"choose": "auc", "rope": -0.01}}, "decision.rope"),
+        ({"decision": {"choose": "auc", "rope": "0.01"}}, "decision.rope"),
     ],
     ids=[
         "unknown-experiment", "no-treatment", "no-experiments", "unknown-key", "wrong-type", "other-name",
         "experiment-twice", "unknown-metric", "no-metric",
+        "near-key", "no-score-to-choose-by", "unknown-score", "unknown-key-of-the-rule", "unknown-candidate",
+        "candidate-twice", "one-candidate", "unknown-preference", "negative-rope", "rope-in-quotes",
     ],
 )  # fmt: skip
 def test_a_wrong_phase_file_is_refused(write_experiments: Write, change: dict[str, Any], said: str) -> None:
@@ -53,6 +65,17 @@ def test_a_wrong_phase_file_is_refused(write_experiments: Write, change: dict[st
         load_phase(folder, "p")
     assert "phase.json" in str(caught.value)
     assert said in str(caught.value)
+
+
+def test_a_decision_is_among_all_experiments_where_none_are_named(write_experiments: Write) -> None:
+    folder = write_experiments({"p/phase.json": {**GOOD, "decision": {"choose": "accuracy"}}})
+    rule = load_phase(folder, "p").decision
+    assert rule is not None
+    assert (rule.choose, rule.among, rule.prefer, rule.rope) == ("accuracy", ("a", "b"), "cheaper", 0.01)
+
+
+def test_a_phase_need_not_decide_anything(write_experiments: Write) -> None:
+    assert load_phase(write_experiments({"p/phase.json": GOOD}), "p").decision is None
 
 
 def test_an_unknown_phase_is_refused_with_those_that_are_there(write_experiments: Write) -> None:

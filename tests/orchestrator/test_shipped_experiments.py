@@ -56,6 +56,13 @@ def test_phase_1_declares_its_one_comparison(shipped: Path) -> None:
     assert comparison.metrics == ("auc", "accuracy", "f1")
 
 
+def test_phase_1_decides_between_its_two_baselines(shipped: Path) -> None:
+    rule = load_phase(shipped, "phase1").decision
+    assert rule is not None
+    assert (rule.choose, rule.prefer, rule.rope) == ("auc", "cheaper", 0.01)
+    assert rule.among == ("p1_simplecnn_baseline", "p1_resnet18_baseline")
+
+
 def test_every_shipped_phase_loads_with_its_experiments(shipped: Path) -> None:
     for name in phase_names(shipped):
         assert load_experiments(shipped, load_phase(shipped, name).experiments)

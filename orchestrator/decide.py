@@ -1,0 +1,292 @@
+"""From inner-validation scores to a choice between experiments: the rule of a phase, applied.
+
+The test rows have no say (Cawley & Talbot 2010, "On over-fitting in model selection"): their scores are put
+beside the choice and never read by it. The best mean over folds of the metric wins. A candidate whose mean
+lies within +-rope of the best one's is tied with it, and a tie goes to the cheapest of the tied; the evidence
+says how probable it is that the two are equal, which few folds seldom prove.
+
+Cost is training seconds x what they were spent on: CPU threads, or one GPU. Times are noisy, so costs within
+SAME_COST of the lowest count as equal; then the fewest parameters decide, then the better mean, then the
+name.
+Where tied candidates ran on different devices, their seconds can't be compared and parameters decide alone.
+
+Folds are paired: candidates must have been validated on the same images. The share that corrects for common
+training images is n_val / n_train of these splits.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from orchestrator.collect import ALL, num_expected
+from orchestrator.equivalence import chances
+from orchestrator.finished import FinishedTrial, Place, Unfinished, found_experiment, read_trial
+from orchestrator.phase import Rule
+from orchestrator.statistics import corrected_interval, corrected_paired_t_test
+from orchestrator.store import Store
+from trainables.errors import InputError
+from trainables.evaluation.metrics import LOWER_IS_BETTER
+from trainables.recipe import RecipeKeys
+
+SAME_COST = 0.1
+SURE = 0.95
+# Measured for each model and device, and no choice of the phase.
+NOT_HANDED_OVER = ("precision",)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A finished experiment: validation scores by fold (float [n]), test scores beside, and what it cost.
+
+    `cost` is the mean of a trial in seconds x threads (cpu) or seconds (cuda); `device` is "cpu", "cuda", or
+    both where its trials ran on both.
+    """
+
+    name: str
+    recipe: Mapping[str, Any]
+    trials: Mapping[Place, FinishedTrial]
+    val: np.ndarray
+    test: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        """Mean validation score over folds."""
+        return float(np.mean(self.val))
+
+    @property
+    def cost(self) -> float:
+        """Mean cost of a trial."""
+        return float(np.mean([_cost(trial) for trial in self.trials.values()]))
+
+    @property
+    def device(self) -> str:
+        """What it was trained on."""
+        return "+".join(sorted({trial.device for trial in self.trials.values()}))
+
+    @property
+    def parameters(self) -> int | None:
+        """The largest number of parameters of a trial; None where one did not count them."""
+        counts = [trial.parameters for trial in self.trials.values()]
+        known = [count for count in counts if count is not None]
+        return max(known) if len(known) == len(counts) else None
+
+    @property
+    def val_share(self) -> float:
+        """n_val / n_train."""
+        trials = self.trials.values()
+        return sum(trial.n_val for trial in trials) / sum(trial.n_train for trial in trials)
+
+
+def read_candidates(
+    store: Store, study: Mapping[str, Any], rule: Rule, scores: pd.DataFrame
+) -> tuple[Candidate, ...]:
+    """Read the experiments that the rule chooses among.
+
+    Args:
+        store: the results.
+        study: the phase's record.
+        rule: what is chosen, and among which.
+        scores: scores.csv of the phase.
+
+    Raises:
+        InputError: one is incomplete, has no validation score, or was validated on other images.
+    """
+    records = {record["name"]: record for record in study["experiments"]}
+    problems: list[str] = []
+    candidates: list[Candidate] = []
+    for name in rule.among:
+        if name not in records:
+            problems.append(f"{name}: the last run of the phase left it out")
+            continue
+        try:
+            candidates.append(_read_candidate(store, records[name], rule.choose, scores))
+        except InputError as error:
+            problems.append(f"{name}: {error}")
+    if problems:
+        raise InputError("\n".join(f"no decision yet: {problem}" for problem in problems))
+    first = candidates[0]
+    for other in candidates[1:]:
+        for place, trial in first.trials.items():
+            if place not in other.trials or trial.rows_key("val") != other.trials[place].rows_key("val"):
+                raise InputError(
+                    f"no decision: {first.name} and {other.name} were not validated on the same images "
+                    f"({_called(place)}), so their scores can't be paired; leave one out of decision.among"
+                )
+    return tuple(candidates)
+
+
+def choose(candidates: Sequence[Candidate], rule: Rule) -> dict[str, Any]:
+    """Apply the rule; return plain JSON values.
+
+    Returns:
+        chosen, runner_up (the best of the others), is_tie, ties (all that are tied, the chosen one included,
+        or nothing), decided_by (score | cost | parameters | name), evidence.
+    """
+    sign = -1.0 if rule.choose in LOWER_IS_BETTER else 1.0
+    ranked = sorted(candidates, key=lambda each: (-sign * each.mean, each.name))
+    best = ranked[0]
+    against_best = {each.name: _against(best, each, rule) for each in ranked[1:]}
+    ties = [each for each in ranked if each is best or _is_tie(against_best[each.name], rule)]
+    chosen, decided_by = _cheapest(ties, sign) if len(ties) > 1 else (best, "score")
+    others = [each for each in ranked if each is not chosen]
+    return {
+        "chosen": chosen.name,
+        "runner_up": others[0].name,
+        "is_tie": len(ties) > 1,
+        "ties": [each.name for each in ties] if len(ties) > 1 else [],
+        "decided_by": decided_by,
+        "evidence": {
+            "taken_on": "inner validation rows",
+            "metric": rule.choose,
+            "better_is": "lower" if sign < 0 else "higher",
+            "best_mean": best.name,
+            "same_cost": SAME_COST,
+            "candidates": [_evidence(each, against_best.get(each.name)) for each in ranked],
+            "chosen_against_runner_up": _against(others[0], chosen, rule),
+        },
+    }
+
+
+def differing_keys(chosen: str, recipes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the chosen recipe's values of the keys in which the candidates differ.
+
+    These are what the phase decided: the keys of an experiment file, objects (optimizer, scheduler, loss)
+    with their differing keys alone. What was found out for each model on its own (precision) is left out.
+    """
+    names = [name for name in RecipeKeys.model_fields if name not in NOT_HANDED_OVER]
+    own = {name: recipes[chosen][name] for name in names if name in recipes[chosen]}
+    others = [recipe for name, recipe in recipes.items() if name != chosen]
+    return _differing(own, others)
+
+
+def _differing(own: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in own.items():
+        theirs = [other.get(name) for other in others]
+        if all(other == value for other in theirs):
+            continue
+        if isinstance(value, Mapping) and all(isinstance(other, Mapping) for other in theirs):
+            found[name] = _differing(value, [other for other in theirs if isinstance(other, Mapping)])
+        else:
+            found[name] = value
+    return found
+
+
+def _read_candidate(store: Store, record: Mapping[str, Any], metric: str, scores: pd.DataFrame) -> Candidate:
+    experiment = found_experiment(store, record)
+    trials: dict[Place, FinishedTrial] = {}
+    for place, folder in sorted(experiment.folders.items()):
+        found = read_trial(folder)
+        if isinstance(found, Unfinished):
+            raise InputError(f"{_called(place)} is {found.state}: {found.reason}")
+        trials[place] = found
+    expected = num_expected(record)
+    if len(trials) != expected:
+        raise InputError(f"the last run asked for {len(trials)} of {expected} folds")
+    if not any(trial.n_val for trial in trials.values()):
+        raise InputError("it keeps no validation rows to decide on; leave it out of decision.among")
+    val, test = (_by_fold(scores, record["name"], split, metric) for split in ("val", "test"))
+    for place in trials:
+        if place not in val:
+            raise InputError(f"{_called(place)} has no {metric} on its validation rows (one class?)")
+    return Candidate(
+        str(record["name"]),
+        record["recipe"],
+        trials,
+        np.array([val[place] for place in trials]),
+        np.array([test[place] for place in trials if place in test]),
+    )
+
+
+def _by_fold(scores: pd.DataFrame, name: str, split: str, metric: str) -> dict[Place, float]:
+    chosen = scores[
+        (scores["experiment"] == name)
+        & (scores["split"] == split)
+        & (scores["source"] == ALL)
+        & (scores["metric"] == metric)
+    ].dropna(subset=["value"])
+    places = zip(chosen["repeat"].tolist(), chosen["fold"].tolist(), strict=True)
+    return dict(zip(places, chosen["value"].tolist(), strict=True))
+
+
+def _called(place: Place) -> str:
+    return f"fold {place[1]}" if place[0] == 0 else f"repeat {place[0]} fold {place[1]}"
+
+
+def _cost(trial: FinishedTrial) -> float:
+    return trial.seconds * (trial.threads if trial.device == "cpu" else 1)
+
+
+def _against(baseline: Candidate, treatment: Candidate, rule: Rule) -> dict[str, Any]:
+    """Compare validation scores, treatment - baseline."""
+    share = (baseline.val_share + treatment.val_share) / 2
+    test = corrected_paired_t_test(baseline.val, treatment.val, test_share=share)
+    found = chances(treatment.val - baseline.val, test_share=share, rope=rule.rope)
+    worse, better = found.below, found.above
+    if rule.choose in LOWER_IS_BETTER:
+        worse, better = better, worse
+    numbers = {
+        "mean_diff": test.difference.mean,
+        "ci_low": test.difference.low,
+        "ci_high": test.difference.high,
+        "p_value": test.p_value,
+        "p_worse": worse,
+        "p_equivalent": found.within,
+        "p_better": better,
+    }
+    return {"baseline": baseline.name, "treatment": treatment.name, **_plain(numbers)}
+
+
+def _is_tie(against_best: Mapping[str, Any], rule: Rule) -> bool:
+    # Means that differ by exactly rope must not be told apart by their last bit.
+    return abs(float(against_best["mean_diff"])) <= rule.rope + 1e-12
+
+
+def _cheapest(ties: Sequence[Candidate], sign: float) -> tuple[Candidate, str]:
+    """Choose among the tied; say what told them apart."""
+    left, decided_by = list(ties), "name"
+    if len({each.device for each in left}) == 1 and "+" not in left[0].device:
+        lowest = min(each.cost for each in left)
+        left = [each for each in left if each.cost <= lowest * (1.0 + SAME_COST)]
+        if len(left) == 1:
+            return left[0], "cost"
+    counts = [each.parameters for each in left]
+    known = [count for count in counts if count is not None]
+    if len(known) == len(counts):
+        left = [each for each in left if each.parameters == min(known)]
+        decided_by = "parameters"
+    if len(left) > 1:
+        top = max(sign * each.mean for each in left)
+        left = [each for each in left if sign * each.mean == top]
+        decided_by = "score" if len(left) == 1 else "name"
+    return min(left, key=lambda each: each.name), decided_by
+
+
+def _evidence(candidate: Candidate, against_best: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        "experiment": candidate.name,
+        "validation": _mean(candidate.val, candidate.val_share),
+        "against_best": dict(against_best) if against_best is not None else None,
+        "cost_a_trial": candidate.cost,
+        "cost_unit": "thread seconds" if candidate.device == "cpu" else "seconds",
+        "device": candidate.device,
+        "parameters": candidate.parameters,
+        "test_beside_it": _mean(candidate.test, None) if len(candidate.test) else None,
+    }
+
+
+def _mean(values: np.ndarray, share: float | None) -> dict[str, Any]:
+    interval = corrected_interval(values, test_share=share or 0.0)
+    numbers = {"mean": interval.mean, "std": interval.std}
+    if share is not None:
+        numbers |= {"ci_low": interval.low, "ci_high": interval.high}
+    return {"n": interval.n, **_plain(numbers)}
+
+
+def _plain(numbers: Mapping[str, float]) -> dict[str, float | None]:
+    """Return numbers for JSON: what does not exist is null."""
+    return {name: None if math.isnan(value) else value for name, value in numbers.items()}

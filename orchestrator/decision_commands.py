@@ -1,0 +1,107 @@
+"""`decide` and `compare`: what follows from finished trials, from results/ alone."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from orchestrator.options import JsonOption
+from trainables.errors import InputError
+
+EXIT_INCOMPLETE = 1
+
+ResultsOption = Annotated[Path, typer.Option("--results", help="Folder of results.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+RESULTS = Path("results")
+
+
+def decide_command(
+    phase: Annotated[str, typer.Argument(help="A phase that has run.")],
+    again: Annotated[
+        bool, typer.Option("--again", help="Where something has moved, write a new version; the old is kept.")
+    ] = False,
+    results: ResultsOption = RESULTS,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Take a phase's decision by the rule in its file, on validation scores, and freeze it.
+
+    Taken once, it stays as it is: where results have changed since, that is said. Exits with 2 when a
+    candidate is not finished.
+
+    Example: python -m orchestrator decide phase1
+    """
+    from orchestrator.decision_text import decision_sentences
+    from orchestrator.decisions import decide
+    from orchestrator.store import Store
+
+    found = decide(Store.open(results), phase, again=again)
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    "decision": found.record,
+                    "file": str(found.path),
+                    "is_new": found.is_new,
+                    "moved": list(found.moved),
+                    "now": found.now,
+                },
+                indent=1,
+            )
+        )
+    else:
+        for line in decision_sentences(found.record):
+            _say(line)
+        state = "written" if found.is_new else "as it was taken before"
+        _say(f"Decision: {found.path} (version {found.record['version']}, {state})")
+    if found.moved and not found.is_new:
+        for line in found.moved:
+            _warn(f"since then: {line}")
+        _warn(f"the decision stays; {found.now}. `decide {phase} --again` writes a new version")
+
+
+def compare_command(
+    baseline: Annotated[str, typer.Argument(metavar="A", help="A finished experiment, or PHASE/NAME.")],
+    other: Annotated[str, typer.Argument(metavar="B", help="The one that is measured against it.")],
+    metric: Annotated[str, typer.Option("--metric", help="auc, accuracy, f1, log_loss ...")] = "auc",
+    rope: Annotated[
+        float, typer.Option("--rope", min=0.0, max=1.0, help="Differences up to this are practically none.")
+    ] = 0.01,
+    results: ResultsOption = RESULTS,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Compare two finished experiments, fold by fold, whatever phase they ran in.
+
+    Exits with 1 where they can't be compared yet (a fold is missing, or the folds are not the same).
+
+    Example: python -m orchestrator compare p1_simplecnn_baseline p1_resnet18_baseline --metric auc
+    """
+    from orchestrator.compare import compare
+    from orchestrator.compare_text import comparison_lines
+    from orchestrator.store import Store
+
+    store = Store.look(results)
+    if not store.root.exists():
+        raise InputError(f"there is no results folder {results}; name one with --results")
+    found = compare(store, baseline, other, metric=metric, rope=rope)
+    lines = comparison_lines(found)
+    if as_json:
+        print(json.dumps({**found, "sentences": lines}, indent=1))
+    else:
+        for line in lines:
+            _say(line)
+    if found["verdict"] == "incomplete":
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def _say(line: str) -> None:
+    Console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _warn(line: str) -> None:
+    Console(stderr=True).print(
+        f"Warning: {line}", style="yellow", markup=False, highlight=False, soft_wrap=True
+    )

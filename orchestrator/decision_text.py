@@ -1,0 +1,90 @@
+"""A decision in sentences with its numbers: for the command line and the report."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.decide import SURE
+from orchestrator.report.verdict import metric_name
+
+
+def decision_sentences(record: Mapping[str, Any]) -> list[str]:
+    """Say what was chosen, why, how sure that is, what it cost, and what the test scores beside it are.
+
+    `record` is what a decision file holds.
+    """
+    evidence = record["evidence"]
+    found = {each["experiment"]: each for each in evidence["candidates"]}
+    chosen, other = found[record["chosen"]], found[record["runner_up"]]
+    metric = metric_name(evidence["metric"])
+    lines = [
+        f"{record['phase']}: {record['chosen']} is chosen, on validation scores: {metric} "
+        f"{chosen['validation']['mean']:.3f} against {other['validation']['mean']:.3f} of "
+        f"{record['runner_up']} ({_splits(chosen['validation']['n'])}).",
+        _why(record, chosen, other, metric),
+        _how_sure(evidence["chosen_against_runner_up"], record),
+    ]
+    if record["handed_over"]:
+        lines.append(f"Handed over to the next phase: {_keys(record['handed_over'])}.")
+    beside = [
+        f"{name} {each['test_beside_it']['mean']:.3f}"
+        for name, each in found.items()
+        if each["test_beside_it"] is not None
+    ]
+    if beside:
+        lines.append(f"Test scores, which had no say: {metric} {', '.join(beside)}.")
+    return lines
+
+
+def _why(record: Mapping[str, Any], chosen: Mapping[str, Any], other: Mapping[str, Any], metric: str) -> str:
+    if not record["is_tie"]:
+        return f"It has the best mean, and no other lies within {record['rule']['rope']:g} of it."
+    tied = " and ".join(record["ties"])
+    second = record["runner_up"]
+    reason = {
+        "cost": f"it is the cheapest: {_cost(chosen)} a trial, {second} {_cost(other)}",
+        "parameters": f"it has the fewest parameters: {_count(chosen)}, {second} {_count(other)}",
+        "score": "they cost the same, and it has the better mean",
+        "name": "nothing tells them apart, and it comes first by its name",
+    }[record["decided_by"]]
+    best = record["evidence"]["best_mean"]
+    return (
+        f"It is a tie: the {metric} of {tied} lies within {record['rule']['rope']:g} of the best mean "
+        f"({best}). It goes to {record['chosen']}, since {reason}."
+    )
+
+
+def _how_sure(found: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+    if found["p_equivalent"] is None:
+        return "A single split gives no probability: how sure this is can't be said."
+    rope = record["rule"]["rope"]
+    said = (
+        f"Difference {found['mean_diff']:+.3f}, 95 % interval {found['ci_low']:+.3f} to "
+        f"{found['ci_high']:+.3f}; probability that {found['treatment']} is better by more than {rope:g}: "
+        f"{found['p_better']:.2f}, practically equal: {found['p_equivalent']:.2f}, worse: "
+        f"{found['p_worse']:.2f}."
+    )
+    if max(found["p_better"], found["p_equivalent"], found["p_worse"]) > SURE:
+        return said
+    return f"{said} None of the three is certain: more folds or repeats would be needed for that."
+
+
+def _splits(number: int) -> str:
+    return f"{number} folds" if number > 1 else "a single split"
+
+
+def _cost(evidence: Mapping[str, Any]) -> str:
+    return f"{evidence['cost_a_trial']:.1f} {evidence['cost_unit']} on {evidence['device']}"
+
+
+def _count(evidence: Mapping[str, Any]) -> str:
+    return "unknown" if evidence["parameters"] is None else f"{evidence['parameters']:,}"
+
+
+def _keys(values: Mapping[str, Any], above: str = "") -> str:
+    parts = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            parts.append(_keys(value, f"{above}{name}."))
+        else:
+            parts.append(f"{above}{name} = {'none' if value is None else value}")
+    return ", ".join(parts)

@@ -1,0 +1,189 @@
+"""Decision files: a phase's outcome, frozen, with its evidence and the hashes of all that it rests on.
+
+results/decisions/<phase>.json is the decision in force; <phase>.v<N>.json are the versions that it replaced.
+A decision is taken once. Asked again over the same rule and the same trials (keys and prediction hashes), not
+a byte changes. Where something has moved, the decision stays all the same and what moved is said, with what
+the rule would choose now; only `again` writes a new version.
+
+`handed_over` is what the next phase takes: the values of the recipe keys in which the candidates differed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator import provenance
+from orchestrator.collect import Tables, collect
+from orchestrator.decide import Candidate, choose, differing_keys, read_candidates
+from orchestrator.phase import Rule
+from orchestrator.store import Store, read_record
+from trainables.errors import InputError
+from trainables.files import write_json
+from trainables.trial_files import FORMAT, TRIAL
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The decision in force, and how it was come by.
+
+    `record` is what the file holds. `is_new` tells whether this call wrote it. `moved` says what is no longer
+    as it was when it was taken, and `now` what the rule would choose today, or why it can't.
+    """
+
+    record: Mapping[str, Any]
+    path: Path
+    is_new: bool
+    moved: tuple[str, ...] = ()
+    now: str = ""
+
+
+def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | None = None) -> Decided:
+    """Take a phase's decision, or return the one that was taken.
+
+    Args:
+        store: results that can be written.
+        phase: a phase that has run, and whose file has a decision rule.
+        again: write a new version where something has moved.
+        tables: what `collect` gave; None = it is called.
+
+    Raises:
+        InputError: the phase has no rule, its candidates are not all finished, or can't be compared.
+    """
+    tables = tables or collect(store, phase)
+    rule = _rule(tables.study, phase)
+    path = decision_file(store, phase)
+    old = _read(path) if path.exists() else None
+    try:
+        candidates = read_candidates(store, tables.study, rule, tables.scores)
+    except InputError as error:
+        if old is None or again:
+            raise
+        reasons = tuple(str(error).splitlines())
+        return Decided(old, path, is_new=False, moved=reasons, now="the rule can't be applied any more")
+    trials = _trial_hashes(store, candidates)
+    moved = () if old is None else _moved(old, rule, trials)
+    if old is not None and not moved:
+        return Decided(old, path, is_new=False)
+    outcome = choose(candidates, rule)
+    if old is not None and not again:
+        same = outcome["chosen"] == old["chosen"]
+        now = f"the rule would {'still' if same else 'now'} choose {outcome['chosen']}"
+        return Decided(old, path, is_new=False, moved=moved, now=now)
+    version = 1 if old is None else int(old["version"]) + 1
+    recipes = {candidate.name: candidate.recipe for candidate in candidates}
+    record = {
+        "format": FORMAT,
+        "phase": phase,
+        "version": version,
+        "rule": rule.model_dump(mode="json"),
+        **outcome,
+        "handed_over": differing_keys(outcome["chosen"], recipes),
+        "trials": trials,
+        "moved": list(moved),
+        "made": {
+            "command": provenance.command_line(),
+            "time": provenance.now(),
+            "environment": provenance.environment(),
+        },
+    }
+    if old is not None:
+        # First, so that at no moment a version is lost.
+        write_json(decision_file(store, phase, version=int(old["version"])), old)
+    write_json(path, record)
+    return Decided(record, path, is_new=True, moved=moved)
+
+
+def handed_over(store: Store, phase: str) -> dict[str, Any]:
+    """Return what a phase decided, as keys of an experiment file.
+
+    Raises:
+        InputError: no decision has been taken, or its file is damaged.
+    """
+    path = decision_file(store, phase)
+    if not path.exists():
+        raise InputError(
+            f"{phase} has not been decided yet (no {path}); "
+            f"run it, then `python -m orchestrator decide {phase}`"
+        )
+    return dict(_read(path)["handed_over"])
+
+
+def decision_file(store: Store, phase: str, *, version: int | None = None) -> Path:
+    """Name the file of a phase's decision: the one in force, or a `version` that was replaced."""
+    name = phase if version is None else f"{phase}.v{version}"
+    return store.root / "decisions" / f"{name}.json"
+
+
+def _rule(study: Mapping[str, Any], phase: str) -> Rule:
+    rule = study["phase"].get("decision")
+    if rule is None:
+        raise InputError(
+            f'the last run of {phase} had no decision rule; give its phase.json a "decision", like '
+            '{"choose": "auc"}, and run the phase again: finished trials are not run twice'
+        )
+    return Rule.model_validate({**rule, "among": tuple(rule["among"])})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    record = read_record(path)
+    needed = {"chosen", "version", "rule", "trials", "handed_over"}
+    if record is None or not needed <= record.keys():
+        raise InputError(f"{path} is damaged; bring it back, or delete it and decide again")
+    if int(record.get("format", FORMAT)) > FORMAT:
+        raise InputError(f"{path} was written by a newer version; update the program")
+    return record
+
+
+def _trial_hashes(store: Store, candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
+    keys = {}
+    for candidate in candidates:
+        for place, trial in candidate.trials.items():
+            record = read_record(trial.folder / TRIAL) or {}
+            keys[candidate.name, place] = str(record.get("key", ""))
+    return [
+        {
+            "experiment": candidate.name,
+            "repeat": place[0],
+            "fold": place[1],
+            "folder": trial.folder.relative_to(store.root).as_posix(),
+            "key": keys[candidate.name, place],
+            "predictions_sha256": trial.sha256,
+        }
+        for candidate in candidates
+        for place, trial in candidate.trials.items()
+    ]
+
+
+def _moved(old: Mapping[str, Any], rule: Rule, trials: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Say in which way rule and trials are not those that the decision was taken on."""
+    lines = []
+    new_rule = rule.model_dump(mode="json")
+    for name in sorted({*old["rule"], *new_rule}):
+        before, after = old["rule"].get(name), new_rule.get(name)
+        if before != after:
+            lines.append(f"the rule's {name} was {_text(before)} and is {_text(after)}")
+    before_trials, now_trials = (
+        {(each["experiment"], each["repeat"], each["fold"]): each for each in side}
+        for side in (old["trials"], trials)
+    )
+    for place in sorted({*before_trials, *now_trials}):
+        lines += _moved_trial(place, before_trials.get(place), now_trials.get(place))
+    return tuple(lines)
+
+
+def _moved_trial(
+    place: tuple[str, int, int], before: Mapping[str, Any] | None, now: Mapping[str, Any] | None
+) -> list[str]:
+    name = f"{place[0]} repeat {place[1]} fold {place[2]}"
+    if before is None or now is None:
+        return [f"{name} was {'not part of it' if before is None else 'part of it and is no more'}"]
+    if before["key"] != now["key"]:
+        return [f"{name} is another trial: {before['key'][:12]} then, {now['key'][:12]} now"]
+    if before["predictions_sha256"] != now["predictions_sha256"]:
+        return [f"{name} has other predictions than then"]
+    return []
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,220 @@
+"""Decision files: frozen, with the hashes of all that they rest on, versions, and what is handed over."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.decision_text import decision_sentences
+from orchestrator.decisions import decide, decision_file, handed_over
+from orchestrator.experiment import Experiment
+from orchestrator.store import Store
+from trainables.errors import InputError
+
+
+@pytest.fixture
+def decided(results: Any) -> Any:
+    """A phase of which b is clearly the better, ready to be decided."""
+    results.add("a", backbone="simple_cnn")
+    results.add("b", backbone="resnet18", pretrained=True)
+    for name, good in (("a", 0.0), ("b", 2.0)):
+        results.separate(name, "val", good)
+    results.decide("a", "b")
+    results.write()
+    return results
+
+
+def store(results: Any) -> Store:
+    return Store.open(results.root)
+
+
+def on_disk(results: Any) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((results.root / "decisions").glob("*"))}
+
+
+def test_a_decision_is_written_with_its_evidence(decided: Any) -> None:
+    found = decide(store(decided), "phase1")
+    assert found.is_new and not found.moved
+    record = json.loads((decided.root / "decisions" / "phase1.json").read_text())
+    assert record == json.loads(json.dumps(found.record))
+    assert (record["format"], record["phase"], record["version"]) == (1, "phase1", 1)
+    assert (record["chosen"], record["runner_up"], record["ties"]) == ("b", "a", [])
+    assert record["rule"] == {"choose": "auc", "among": ["a", "b"], "prefer": "cheaper", "rope": 0.01}
+    assert record["handed_over"] == {"backbone": "resnet18", "pretrained": True}
+    assert {"command", "time", "environment"} == set(record["made"])
+    assert "numpy" in record["made"]["environment"]["versions"]
+    assert len(record["trials"]) == 10
+
+
+def test_it_names_every_trial_with_key_and_hash(decided: Any) -> None:
+    """Catches hashes of something else than the file that was read."""
+    record = decide(store(decided), "phase1").record
+    keys = {trial["key"] for experiment in decided.experiments for trial in experiment["trials"]}
+    assert {trial["key"] for trial in record["trials"]} == keys
+    for trial in record["trials"]:
+        content = (decided.root / trial["folder"] / "predictions.parquet").read_bytes()
+        assert trial["predictions_sha256"] == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_asked_again_over_the_same_trials_not_a_byte_changes(decided: Any, again: bool) -> None:
+    decide(store(decided), "phase1")
+    before = on_disk(decided)
+    found = decide(store(decided), "phase1", again=again)
+    assert (found.is_new, found.moved) == (False, ())
+    assert on_disk(decided) == before
+
+
+def change_validation(results: Any) -> None:
+    results.separate("a", "val", 4.0)
+    results.separate("b", "val", -4.0)
+
+
+def change_test(results: Any) -> None:
+    results.separate("b", "test", -4.0, fold=2)
+
+
+def change_rule(results: Any) -> None:
+    results.decide("a", "b", choose="accuracy")
+    results.write()
+
+
+def change_trial(results: Any) -> None:
+    path = results.folder("a", 1) / "trial.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "key": "f" * 64}))
+
+
+CHANGES: list[tuple[Any, str, str]] = [
+    (change_validation, "a repeat 0 fold 0 has other predictions", "a"),
+    (change_test, "b repeat 0 fold 2 has other predictions", "b"),
+    (change_rule, "the rule's choose was auc and is accuracy", "b"),
+    (change_trial, "a repeat 0 fold 1 is another trial", "b"),
+]
+
+
+@pytest.mark.parametrize(("change", "said", "now"), CHANGES)
+def test_what_has_moved_is_said_and_changes_nothing(decided: Any, change: Any, said: str, now: str) -> None:
+    """Catches a decision that follows the results around."""
+    decide(store(decided), "phase1")
+    before = on_disk(decided)
+    change(decided)
+    found = decide(store(decided), "phase1")
+    assert not found.is_new
+    assert any(said in line for line in found.moved)
+    assert found.now == f"the rule would {'still' if now == 'b' else 'now'} choose {now}"
+    assert found.record["chosen"] == "b"
+    assert on_disk(decided) == before
+
+
+@pytest.mark.parametrize(("change", "said", "now"), CHANGES)
+def test_again_writes_a_new_version_and_keeps_the_old(decided: Any, change: Any, said: str, now: str) -> None:
+    decide(store(decided), "phase1")
+    before = on_disk(decided)
+    change(decided)
+    found = decide(store(decided), "phase1", again=True)
+    assert found.is_new
+    assert (found.record["version"], found.record["chosen"]) == (2, now)
+    assert any(said in line for line in found.record["moved"])
+    after = on_disk(decided)
+    assert sorted(after) == ["phase1.json", "phase1.v1.json"]
+    assert after["phase1.v1.json"] == before["phase1.json"]
+    assert not decide(store(decided), "phase1").moved
+
+
+def test_three_versions_are_all_kept(decided: Any) -> None:
+    decide(store(decided), "phase1")
+    for good in (3.0, 4.0):
+        decided.separate("b", "val", good)
+        decide(store(decided), "phase1", again=True)
+    assert sorted(on_disk(decided)) == ["phase1.json", "phase1.v1.json", "phase1.v2.json"]
+    assert [json.loads(content)["version"] for content in on_disk(decided).values()] == [3, 1, 2]
+
+
+def test_a_trial_that_is_lost_leaves_the_decision_and_can_not_renew_it(decided: Any) -> None:
+    decide(store(decided), "phase1")
+    before = on_disk(decided)
+    (decided.folder("a", 0) / "done.json").unlink()
+    found = decide(store(decided), "phase1")
+    assert any("a: fold 0 is interrupted" in line for line in found.moved)
+    assert found.now == "the rule can't be applied any more"
+    with pytest.raises(InputError, match="a: fold 0"):
+        decide(store(decided), "phase1", again=True)
+    assert on_disk(decided) == before
+
+
+def test_an_incomplete_phase_leaves_no_file(decided: Any) -> None:
+    (decided.folder("b", 4) / "done.json").unlink()
+    with pytest.raises(InputError, match="no decision yet: b: fold 4"):
+        decide(store(decided), "phase1")
+    assert not (decided.root / "decisions").exists()
+
+
+def test_a_phase_without_a_rule_says_where_it_belongs(results: Any) -> None:
+    results.add("a", folds=2)
+    results.write()
+    with pytest.raises(InputError, match=r"phase\.json a \"decision\""):
+        decide(store(results), "phase1")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"chosen": "b"}'])
+def test_a_damaged_file_is_not_written_over(decided: Any, content: str) -> None:
+    """Catches a frozen decision that is lost because a byte of it was."""
+    path = decision_file(store(decided), "phase1")
+    path.parent.mkdir()
+    path.write_text(content)
+    for call in (
+        lambda: decide(store(decided), "phase1", again=True),
+        lambda: handed_over(store(decided), "phase1"),
+    ):
+        with pytest.raises(InputError, match="damaged"):
+            call()
+    assert path.read_text() == content
+
+
+def test_a_file_of_a_newer_version_is_refused(decided: Any) -> None:
+    found = decide(store(decided), "phase1")
+    found.path.write_text(json.dumps({**found.record, "format": 99}))
+    with pytest.raises(InputError, match="newer version"):
+        handed_over(store(decided), "phase1")
+
+
+def test_what_is_handed_over_are_keys_of_an_experiment_file(decided: Any) -> None:
+    decide(store(decided), "phase1")
+    values = handed_over(store(decided), "phase1")
+    assert values == {"backbone": "resnet18", "pretrained": True}
+    assert Experiment.model_validate({"name": "next", **values}).backbone == "resnet18"
+
+
+def test_nothing_is_handed_over_before_the_decision(decided: Any) -> None:
+    with pytest.raises(InputError, match="decide phase1"):
+        handed_over(store(decided), "phase1")
+
+
+def test_the_sentences_have_the_numbers_of_the_file(decided: Any) -> None:
+    record = decide(store(decided), "phase1").record
+    said = " ".join(decision_sentences(record))
+    best, other = record["evidence"]["candidates"]
+    assert "b is chosen, on validation scores" in said
+    assert f"{best['validation']['mean']:.3f} against {other['validation']['mean']:.3f} of a" in said
+    assert f"b {best['test_beside_it']['mean']:.3f}" in said
+    assert "had no say" in said
+    assert "backbone = resnet18, pretrained = True" in said
+
+
+def test_the_sentences_call_a_tie_a_tie(results: Any) -> None:
+    for name, seconds in (("a", 5.0), ("b", 60.0)):
+        results.add(name)
+        results.separate(name, "val", 1.0)
+        results.facts(name, training_seconds=seconds)
+    results.decide("a", "b")
+    results.write()
+    said = " ".join(decision_sentences(decide(store(results), "phase1").record))
+    assert "It is a tie" in said
+    assert "goes to a, since it is the cheapest: 5.0 thread seconds on cpu a trial, b 60.0" in said
+
+
+def test_a_version_file_is_beside_the_decision(tmp_path: Path) -> None:
+    found = decision_file(Store.look(tmp_path), "phase1", version=3)
+    assert found.relative_to(tmp_path.resolve()).as_posix() == "decisions/phase1.v3.json"

@@ -1,0 +1,82 @@
+"""Reliability bins, calibration error and Brier score: by hand, by a plain loop, and by scikit-learn."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics
+
+from trainables.evaluation.reliability import brier_score, calibration_error, claims, reliability_bins
+
+shares = st.floats(0.0, 1.0, allow_subnormal=False)
+some_rows = st.lists(st.tuples(shares, st.integers(0, 1)), min_size=1, max_size=60)
+
+
+def plain_error(claimed: list[float], came_true: list[int], num_bins: int) -> float:
+    """The definition, a row at a time: tied rows get the mean of their outcomes first."""
+    rows = sorted(zip(claimed, came_true, strict=True))
+    mean = {value: np.mean([true for other, true in rows if other == value]) for value, _ in rows}
+    parts = np.array_split(np.arange(len(rows)), min(num_bins, len(rows)))
+    gaps = [
+        len(part) * abs(np.mean([rows[i][0] for i in part]) - np.mean([mean[rows[i][0]] for i in part]))
+        for part in parts
+    ]
+    return float(sum(gaps) / len(rows))
+
+
+def test_bins_of_a_case_done_by_hand() -> None:
+    """Catches bins of equal width, and the mean of something else than was claimed."""
+    bins = reliability_bins(np.array([0.9, 0.1, 0.2, 0.8, 0.5]), np.array([1, 0, 1, 1, 0]), num_bins=2)
+    assert bins.counts.tolist() == [3, 2]
+    assert bins.claimed == pytest.approx([0.8 / 3, 0.85])
+    assert bins.came_true == pytest.approx([1 / 3, 1.0])
+    assert (bins.low.tolist(), bins.high.tolist()) == ([0.1, 0.8], [0.5, 0.9])
+    assert bins.error() == pytest.approx((3 * (1 / 3 - 0.8 / 3) + 2 * 0.15) / 5)
+
+
+@given(some_rows, st.integers(1, 20))
+def test_the_error_is_that_of_the_definition(rows: list[tuple[float, int]], num_bins: int) -> None:
+    claimed, came_true = (list(part) for part in zip(*rows, strict=True))
+    found = calibration_error(np.array(came_true), np.array(claimed), num_bins=num_bins)
+    assert found == pytest.approx(plain_error(claimed, came_true, num_bins), abs=1e-12)
+    assert 0.0 <= found <= 1.0
+
+
+@given(some_rows, st.integers(0, 1000))
+def test_the_order_of_rows_does_not_matter(rows: list[tuple[float, int]], seed: int) -> None:
+    """Catches an error that hangs on how tied scores happen to lie in the file."""
+    claimed, came_true = (np.array(part) for part in zip(*rows, strict=True))
+    order = np.random.default_rng(seed).permutation(len(rows))
+    found = calibration_error(came_true[order], claimed[order])
+    assert found == pytest.approx(calibration_error(came_true, claimed), abs=1e-12)
+
+
+def test_scores_that_come_true_have_no_error_and_bold_ones_have() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.uniform(size=20_000)
+    labels = (rng.uniform(size=20_000) < scores).astype(int)
+    assert calibration_error(labels, scores) < 0.015
+    assert calibration_error(labels, (scores > 0.5).astype(float)) == pytest.approx(0.25, abs=0.02)
+
+
+def test_of_several_classes_the_likeliest_one_is_what_is_claimed() -> None:
+    values = np.array([[0.7, 0.2, 0.1], [0.3, 0.4, 0.3]])
+    claimed, came_true = claims(np.array([0, 2]), values)
+    assert (claimed.tolist(), came_true.tolist()) == ([0.7, 0.4], [1.0, 0.0])
+    assert calibration_error(np.array([0, 2]), values, num_bins=1) == pytest.approx(0.05)
+
+
+def test_brier_is_scikit_learns() -> None:
+    rng = np.random.default_rng(1)
+    labels, scores = rng.integers(0, 2, 50), rng.uniform(size=50)
+    assert brier_score(labels, scores) == pytest.approx(metrics.brier_score_loss(labels, scores), abs=1e-12)
+
+
+def test_brier_of_several_classes_is_summed_over_them() -> None:
+    values = np.array([[0.7, 0.2, 0.1]])
+    assert brier_score(np.array([1]), values) == pytest.approx(0.49 + 0.64 + 0.01)
+
+
+def test_no_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match="no rows"):
+        reliability_bins(np.array([]), np.array([]))

@@ -29,7 +29,7 @@ from trainables.recipe import MEMORY_FORMATS, MemoryFormat, Precision, RecipeKey
 from trainables.training import processor
 from trainables.training.optimisation import build_optimizer
 
-MIN_GAIN = 1.2
+MIN_GAIN = 1.1
 WARM_UP_STEPS = 1
 MAX_STEPS = 3
 BUDGET_S = 2.0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.options import JsonOption
+from orchestrator.options import DebugOption, JsonOption
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def cache_command(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without being asked.")] = False,
     as_json: JsonOption = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: DebugOption = False,
 ) -> None:
     """List what results/cache holds: size, last use, what for; with --prune, remove it.
 

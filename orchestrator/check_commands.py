@@ -12,31 +12,36 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from orchestrator.options import JsonOption
+from orchestrator.options import (
+    REAL_SOURCES,
+    DebugOption,
+    GroupByOption,
+    JsonOption,
+    LayoutOption,
+    RealSourcesOption,
+    check_layout,
+    names_of,
+)
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
     from trainables.data.findings import Finding
-    from trainables.data.inspection import Progress
     from trainables.data.manifest import Manifest
 
 EXIT_CLEAN, EXIT_RUN_FAILS, EXIT_REFUSED = 0, 1, 2
 RUN_PREFIX = "run_"
 _SHOWN = 5
 _STYLES = {"error": "red", "warning": "yellow", "note": "dim"}
-LAYOUTS = ("auto", "sources", "splits", "csv")
 PROTOCOLS = ("cv", "holdout", "official")
 
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Protocol = Literal["cv", "holdout", "official"]
 
 
 def check_command(
     folder: Annotated[Path, typer.Argument(help="Folder of images.")],
-    layout: Annotated[str, typer.Option(help="auto, sources, splits or csv.")] = "auto",
-    group_by: Annotated[
-        str, typer.Option(help="auto, basename, none, pairs, or a column of manifest.csv.")
-    ] = "auto",
+    layout: LayoutOption = "auto",
+    group_by: GroupByOption = "auto",
+    real_sources: RealSourcesOption = REAL_SOURCES,
     protocol: Annotated[str, typer.Option(help="cv, holdout or official: what is to be run.")] = "cv",
     results: Annotated[
         Path | None, typer.Option("--results", help="Verify the runs on this data in a results folder, too.")
@@ -55,17 +60,27 @@ def check_command(
     from orchestrator.store import Store
     from orchestrator.verification import verify_runs
     from trainables.data.findings import worst_first
+    from trainables.data.manifest import scan
     from trainables.data.near_duplicates import find_links
 
-    for name, value, known in (("layout", layout, LAYOUTS), ("protocol", protocol, PROTOCOLS)):
-        if value not in known:
-            raise InputError(f"--{name} {value}: {', '.join(known[:-1])} or {known[-1]}")
+    check_layout(layout)
+    if protocol not in PROTOCOLS:
+        raise InputError(f"--protocol {protocol}: {', '.join(PROTOCOLS[:-1])} or {PROTOCOLS[-1]}")
     if phase is not None and results is None:
         raise InputError(f"--phase {phase}: name the folder of results too, with --results")
     store = Store.look(results) if results is not None else None
     memory = _memory(store, folder)
     with progress_bar(screen(stderr=as_json), "Reading images", quiet=False) as progress:
-        manifest = _scan(folder, layout=layout, group_by=group_by, memory=memory, progress=progress)
+        # Whatever can't be used is a finding here, not an end.
+        manifest = scan(
+            folder,
+            layout=layout,
+            group_by=group_by,
+            real_sources=names_of(real_sources),
+            max_unusable=1.0,
+            memory=memory,
+            progress=progress,
+        )
         links = manifest.links
         if links is None:
             links = find_links(manifest.root, manifest.rows, memory=memory, progress=progress)
@@ -149,15 +164,6 @@ def _memory(store: "Any", folder: Path) -> Path | None:
     from orchestrator.plan import scan_memory
 
     return None if store is None or not store.root.is_dir() else scan_memory(store, folder)
-
-
-def _scan(
-    folder: Path, *, layout: str, group_by: str, memory: Path | None, progress: "Progress"
-) -> "Manifest":
-    from trainables.data.manifest import scan
-
-    # Whatever can't be used is a finding here, not an end.
-    return scan(folder, layout=layout, group_by=group_by, max_unusable=1.0, memory=memory, progress=progress)
 
 
 def _left_out(manifest: "Manifest") -> "list[Finding]":

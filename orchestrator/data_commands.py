@@ -11,7 +11,15 @@ from orchestrator.check_commands import check_command
 from orchestrator.data_report_commands import data_report_command
 from orchestrator.equalise_commands import equalise_command
 from orchestrator.fetch_commands import fetch_command
-from orchestrator.options import JsonOption
+from orchestrator.options import (
+    REAL_SOURCES,
+    DebugOption,
+    GroupByOption,
+    JsonOption,
+    LayoutOption,
+    RealSourcesOption,
+    names_of,
+)
 from orchestrator.prepare_commands import prepare_command
 
 data_app = typer.Typer(help="Look at images, fetch them, or draw a small made-up set.", no_args_is_help=True)
@@ -20,17 +28,15 @@ data_app.command("cache")(cache_command)
 data_app.command("report")(data_report_command)
 data_app.command("equalise")(equalise_command)
 data_app.command("prepare")(prepare_command)
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 data_app.command("check")(check_command)
 
 
 @data_app.command("scan")
 def scan_command(
     folder: Annotated[Path, typer.Argument(help="Folder of images.")],
-    layout: Annotated[str, typer.Option(help="auto, sources, splits or csv.")] = "auto",
-    group_by: Annotated[
-        str, typer.Option(help="auto, basename, none, pairs, or a column of manifest.csv.")
-    ] = "auto",
+    layout: LayoutOption = "auto",
+    group_by: GroupByOption = "auto",
+    real_sources: RealSourcesOption = REAL_SOURCES,
     out: Annotated[Path | None, typer.Option(help="Write the manifest to this CSV file.")] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -41,7 +47,14 @@ def scan_command(
     """
     from orchestrator.views import show_scan
 
-    show_scan(folder, layout=layout, group_by=group_by, out=out, as_json=as_json)
+    show_scan(
+        folder,
+        layout=layout,
+        group_by=group_by,
+        real_sources=names_of(real_sources),
+        out=out,
+        as_json=as_json,
+    )
 
 
 @data_app.command("demo")

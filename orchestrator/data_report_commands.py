@@ -5,6 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.options import (
+    REAL_SOURCES,
+    DebugOption,
+    GroupByOption,
+    LayoutOption,
+    RealSourcesOption,
+    check_layout,
+    names_of,
+)
+
 if TYPE_CHECKING:
     from trainables.data.inspection import Progress
     from trainables.data.manifest import Manifest
@@ -13,10 +23,9 @@ if TYPE_CHECKING:
 def data_report_command(
     folder: Annotated[Path, typer.Argument(help="Folder of images.")],
     out: Annotated[Path, typer.Option("--out", help="The page to write.")] = Path("data-report.html"),
-    layout: Annotated[str, typer.Option(help="auto, sources, splits or csv.")] = "auto",
-    group_by: Annotated[
-        str, typer.Option(help="auto, basename, none, or a column of manifest.csv.")
-    ] = "auto",
+    layout: LayoutOption = "auto",
+    group_by: GroupByOption = "auto",
+    real_sources: RealSourcesOption = REAL_SOURCES,
     per_source: Annotated[
         int, typer.Option("--per-source", min=1, help="Pictures of each source that are read for averages.")
     ] = 200,
@@ -27,7 +36,7 @@ def data_report_command(
         Path | None, typer.Option("--results", help="Keep what is found of faces in this folder of results.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Draw no progress.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: DebugOption = False,
 ) -> None:
     """Write a page that shows what a folder holds: counts, sizes, colours, samples, spectra, duplicates.
 
@@ -35,14 +44,20 @@ def data_report_command(
     """
     from orchestrator.progress import progress_bar, screen
     from orchestrator.report.data_page import write_data_report
-    from orchestrator.views import check_layout
     from trainables.data.manifest import scan
     from trainables.data.near_duplicates import IDENTICAL, find_links
 
     check_layout(layout)
     console = screen()
     with progress_bar(console, "Reading images", quiet=quiet) as progress:
-        manifest = scan(folder, layout=layout, group_by=group_by, max_unusable=1.0, progress=progress)
+        manifest = scan(
+            folder,
+            layout=layout,
+            group_by=group_by,
+            real_sources=names_of(real_sources),
+            max_unusable=1.0,
+            progress=progress,
+        )
         links = manifest.links
         if links is None:
             links = find_links(manifest.root, manifest.rows, progress=progress)

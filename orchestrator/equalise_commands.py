@@ -6,7 +6,14 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-LayoutOption = Annotated[str, typer.Option(help="auto, sources, splits or csv.")]
+from orchestrator.options import (
+    REAL_SOURCES,
+    DebugOption,
+    LayoutOption,
+    RealSourcesOption,
+    check_layout,
+    names_of,
+)
 
 
 def equalise_command(
@@ -21,10 +28,8 @@ def equalise_command(
     ] = "jpeg",
     quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG files.")] = 90,
     layout: LayoutOption = "auto",
-    real_sources: Annotated[
-        str, typer.Option(metavar="NAME,NAME", help="Folders of real images in the sources layout.")
-    ] = "wiki,real",
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    real_sources: RealSourcesOption = REAL_SOURCES,
+    debug: DebugOption = False,
 ) -> None:
     """Write every image again, as a central square of one size, in one format, without metadata.
 
@@ -33,14 +38,17 @@ def equalise_command(
     from orchestrator.progress import progress_bar, screen
     from trainables.data.equalise import equalise, settle
     from trainables.data.manifest import scan
-    from trainables.errors import InputError
 
-    if layout not in ("auto", "sources", "splits", "csv"):
-        raise InputError(f"--layout {layout}: auto, sources, splits or csv")
+    check_layout(layout)
     console = screen()
     with progress_bar(console, "Reading images", quiet=False) as progress:
-        names = tuple(name for name in real_sources.split(",") if name)
-        manifest = scan(folder, layout=layout, real_sources=names, max_unusable=1.0, progress=progress)
+        manifest = scan(
+            folder,
+            layout=layout,
+            real_sources=names_of(real_sources),
+            max_unusable=1.0,
+            progress=progress,
+        )
     settings = settle(manifest, size_px=size, image_format=image_format, quality=quality)
     with progress_bar(console, "Writing images", quiet=False) as progress:
         done = equalise(manifest, out, settings, progress=progress)

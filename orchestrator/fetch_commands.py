@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.options import DebugOption
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def fetch_command(
         bool, typer.Option("--accept-licence", help="Agree to the data set's licence without being asked.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Draw no progress.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: DebugOption = False,
 ) -> None:
     """Download a data set and unpack it into a new folder; an interrupted download goes on where it stopped.
 

@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.options import JsonOption
+from orchestrator.options import (
+    REAL_SOURCES,
+    DebugOption,
+    JsonOption,
+    LayoutOption,
+    RealSourcesOption,
+    check_layout,
+    names_of,
+)
 from trainables.errors import InputError
 
 DEFAULT_OUT = Path("cropped/classifier")
@@ -30,30 +38,41 @@ def prepare_command(
     size: Annotated[
         int | None, typer.Option(min=16, max=1024, help="Side in pixels; alone, it builds the pixel cache.")
     ] = None,
-    layout: Annotated[str, typer.Option(help="auto, sources, splits or csv.")] = "auto",
+    layout: LayoutOption = "auto",
+    real_sources: RealSourcesOption = REAL_SOURCES,
     results: Annotated[Path, typer.Option("--results", help="Folder of results, which keeps caches.")] = Path(
         "results"
     ),
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
     as_json: JsonOption = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: DebugOption = False,
 ) -> None:
     """Find faces and write cropped folders (--faces), or build the pixel cache of a size (--size) ahead.
 
     Example: python -m orchestrator data prepare ~/faces --faces --out cropped/classifier --margin 0.6
     """
+    check_layout(layout)
     if rule not in ("largest", "central"):
         raise InputError(f"--rule {rule}: there are largest and central")
     if not faces and size is None:
         raise InputError("data prepare: say what to prepare, --faces or --size PX")
     if not faces and out is not None:
         raise InputError("--out goes with --faces; the pixel cache is kept in --results")
-    from orchestrator.progress import screen
+    from orchestrator.plan import scan_memory
+    from orchestrator.progress import progress_bar, screen
     from orchestrator.store import Store
+    from trainables.data.manifest import scan
 
     console = screen(stderr=as_json)
     store = Store.open(results)
-    scanned = _scan(folder, layout=layout, store=store, console=console, quiet=quiet)
+    with progress_bar(console, "Reading images", quiet=quiet) as progress:
+        scanned = scan(
+            folder,
+            layout=layout,
+            real_sources=names_of(real_sources),
+            memory=scan_memory(store, folder),
+            progress=progress,
+        )
     if faces:
         target = out or DEFAULT_OUT
         outcome = _write_crops(
@@ -67,15 +86,6 @@ def prepare_command(
     elif not quiet:
         for line in _lines(outcome):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _scan(folder: Path, *, layout: str, store: Any, console: Any, quiet: bool) -> Any:
-    from orchestrator.plan import scan_memory
-    from orchestrator.progress import progress_bar
-    from trainables.data.manifest import scan
-
-    with progress_bar(console, "Reading images", quiet=quiet) as progress:
-        return scan(folder, layout=layout, memory=scan_memory(store, folder), progress=progress)
 
 
 def _write_crops(

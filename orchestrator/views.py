@@ -14,6 +14,7 @@ from rich.text import Text
 
 from orchestrator import data_gate, identity
 from orchestrator.experiment import Experiment
+from orchestrator.options import check_layout
 from orchestrator.phase import Phase
 from orchestrator.plan import DataSets, Options, Study, plan_study
 from orchestrator.progress import Board, board_from_disk, duration, progress_bar, time_left_from_disk
@@ -202,16 +203,18 @@ def _nearest(store: Store, folder: Path, record: dict[str, Any]) -> list[str]:
     return [f"nearest   {name}", *(f"          {line}" for line in lines)]
 
 
-def check_layout(layout: str) -> None:
-    """Raise InputError for a layout that there is not."""
-    if layout not in ("auto", "sources", "splits", "csv"):
-        raise InputError(f"--layout {layout}: auto, sources, splits or csv")
-
-
-def show_scan(folder: Path, *, layout: str, group_by: str, out: Path | None, as_json: bool) -> None:
+def show_scan(
+    folder: Path,
+    *,
+    layout: str,
+    group_by: str,
+    real_sources: Sequence[str],
+    out: Path | None,
+    as_json: bool,
+) -> None:
     """Scan a folder and print what it holds."""
     check_layout(layout)
-    manifest = scan(folder, layout=layout, group_by=group_by, max_unusable=1.0)
+    manifest = scan(folder, layout=layout, group_by=group_by, real_sources=real_sources, max_unusable=1.0)
     if out is not None:
         with replace_file(out) as partial:
             manifest.rows.to_csv(partial, index=False, lineterminator="\n")

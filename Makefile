@@ -22,8 +22,10 @@ demo: setup
 	@$(BIN)/python -m orchestrator phase1 --data $(DEMO) --preset smoke
 	@echo "The report: $(CURDIR)/results/reports/phase1/index.html"
 
+# What starts Ray has the machine for itself; everything else is spread over its cores.
 test: setup
-	@$(BIN)/python -m pytest -m "not slow and not gpu"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu and not ray" -n auto --maxprocesses 8
+	@$(BIN)/python -m pytest -m "ray and not slow and not gpu"
 
 lint: setup
 	@$(BIN)/ruff check .

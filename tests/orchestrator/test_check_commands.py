@@ -210,7 +210,11 @@ def test_the_other_commands_on_images_know_real_ones_by_another_name_too(
     run: Run, tmp_path: Path, command: str
 ) -> None:
     (run.data / "wiki").rename(run.data / "celeba")
-    places = {"scan": [], "report": ["--out", tmp_path / "page.html"], "equalise": [tmp_path / "equal"]}
+    places = {
+        "scan": [],
+        "report": ["--out", tmp_path / "page.html"],
+        "equalise": [tmp_path / "equal", "--size", "32"],
+    }
     line = ["data", command, run.data, *places[command]]
     for names, expected in (("wiki", 2), ("celeba", 0)):
         with pytest.raises(SystemExit) as end:

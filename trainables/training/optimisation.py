@@ -39,8 +39,10 @@ class LossFunction:
         smoothing = self.settings.label_smoothing
         smooth = target.float() * (1.0 - smoothing) + smoothing / 2
         each = functional.binary_cross_entropy_with_logits(logits[:, 0], smooth, reduction="none")
-        right = torch.sigmoid(torch.where(target == 1, logits[:, 0], -logits[:, 0]))
-        return self._focused(each, right) * self.weights[target]
+        if self.settings.type == "focal":
+            right = torch.sigmoid(torch.where(target == 1, logits[:, 0], -logits[:, 0]))
+            each = self._focused(each, right)
+        return each * self.weights[target]
 
     def _several(self, logits: Tensor, target: Tensor) -> Tensor:
         smoothing = self.settings.label_smoothing
@@ -53,8 +55,6 @@ class LossFunction:
         return self._focused(each, right) * self.weights[target]
 
     def _focused(self, each: Tensor, right: Tensor) -> Tensor:
-        if self.settings.type != "focal":
-            return each
         gamma = 2.0 if self.settings.gamma is None else self.settings.gamma
         return each * (1 - right) ** gamma
 

@@ -1,7 +1,6 @@
-"""How even folds and subsamples are, by class and source, for any mixture of groups; and what is refused.
+"""How even subsamples are, by class and source, for any mixture of groups; and what is refused.
 
-The stated bounds. Folds: of each class and source, two folds differ by at most one group of each kind that
-holds it (a kind is what a group holds). Subsample: of K kinds in N groups, each kind has its share of groups
+The stated bound: of K kinds in N groups (a kind is what a group holds), each kind has its share of groups
 give or take 1 + n (K + 1) / N, n being how many there are.
 """
 
@@ -46,19 +45,6 @@ def kind_of_group(rows: pd.DataFrame) -> dict[str, Kind]:
         str(group): tuple(sorted(zip(part["label"], part["source"], strict=True)))
         for group, part in rows.groupby("group")
     }
-
-
-@some
-@given(rows=tables(), num_folds=st.integers(2, 6), seed=seeds, repeat=st.integers(0, 2))
-def test_every_class_and_source_is_spread_within_the_bound(
-    rows: pd.DataFrame, num_folds: int, seed: int, repeat: int
-) -> None:
-    folds = assign_folds(rows, num_folds=num_folds, seed=seed, repeat=repeat)
-    kinds = set(kind_of_group(rows).values())
-    for image in IMAGES:
-        counts = Counter(folds[(rows["label"] == image[0]) & (rows["source"] == image[1])])
-        spread = [counts[fold] for fold in range(num_folds)]
-        assert max(spread) - min(spread) <= sum(kind.count(image) for kind in kinds)
 
 
 @some

@@ -32,7 +32,7 @@ from trainables.models.building import build_model
 from trainables.models.registry import is_kernel_machine
 from trainables.recipe import Recipe
 from trainables.seeds import derived_seed
-from trainables.training import checkpoint, processor
+from trainables.training import checkpoint
 from trainables.training.batches import Images
 from trainables.training.kernel_machine import KernelMachine
 from trainables.training.loop import EpochReport, OnEpoch, Samples, Trainer
@@ -266,7 +266,7 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
 def _fresh_process(device: torch.device, threads: int) -> None:
     """Undo what an earlier trial in the same process could have left."""
     gc.collect()
-    processor.settle(threads)
+    torch.set_num_threads(threads)
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)

@@ -26,7 +26,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from trainables.errors import InputError
 from trainables.models.building import build_model, num_logits
 from trainables.recipe import MEMORY_FORMATS, MemoryFormat, Precision, RecipeKeys
-from trainables.training import processor
 from trainables.training.optimisation import build_optimizer
 
 MIN_GAIN = 1.1
@@ -101,7 +100,7 @@ def measure(
     Raises:
         InputError: not even the smallest batch fits into memory.
     """
-    processor.settle(threads)
+    torch.set_num_threads(threads)
     pairs = candidates(recipe.precision)
     if memory_format is not None:
         pairs = tuple((precision, memory_format) for precision, _ in pairs)

@@ -23,17 +23,17 @@ def choice(*images_per_s: float) -> tuple[str, str]:
     ("speeds", "chosen"),
     [
         ((100, 100, 100), 0),
-        ((100, 119, 119), 0),
-        ((100, 121, 121), 1),
-        ((100, 119, 121), 2),
-        ((100, 119, 125), 2),
-        ((100, 130, 150), 1),
-        ((100, 130, 157), 2),
-        ((100, 50, 119), 0),
-        ((100, 50, 130), 2),
+        ((100, 109, 109), 0),
+        ((100, 111, 111), 1),
+        ((100, 109, 111), 2),
+        ((100, 109, 115), 2),
+        ((100, 120, 130), 1),
+        ((100, 120, 133), 2),
+        ((100, 50, 109), 0),
+        ((100, 50, 120), 2),
     ],
 )
-def test_a_later_candidate_must_be_a_fifth_faster_than_the_one_held(
+def test_a_later_candidate_must_be_a_tenth_faster_than_the_one_held(
     speeds: tuple[float, float, float], chosen: int
 ) -> None:
     assert choice(*speeds) == ALL[chosen]

@@ -68,6 +68,8 @@ def check_command(
         raise InputError(f"--protocol {protocol}: {', '.join(PROTOCOLS[:-1])} or {PROTOCOLS[-1]}")
     if phase is not None and results is None:
         raise InputError(f"--phase {phase}: name the folder of results too, with --results")
+    if results is not None and not results.is_dir():
+        raise InputError(f"there is no results folder {results}; name one that exists, or leave out --results")
     store = Store.look(results) if results is not None else None
     memory = _memory(store, folder)
     with progress_bar(screen(stderr=as_json), "Reading images", quiet=False) as progress:

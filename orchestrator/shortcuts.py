@@ -58,14 +58,15 @@ def shortcut_record(
 def summary(scores: Mapping[str, Any]) -> Record:
     """Return n, mean, std and the 95 % interval of a model's fold scores; None where there is no number.
 
-    Several folds: the corrected interval of `statistics`. A single split: a bootstrap over its groups.
+    Several folds: the corrected interval of `statistics`, cut at 0 and 1, which no AUC passes. A single split:
+    a bootstrap over its groups.
     """
     folds = [fold for fold in scores["folds"] if fold["auc"] is not None]
     if not folds:
         return {"n": 0, "mean": None, "std": None, "ci_low": None, "ci_high": None}
     share = sum(fold["n_test"] for fold in folds) / sum(fold["n_train"] for fold in folds)
     interval = corrected_interval(np.array([fold["auc"] for fold in folds]), test_share=share)
-    low, high = scores["bootstrap"] or (interval.low, interval.high)
+    low, high = scores["bootstrap"] or np.clip((interval.low, interval.high), 0.0, 1.0)
     numbers = {"mean": interval.mean, "std": interval.std, "ci_low": low, "ci_high": high}
     return {
         "n": interval.n,

@@ -228,15 +228,18 @@ def test_the_other_commands_on_images_know_real_ones_by_another_name_too(
         (["--layout", "sauces"], "--layout sauces: auto, sources, splits or csv"),
         (["--protocol", "loo"], "--protocol loo: cv, holdout or official"),
         (["--phase", "phase1"], "name the folder of results too, with --results"),
-        (["--results", "nowhere"], "holds no finished trial on"),
-        (["--results", "nowhere", "--phase", "phase9"], "has no record of 'phase9'"),
+        (["--results", "{here}/none"], "there is no results folder"),
+        (["--results", "{here}/empty"], "holds no finished trial on"),
+        (["--results", "{here}/empty", "--phase", "phase9"], "has no record of 'phase9'"),
     ],
 )
 def test_what_can_not_be_checked_is_one_sentence_and_2(
-    run: Run, check: Check, arguments: list[str], message: str
+    run: Run, check: Check, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
-    code, _, err = check(run.data, *arguments)
+    (tmp_path / "empty").mkdir()
+    code, _, err = check(run.data, *(argument.format(here=tmp_path) for argument in arguments))
     assert code == 2 and message in err and "Traceback" not in err
+    assert not (tmp_path / "none").exists()
 
 
 def test_exit_codes() -> None:

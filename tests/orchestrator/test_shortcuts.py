@@ -42,10 +42,15 @@ def record(*aucs: float | None, accepted: bool = False, **more: Any) -> dict[str
 
 
 def test_the_interval_is_nadeau_and_bengios() -> None:
-    found = summary(scores(0.7, 0.8, 0.9))
-    half = stats.t.ppf(0.975, 2) * 0.1 * math.sqrt(1 / 3 + 20 / 80)
-    assert found["mean"] == pytest.approx(0.8) and found["std"] == pytest.approx(0.1) and found["n"] == 3
-    assert (found["ci_low"], found["ci_high"]) == pytest.approx((0.8 - half, 0.8 + half))
+    found = summary(scores(0.67, 0.7, 0.73))
+    half = stats.t.ppf(0.975, 2) * 0.03 * math.sqrt(1 / 3 + 20 / 80)
+    assert found["mean"] == pytest.approx(0.7) and found["std"] == pytest.approx(0.03) and found["n"] == 3
+    assert (found["ci_low"], found["ci_high"]) == pytest.approx((0.7 - half, 0.7 + half))
+
+
+def test_an_interval_ends_where_aucs_end() -> None:
+    assert summary(scores(0.8, 0.9, 1.0))["ci_high"] == 1.0
+    assert summary(scores(0.0, 0.1, 0.2))["ci_low"] == 0.0
 
 
 def test_a_single_split_has_the_bootstraps_interval_and_no_spread() -> None:

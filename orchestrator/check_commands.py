@@ -69,7 +69,7 @@ def check_command(
     if phase is not None and results is None:
         raise InputError(f"--phase {phase}: name the folder of results too, with --results")
     if results is not None and not results.is_dir():
-        raise InputError(f"there is no results folder {results}; name one that exists, or leave out --results")
+        raise InputError(f"there is no results folder {results}; name one, or leave out --results")
     store = Store.look(results) if results is not None else None
     memory = _memory(store, folder)
     with progress_bar(screen(stderr=as_json), "Reading images", quiet=False) as progress:

@@ -58,8 +58,8 @@ def shortcut_record(
 def summary(scores: Mapping[str, Any]) -> Record:
     """Return n, mean, std and the 95 % interval of a model's fold scores; None where there is no number.
 
-    Several folds: the corrected interval of `statistics`, cut at 0 and 1, which no AUC passes. A single split:
-    a bootstrap over its groups.
+    Several folds: the corrected interval of `statistics`, cut at 0 and 1, which no AUC passes. A single
+    split: a bootstrap over its groups.
     """
     folds = [fold for fold in scores["folds"] if fold["auc"] is not None]
     if not folds:

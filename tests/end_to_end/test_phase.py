@@ -145,6 +145,7 @@ def test_an_interrupted_and_then_killed_driver_loses_nothing(
     assert tracked_runs(results) == expected_runs()
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced(
     started: tuple[subprocess.Popen[str], Path], undisturbed: Path, tmp_path: Path
 ) -> None:

@@ -64,6 +64,7 @@ def test_a_shortcut_is_refused_then_accepted_and_stamped(run: Run, confounded: P
     assert run(*line[:-1], "1").returncode == 2
 
 
+@pytest.mark.slow
 def test_equalising_is_a_way_out(run: Run, confounded: Path, tmp_path: Path) -> None:
     made = run("data", "equalise", confounded, tmp_path / "equal", "--size", "32")
     assert made.returncode == 0 and "36 images written as 32 px JPEG" in made.stdout, made.stderr

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from orchestrator.experiment import Experiment, load_experiments
+from orchestrator.handing_over import HandedOver
 from trainables.errors import InputError
 from trainables.models import registry
 
@@ -23,19 +24,20 @@ SHARED = (
 )  # fmt: skip
 
 # What is set of an ensemble is no setting of what it combines.
-OWN = ("backbone=", "bases=")
+OWN = ("backbone", "bases")
 
 
 def with_bases(
     folder: Path,
     experiments: Sequence[Experiment],
     *,
+    handed_over: Sequence[HandedOver] = (),
     preset: str | None = None,
     settings: Sequence[str] = (),
 ) -> tuple[Experiment, ...]:
     """Return the experiments with those that they combine, each after its bases.
 
-    `folder`, `preset` and `settings` are those that the experiments were loaded with.
+    `folder`, `handed_over`, `preset` and `settings` are those that the experiments were loaded with.
 
     Raises:
         InputError: a base does not exist, can't be combined, or has other folds or images.
@@ -47,8 +49,11 @@ def with_bases(
         for name in experiment.bases:
             try:
                 if name not in known:
-                    mine = [setting for setting in settings if not setting.startswith(OWN)]
-                    (known[name],) = load_experiments(folder, [name], preset=preset, settings=mine)
+                    mine = [setting for setting in settings if setting.partition("=")[0] not in OWN]
+                    layers = [each.layer(without=OWN) for each in handed_over]
+                    (known[name],) = load_experiments(
+                        folder, [name], handed_over=layers, preset=preset, settings=mine
+                    )
                 _check(experiment, known[name])
             except InputError as error:
                 problems += [f"{experiment.name}: bases: {line}" for line in str(error).splitlines()]

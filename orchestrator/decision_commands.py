@@ -1,20 +1,15 @@
 """`decide` and `compare`: what follows from finished trials, from results/ alone."""
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from orchestrator.options import JsonOption
+from orchestrator.messages import say, warn
+from orchestrator.options import RESULTS, DebugOption, JsonOption, ResultsOption
 from trainables.errors import InputError
 
 EXIT_INCOMPLETE = 1
-
-ResultsOption = Annotated[Path, typer.Option("--results", help="Folder of results.")]
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
-RESULTS = Path("results")
 
 
 def decide_command(
@@ -53,13 +48,13 @@ def decide_command(
         )
     else:
         for line in decision_sentences(found.record):
-            _say(line)
+            say(line)
         state = "written" if found.is_new else "as it was taken before"
-        _say(f"Decision: {found.path} (version {found.record['version']}, {state})")
+        say(f"Decision: {found.path} (version {found.record['version']}, {state})")
     if found.moved and not found.is_new:
         for line in found.moved:
-            _warn(f"since then: {line}")
-        _warn(f"the decision stays; {found.now}. `decide {phase} --again` writes a new version")
+            warn(f"since then: {line}")
+        warn(f"the decision stays; {found.now}. `decide {phase} --again` writes a new version")
 
 
 def compare_command(
@@ -92,16 +87,6 @@ def compare_command(
         print(json.dumps({**found, "sentences": lines}, indent=1))
     else:
         for line in lines:
-            _say(line)
+            say(line)
     if found["verdict"] == "incomplete":
         raise typer.Exit(EXIT_INCOMPLETE)
-
-
-def _say(line: str) -> None:
-    Console().print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _warn(line: str) -> None:
-    Console(stderr=True).print(
-        f"Warning: {line}", style="yellow", markup=False, highlight=False, soft_wrap=True
-    )

@@ -53,7 +53,7 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
     tables = tables or collect(store, phase)
     rule = _rule(tables.study, phase)
     path = decision_file(store, phase)
-    old = _read(path) if path.exists() else None
+    old = in_force(store, phase)
     try:
         candidates = read_candidates(store, tables.study, rule, tables.scores)
     except InputError as error:
@@ -94,19 +94,14 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
     return Decided(record, path, is_new=True, moved=moved)
 
 
-def handed_over(store: Store, phase: str) -> dict[str, Any]:
-    """Return what a phase decided, as keys of an experiment file.
+def in_force(store: Store, phase: str) -> dict[str, Any] | None:
+    """Return the record of a phase's decision; None when none has been taken.
 
     Raises:
-        InputError: no decision has been taken, or its file is damaged.
+        InputError: its file is damaged, or of a newer version of the program.
     """
     path = decision_file(store, phase)
-    if not path.exists():
-        raise InputError(
-            f"{phase} has not been decided yet (no {path}); "
-            f"run it, then `python -m orchestrator decide {phase}`"
-        )
-    return dict(_read(path)["handed_over"])
+    return _read(path) if path.exists() else None
 
 
 def decision_file(store: Store, phase: str, *, version: int | None = None) -> Path:
@@ -128,7 +123,7 @@ def _rule(study: Mapping[str, Any], phase: str) -> Rule:
 def _read(path: Path) -> dict[str, Any]:
     record = read_record(path)
     needed = {"chosen", "version", "rule", "trials", "handed_over"}
-    if record is None or not needed <= record.keys():
+    if record is None or not needed <= record.keys() or not isinstance(record["handed_over"], dict):
         raise InputError(f"{path} is damaged; bring it back, or delete it and decide again")
     if int(record.get("format", FORMAT)) > FORMAT:
         raise InputError(f"{path} was written by a newer version; update the program")

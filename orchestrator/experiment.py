@@ -1,10 +1,10 @@
 """Experiment files: JSON on disk to validated experiments.
 
-Layers, low to high: shared.json < what `extends` names (recursively) < the file < --preset < --set. A preset
-is presets/NAME.json, and on top of it the presets/NAME.json beside the experiment, if there is one. Objects
-(optimizer, scheduler, loss) are merged key by key; everything else is replaced. Each layer remembers where it
-came from, so that an error names the file, the key, what was given and the nearest valid key or value. All
-problems of all files are collected before any is reported.
+Layers, low to high: shared.json < what `extends` names (recursively) < the file < what decisions of earlier
+phases hand over < --preset < --set. A preset is presets/NAME.json, and on top of it the presets/NAME.json
+beside the experiment, if there is one. Objects (optimizer, scheduler, loss) are merged key by key; everything
+else is replaced. Each layer remembers where it came from, so that an error names the file, the key, what was
+given and the nearest valid key or value. All problems of all files are collected before any is reported.
 """
 
 import json
@@ -96,13 +96,19 @@ class Problems(InputError):
 
 
 def load_experiments(
-    folder: Path, names: Sequence[str], *, preset: str | None = None, settings: Sequence[str] = ()
+    folder: Path,
+    names: Sequence[str],
+    *,
+    handed_over: Sequence[Layer] = (),
+    preset: str | None = None,
+    settings: Sequence[str] = (),
 ) -> tuple[Experiment, ...]:
     """Load experiments by name or path.
 
     Args:
         folder: the experiments folder, with shared.json and presets/.
         names: stems of files below `folder`, or paths to JSON files.
+        handed_over: layers on top of each file, below the preset.
         preset: the stem of a file in presets/.
         settings: "key=value" strings; keys may be dotted, values are JSON or else text.
 
@@ -128,12 +134,25 @@ def load_experiments(
         try:
             path = find_file(folder, name)
             mine = _preset(path.parent, preset, needed=False) if path.parent != folder else []
-            experiments.append(_validate(path, [*shared, *_chain(folder, path, ()), *below, *mine, *above]))
+            files = [*shared, *_chain(folder, path, ())]
+            experiments.append(_validate(path, [*files, *handed_over, *below, *mine, *above]))
         except InputError as error:
             problems += str(error).splitlines()
     if problems:
         raise Problems("\n".join(dict.fromkeys(problems)))
     return tuple(experiments)
+
+
+def values_of_files(folder: Path, name: str) -> Values:
+    """Return what shared.json and an experiment's file, with what that extends, say together; not validated.
+
+    Raises:
+        InputError: a file can't be read.
+    """
+    merged: Values = {}
+    for layer in [*_shared(folder), *_chain(folder, find_file(folder, name), ())]:
+        _merge(merged, layer.values, layer.origin, {}, ())
+    return merged
 
 
 def find_file(folder: Path, name: str) -> Path:

@@ -1,12 +1,33 @@
 """Options that the commands of several modules share."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from trainables.errors import InputError
 
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks, and what Ray says.")]
+DataOption = Annotated[Path | None, typer.Option("--data", help="Folder of images; overrides data_dir.")]
+ResultsOption = Annotated[Path, typer.Option("--results", help="Folder of results.")]
+PresetOption = Annotated[
+    str | None, typer.Option("--preset", help="smoke, cpu, or another of experiments/presets.")
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key; may be repeated.")
+]
+OnlyOption = Annotated[
+    str | None, typer.Option("--only", metavar="GLOB", help="Only experiments of such a name.")
+]
+FoldsOption = Annotated[str | None, typer.Option("--folds", metavar="0,1", help="Only these outer folds.")]
+MaxOption = Annotated[int | None, typer.Option("--max-concurrent", min=1, help="The most trials at a time.")]
+AddressOption = Annotated[
+    str, typer.Option("--address", metavar="local|auto|HOST:PORT", help="The Ray to run on.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors and the verdict.")]
+ExperimentsOption = Annotated[
+    Path | None, typer.Option("--experiments", help="Folder of experiment files.", show_default=False)
+]
 GroupByOption = Annotated[str, typer.Option(help="auto, basename, none, pairs, or a column of manifest.csv.")]
 LayoutOption = Annotated[str, typer.Option(help="auto, sources, splits or csv.")]
 RealSourcesOption = Annotated[
@@ -23,6 +44,7 @@ AcceptOption = Annotated[
     ),
 ]
 
+RESULTS = Path("results")
 REAL_SOURCES = "wiki,real"
 LAYOUTS = ("auto", "sources", "splits", "csv")
 

@@ -1,11 +1,14 @@
-"""A phase file: the experiments, and the comparisons and decision declared before any of them ran."""
+"""A phase file: the experiments, and the comparisons and decision declared before any of them ran.
+
+`builds_on` names the phases whose decisions this one takes over (`handing_over`).
+"""
 
 import json
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from orchestrator.experiment import read_object
 from orchestrator.identity import SHORT, fingerprint
@@ -48,12 +51,22 @@ class Rule(Frozen):
     rope: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False)] = 0.01
 
 
+def _one_or_several(given: object) -> object:
+    if isinstance(given, str):
+        return (given,)
+    return tuple(given) if isinstance(given, list) else given
+
+
 class Phase(Frozen):
-    """What a phase asks."""
+    """What a phase asks.
+
+    Of two phases in `builds_on` that hand over the same key the one named later counts.
+    """
 
     name: str
     title: str
     question: str = ""
+    builds_on: Annotated[tuple[str, ...], BeforeValidator(_one_or_several)] = ()
     experiments: tuple[str, ...] = Field(min_length=1)
     comparisons: tuple[Comparison, ...] = ()
     decision: Rule | None = None
@@ -92,7 +105,33 @@ def load_phase(folder: Path, name: str) -> Phase:
                     f"{path}: comparison {comparison.question!r} names {side!r}, which the phase does not "
                     f"run; {nearest(side, phase.experiments)}"
                 )
+    _check_order(folder, phase)
     return phase if phase.decision is None else _with_candidates(path, phase, phase.decision)
+
+
+def _check_order(folder: Path, phase: Phase) -> None:
+    """Refuse a phase that builds on one that there is not, that decides nothing, or on itself in the end."""
+    waiting = [(phase.name, earlier) for earlier in phase.builds_on]
+    seen: set[str] = set()
+    while waiting:
+        later, earlier = waiting.pop()
+        path = folder / later / "phase.json"
+        known = phase_names(folder)
+        if earlier not in known:
+            raise InputError(
+                f"{path}: builds_on names {earlier!r}, which is no phase; {nearest(earlier, known)}"
+            )
+        if earlier == phase.name:
+            raise InputError(f"{path}: builds_on leads from {phase.name} back to {phase.name}")
+        values = read_object(folder / earlier / "phase.json")
+        if values.get("decision") is None:
+            raise InputError(
+                f'{path}: builds_on names {earlier}, whose phase.json has no "decision" to hand over'
+            )
+        if earlier not in seen:
+            seen.add(earlier)
+            further = _one_or_several(values.get("builds_on", ()))
+            waiting += [(earlier, str(name)) for name in further] if isinstance(further, tuple) else []
 
 
 def _with_candidates(path: Path, phase: Phase, rule: Rule) -> Phase:

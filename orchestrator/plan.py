@@ -19,6 +19,7 @@ import pandas as pd
 from orchestrator import identity
 from orchestrator.bases import check_rows, chosen_with_bases
 from orchestrator.experiment import Experiment
+from orchestrator.handing_over import HandedOver
 from orchestrator.phase import Phase
 from orchestrator.resources import Machine, Share, share_of, this_machine
 from orchestrator.store import State, Store, read_record, trial_state
@@ -85,6 +86,7 @@ class Study:
     device: str
     experiments: tuple[PlannedExperiment, ...]
     trials: tuple[Trial, ...]
+    handed_over: tuple[HandedOver, ...] = ()
 
     def selected(self) -> list[Trial]:
         """Return the trials that this command is about."""
@@ -175,10 +177,13 @@ def plan_study(
     options: Options,
     *,
     data: DataSets,
+    handed_over: tuple[HandedOver, ...] = (),
     machine: Machine | None = None,
     device: str | None = None,
 ) -> Study:
     """Plan a phase for this machine, or for another `machine` with another `device` ("cpu" or "cuda").
+
+    `handed_over` is what the experiments took over when they were loaded: it is recorded.
 
     Raises:
         InputError: the data can't be used as asked.
@@ -199,7 +204,7 @@ def plan_study(
         for repeat, rows in enumerate(each.rows):
             for fold in range(each.experiment.num_folds):
                 planner.add(each, rows, repeat=repeat, fold=fold, selected=fold in wanted)
-    return Study(phase, store, device, planned, tuple(planner.trials.values()))
+    return Study(phase, store, device, planned, tuple(planner.trials.values()), handed_over)
 
 
 def scan_memory(store: Store, root: Path) -> Path:

@@ -66,9 +66,8 @@ def write_study(study: Study, *, shortcuts: Sequence[dict[str, Any]] = ()) -> No
 
 def same_plan(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Tell whether two records ask for the same trials of the same data; command and time do not count."""
-    return all(
-        one.get(name) == other[name] for name in ("format", "phase", "experiments", "data", "shortcuts")
-    )
+    asked = ("format", "phase", "handed_over", "experiments", "data", "shortcuts")
+    return all(one.get(name) == other[name] for name in asked)
 
 
 def study_record(study: Study, *, shortcuts: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
@@ -101,6 +100,7 @@ def study_record(study: Study, *, shortcuts: Sequence[dict[str, Any]] = ()) -> d
     return {
         "format": FORMAT,
         "phase": study.phase.model_dump(mode="json"),
+        "handed_over": [each.to_json() for each in study.handed_over],
         "device": study.device,
         "experiments": experiments,
         "data": [

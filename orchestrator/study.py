@@ -12,17 +12,10 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestrator import data_gate, face_finding, preparation, provenance, record, tracking
+from orchestrator import data_gate, decisions, face_finding, preparation, provenance, record, tracking
 from orchestrator.collect import Tables, collect
-from orchestrator.experiment import Experiment
-from orchestrator.phase import Phase
-from orchestrator.plan import (
-    DataSets,
-    Options,
-    Study,
-    Trial,
-    plan_study,
-)
+from orchestrator.loading import Question
+from orchestrator.plan import DataSets, Options, Study, Trial, plan_study
 from orchestrator.progress import Board, Display, board_from_disk, progress_bar, score_names
 from orchestrator.store import Store
 from trainables.data.pixels import ensure_pixels
@@ -35,10 +28,8 @@ from trainables.trial_files import ERROR, FORMAT
 Shortcuts = Sequence[dict[str, Any]]
 
 
-def run_study(
-    phase: Phase, experiments: Sequence[Experiment], options: Options, *, console: Console
-) -> Tables:
-    """Run what is missing of a phase and leave tables, tracking and report.
+def run_study(question: Question, options: Options, *, console: Console) -> Tables:
+    """Run what is missing of a phase and leave tables, decision, tracking and report.
 
     Raises:
         InputError: something that the user has to mend; nothing was started.
@@ -46,21 +37,36 @@ def run_study(
     store = Store.open(options.results)
     with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
         data = DataSets(store, override=options.data, progress=progress)
-        study = plan_study(phase, experiments, options, data=data)
+        study = plan_study(
+            question.phase, question.experiments, options, data=data, handed_over=question.handed_over
+        )
     shortcuts = data_gate.check_study(study, options, console=console)
     if study.missing():
         _run_missing(study, data, options, console, shortcuts)
     else:
         record.write_rows(study)
         _record_if_new(study, shortcuts)
-    return finish(store, phase.name, console=console, quiet=options.quiet)
+    return finish(store, question.phase.name, console=console, quiet=options.quiet, decides=True)
 
 
-def finish(store: Store, phase: str, *, console: Console, quiet: bool, sync: bool = False) -> Tables:
-    """Collect tables, write the report and bring the tracking store up to date, from results/ alone."""
+def finish(
+    store: Store,
+    phase: str,
+    *,
+    console: Console,
+    quiet: bool,
+    decides: bool = False,
+    sync: bool = False,
+) -> Tables:
+    """Collect tables, write the report and bring the tracking store up to date, from results/ alone.
+
+    With `decides` a phase that has a decision rule is decided on the way, so that the report shows it.
+    """
     from orchestrator.report.page import write_report
 
     tables = collect(store, phase)
+    if decides and tables.study["phase"].get("decision") is not None:
+        _decide(store, phase, tables, console=console, quiet=quiet)
     write_report(store, tables)
     study = store.study(phase)
     if sync or not tracking.is_synced(store, study):
@@ -72,6 +78,34 @@ def finish(store: Store, phase: str, *, console: Console, quiet: bool, sync: boo
         console.print(f"Tables: {store.collected(phase)}", highlight=False, soft_wrap=True)
         console.print(f"Report: {store.report(phase) / 'index.html'}", highlight=False, soft_wrap=True)
     return tables
+
+
+def _decide(store: Store, phase: str, tables: Tables, *, console: Console, quiet: bool) -> None:
+    """Take the phase's decision, or say why there is none, or what has moved since it was taken."""
+    from orchestrator.decision_text import decision_sentences
+
+    def line(text: str, style: str = "") -> None:
+        console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+    try:
+        found = decisions.decide(store, phase, tables=tables)
+    except InputError as error:
+        reasons = [reason.removeprefix("no decision yet: ") for reason in str(error).splitlines()]
+        line(f"No decision yet: {'; '.join(reasons)}")
+        return
+    for moved in found.moved:
+        line(f"Warning: since the decision of {phase} was taken: {moved}", "yellow")
+    if found.moved:
+        line(
+            f"Warning: the decision stays; {found.now}. `python -m orchestrator decide {phase} --again` "
+            "writes a new version",
+            "yellow",
+        )
+    if not quiet:
+        # Who is chosen and why; `decide` and the report say the rest.
+        for sentence in decision_sentences(found.record)[:2]:
+            line(sentence)
+        line(f"Decision: {found.path} (version {found.record['version']})")
 
 
 def _warn_tracking(store: Store, phase: str, problem: str, console: Console) -> None:
@@ -98,7 +132,13 @@ def _run_missing(
     experiments = [planned.experiment for planned in study.experiments]
     with _start(study, options, launch) as cluster:
         study = plan_study(
-            study.phase, experiments, options, data=data, machine=cluster.machine, device=cluster.device
+            study.phase,
+            experiments,
+            options,
+            data=data,
+            handed_over=study.handed_over,
+            machine=cluster.machine,
+            device=cluster.device,
         )
         face_finding.find(study, cluster, launch, console=console, quiet=options.quiet)
         files = record.write_rows(study)

@@ -13,9 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator import data_gate, identity
-from orchestrator.experiment import Experiment
+from orchestrator.loading import Question
 from orchestrator.options import check_layout
-from orchestrator.phase import Phase
 from orchestrator.plan import DataSets, Options, Study, plan_study
 from orchestrator.progress import Board, board_from_disk, duration, progress_bar, time_left_from_disk
 from orchestrator.shortcuts import CHECKS, plan_text
@@ -28,19 +27,20 @@ from trainables.trial_files import ERROR, TRIAL
 WATCH_S = 2.0
 
 
-def make_plan(
-    phase: Phase, experiments: Sequence[Experiment], options: Options, *, console: Console
-) -> Study:
+def make_plan(question: Question, options: Options, *, console: Console) -> Study:
     """Plan without starting anything; what was found in the data folder is remembered."""
     with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
         data = DataSets(Store.look(options.results), override=options.data, progress=progress)
-        return plan_study(phase, experiments, options, data=data)
+        return plan_study(
+            question.phase, question.experiments, options, data=data, handed_over=question.handed_over
+        )
 
 
 def plan_json(study: Study) -> dict[str, Any]:
     """Return a plan as plain values."""
     return {
         "phase": study.phase.name,
+        "handed_over": [each.to_json() for each in study.handed_over],
         "device": study.device,
         "trials": [
             {
@@ -103,10 +103,11 @@ def plan_table(study: Study) -> Table:
             "?" if trial.estimate_s is None else duration(trial.estimate_s),
             trial.why,
         )
-    lines = (
+    lines = [each.sentence() for each in study.handed_over]
+    lines += [
         f"Shortcuts in {planned.manifest.root}: {plan_text(known)}"
         for planned, known in data_gate.known_checks(study)
-    )
+    ]
     table.caption = Text("\n".join(lines))
     table.caption_justify = "left"
     return table

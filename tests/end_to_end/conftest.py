@@ -16,7 +16,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="session")
 def small_experiments(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An experiments folder with one phase of two, `plain` and `wide`, in fixed precision."""
+    """An experiments folder: `plain` or `wide`, then `small` or `large`; precision is fixed."""
     folder = tmp_path_factory.mktemp("experiments")
     shared = {
         "seed": 7, "image_size": 32, "epochs": 4, "batch_size": 8, "cv_folds": 3, "val_ratio": 0.2,
@@ -29,11 +29,16 @@ def small_experiments(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "comparisons": [
             {"question": "Is wide better?", "baseline": "plain", "treatment": "wide", "metrics": ["auc"]}
         ],
+        "decision": {"choose": "auc"},
     }
+    longer = {"title": "Size", "builds_on": "phase1", "experiments": ["small", "large"]}
     write(folder / "shared.json", shared)
     write(folder / "phase1" / "phase.json", phase)
     write(folder / "phase1" / "plain.json", {})
     write(folder / "phase1" / "wide.json", {"cnn_preset": "small", "epochs": 6})
+    write(folder / "phase2" / "phase.json", longer)
+    write(folder / "phase2" / "small.json", {"cv_folds": 2})
+    write(folder / "phase2" / "large.json", {"cv_folds": 2, "image_size": 40})
     return folder
 
 

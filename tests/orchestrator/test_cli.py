@@ -137,7 +137,10 @@ def test_collect_prints_json_and_nothing_else(
     code, out, _ = call("collect", "phase1", "--results", results.write(), "--json")
     found = json.loads(out)
     assert code == 0
-    assert set(found) == {"verdict", "failures", "summary", "comparisons", "shortcuts", "report"}
+    assert set(found) == {
+        "verdict", "failures", "summary", "comparisons", "shortcuts", "decision", "report",
+    }  # fmt: skip
+    assert found["decision"] is None
     assert found["failures"] == []
     assert found["comparisons"][0]["verdict"] == "equivalent"
     assert Path(found["report"]) == results.root / "reports" / "phase1" / "index.html"

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from orchestrator.decision_text import decision_sentences
-from orchestrator.decisions import decide, decision_file, handed_over
+from orchestrator.decisions import decide, decision_file, in_force
 from orchestrator.experiment import Experiment
 from orchestrator.store import Store
 from trainables.errors import InputError
+
+DAMAGED = '{"chosen": "b", "version": 1, "rule": {}, "trials": [], "handed_over": ["backbone"]}'
 
 
 @pytest.fixture
@@ -158,7 +160,7 @@ def test_a_phase_without_a_rule_says_where_it_belongs(results: Any) -> None:
         decide(store(results), "phase1")
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"chosen": "b"}'])
+@pytest.mark.parametrize("content", ["{", "[]", '{"chosen": "b"}', DAMAGED])
 def test_a_damaged_file_is_not_written_over(decided: Any, content: str) -> None:
     """Catches a frozen decision that is lost because a byte of it was."""
     path = decision_file(store(decided), "phase1")
@@ -166,7 +168,7 @@ def test_a_damaged_file_is_not_written_over(decided: Any, content: str) -> None:
     path.write_text(content)
     for call in (
         lambda: decide(store(decided), "phase1", again=True),
-        lambda: handed_over(store(decided), "phase1"),
+        lambda: in_force(store(decided), "phase1"),
     ):
         with pytest.raises(InputError, match="damaged"):
             call()
@@ -177,19 +179,20 @@ def test_a_file_of_a_newer_version_is_refused(decided: Any) -> None:
     found = decide(store(decided), "phase1")
     found.path.write_text(json.dumps({**found.record, "format": 99}))
     with pytest.raises(InputError, match="newer version"):
-        handed_over(store(decided), "phase1")
+        in_force(store(decided), "phase1")
 
 
 def test_what_is_handed_over_are_keys_of_an_experiment_file(decided: Any) -> None:
     decide(store(decided), "phase1")
-    values = handed_over(store(decided), "phase1")
+    record = in_force(store(decided), "phase1")
+    assert record is not None
+    values = record["handed_over"]
     assert values == {"backbone": "resnet18", "pretrained": True}
     assert Experiment.model_validate({"name": "next", **values}).backbone == "resnet18"
 
 
-def test_nothing_is_handed_over_before_the_decision(decided: Any) -> None:
-    with pytest.raises(InputError, match="decide phase1"):
-        handed_over(store(decided), "phase1")
+def test_no_decision_is_in_force_before_it_is_taken(decided: Any) -> None:
+    assert in_force(store(decided), "phase1") is None
 
 
 def test_the_sentences_have_the_numbers_of_the_file(decided: Any) -> None:

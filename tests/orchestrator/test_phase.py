@@ -67,6 +67,46 @@ def test_a_wrong_phase_file_is_refused(write_experiments: Write, change: dict[st
     assert said in str(caught.value)
 
 
+DECIDES: dict[str, Any] = {**GOOD, "decision": {"choose": "auc"}}
+
+
+def test_a_phase_builds_on_one_or_on_several(write_experiments: Write) -> None:
+    files = {"p/phase.json": DECIDES, "q/phase.json": DECIDES}
+    one = write_experiments({**files, "r/phase.json": {**GOOD, "builds_on": "p"}})
+    assert load_phase(one, "r").builds_on == ("p",)
+    several = write_experiments({**files, "r/phase.json": {**GOOD, "builds_on": ["p", "q"]}})
+    assert load_phase(several, "r").builds_on == ("p", "q")
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"r": {**GOOD, "builds_on": "pp"}}, "builds_on names 'pp', which is no phase; nearest: p"),
+        ({"p": GOOD, "r": {**GOOD, "builds_on": "p"}}, 'no "decision" to hand over'),
+        ({"r": {**DECIDES, "builds_on": "r"}}, "leads from r back to r"),
+        (
+            {"p": {**DECIDES, "builds_on": ["r"]}, "r": {**DECIDES, "builds_on": "p"}},
+            "leads from r back to r",
+        ),
+        ({"r": {**GOOD, "builds_on": 3}}, "builds_on"),
+    ],
+    ids=["unknown-phase", "nothing-decided", "itself", "circle", "wrong-type"],
+)
+def test_what_a_phase_can_not_build_on(write_experiments: Write, files: dict[str, Any], said: str) -> None:
+    contents = {f"{name}/phase.json": content for name, content in {"p": DECIDES, **files}.items()}
+    with pytest.raises(InputError) as caught:
+        load_phase(write_experiments(contents), "r")
+    assert "phase.json" in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_a_circle_further_down_ends_the_search(write_experiments: Write) -> None:
+    """Catches a search that goes round for ever in phases that this one is not part of."""
+    around = {"p/phase.json": {**DECIDES, "builds_on": "q"}, "q/phase.json": {**DECIDES, "builds_on": "p"}}
+    folder = write_experiments({**around, "r/phase.json": {**GOOD, "builds_on": "p"}})
+    assert load_phase(folder, "r").builds_on == ("p",)
+
+
 def test_a_decision_is_among_all_experiments_where_none_are_named(write_experiments: Write) -> None:
     folder = write_experiments({"p/phase.json": {**GOOD, "decision": {"choose": "accuracy"}}})
     rule = load_phase(folder, "p").decision

@@ -39,7 +39,7 @@ def planned(write_experiments: Write, faces: Path, tmp_path: Path) -> list[objec
 
 def test_plan_json_says_everything_about_each_trial(run: Run, planned: list[object]) -> None:
     found = json.loads(run(*planned, "--json"))
-    assert (found["phase"], len(found["trials"])) == ("a+b", 10)
+    assert (found["phase"], len(found["trials"]), found["handed_over"]) == ("a+b", 10, [])
     first, last = found["trials"][0], found["trials"][-1]
     assert set(first) == {
         "name", "experiment", "repeat", "fold", "key", "state", "why", "images", "resources", "estimate_s",

@@ -1,0 +1,214 @@
+"""What a phase takes over from an earlier decision: which layer wins, what stays its own."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.cli import main
+from orchestrator.handing_over import varied_keys
+from orchestrator.loading import Question, load
+from trainables.errors import InputError
+
+Write = Callable[..., Path]
+PHASE1 = {"title": "One", "experiments": ["a", "b"], "decision": {"choose": "auc"}}
+PHASE2 = {"title": "Two", "builds_on": "phase1", "experiments": ["c", "d"]}
+FILES: dict[str, Any] = {
+    "phase1/phase.json": PHASE1, "phase1/a.json": {}, "phase1/b.json": {"backbone": "resnet18"},
+    "phase2/phase.json": PHASE2, "phase2/c.json": {}, "phase2/d.json": {"image_size": 48},
+}  # fmt: skip
+VALUES: dict[str, Any] = {
+    "backbone": "resnet18",
+    "image_size": 64,
+    "optimizer": {"lr": 0.5, "weight_decay": 0.1},
+}
+
+
+@pytest.fixture
+def decided(tmp_path: Path) -> Callable[..., Path]:
+    """Write the decision of a phase by hand; return the results folder."""
+
+    def write(values: Mapping[str, Any] = VALUES, *, phase: str = "phase1", version: int = 3) -> Path:
+        record = {
+            "format": 1, "phase": phase, "version": version, "chosen": "b", "rule": {}, "trials": [],
+            "handed_over": values,
+        }  # fmt: skip
+        path = tmp_path / "results" / "decisions" / f"{phase}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(record))
+        return tmp_path / "results"
+
+    return write
+
+
+def loaded(
+    folder: Path,
+    results: Path,
+    *,
+    name: str = "phase2",
+    preset: str | None = None,
+    settings: tuple[str, ...] = (),
+) -> Question:
+    return load([name], folder, results=results, preset=preset, settings=settings)
+
+
+def test_what_was_decided_lies_on_top_of_the_files(
+    write_experiments: Write, decided: Callable[..., Path]
+) -> None:
+    """Catches a decision that the file's own value hides, and inner objects that are replaced."""
+    files = {
+        **FILES,
+        "phase2/c.json": {"backbone": "simple_cnn"},
+        "phase2/d.json": {"backbone": "simple_cnn"},
+    }
+    question = loaded(write_experiments(files), decided())
+    for experiment in question.experiments:
+        assert (experiment.backbone, experiment.image_size) == ("resnet18", 64)
+        assert (experiment.optimizer.lr, experiment.optimizer.type) == (0.5, "adamw")
+
+
+def test_preset_and_settings_lie_on_top_of_what_was_decided(
+    write_experiments: Write, decided: Callable[..., Path]
+) -> None:
+    folder = write_experiments({**FILES, "presets/quick.json": {"lr": 0.25}})
+    question = loaded(folder, decided(), preset="quick", settings=("backbone=convnext_tiny",))
+    assert {experiment.optimizer.lr for experiment in question.experiments} == {0.25}
+    assert {experiment.backbone for experiment in question.experiments} == {"convnext_tiny"}
+    assert {experiment.optimizer.weight_decay for experiment in question.experiments} == {0.1}
+
+
+def test_what_a_phase_asks_itself_is_not_decided_for_it(
+    write_experiments: Write, decided: Callable[..., Path]
+) -> None:
+    """Catches a comparison of image sizes in which both have the size that was decided before."""
+    question = loaded(write_experiments(FILES), decided())
+    assert [experiment.image_size for experiment in question.experiments] == [32, 48]
+    assert [experiment.backbone for experiment in question.experiments] == ["resnet18", "resnet18"]
+    (taken,) = question.handed_over
+    assert (taken.phase, taken.version, taken.chosen, taken.own) == ("phase1", 3, "b", ("image_size",))
+    assert taken.values == {key: value for key, value in VALUES.items() if key != "image_size"}
+    said = taken.sentence()
+    assert "decision of phase1 (version 3), b: backbone = resnet18, optimizer.lr = 0.5" in said
+    assert said.endswith("its own question: image_size")
+
+
+def test_an_inner_key_that_is_asked_leaves_its_neighbours_to_the_decision(
+    write_experiments: Write, decided: Callable[..., Path]
+) -> None:
+    files = {**FILES, "phase2/c.json": {"lr": 0.01}, "phase2/d.json": {"lr": 0.02}}
+    question = loaded(write_experiments(files), decided())
+    assert [experiment.optimizer.lr for experiment in question.experiments] == [0.01, 0.02]
+    assert {experiment.optimizer.weight_decay for experiment in question.experiments} == {0.1}
+    assert question.handed_over[0].own == ("optimizer.lr",)
+
+
+def test_a_plain_value_does_not_flatten_an_object_that_is_asked(
+    write_experiments: Write, decided: Callable[..., Path]
+) -> None:
+    """Catches `augment: false` of a decision over augmentations that this phase compares."""
+    files = {
+        **FILES,
+        "phase2/c.json": {"augment": {"hflip_p": 0.5}},
+        "phase2/d.json": {"augment": {"hflip_p": 0.1}},
+    }
+    question = loaded(write_experiments(files), decided({"augment": False}))
+    assert question.handed_over[0].own == ("augment",)
+    assert all(experiment.augment for experiment in question.experiments)
+
+
+def test_of_two_decisions_the_one_named_later_counts(
+    write_experiments: Write, decided: Callable[..., Path]
+) -> None:
+    phase0 = {"title": "Zero", "experiments": ["y", "z"], "decision": {"choose": "auc"}}
+    files = {
+        **FILES, "phase0/phase.json": phase0, "phase0/y.json": {}, "phase0/z.json": {},
+        "phase2/phase.json": {**PHASE2, "builds_on": ["phase1", "phase0"]},
+    }  # fmt: skip
+    decided({"dropout": 0.1, "seed": 1})
+    results = decided({"dropout": 0.2}, phase="phase0")
+    question = loaded(write_experiments(files), results)
+    assert {(each.dropout, each.seed) for each in question.experiments} == {(0.2, 1)}
+    assert [taken.phase for taken in question.handed_over] == ["phase1", "phase0"]
+
+
+def test_a_wrong_value_names_the_decision(write_experiments: Write, decided: Callable[..., Path]) -> None:
+    with pytest.raises(InputError, match=r"decision of phase1 \(version 3\).*epochs"):
+        loaded(write_experiments(FILES), decided({"epochs": "many"}))
+
+
+def test_bases_take_over_what_was_decided_but_stay_what_they_are(
+    write_experiments: Write, decided: Callable[..., Path]
+) -> None:
+    """Catches an ensemble whose bases still have the image size of their files."""
+    ensemble = {"backbone": "ensemble_cnn", "bases": ["x", "y"], "image_size": 100}
+    files = {
+        **FILES, "phase2/phase.json": {**PHASE2, "experiments": ["c"]}, "phase2/c.json": ensemble,
+        "systems/x.json": {"backbone": "skip_con_cnn", "image_size": 100},
+        "systems/y.json": {"backbone": "three_cnn", "image_size": 100},
+    }  # fmt: skip
+    question = loaded(write_experiments(files), decided({"image_size": 64, "seed": 5}))
+    assert {(each.image_size, each.seed) for each in question.experiments} == {(64, 5)}
+    assert [each.backbone for each in question.experiments] == ["skip_con_cnn", "three_cnn", "ensemble_cnn"]
+
+
+def test_single_experiments_are_what_their_files_say(
+    write_experiments: Write, decided: Callable[..., Path]
+) -> None:
+    question = loaded(write_experiments(FILES), decided(), name="c")
+    assert (question.handed_over, question.experiments[0].backbone) == ((), "simple_cnn")
+
+
+def test_without_the_decision_nothing_starts(
+    write_experiments: Write, tmp_path: Path, faces: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, results = write_experiments(FILES), tmp_path / "results"
+    for command in (["plan", "phase2"], ["phase2"]):
+        with pytest.raises(SystemExit) as end:
+            main([*command, "--experiments", str(folder), "--data", str(faces), "--results", str(results)])
+        said = capsys.readouterr().err
+        assert end.value.code == 2
+        assert "phase2 builds on the decision of phase1" in said
+        assert "run `python -m orchestrator phase1` first" in said
+    assert not results.exists()
+
+
+def test_plan_shows_what_was_taken_over(
+    write_experiments: Write, decided: Callable[..., Path], faces: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["plan", "phase2", "--experiments", str(write_experiments(FILES)), "--data", str(faces)]
+    line += ["--results", str(decided())]
+    for more in ([], ["--json"]):
+        with pytest.raises(SystemExit) as end:
+            main([*line, *more])
+        assert end.value.code == 0
+        out = capsys.readouterr().out
+        assert "phase1" in out
+    assert json.loads(out)["handed_over"] == [
+        {
+            "phase": "phase1",
+            "version": 3,
+            "chosen": "b",
+            "values": {key: value for key, value in VALUES.items() if key != "image_size"},
+            "own": ["image_size"],
+        }
+    ]
+
+
+TREES = st.recursive(
+    st.integers(0, 2), lambda inner: st.dictionaries(st.sampled_from("abc"), inner, min_size=1), max_leaves=6
+)
+
+
+@given(st.dictionaries(st.sampled_from("abc"), TREES), st.integers(1, 4))
+def test_experiments_that_say_the_same_vary_nothing(values: dict[str, Any], number: int) -> None:
+    assert varied_keys([values] * number) == frozenset()
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), TREES), min_size=2, max_size=3))
+def test_the_order_of_experiments_does_not_matter(several: list[dict[str, Any]]) -> None:
+    assert varied_keys(several) == varied_keys(several[::-1])
+    assert bool(varied_keys(several)) == any(each != several[0] for each in several)

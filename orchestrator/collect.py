@@ -6,7 +6,8 @@ incomplete set of folds is never averaged. A score that does not exist (the AUC 
 without a value in scores.csv, and the reason in missing.csv. Same results, same bytes.
 
 scores, summary, comparisons and failures have the columns that the design fixes; `summaries` states those of
-per_source, holdout, confusion and missing, `comparing` those of effects, pairs and ranking.
+per_source, holdout, confusion and missing, `comparing` those of effects, pairs and ranking, `calibrate` those
+of calibration and reliability.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ import pandas as pd
 
 from orchestrator import comparing, summaries
 from orchestrator.comparing import COMPARISONS, SIGNIFICANT
-from orchestrator.gathered import gather, num_expected, score_rows
+from orchestrator.gathered import Gathered, gather, num_expected, score_rows
 from orchestrator.shortcuts import shortcut_table
 from orchestrator.store import Store
 from orchestrator.summaries import FAILURES, SUMMARY
@@ -34,13 +35,16 @@ __all__ = [
 SCORES = ["experiment", "repeat", "fold", "split", "source", "metric", "value", "trial"]
 FILES = (
     "scores", "summary", "comparisons", "failures", "shortcuts", "per_source", "holdout", "effects", "pairs",
-    "ranking", "confusion", "missing",
+    "ranking", "confusion", "missing", "calibration", "reliability",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """A phase's tables, with the columns named above, and the study record that they come from."""
+    """A phase's tables, with the columns named above, and the study record that they come from.
+
+    `experiments` is what the trials said, by the experiment's name.
+    """
 
     study: Mapping[str, Any]
     scores: pd.DataFrame
@@ -54,6 +58,9 @@ class Tables:
     ranking: pd.DataFrame = field(default_factory=pd.DataFrame)
     confusion: pd.DataFrame = field(default_factory=pd.DataFrame)
     missing: pd.DataFrame = field(default_factory=pd.DataFrame)
+    calibration: pd.DataFrame = field(default_factory=pd.DataFrame)
+    reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
+    experiments: Mapping[str, Gathered] = field(default_factory=dict)
 
     @property
     def shortcuts(self) -> pd.DataFrame:
@@ -85,6 +92,9 @@ def collect(store: Store, phase: str) -> Tables:
         ranking=ranking,
         confusion=summaries.confusions(experiments),
         missing=summaries.missing(experiments),
+        calibration=summaries.calibrations(experiments),
+        reliability=summaries.reliabilities(experiments),
+        experiments=by_name,
     )
     _write(store.collected(phase), tables)
     return tables

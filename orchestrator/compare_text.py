@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.comparing import SIGNIFICANT
 from orchestrator.report.verdict import metric_name, p_text
 
 
@@ -31,7 +32,7 @@ def comparison_lines(found: Mapping[str, Any]) -> list[str]:
         f"Probability that {other} is worse by more than {rope}: {found['p_worse']:.3f}; practically equal: "
         f"{found['p_equivalent']:.3f}; better by more than {rope}: {found['p_better']:.3f}.",
         _meaning(found),
-        f"The smallest difference that these folds could have shown: {found['min_detectable']:.3f}.",
+        *_effort(found),
         "The p-value is corrected for no other comparison; a phase declares its comparisons beforehand.",
     ]
     return lines + _sources(found)
@@ -50,9 +51,23 @@ def _meaning(found: Mapping[str, Any]) -> str:
         return f"{other} is worse than {baseline}."
     if found["verdict"] == "equivalent":
         return f"The two are practically equal: a difference of more than {found['rope']:g} is improbable."
-    if found["p_value"] < 0.05:
+    if found["p_value"] < SIGNIFICANT:
         return f"Undecided: there is a difference, but it may well be smaller than {found['rope']:g}."
     return "Undecided: these folds can tell neither a difference nor that there is none."
+
+
+def _effort(found: Mapping[str, Any]) -> list[str]:
+    """Say what these folds could have shown, and what it would take to show what was seen."""
+    lines = [f"The smallest difference that these folds could have shown: {found['min_detectable']:.3f}."]
+    needed, hours = found["repeats_needed"], found["hours_needed"]
+    if found["p_delong"] is not None:
+        lines.append(f"DeLong's test over the test rows of each fold: {p_text(found['p_delong'])}.")
+    if found["verdict"] != "undecided" or found["p_value"] < SIGNIFICANT:
+        return lines
+    if needed is None:
+        return [*lines, f"{found['reason'].capitalize()}."] if found["reason"] else lines
+    cost = "" if hours is None else f", {hours:.1f} more hours of training on {found['device']}"
+    return [*lines, f"A difference like this one would take {needed} repeats of the folds to show{cost}."]
 
 
 def _sources(found: Mapping[str, Any]) -> list[str]:

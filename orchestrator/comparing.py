@@ -33,12 +33,13 @@ from orchestrator.statistics import PairedTest, Posterior
 from orchestrator.statistics.bootstrap import Place
 from orchestrator.statistics.delong import combined_p, delong_test
 from orchestrator.statistics.ranking import all_pairs, rank
-from orchestrator.trial_scores import ALL
+from orchestrator.trial_scores import ALL, GAP
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 SIGNIFICANT = 0.05
 SURE = 0.95
 ROPE = 0.01
+LOWER = LOWER_IS_BETTER | {"false_alarm_rate", "source_auc_variance", GAP}
 MIN_RANKED, MOST_RANKED = 6, 200
 COMPARISONS = [
     "question", "baseline", "treatment", "metric", "source", "n", "mean_diff", "std_diff",
@@ -77,7 +78,7 @@ def compare(
         for metric in comparison["metrics"]:
             what = {name: comparison[name] for name in ("question", "baseline", "treatment")}
             what |= {"metric": metric, "source": ALL}
-            row, effect = _compare(sides, metric, comparison)
+            row, effect = compare_pair(sides, metric, comparison)
             rows.append(what | row)
             effects.append(what | effect)
     for row, p_holm in zip(
@@ -92,7 +93,9 @@ def compare(
 def pair_up(baseline: Gathered, treatment: Gathered, metric: str, source: str = ALL) -> Paired:
     """Pair two experiments by fold, or say why they can't be paired."""
     sides = (baseline, treatment)
-    if baseline.record["fold_files"] != treatment.record["fold_files"]:
+    files = [side.record["fold_files"] for side in sides]
+    # Trials that no record names any more say nothing of a fold file: their test rows have to do.
+    if None not in files and files[0] != files[1]:
         return Paired(0, reason="the two were not split by the same fold files")
     both = sorted(baseline.trials.keys() & treatment.trials.keys())
     for place in both:
@@ -124,13 +127,19 @@ def test_share(sides: Sequence[Gathered]) -> float:
     return float(np.mean([side.test_share for side in sides]))
 
 
-def _compare(
-    sides: tuple[Gathered, Gathered], metric: str, asked: Mapping[str, Any]
+def compare_pair(
+    sides: tuple[Gathered, Gathered], metric: str, asked: Mapping[str, Any], *, source: str = ALL
 ) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Compare two experiments by one metric; `asked` may have rope and delong.
+
+    Returns:
+        The numbers of a row of comparisons.csv, without p_holm, and those of a row of effects.csv. Where the
+        two can't be paired the first has the verdict `incomplete`, and the second the reason.
+    """
     rope = float(asked.get("rope", ROPE))
-    is_lower = metric in LOWER_IS_BETTER
+    is_lower = metric in LOWER
     effect: dict[str, Any] = {"better_is": "lower" if is_lower else "higher", "rope": rope}
-    pairs = pair_up(*sides, metric)
+    pairs = pair_up(*sides, metric, source)
     if pairs.baseline is None or pairs.treatment is None:
         return {"n": pairs.n, "verdict": "incomplete"}, effect | {"reason": pairs.reason}
     share = test_share(sides)

@@ -8,7 +8,7 @@ says how probable it is that the two are equal, which few folds seldom prove.
 Cost is training seconds x what they were spent on: CPU threads, or one GPU. Times are noisy, so costs within
 SAME_COST of the lowest count as equal; then the fewest parameters decide, then the better mean, then the
 name.
-Where tied candidates ran on different devices, their seconds can't be compared and parameters decide alone.
+Where tied candidates ran on different devices, or seconds were not written down, parameters decide alone.
 
 Folds are paired: candidates must have been validated on the same images. The share that corrects for common
 training images is n_val / n_train of these splits.
@@ -17,23 +17,23 @@ training images is n_val / n_train of these splits.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from orchestrator.collect import ALL, num_expected
-from orchestrator.equivalence import chances
-from orchestrator.finished import FinishedTrial, Place, Unfinished, found_experiment, read_trial
+from orchestrator.collect import ALL, Tables
+from orchestrator.gathered import Gathered
 from orchestrator.phase import Rule
-from orchestrator.statistics import corrected_interval, corrected_paired_t_test
-from orchestrator.store import Store
+from orchestrator.statistics import corrected_interval, corrected_paired_t_test, correlated_t
+from orchestrator.statistics.bootstrap import Place
+from orchestrator.trial_scores import TrialScores
 from trainables.errors import InputError
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 from trainables.recipe import RecipeKeys
 
 SAME_COST = 0.1
-SURE = 0.95
 # Measured for each model and device, and no choice of the phase.
 NOT_HANDED_OVER = ("precision",)
 
@@ -48,7 +48,8 @@ class Candidate:
 
     name: str
     recipe: Mapping[str, Any]
-    trials: Mapping[Place, FinishedTrial]
+    trials: Mapping[Place, TrialScores]
+    folders: Mapping[Place, Path]
     val: np.ndarray
     test: np.ndarray
 
@@ -58,9 +59,11 @@ class Candidate:
         return float(np.mean(self.val))
 
     @property
-    def cost(self) -> float:
-        """Mean cost of a trial."""
-        return float(np.mean([_cost(trial) for trial in self.trials.values()]))
+    def cost(self) -> float | None:
+        """Mean cost of a trial; None where one did not write it down."""
+        costs = [_cost(trial) for trial in self.trials.values()]
+        known = [cost for cost in costs if cost is not None]
+        return float(np.mean(known)) if len(known) == len(costs) else None
 
     @property
     def device(self) -> str:
@@ -78,32 +81,27 @@ class Candidate:
     def val_share(self) -> float:
         """n_val / n_train."""
         trials = self.trials.values()
-        return sum(trial.n_val for trial in trials) / sum(trial.n_train for trial in trials)
+        return sum(trial.n_val for trial in trials) / sum(trial.n_train - trial.n_val for trial in trials)
 
 
-def read_candidates(
-    store: Store, study: Mapping[str, Any], rule: Rule, scores: pd.DataFrame
-) -> tuple[Candidate, ...]:
+def read_candidates(tables: Tables, rule: Rule) -> tuple[Candidate, ...]:
     """Read the experiments that the rule chooses among.
 
     Args:
-        store: the results.
-        study: the phase's record.
+        tables: what `collect` gave.
         rule: what is chosen, and among which.
-        scores: scores.csv of the phase.
 
     Raises:
         InputError: one is incomplete, has no validation score, or was validated on other images.
     """
-    records = {record["name"]: record for record in study["experiments"]}
     problems: list[str] = []
     candidates: list[Candidate] = []
     for name in rule.among:
-        if name not in records:
+        if name not in tables.experiments:
             problems.append(f"{name}: the last run of the phase left it out")
             continue
         try:
-            candidates.append(_read_candidate(store, records[name], rule.choose, scores))
+            candidates.append(_read_candidate(tables.experiments[name], rule.choose, tables.scores))
         except InputError as error:
             problems.append(f"{name}: {error}")
     if problems:
@@ -111,7 +109,7 @@ def read_candidates(
     first = candidates[0]
     for other in candidates[1:]:
         for place, trial in first.trials.items():
-            if place not in other.trials or trial.rows_key("val") != other.trials[place].rows_key("val"):
+            if place not in other.trials or trial.val_rows != other.trials[place].val_rows:
                 raise InputError(
                     f"no decision: {first.name} and {other.name} were not validated on the same images "
                     f"({_called(place)}), so their scores can't be paired; leave one out of decision.among"
@@ -176,27 +174,23 @@ def _differing(own: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> d
     return found
 
 
-def _read_candidate(store: Store, record: Mapping[str, Any], metric: str, scores: pd.DataFrame) -> Candidate:
-    experiment = found_experiment(store, record)
-    trials: dict[Place, FinishedTrial] = {}
-    for place, folder in sorted(experiment.folders.items()):
-        found = read_trial(folder)
-        if isinstance(found, Unfinished):
-            raise InputError(f"{_called(place)} is {found.state}: {found.reason}")
-        trials[place] = found
-    expected = num_expected(record)
-    if len(trials) != expected:
-        raise InputError(f"the last run asked for {len(trials)} of {expected} folds")
+def _read_candidate(experiment: Gathered, metric: str, scores: pd.DataFrame) -> Candidate:
+    for place, problem in sorted(experiment.problems.items()):
+        raise InputError(f"{_called(place)} is {problem.state}: {problem.reason}")
+    trials = dict(sorted(experiment.trials.items()))
+    if len(trials) != experiment.expected:
+        raise InputError(f"the last run asked for {len(trials)} of {experiment.expected} folds")
     if not any(trial.n_val for trial in trials.values()):
         raise InputError("it keeps no validation rows to decide on; leave it out of decision.among")
-    val, test = (_by_fold(scores, record["name"], split, metric) for split in ("val", "test"))
+    val, test = (_by_fold(scores, experiment.name, split, metric) for split in ("val", "test"))
     for place in trials:
         if place not in val:
             raise InputError(f"{_called(place)} has no {metric} on its validation rows (one class?)")
     return Candidate(
-        str(record["name"]),
-        record["recipe"],
+        experiment.name,
+        experiment.record["recipe"],
         trials,
+        experiment.folders,
         np.array([val[place] for place in trials]),
         np.array([test[place] for place in trials if place in test]),
     )
@@ -217,15 +211,17 @@ def _called(place: Place) -> str:
     return f"fold {place[1]}" if place[0] == 0 else f"repeat {place[0]} fold {place[1]}"
 
 
-def _cost(trial: FinishedTrial) -> float:
-    return trial.seconds * (trial.threads if trial.device == "cpu" else 1)
+def _cost(trial: TrialScores) -> float | None:
+    if trial.training_seconds is None:
+        return None
+    return trial.training_seconds * (trial.threads if trial.device == "cpu" else 1)
 
 
 def _against(baseline: Candidate, treatment: Candidate, rule: Rule) -> dict[str, Any]:
     """Compare validation scores, treatment - baseline."""
     share = (baseline.val_share + treatment.val_share) / 2
     test = corrected_paired_t_test(baseline.val, treatment.val, test_share=share)
-    found = chances(treatment.val - baseline.val, test_share=share, rope=rule.rope)
+    found = correlated_t(treatment.val - baseline.val, test_share=share, rope=rule.rope)
     worse, better = found.below, found.above
     if rule.choose in LOWER_IS_BETTER:
         worse, better = better, worse
@@ -249,9 +245,12 @@ def _is_tie(against_best: Mapping[str, Any], rule: Rule) -> bool:
 def _cheapest(ties: Sequence[Candidate], sign: float) -> tuple[Candidate, str]:
     """Choose among the tied; say what told them apart."""
     left, decided_by = list(ties), "name"
-    if len({each.device for each in left}) == 1 and "+" not in left[0].device:
-        lowest = min(each.cost for each in left)
-        left = [each for each in left if each.cost <= lowest * (1.0 + SAME_COST)]
+    costs = {each.name: each.cost for each in left}
+    known_costs = [cost for cost in costs.values() if cost is not None]
+    is_alike = len({each.device for each in left}) == 1 and "+" not in left[0].device
+    if is_alike and len(known_costs) == len(left):
+        most = min(known_costs) * (1.0 + SAME_COST)
+        left = [each for each in left if (costs[each.name] or 0.0) <= most]
         if len(left) == 1:
             return left[0], "cost"
     counts = [each.parameters for each in left]

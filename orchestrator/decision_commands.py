@@ -64,6 +64,9 @@ def compare_command(
     rope: Annotated[
         float, typer.Option("--rope", min=0.0, max=1.0, help="Differences up to this are practically none.")
     ] = 0.01,
+    delong: Annotated[
+        bool, typer.Option("--delong", help="Add DeLong's test of the AUC, over the test rows of each fold.")
+    ] = False,
     results: ResultsOption = RESULTS,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -81,7 +84,7 @@ def compare_command(
     store = Store.look(results)
     if not store.root.exists():
         raise InputError(f"there is no results folder {results}; name one with --results")
-    found = compare(store, baseline, other, metric=metric, rope=rope)
+    found = compare(store, baseline, other, metric=metric, rope=rope, delong=delong)
     lines = comparison_lines(found)
     if as_json:
         print(json.dumps({**found, "sentences": lines}, indent=1))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.decide import SURE
+from orchestrator.comparing import SURE
 from orchestrator.report.verdict import metric_name
 
 

@@ -55,7 +55,7 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
     path = decision_file(store, phase)
     old = in_force(store, phase)
     try:
-        candidates = read_candidates(store, tables.study, rule, tables.scores)
+        candidates = read_candidates(tables, rule)
     except InputError as error:
         if old is None or again:
             raise
@@ -133,15 +133,15 @@ def _read(path: Path) -> dict[str, Any]:
 def _trial_hashes(store: Store, candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
     keys = {}
     for candidate in candidates:
-        for place, trial in candidate.trials.items():
-            record = read_record(trial.folder / TRIAL) or {}
+        for place in candidate.trials:
+            record = read_record(candidate.folders[place] / TRIAL) or {}
             keys[candidate.name, place] = str(record.get("key", ""))
     return [
         {
             "experiment": candidate.name,
             "repeat": place[0],
             "fold": place[1],
-            "folder": trial.folder.relative_to(store.root).as_posix(),
+            "folder": candidate.folders[place].relative_to(store.root).as_posix(),
             "key": keys[candidate.name, place],
             "predictions_sha256": trial.sha256,
         }

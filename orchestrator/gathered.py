@@ -17,17 +17,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from orchestrator import holdout
+from orchestrator import calibrate, holdout
+from orchestrator.predictions import DAMAGE
 from orchestrator.statistics import bayesian, bootstrap, delong, intervals, paired, resampled
 from orchestrator.statistics.bootstrap import Place
 from orchestrator.statistics.resampled import Groups, Sample, make_sample
 from orchestrator.store import Store, read_record
 from orchestrator.trial_scores import ALL, CACHE, GAP, Problem, Reader, TrialScores, keep
+from trainables.evaluation import calibration, reliability
 from trainables.recipe import count_folds
 
 # Experiments whose rows are held in memory at once, and how much they may take.
 MOST_AT_ONCE, MOST_BYTES = 250, 2**28
 
+# What is kept of a complete experiment.
+KEPT = ("bounds", "holdout", "calibration", "reliability")
 Slice = tuple[str, str]
 
 
@@ -37,6 +41,7 @@ class Gathered:
 
     values: (source, metric) -> fold -> value, of the test rows, and train_val_gap. reasons: the same for what
     does not exist. bounds: metric -> bootstrap interval. holdout: a row a held-out source of fakes.
+    calibration and reliability: rows as in `calibrate`.
     """
 
     record: Mapping[str, Any]
@@ -47,6 +52,8 @@ class Gathered:
     reasons: dict[Slice, dict[Place, str]] = field(default_factory=dict)
     bounds: dict[str, list[float]] = field(default_factory=dict)
     holdout: list[dict[str, Any]] = field(default_factory=list)
+    calibration: list[dict[str, Any]] = field(default_factory=list)
+    reliability: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -117,16 +124,23 @@ def gather(store: Store, study: Mapping[str, Any]) -> list[Gathered]:
     samples: dict[Path, dict[Place, Sample]] = {}
     groups: dict[str, Groups] = {}
     for record in study["experiments"]:
-        experiment = _read(reader, store, record)
-        found.append(experiment)
-        if experiment.is_complete and experiment.expected:
-            path = store.cache / CACHE / f"experiment-{_key(experiment)}.json"
-            known = read_record(path)
+        experiment = read_experiment(reader, store, record)
+        path = store.cache / CACHE / f"experiment-{_key(experiment)}.json"
+        known = read_record(path) if experiment.is_complete else None
+        try:
             if known is not None:
-                experiment.bounds, experiment.holdout = known["bounds"], known["holdout"]
+                for name in KEPT:
+                    setattr(experiment, name, known[name])
             else:
-                experiment.holdout = _holdout(reader, experiment)
-                waiting[path], samples[path] = experiment, _samples(reader, experiment, groups)
+                experiment.calibration, experiment.reliability = _calibrations(reader, experiment)
+                if experiment.is_complete:
+                    experiment.holdout = _holdout(reader, experiment)
+                    samples[path] = _samples(reader, experiment, groups)
+                    waiting[path] = experiment
+        except DAMAGE:
+            # A trial was taken away, or begun again, after its scores were read: by now it has none.
+            experiment = read_experiment(reader, store, record)
+        found.append(experiment)
         reader.forget()
         taken = sum(sample.num_bytes for each in samples.values() for sample in each.values())
         if len(waiting) >= MOST_AT_ONCE or taken > MOST_BYTES:
@@ -136,7 +150,8 @@ def gather(store: Store, study: Mapping[str, Any]) -> list[Gathered]:
     return found
 
 
-def _read(reader: Reader, store: Store, record: Mapping[str, Any]) -> Gathered:
+def read_experiment(reader: Reader, store: Store, record: Mapping[str, Any]) -> Gathered:
+    """Read the trials that a record names, without what needs the rows of all folds at once."""
     experiment = Gathered(record)
     for trial in record["trials"]:
         folder = store.root / trial["folder"]
@@ -151,7 +166,7 @@ def _resample(waiting: dict[Path, Gathered], samples: dict[Path, dict[Place, Sam
     for path, bounds in zip(drawn, bootstrap.bootstrap(list(drawn.values())), strict=True):
         waiting[path].bounds = {name: list(pair) for name, pair in bounds.items()}
     for path, experiment in waiting.items():
-        keep(path, {"bounds": experiment.bounds, "holdout": experiment.holdout})
+        keep(path, {name: getattr(experiment, name) for name in KEPT})
     waiting.clear()
     samples.clear()
 
@@ -168,6 +183,15 @@ def _samples(reader: Reader, experiment: Gathered, known: dict[str, Groups]) -> 
         )
         found[place] = make_sample(trial.rows, test.labels, test.probabilities, test.predicted, groups)
     return found
+
+
+def _calibrations(reader: Reader, experiment: Gathered) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Calibrate every trial that is there; the bins are those of all folds together."""
+    trials = {
+        place: (experiment.folders[place].name, reader.predictions(experiment.folders[place]))
+        for place in sorted(experiment.trials)
+    }
+    return calibrate.calibrate(experiment.name, trials, num_expected=experiment.expected)
 
 
 def _holdout(reader: Reader, experiment: Gathered) -> list[dict[str, Any]]:
@@ -206,19 +230,20 @@ def _holdout_row(found: holdout.Holdout) -> dict[str, Any]:
 
 
 def _key(experiment: Gathered) -> str:
-    """Name what bootstrap and hold-out hang on."""
+    """Name what bootstrap, hold-out and calibration hang on."""
     trials = [
         [*place, trial.sha256, trial.n_test, trial.n_train]
         for place, trial in sorted(experiment.trials.items())
     ]
-    text = json.dumps([_code(), experiment.record["recipe"].get("train_sources"), trials])
+    text = json.dumps([_code(), experiment.name, experiment.record["recipe"].get("train_sources"), trials])
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 @functools.cache
 def _code() -> str:
     digest = hashlib.sha256(np.__version__.encode())
-    for module in (holdout, bayesian, bootstrap, delong, intervals, paired, resampled):
+    tests = (holdout, bayesian, bootstrap, delong, intervals, paired, resampled)
+    for module in (*tests, calibrate, calibration, reliability):
         digest.update(Path(str(module.__file__)).read_bytes())
     digest.update(Path(__file__).read_bytes())
     return digest.hexdigest()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from orchestrator.calibrate import CALIBRATION, RELIABILITY
 from orchestrator.gathered import Gathered, Slice
 from orchestrator.statistics import Interval, corrected_intervals
 from orchestrator.trial_scores import ALL
@@ -85,6 +86,16 @@ def confusions(experiments: Sequence[Gathered]) -> pd.DataFrame:
         for counts in trial.confusion
     ]
     return pd.DataFrame(rows, columns=CONFUSION)
+
+
+def calibrations(experiments: Sequence[Gathered]) -> pd.DataFrame:
+    """Return calibration.csv: error before and after, a row a trial and method; see `calibrate`."""
+    return pd.DataFrame([row for each in experiments for row in each.calibration], columns=CALIBRATION)
+
+
+def reliabilities(experiments: Sequence[Gathered]) -> pd.DataFrame:
+    """Return reliability.csv: the bins of the diagrams, of complete experiments."""
+    return pd.DataFrame([row for each in experiments for row in each.reliability], columns=RELIABILITY)
 
 
 def failures(experiments: Sequence[Gathered]) -> pd.DataFrame:

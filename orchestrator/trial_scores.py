@@ -39,7 +39,9 @@ class TrialScores:
 
     scores: [split, source, metric, value] of what exists; missing: [split, source, metric, reason] of what
     does not. confusion: the test rows by [actual, predicted, count]. n_train counts the inner validation
-    rows too. `rows` names the test rows by path, group and label.
+    rows (n_val) too. seconds are those of the trial, training_seconds those of its epochs on `device` with
+    `threads` CPU threads; None where they were not written down, like `parameters`. `rows` and `val_rows`
+    name the test rows and the inner validation rows by path, group and label; no rows have no name.
     """
 
     scores: list[list[Any]]
@@ -48,9 +50,14 @@ class TrialScores:
     num_classes: int
     n_test: int
     n_train: int
+    n_val: int
     seconds: float | None
+    training_seconds: float | None
+    threads: int
     device: str
+    parameters: int | None
     rows: str
+    val_rows: str
     sha256: str
 
 
@@ -159,7 +166,6 @@ def _score(folder: Path, found: Predictions, threshold_by: ThresholdMetric) -> T
         _add_tuned(table, found, threshold_by)
     _add_gap(table, folder, metrics)
     counts = classes.confusion(test.labels, test.predicted, num_classes=test.num_classes)
-    seconds = metrics.get("seconds")
     return TrialScores(
         scores=table.scores,
         missing=table.missing,
@@ -167,11 +173,20 @@ def _score(folder: Path, found: Predictions, threshold_by: ThresholdMetric) -> T
         num_classes=test.num_classes,
         n_test=int(metrics["n_test"]),
         n_train=int(metrics["n_train"]) + int(metrics["n_val"]),
-        seconds=float(seconds) if isinstance(seconds, int | float) else None,
+        n_val=int(metrics["n_val"]),
+        seconds=_number(metrics.get("seconds")),
+        training_seconds=_number(metrics.get("training_seconds")),
+        threads=int(_number(metrics.get("threads")) or 1),
         device=str(metrics.get("device", "")),
+        parameters=None if (count := _number(metrics.get("parameters"))) is None else int(count),
         rows=test.key(),
+        val_rows=found.val.key() if found.val is not None else "",
         sha256=found.sha256,
     )
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 class _Table:

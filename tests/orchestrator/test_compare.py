@@ -9,9 +9,10 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from orchestrator.compare import compare
+from orchestrator.collect import collect
+from orchestrator.compare import NUMBERS, compare
 from orchestrator.compare_text import comparison_lines
-from orchestrator.equivalence import chances
+from orchestrator.statistics import correlated_t
 from orchestrator.store import Store
 from trainables.errors import InputError
 
@@ -57,9 +58,56 @@ def test_the_numbers_are_those_of_scipy_with_the_corrected_variance(results: Any
     assert (found["ci_low"], found["ci_high"]) == pytest.approx(bounds)
     assert found["p_value"] == pytest.approx(2 * stats.t.sf(abs(differences.mean() / error), 4))
     assert found["min_detectable"] == pytest.approx(half)
-    posterior = chances(differences, test_share=TEST_SHARE, rope=0.01)
+    posterior = correlated_t(differences, test_share=TEST_SHARE, rope=0.01)
     probabilities = (found["p_worse"], found["p_equivalent"], found["p_better"])
     assert probabilities == pytest.approx((posterior.below, posterior.within, posterior.above))
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "auc", "accuracy", "balanced_accuracy", "f1", "precision", "recall", "average_precision", "log_loss",
+        "eer", "brier", "ece",
+    ],
+)  # fmt: skip
+def test_the_numbers_are_those_of_the_phase_that_declares_it(results: Any, metric: str) -> None:
+    """Catches a second way of comparing: the same two experiments, two answers."""
+    two(results, good=(0.5, 1.0))
+    results.compare("a", "b", metric)
+    found = compared(results, metric)
+    tables = collect(Store.look(results.root), "phase1")
+    (row,), (effect,) = (getattr(tables, name).to_dict("records") for name in ("comparisons", "effects"))
+    assert (found["verdict"], found["n"]) == (row["verdict"], row["n"])
+    for name in NUMBERS:
+        assert found[name] == row[name] or (found[name] is None and np.isnan(row[name])), name
+    for name in ("better_is", "effect_size", "folds_won", "folds_lost", "repeats_needed", "hours_needed"):
+        assert found[name] == effect[name] or (found[name] is None and pd.isna(effect[name])), name
+    assert row["p_holm"] == row["p_value"]
+
+
+def test_what_it_would_take_is_said_where_it_is_undecided(results: Any) -> None:
+    two(results, good=(0.5, 0.6))
+    found = compared(results)
+    said = " ".join(comparison_lines(found))
+    assert found["verdict"] == "undecided"
+    assert f"would take {found['repeats_needed']} repeats of the folds to show" in said
+    assert f"{found['hours_needed']:.1f} more hours of training on cpu" in said
+
+
+def test_delongs_test_is_there_on_request(results: Any) -> None:
+    two(results, good=(0.5, 1.0))
+    assert compared(results)["p_delong"] is None
+    found = compare(Store.look(results.root), "a", "b", metric="auc", rope=0.01, delong=True)
+    assert 0.0 < found["p_delong"] < 1.0
+    assert "DeLong's test over the test rows of each fold: p " in " ".join(comparison_lines(found))
+
+
+def test_trials_that_no_record_names_any_more_are_compared_by_their_rows(results: Any) -> None:
+    two(results, good=(0.5, 1.0))
+    before = compared(results)
+    (results.root / "studies" / "phase1.json").unlink()
+    found = compare(Store.look(results.root), "a", "b", metric="auc", rope=0.01)
+    assert found == before
 
 
 def test_differences_by_source_are_there_with_their_own_numbers(results: Any) -> None:
@@ -134,7 +182,7 @@ def test_a_missing_fold_leaves_no_numbers(results: Any, state: str) -> None:
     results.add("b", folds=3, states={2: state})
     found = compared(results)
     assert found["verdict"] == "incomplete"
-    assert f"b, fold 2 is {state}" in found["reason"]
+    assert f"b: fold 2 {state}" in found["reason"]
     assert "mean_diff" not in found
 
 
@@ -147,7 +195,7 @@ def test_other_test_rows_are_found_though_there_are_as_many(results: Any) -> Non
     table.assign(path=table["path"].str.replace("test1_0", "test1_99")).to_parquet(path)
     found = compared(results)
     assert found["verdict"] == "incomplete"
-    assert "fold 1 of the two was not tested on the same images (24 and 24)" in found["reason"]
+    assert "repeat 0 fold 1 was not tested on the same rows (24 and 24)" in found["reason"]
 
 
 def test_another_fold_file_is_enough_not_to_pair(results: Any) -> None:
@@ -156,14 +204,15 @@ def test_another_fold_file_is_enough_not_to_pair(results: Any) -> None:
     found = compared(results)
     assert (found["verdict"], found["reason"]) == (
         "incomplete",
-        "the two were not split by the same fold file",
+        "the two were not split by the same fold files",
     )
 
 
 def test_other_numbers_of_folds_are_not_paired(results: Any) -> None:
     results.add("a", folds=3)
     results.add("b", folds=2)
-    assert compared(results)["reason"] == "a has 3 folds, b has 2"
+    found = compared(results)
+    assert (found["verdict"], found["reason"]) == ("incomplete", "the two have different folds")
 
 
 def test_one_class_in_a_fold_is_no_auc(results: Any) -> None:
@@ -173,7 +222,8 @@ def test_one_class_in_a_fold_is_no_auc(results: Any) -> None:
         table = pd.read_parquet(path)
         table[(table["split"] == "val") | (table["label"] == 1)].to_parquet(path)
     found = compared(results)
-    assert (found["verdict"], found["reason"]) == ("incomplete", "a, fold 2 has no auc (one class?)")
+    assert found["verdict"] == "incomplete"
+    assert "a: fold 2: no real image" in found["reason"]
     assert compared(results, "accuracy")["n"] == 5
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from orchestrator.collect import Tables, collect
 from orchestrator.decide import choose, differing_keys, read_candidates
-from orchestrator.equivalence import chances
 from orchestrator.phase import Rule
+from orchestrator.statistics import correlated_t
 from orchestrator.store import Store
 from trainables.errors import InputError
 
@@ -22,7 +22,7 @@ def chosen(results: Any, **rule: Any) -> dict[str, Any]:
     tables: Tables = collect(store, results.phase)
     decision = tables.study["phase"]["decision"]
     parsed = Rule.model_validate({**decision, "among": tuple(decision["among"])})
-    return choose(read_candidates(store, tables.study, parsed, tables.scores), parsed)
+    return choose(read_candidates(tables, parsed), parsed)
 
 
 def two(results: Any, *, val: tuple[float, float], folds: int = 5) -> None:
@@ -46,7 +46,7 @@ def test_the_best_validation_mean_is_chosen_with_its_numbers(results: Any) -> No
     assert first["validation"]["std"] == pytest.approx(wide["b"].std())
     against = found["evidence"]["chosen_against_runner_up"]
     assert against["mean_diff"] == pytest.approx((wide["b"] - wide["a"]).mean())
-    posterior = chances((wide["b"] - wide["a"]).to_numpy(), test_share=10 / 90, rope=0.01)
+    posterior = correlated_t((wide["b"] - wide["a"]).to_numpy(), test_share=10 / 90, rope=0.01)
     assert against["p_better"] == pytest.approx(posterior.above)
     assert against["p_worse"] == pytest.approx(posterior.below)
 

@@ -114,7 +114,7 @@ def test_compare_ends_with_1_while_a_fold_is_missing(call: Call, decided: Any) -
     (decided.folder("a", 3) / "done.json").unlink()
     code, out, _ = call("compare", "a", "b", "--results", decided.root)
     assert code == 1
-    assert "b can't be compared with a: a, fold 3 is interrupted" in out
+    assert "b can't be compared with a: a: fold 3 interrupted" in out
 
 
 def test_compare_makes_no_results_folder(call: Call, decided: Any) -> None:

@@ -3,7 +3,7 @@
 temperature: log-probabilities divided by one number (Guo, Pleiss, Sun & Weinberger 2017, "On calibration of
 modern neural networks"): never another class, never another order, so the AUC stays. platt: a logistic curve
 over the log-odds with smoothed targets (Platt 1999, "Probabilistic outputs for support vector machines").
-isotonic: the best non-decreasing steps (Zadrozny & Elkan 2002), as scikit-learn fits them. The last two are
+isotonic: the best non-decreasing steps (Zadrozny & Elkan 2002), straight lines between them. The last two are
 for two classes, never turn an order round, and may move the point where P(fake) is 0.5.
 
 What is fitted is plain JSON: {"method", "outcome", "reason", "num_rows", and the parameters}. `outcome` is
@@ -17,9 +17,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import brentq, isotonic_regression
 from scipy.special import expit, logit
-from sklearn.isotonic import IsotonicRegression
 
 Method = Literal["temperature", "platt", "isotonic"]
 Parameters = dict[str, Any]
@@ -76,12 +75,14 @@ def calibrated(parameters: Mapping[str, Any], probabilities: np.ndarray) -> np.n
     if parameters["outcome"] == "not fitted":
         return exact
     if method == "temperature":
-        softened = _softmax(_log_probabilities(exact) / float(parameters["temperature"]))
-        return softened[:, 1] if exact.ndim == 1 else softened
+        temperature = float(parameters["temperature"])
+        if exact.ndim == 1:
+            return np.asarray(expit(_log_odds(exact) / temperature))
+        return _softmax(_log_probabilities(exact) / temperature)
     if exact.ndim != 1:
         raise ValueError(f"{method} is for two classes, these scores have {exact.shape[1]}")
     if method == "platt":
-        log_odds = logit(np.clip(exact, EDGE, 1.0 - EDGE))
+        log_odds = _log_odds(exact)
         return np.asarray(expit(float(parameters["slope"]) * log_odds + float(parameters["intercept"])))
     return np.asarray(np.interp(exact, parameters["scores"], parameters["probabilities"]))
 
@@ -113,12 +114,14 @@ def _unusable(method: Method, labels: np.ndarray, exact: np.ndarray) -> str:
     return ""
 
 
+def _log_odds(exact: np.ndarray) -> np.ndarray:
+    """Return the log-odds of P(fake), float64 [N], finite."""
+    return np.asarray(logit(np.clip(exact, EDGE, 1.0 - EDGE)))
+
+
 def _log_probabilities(exact: np.ndarray) -> np.ndarray:
-    """Return log-probabilities, float64 [N, C], finite."""
-    if exact.ndim != 1:
-        return np.asarray(np.log(np.maximum(exact, LEAST)))
-    inside = np.clip(exact, EDGE, 1.0 - EDGE)
-    return np.stack([np.log1p(-inside), np.log(inside)], axis=1)
+    """Return the log-probabilities of several classes, float64 [N, C], finite."""
+    return np.asarray(np.log(np.maximum(exact, LEAST)))
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
@@ -128,14 +131,27 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def _fit_temperature(labels: np.ndarray, exact: np.ndarray) -> Parameters:
-    """Minimise the mean log loss, which is convex in 1 / temperature: its slope has one root."""
-    logs = _log_probabilities(exact)
-    of_truth = logs[np.arange(len(labels)), labels]
+    """Minimise the mean log loss, which is convex in 1 / temperature: its slope has one root.
+
+    Of two classes the log-odds say the same as the two log-probabilities, at a fraction of the work.
+    """
+    if exact.ndim == 1:
+        logs = _log_odds(exact)
+        of_truth, largest = logs * labels, np.maximum(logs, 0.0)
+
+        def expected(inverse: float) -> np.ndarray:
+            return np.asarray(expit(inverse * logs) * logs)
+    else:
+        logs = _log_probabilities(exact)
+        of_truth, largest = logs[np.arange(len(labels)), labels], logs.max(axis=1)
+
+        def expected(inverse: float) -> np.ndarray:
+            return np.asarray(np.sum(_softmax(inverse * logs) * logs, axis=1))
 
     def slope(inverse: float) -> float:
-        return float(np.mean(np.sum(_softmax(inverse * logs) * logs, axis=1) - of_truth))
+        return float(np.mean(expected(inverse) - of_truth))
 
-    if bool(np.all(of_truth >= logs.max(axis=1))):
+    if bool(np.all(of_truth >= largest)):
         return {"reason": "every validation row is classified correctly, so no finite temperature is best"}
     if slope(0.0) >= 0.0:
         return {"reason": "the scores do not point to the true classes of the validation rows"}
@@ -149,7 +165,7 @@ def _fit_temperature(labels: np.ndarray, exact: np.ndarray) -> Parameters:
 
 
 def _fit_platt(labels: np.ndarray, exact: np.ndarray) -> Parameters:
-    log_odds = logit(np.clip(exact, EDGE, 1.0 - EDGE))
+    log_odds = _log_odds(exact)
     num_fake = int(np.count_nonzero(labels == 1))
     num_real = len(labels) - num_fake
     # Platt's targets: never quite 0 or 1, so that separable rows have a finite best curve.
@@ -172,6 +188,7 @@ def _logistic(x: np.ndarray, targets: np.ndarray, *, start: tuple[float, float])
         return float(np.mean(np.logaddexp(0.0, margins) - targets * margins))
 
     weights = np.array(start)
+    before = loss(weights)
     for _ in range(_NEWTON_STEPS):
         shares = expit(design @ weights)
         gradient = design.T @ (shares - targets) / len(x)
@@ -179,22 +196,27 @@ def _logistic(x: np.ndarray, targets: np.ndarray, *, start: tuple[float, float])
             break
         curvature = (design * (shares * (1.0 - shares))[:, None]).T @ design / len(x)
         step = np.linalg.solve(curvature + 1e-12 * np.eye(2), gradient)
-        before, size = loss(weights), 1.0
-        while size > _FLAT and loss(weights - size * step) > before - 1e-4 * size * float(gradient @ step):
+        promised, size = float(gradient @ step), 1.0
+        if promised < 1e-15 * before:
+            # The last step: what it gains is less than float64 can tell of the loss.
+            weights = weights - step
+            break
+        while size > _FLAT and (after := loss(weights - size * step)) > before - 1e-4 * size * promised:
             size /= 2
         if size <= _FLAT:
-            # As low as float64 can tell.
             break
-        weights = weights - size * step
+        weights, before = weights - size * step, after
     return float(weights[0]), float(weights[1])
 
 
 def _fit_isotonic(labels: np.ndarray, exact: np.ndarray) -> Parameters:
-    steps = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
-    steps.fit(exact, (labels == 1).astype(np.float64))
-    scores, probabilities = (
-        np.asarray(values, dtype=np.float64).tolist() for values in (steps.X_thresholds_, steps.y_thresholds_)
-    )
-    if probabilities[0] == probabilities[-1]:
+    scores, place, counts = np.unique(exact, return_inverse=True, return_counts=True)
+    # Equal scores get one probability, whatever their labels.
+    shares = np.bincount(place, weights=labels == 1) / counts
+    steps = isotonic_regression(shares, weights=counts).x
+    if steps[0] == steps[-1]:
         return {"reason": "the share of fakes does not rise with the score on the validation rows"}
-    return {"outcome": "fitted", "scores": scores, "probabilities": probabilities}
+    # Of a flat piece the two ends say everything.
+    is_end = np.ones(len(steps), dtype=bool)
+    is_end[1:-1] = (steps[1:-1] != steps[:-2]) | (steps[1:-1] != steps[2:])
+    return {"outcome": "fitted", "scores": scores[is_end].tolist(), "probabilities": steps[is_end].tolist()}

@@ -94,6 +94,16 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
     return Decided(record, path, is_new=True, moved=moved)
 
 
+def in_force(store: Store, phase: str) -> Mapping[str, Any] | None:
+    """Return the record of a phase's decision, or None where none has been taken.
+
+    Raises:
+        InputError: its file is damaged.
+    """
+    path = decision_file(store, phase)
+    return _read(path) if path.exists() else None
+
+
 def handed_over(store: Store, phase: str) -> dict[str, Any]:
     """Return what a phase decided, as keys of an experiment file.
 

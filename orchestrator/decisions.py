@@ -16,6 +16,7 @@ from typing import Any
 from orchestrator import provenance
 from orchestrator.collect import Tables, collect
 from orchestrator.decide import Candidate, choose, differing_keys, read_candidates
+from orchestrator.decision_file import decision_file, in_force
 from orchestrator.phase import Rule
 from orchestrator.store import Store, read_record
 from trainables.errors import InputError
@@ -94,22 +95,6 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
     return Decided(record, path, is_new=True, moved=moved)
 
 
-def in_force(store: Store, phase: str) -> dict[str, Any] | None:
-    """Return the record of a phase's decision; None when none has been taken.
-
-    Raises:
-        InputError: its file is damaged, or of a newer version of the program.
-    """
-    path = decision_file(store, phase)
-    return _read(path) if path.exists() else None
-
-
-def decision_file(store: Store, phase: str, *, version: int | None = None) -> Path:
-    """Name the file of a phase's decision: the one in force, or a `version` that was replaced."""
-    name = phase if version is None else f"{phase}.v{version}"
-    return store.root / "decisions" / f"{name}.json"
-
-
 def _rule(study: Mapping[str, Any], phase: str) -> Rule:
     rule = study["phase"].get("decision")
     if rule is None:
@@ -118,16 +103,6 @@ def _rule(study: Mapping[str, Any], phase: str) -> Rule:
             '{"choose": "auc"}, and run the phase again: finished trials are not run twice'
         )
     return Rule.model_validate({**rule, "among": tuple(rule["among"])})
-
-
-def _read(path: Path) -> dict[str, Any]:
-    record = read_record(path)
-    needed = {"chosen", "version", "rule", "trials", "handed_over"}
-    if record is None or not needed <= record.keys() or not isinstance(record["handed_over"], dict):
-        raise InputError(f"{path} is damaged; bring it back, or delete it and decide again")
-    if int(record.get("format", FORMAT)) > FORMAT:
-        raise InputError(f"{path} was written by a newer version; update the program")
-    return record
 
 
 def _trial_hashes(store: Store, candidates: Sequence[Candidate]) -> list[dict[str, Any]]:

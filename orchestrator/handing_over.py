@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.decisions import in_force
+from orchestrator.decision_file import in_force
 from orchestrator.experiment import Layer, Values, values_of_files
 from orchestrator.phase import Phase
 from orchestrator.store import Store

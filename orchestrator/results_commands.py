@@ -21,7 +21,7 @@ def show_outcome(tables: "Tables", store: "Store", *, as_json: bool) -> None:
     Raises:
         typer.Exit: a trial failed.
     """
-    from orchestrator.decisions import in_force
+    from orchestrator.decision_file import in_force
     from orchestrator.report.verdict import verdict
     from orchestrator.shortcuts import warnings
 

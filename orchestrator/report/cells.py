@@ -42,6 +42,11 @@ def fold_label(repeat: Any, fold: Any, repeats: int) -> str:
     return f"r{repeat}f{fold}" if repeats > 1 else f"fold\u00a0{fold}"
 
 
+def class_name(classes: Sequence[str], label: int) -> str:
+    """Name a class by its label."""
+    return str(classes[label]) if 0 <= label < len(classes) else "unlabelled"
+
+
 def number(value: Any, *, sign: bool = False) -> str:
     """Write a score with three decimals and a true minus sign."""
     if value is None or math.isnan(value):

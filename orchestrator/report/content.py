@@ -1,162 +1,34 @@
-"""What a phase's page says: data frames and the study record in, grids of text out.
+"""What a phase's page says of its data, settings, trials and costs: records in, grids of text out.
 
 No file is read and nothing is drawn here. A `Grid` is a table ready to be typeset; the template knows how a
 grid looks, this module knows what its cells say.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from orchestrator.collect import ALL, AT_A_THRESHOLD, TUNED, Tables, num_expected
 from orchestrator.report.cells import (
     DASH,
     Cell,
     Grid,
-    between,
     capital,
+    class_name,
     fold_label,
     grid,
     integer,
     number,
-    p_value,
     seconds,
-    spread,
     value_text,
     when,
 )
-from orchestrator.report.verdict import METRIC_NAMES, claim, metric_name
+from orchestrator.report.verdict import metric_name
 
 MOST_ROWS = 50
-STATES = ("failed", "unreadable", "running", "interrupted", "missing")
+DISPLAYED = "temperature"
 
 Record = Mapping[str, Any]
-
-
-def warnings(tables: Tables) -> tuple[list[str], Grid | None]:
-    """Say what is missing: sentences, and a table of the trials that are not finished."""
-    failures, lines = tables.failures, []
-    asked = sum(len(experiment["trials"]) for experiment in tables.study["experiments"])
-    if len(failures):
-        counts = failures["state"].value_counts()
-        states = ", ".join(f"{counts[state]} {state}" for state in STATES if state in counts)
-        lines.append(f"{len(failures)} of {asked} planned trials are not finished: {states}.")
-    for experiment in tables.study["experiments"]:
-        planned, expected = len(experiment["trials"]), num_expected(experiment)
-        if planned < expected:
-            lines.append(f"{experiment['name']}: this run asked for {planned} of {expected} folds only.")
-    if not lines:
-        return [], None
-    lines.append("Nothing is averaged over an incomplete set of folds.")
-    repeats = max(int(each["recipe"]["cv_repeats"]) for each in tables.study["experiments"])
-    rows = [
-        [str(row.experiment), fold_label(row.repeat, row.fold, repeats), str(row.state), str(row.reason)]
-        for row in failures.head(MOST_ROWS).itertuples()
-    ]
-    if len(failures) > MOST_ROWS:
-        lines.append(f"The first {MOST_ROWS} of them:")
-    found = grid("Trials that are not finished", ["Experiment", "Fold", "State", "Reason"], rows, 4)
-    return lines, found if rows else None
-
-
-def questions(tables: Tables) -> list[pd.DataFrame]:
-    """Cut the comparisons into the questions that were asked, in their order."""
-    asked = tables.comparisons.groupby(["question", "baseline", "treatment"], sort=False)
-    return [rows for _, rows in asked]
-
-
-def comparison(rows: pd.DataFrame, summary: pd.DataFrame) -> Grid:
-    """Typeset the metrics of one comparison."""
-    columns = ["Finding", "Verdict", "Difference", "95 % interval", "p", "Folds"]
-    holm = bool(rows["p_holm"].notna().any())
-    cells: list[list[Cell | str]] = []
-    for _, row in rows.iterrows():
-        cells.append(
-            [
-                claim(row, summary),
-                Cell(str(row["verdict"]), tone=f"badge {row['verdict']}"),
-                Cell(number(row["mean_diff"], sign=True), spread(row["std_diff"])),
-                between(row["ci_low"], row["ci_high"], sign=True),
-                p_value(row["p_value"]),
-                str(row["n"]),
-                *([p_value(row["p_holm"])] if holm else []),
-            ]
-        )
-    return grid("Comparison", [*columns, *(["p (Holm)"] if holm else [])], cells, 2)
-
-
-def scores(tables: Tables) -> Grid:
-    """Typeset mean, standard deviation and interval of every metric and experiment."""
-    whole = tables.summary[tables.summary["source"] == ALL]
-    present = set(whole["metric"])
-    metrics = [metric for metric in METRIC_NAMES if metric in present]
-    return _scores("Test scores", tables, metrics, [capital(metric_name(metric)) for metric in metrics])
-
-
-def tuned_scores(tables: Tables) -> Grid | None:
-    """Typeset what a threshold chosen on validation rows gives; None where there is none."""
-    present = set(tables.summary["metric"])
-    metrics = [f"{metric}{TUNED}" for metric in AT_A_THRESHOLD if f"{metric}{TUNED}" in present]
-    if not metrics:
-        return None
-    heads = [capital(metric_name(metric.removesuffix(TUNED))) for metric in metrics]
-    return _scores("Test scores at a tuned threshold", tables, ["threshold", *metrics], ["Threshold", *heads])
-
-
-def _scores(title: str, tables: Tables, metrics: Sequence[str], heads: Sequence[str]) -> Grid:
-    whole = tables.summary[tables.summary["source"] == ALL]
-    rows: list[list[Cell | str]] = []
-    for experiment in tables.study["experiments"]:
-        mine = whole[whole["experiment"] == experiment["name"]].set_index("metric")
-        cells = [_score(mine, metric, num_expected(experiment)) for metric in metrics]
-        rows.append([experiment["name"], *cells])
-    return grid(title, ["Experiment", *heads], rows)
-
-
-def sources(tables: Tables) -> Grid | None:
-    """Typeset the rates of every source; None with several classes, or before a trial has finished."""
-    parts = tables.summary[tables.summary["source"] != ALL]
-    if parts.empty:
-        return None
-    columns = ("detection_rate", "false_alarm_rate", "auc")
-    rows: list[list[Cell | str]] = []
-    for (name, source), part in parts.groupby(["experiment", "source"], sort=False):
-        mine = part.set_index("metric")
-        cells = [_score(mine, metric, int(part["n_expected"].iloc[0]), interval=False) for metric in columns]
-        rows.append([str(name), str(source), *cells])
-    heads = ["Experiment", "Source", "Detection rate", "False alarm rate", "AUC against real"]
-    return grid("Rates by source", heads, rows, 2)
-
-
-def confusions(study: Record, predictions: pd.DataFrame) -> list[tuple[str, Grid]]:
-    """Typeset the confusion matrix of each experiment that has test rows, summed over its folds."""
-    classes = {data["root"]: data["classes"] for data in study["data"]}
-    found = []
-    for experiment in study["experiments"]:
-        rows = predictions[predictions["experiment"] == experiment["name"]]
-        if {"label", "predicted"} <= set(rows) and len(rows):
-            matrix = confusion(rows, classes.get(experiment["data"], []))
-            found.append((str(experiment["name"]), matrix))
-    return found
-
-
-def confusion(rows: pd.DataFrame, classes: Sequence[str]) -> Grid:
-    """Typeset a confusion matrix; `rows` has the columns label and predicted."""
-    size = max(len(classes) - 1, int(rows["label"].max()), int(rows["predicted"].max())) + 1
-    names = [class_name(classes, index) for index in range(size)]
-    every = range(size)
-    counts = pd.crosstab(rows["label"], rows["predicted"]).reindex(index=every, columns=every, fill_value=0)
-    cells: list[list[Cell | str]] = []
-    for name, found in zip(names, counts.to_numpy(dtype=int).tolist(), strict=True):
-        total = sum(found)
-        line: list[Cell | str] = [name]
-        for count in found:
-            share = count / total if total else 0.0
-            line.append(Cell(integer(count), f"{100 * share:.1f} %", "heat", round(share, 3)))
-        cells.append(line)
-    return grid("Confusion matrix", ["Actual ↓  predicted →", *names], cells)
 
 
 def data_facts(data: Record) -> list[tuple[str, str]]:
@@ -240,16 +112,19 @@ def fold_sizes(counts: pd.DataFrame, classes: Sequence[str]) -> Grid:
     return grid("Images of each test fold", ["Test fold", *names, "Images"], rows)
 
 
-def settings(experiments: Sequence[Record], parameters: Mapping[str, int]) -> Grid:
-    """Typeset the main settings, an experiment a column; a row in which they differ is marked."""
-    described = [_settings(each["recipe"], parameters.get(each["name"])) for each in experiments]
-    rows: list[list[Cell | str]] = []
-    for name in described[0] if described else ():
-        values = [each[name] for each in described]
-        tone = "differs" if len(set(values)) > 1 else ""
-        rows.append([Cell(name, tone=tone), *(Cell(value, tone=tone) for value in values)])
-    names = [str(each["name"]) for each in experiments]
-    return grid("Settings", ["Setting", *names], rows, 1 + len(names))
+def settings(experiments: Sequence[Record], parameters: Mapping[str, int]) -> tuple[Grid | None, Grid]:
+    """Typeset the settings in which experiments differ, an experiment a row, and those that all share."""
+    described = {
+        str(each["name"]): _settings(each["recipe"], parameters.get(each["name"])) for each in experiments
+    }
+    names = list(next(iter(described.values())))
+    differing = [name for name in names if len({each[name] for each in described.values()}) > 1]
+    first = next(iter(described.values()))
+    shared = [[name, first[name]] for name in names if name not in differing]
+    rows = [[name, *(each[key] for key in differing)] for name, each in described.items()]
+    columns = ["Experiment", *differing]
+    differ = grid("Settings in which they differ", columns, rows, len(columns)) if differing else None
+    return differ, grid("Settings that all share", ["Setting", "Value"], shared, 2)
 
 
 def _settings(recipe: Record, parameters: int | None) -> dict[str, str]:
@@ -296,21 +171,23 @@ def _score_name(select_by: object) -> str:
 
 
 def trials(runs: pd.DataFrame, repeats: int) -> Grid:
-    """Typeset the trials of one experiment; `runs` has the columns that `page` reads."""
+    """Typeset the trials of one experiment; `runs` has the columns that `evidence` reads."""
     heads = ["Fold", "State", "Test AUC", "Best epoch", "Epochs", "Seconds", "Device", "Threads", "Host"]
     rows: list[list[Cell | str]] = [
         [
-            fold_label(row.repeat, row.fold, repeats),
-            Cell(str(row.state), tone=f"badge {row.state}"),
-            number(row.auc),
-            *(value_text(value) for value in (row.best_epoch, row.epochs)),
-            seconds(row.seconds),
-            *(value_text(value) for value in (row.device, row.threads, row.host, when(row.started))),
-            Cell(str(row.key), tone="code"),
+            fold_label(row["repeat"], row["fold"], repeats),
+            Cell(str(row["state"]), tone=f"badge {row['state']}"),
+            number(row["auc"]),
+            *(value_text(row[name]) for name in ("best_epoch", "epochs")),
+            seconds(row["seconds"]),
+            *(value_text(row[name]) for name in ("device", "threads", "host")),
+            when(row["started"]),
+            Cell(str(row["key"]), tone="code"),
+            Cell(str(row["predictions_sha256"] or "")[:12] or DASH, tone="code"),
         ]
-        for row in runs.itertuples()
+        for row in runs.to_dict("records")
     ]
-    return grid("Trials", [*heads, "Started", "Key"], rows, 2)
+    return grid("Trials", [*heads, "Started", "Key", "Predictions, SHA-256"], rows, 2)
 
 
 def environment(study: Record, runs: pd.DataFrame) -> Grid:
@@ -343,16 +220,85 @@ def _surroundings(record: Record) -> dict[str, str]:
     }
 
 
-def class_name(classes: Sequence[str], label: int) -> str:
-    """Name a class by its label."""
-    return str(classes[label]) if 0 <= label < len(classes) else "unlabelled"
+def costs(points: pd.DataFrame, metric: str) -> Grid:
+    """Typeset what each experiment cost beside its score; `points` is what `evidence.costs` gave."""
+    rows: list[list[Cell | str]] = []
+    for row in points.to_dict("records"):
+        known = row["seconds"] == row["seconds"]
+        rows.append(
+            [
+                str(row["number"]),
+                str(row["experiment"]),
+                integer(int(row["parameters"])) if row["parameters"] == row["parameters"] else DASH,
+                Cell(seconds(row["seconds"]), str(row["unit"]) if known else ""),
+                _hours(row["hours"]) if known else DASH,
+                str(row["device"]) or DASH,
+                number(row["mean"]),
+            ]
+        )
+    heads = [
+        "#",
+        "Experiment",
+        "Parameters",
+        "Training a trial",
+        "Hours in all",
+        "Device",
+        capital(metric_name(metric)),
+    ]
+    return grid("Costs", heads, rows, 2)
 
 
-def _score(rows: pd.DataFrame, metric: str, expected: int, *, interval: bool = True) -> Cell:
-    if metric not in rows.index:
-        return Cell(DASH)
-    row: dict[Any, Any] = rows.loc[[metric]].iloc[0].to_dict()
-    if math.isnan(row["mean"]):
-        return Cell(DASH, f"{row['n']} of {expected} folds", "muted")
-    bounds = between(row["ci_low"], row["ci_high"]) if interval else ""
-    return Cell(f"{number(row['mean'])} {spread(row['std'])}".strip(), bounds)
+def _hours(value: float) -> str:
+    return "< 0.01" if value < 0.01 else f"{value:,.2f}"
+
+
+def calibration(rows: pd.DataFrame, expected: Mapping[str, int]) -> Grid | None:
+    """Typeset ECE and Brier score before and after each calibration; None where there are no rows.
+
+    Args:
+        rows: calibration.csv.
+        expected: the experiments to show, and how many folds each should have.
+    """
+    cells: list[list[Cell | str]] = []
+    for (name, method), part in rows.groupby(["experiment", "method"], sort=False) if len(rows) else ():
+        if name not in expected:
+            continue
+        fitted = part["outcome"] != "not fitted"
+        if method != DISPLAYED and not fitted.any():
+            # Of several classes: these methods are for two.
+            continue
+        reasons = dict.fromkeys(part.loc[~fitted, "reason"])
+        values = part[["ece_before", "ece_after", "brier_before", "brier_after"]].astype(float)
+        # A mean over some of the folds stands for nothing.
+        is_whole = len(part) == expected[str(name)]
+        means = [
+            number(values[column].mean()) if is_whole and values[column].notna().all() else DASH
+            for column in values
+        ]
+        said = f"{int(fitted.sum())} of {expected[str(name)]} folds"
+        cells.append([str(name), str(method), *means, Cell(said, "; ".join(map(str, reasons)))])
+    heads = [
+        "Experiment",
+        "Method",
+        "ECE before ↓",
+        "ECE after ↓",
+        "Brier before ↓",
+        "Brier after ↓",
+        "Fitted in",
+    ]
+    return grid("Calibration", heads, cells, 2) if cells else None
+
+
+def fold_files(study: Record) -> dict[str, list[str]]:
+    """Return who uses each fold file, and of which repeat where there are several."""
+    users: dict[str, list[str]] = {}
+    for experiment in study["experiments"]:
+        several = len(experiment["fold_files"]) > 1
+        for repeat, file in enumerate(experiment["fold_files"]):
+            users.setdefault(file, []).append(experiment["name"] + (f" (repeat {repeat})" if several else ""))
+    return users
+
+
+def commands(study: Record, runs: pd.DataFrame) -> list[str]:
+    """Return the commands that planned this phase and that ran its trials, each once."""
+    return list(dict.fromkeys([str(study["command"]), *map(str, runs["command"].dropna())]))

@@ -15,8 +15,7 @@ import pandas as pd
 
 from orchestrator.report import cells
 from orchestrator.report.cells import Cell, Grid, grid, integer
-from orchestrator.report.drawing import limits
-from orchestrator.report.page import Panel
+from orchestrator.report.drawing import Panel, limits
 from orchestrator.report.rendering import HERE, environment
 from trainables.data import overview
 from trainables.data.entries import printable

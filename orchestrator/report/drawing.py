@@ -13,6 +13,7 @@ import html
 import io
 import re
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -46,6 +47,32 @@ _STYLE: dict[str, Any] = {
     "path.simplify": True,
 }
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+PNG_DPI = 200
+# Half of the time that the default takes, for a tenth more bytes.
+_PNG = {"compress_level": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure as the text of an SVG file and as the bytes of a PNG file, 722 px wide on white."""
+
+    svg: str
+    png: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A figure on a page: the name of its files, its picture, and what it shows in words."""
+
+    name: str
+    svg: str
+    label: str
+    png: bytes = b""
+
+    @classmethod
+    def of(cls, name: str, picture: Picture, label: str) -> "Panel":
+        """Name a picture and say what it shows."""
+        return cls(name, picture.svg, label, picture.png)
 
 
 def style(salt: str) -> AbstractContextManager[None]:
@@ -102,6 +129,13 @@ def short(text: str, length: int) -> str:
         return text
     half = (length - 1) // 2
     return f"{text[:half]}…{text[-half:]}"
+
+
+def picture(figure: Figure) -> Picture:
+    """Return the figure in both formats; no date, no name of a program."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=PNG_DPI, metadata={"Software": None}, pil_kwargs=_PNG)
+    return Picture(svg(figure), buffer.getvalue())
 
 
 def svg(figure: Figure) -> str:

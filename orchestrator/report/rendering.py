@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 # Where a long name or path may go on in the next line of a table.
 BREAK = re.compile(r"(?<=[_/.\-])(?=[^\d\s])")
+# A hyphen that stands for minus: before a number, after a space or a bracket.
+MINUS = re.compile(r"(?<=[ (])-(?=\d)")
 
 
 def environment() -> "jinja2.Environment":
@@ -32,6 +34,7 @@ def environment() -> "jinja2.Environment":
         lstrip_blocks=True,
     )
     made.filters["breakable"] = lambda text: Markup("<wbr>").join(BREAK.split(text))
+    made.filters["prose"] = lambda text: made.filters["breakable"](MINUS.sub("−", text))
     made.filters["when"] = cells.when
     made.filters["inline"] = lambda panel: Markup(drawing.inline(panel.svg, panel.label))
     return made

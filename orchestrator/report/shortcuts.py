@@ -1,32 +1,52 @@
 """What the page says about shortcuts: beside every model's scores, in a banner, and with the data."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.report.cells import DASH, Cell, Grid, between, capital, grid, number
-from orchestrator.shortcuts import BYTES, CHECKS, FILE_FACTS, MOST_LEAKS, warnings
+from orchestrator.shortcuts import BYTES, CHANCE, CHECKS, FILE_FACTS, MOST_LEAKS, warnings
 
 Record = Mapping[str, Any]
 
 
-def beside(scores: Grid, study: Record) -> Grid:
+def beside(scores: Grid, study: Record, aucs: Mapping[str, float] | None = None) -> Grid:
     """Put what file facts and trivial pixels alone reach beside the scores, right after the AUC.
 
-    `scores` has an experiment a row, named in its first column. Without a check the grid stays as it is.
+    `scores` has an experiment a row, named in its first column; `aucs` are their mean AUCs, for the shortcut
+    share. Without a check the grid stays as it is.
     """
     records = {name: record for record in study.get("shortcuts", ()) for name in record["experiments"]}
     if not records:
         return scores
-    position = scores.columns.index("AUC") + 1 if "AUC" in scores.columns else 1
+    position = next((place for place, name in enumerate(scores.columns, 1) if name.startswith("AUC")), 1)
     heads = tuple(f"{capital(name)} alone" for name in CHECKS.values())
+    heads += ("Shortcut share",) if aucs is not None else ()
     rows = []
     for row in scores.rows:
         record = records.get(row[0].text)
         cells = tuple(_cell(record[check]) if record else Cell(DASH) for check in CHECKS)
+        if aucs is not None:
+            cells += (_share(record, aucs.get(row[0].text, math.nan)),)
         rows.append((*row[:position], *cells, *row[position:]))
     columns = (*scores.columns[:position], *heads, *scores.columns[position:])
     return replace(scores, columns=columns, rows=tuple(rows))
+
+
+def share(alone: float | None, auc: float) -> float | None:
+    """Return how much of an AUC above chance a shortcut alone reaches, 0 to 1; None where unknown."""
+    if alone is None or math.isnan(alone) or math.isnan(auc) or auc <= CHANCE:
+        return None
+    return min(max((alone - CHANCE) / (auc - CHANCE), 0.0), 1.0)
+
+
+def _share(record: Record | None, auc: float) -> Cell:
+    if record is None:
+        return Cell(DASH)
+    files, pixels = (share(record[check]["mean"], auc) for check in CHECKS)
+    said = DASH if files is None else f"{100 * files:.0f} %"
+    return Cell(said, "" if pixels is None else f"pixels {100 * pixels:.0f} %")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,49 +1,67 @@
-"""The answer of a phase in one sentence, from its tables."""
+"""The answer of a phase in one sentence, from its tables; metrics by the names that people use."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from orchestrator.collect import Tables
+from orchestrator.collect import ALL, Tables
 
 METRIC_NAMES = {
     "auc": "AUC",
+    "auc_ovr": "AUC one-vs-rest",
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "f1": "F1",
+    "macro_f1": "macro F1",
     "precision": "precision",
     "recall": "recall",
     "average_precision": "average precision",
+    "eer": "EER",
     "log_loss": "log loss",
+    "brier": "Brier score",
+    "ece": "ECE",
 }
+# Told in a table of their own, or of one class alone.
+OTHER_NAMES = {
+    "threshold": "threshold",
+    "detection_rate": "detection rate",
+    "false_alarm_rate": "false alarm rate",
+    "source_auc_variance": "variance of the AUC over sources",
+    "train_val_gap": "validation loss − training loss",
+    "train_loss": "training loss",
+    "support": "images",
+}
+HEADLINES = ("auc", "accuracy")
+MOST_NAMED = 6
 
 
 def verdict(tables: Tables) -> str:
     """Return the sentence: which is better, by how much, how sure; or what is missing."""
     if tables.comparisons.empty:
         return _best(tables.summary)
-    return comparison_sentence(tables.comparisons.iloc[0], tables.summary)
+    return comparison_sentence(tables.comparisons.iloc[0], tables)
 
 
-def comparison_sentence(row: pd.Series[Any], summary: pd.DataFrame) -> str:
-    """Say one comparison in a sentence, with its numbers."""
+def comparison_sentence(row: pd.Series[Any], tables: Tables) -> str:
+    """Say one comparison, a row of comparisons.csv, in a sentence with its numbers."""
     metric = metric_name(row["metric"])
     baseline, treatment = row["baseline"], row["treatment"]
     if row["verdict"] == "incomplete":
-        return f"No verdict yet on {treatment} against {baseline}: {why_incomplete(row, summary)}."
+        return f"No verdict yet on {treatment} against {baseline}: {why_incomplete(row, tables)}."
     numbers = (
-        f"{metric} {_mean(summary, treatment, row['metric'])} against "
-        f"{_mean(summary, baseline, row['metric'])}, difference {row['mean_diff']:+.3f}, "
+        f"{metric} {_mean(tables, treatment, row['metric'])} against "
+        f"{_mean(tables, baseline, row['metric'])}, difference {signed(row['mean_diff'])}, "
     )
     if math.isnan(row["p_value"]):
         numbers += "a single split, which gives no interval"
     else:
         numbers += (
-            f"95 % interval {row['ci_low']:+.3f} to {row['ci_high']:+.3f}, "
-            f"{p_text(row['p_value'])}, {row['n']} paired folds"
+            f"95 % interval {signed(row['ci_low'])} to {signed(row['ci_high'])}, "
+            f"{corrected_text(row)}, {row['n']} paired folds"
         )
     if row["verdict"] in ("better", "worse"):
         return f"{treatment} is {row['verdict']} than {baseline}: {numbers}."
@@ -52,11 +70,11 @@ def comparison_sentence(row: pd.Series[Any], summary: pd.DataFrame) -> str:
     return f"Undecided: these folds can't tell {treatment} from {baseline}: {numbers}."
 
 
-def claim(row: pd.Series[Any], summary: pd.DataFrame) -> str:
+def claim(row: pd.Series[Any], tables: Tables) -> str:
     """Say one comparison in a short sentence, for a table that holds its numbers."""
     metric, baseline, treatment = metric_name(row["metric"]), row["baseline"], row["treatment"]
     if row["verdict"] == "incomplete":
-        return f"Not decided in {metric}: {why_incomplete(row, summary)}."
+        return f"Not decided in {metric}: {why_incomplete(row, tables)}."
     if row["verdict"] in ("better", "worse"):
         return f"In {metric}, {treatment} is {row['verdict']} than {baseline}."
     if row["verdict"] == "equivalent":
@@ -64,19 +82,44 @@ def claim(row: pd.Series[Any], summary: pd.DataFrame) -> str:
     return f"In {metric}, these folds can't tell {treatment} from {baseline}."
 
 
-def why_incomplete(row: pd.Series[Any], summary: pd.DataFrame) -> str:
+def why_incomplete(row: pd.Series[Any], tables: Tables) -> str:
     """Say what keeps a comparison from a verdict."""
-    counts = [_counts(summary, row[side], row["metric"]) for side in ("baseline", "treatment")]
-    if all(found == expected and expected for found, expected in counts):
-        return "the two were not run on the same folds"
+    counts = [_counts(tables, row[side], row["metric"]) for side in ("baseline", "treatment")]
     expected = max(number for _, number in counts)
+    reason = text_of(effect_of(row, tables), "reason")
+    if all(found == number and number for found, number in counts):
+        return reason or "the two were not run on the same folds"
     of = f" of {expected}" if expected else ""
-    return f"only {row['n']}{of} fold pairs are complete"
+    return f"only {row['n']}{of} fold pairs are complete" + (f" ({reason})" if reason else "")
+
+
+def effect_of(row: pd.Series[Any], tables: Tables) -> dict[str, Any]:
+    """Return the row of effects.csv that belongs to a row of comparisons.csv; empty where there is none."""
+    place = row.name
+    if not isinstance(place, int | np.integer) or place >= len(tables.effects):
+        return {}
+    # Both tables have a row for each question and metric, in the same order.
+    found = {str(name): value for name, value in tables.effects.iloc[place].to_dict().items()}
+    same = all(found[name] == row[name] for name in ("baseline", "treatment", "metric"))
+    return found if same else {}
+
+
+def text_of(row: dict[str, Any], name: str) -> str:
+    """Return a text of a row; empty where it has none."""
+    value = row.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def metric_name(metric: str) -> str:
     """Name a metric for people."""
-    return METRIC_NAMES.get(metric, metric.replace("_", " "))
+    root, bracket, number = metric.partition("[")
+    name = METRIC_NAMES.get(root) or OTHER_NAMES.get(root) or root.replace("_", " ")
+    return f"{name} of class {number.rstrip(']')}" if bracket else name
+
+
+def signed(value: float) -> str:
+    """Write a difference with its sign and three decimals."""
+    return f"{value:+.3f}"
 
 
 def p_text(p_value: float) -> str:
@@ -84,32 +127,54 @@ def p_text(p_value: float) -> str:
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
 
 
-def _rows(summary: pd.DataFrame, name: str, metric: str) -> pd.DataFrame:
-    return summary[
-        (summary["experiment"] == name) & (summary["metric"] == metric) & (summary["source"] == "all")
-    ]
+def corrected_text(row: pd.Series[Any]) -> str:
+    """Say the p-value of a comparison, corrected by Holm where others were declared with it."""
+    if math.isnan(row["p_holm"]) or row["p_holm"] == row["p_value"]:
+        return p_text(row["p_value"])
+    return f"{p_text(row['p_value'])}, Holm-corrected {p_text(row['p_holm'])}"
 
 
-def _mean(summary: pd.DataFrame, name: str, metric: str) -> str:
-    return f"{_rows(summary, name, metric).iloc[0]['mean']:.3f}"
+def headline(tables: Tables) -> str:
+    """Name the metric that a phase is looked at by: that of its first comparison, else AUC or accuracy."""
+    if len(tables.comparisons):
+        return str(tables.comparisons.iloc[0]["metric"])
+    known = set(tables.summary.dropna(subset=["mean"])["metric"])
+    return next((metric for metric in HEADLINES if metric in known), HEADLINES[0])
 
 
-def _counts(summary: pd.DataFrame, name: str, metric: str) -> tuple[int, int]:
-    rows = _rows(summary, name, metric)
+def whole_rows(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the rows of summary.csv of a metric over all sources."""
+    return summary[(summary["source"] == ALL) & (summary["metric"] == metric)]
+
+
+def _mean(tables: Tables, name: str, metric: str) -> str:
+    rows = whole_rows(tables.summary, metric)
+    return f"{rows[rows['experiment'] == name].iloc[0]['mean']:.3f}"
+
+
+def _counts(tables: Tables, name: str, metric: str) -> tuple[int, int]:
+    rows = whole_rows(tables.summary, metric)
+    rows = rows[rows["experiment"] == name]
     return (0, 0) if rows.empty else (int(rows.iloc[0]["n"]), int(rows.iloc[0]["n_expected"]))
 
 
 def _best(summary: pd.DataFrame) -> str:
-    complete = summary[summary["source"] == "all"].dropna(subset=["mean"])
-    for metric in ("auc", "accuracy"):
-        rows = complete[complete["metric"] == metric]
+    for metric in HEADLINES:
+        rows = whole_rows(summary, metric).dropna(subset=["mean"])
         if not rows.empty:
-            return "; ".join(_score(row) for _, row in rows.iterrows()) + "."
+            more = len(rows) - MOST_NAMED
+            if more > 0:
+                rows = rows.sort_values("mean", ascending=False, kind="stable").head(MOST_NAMED)
+            said = "; ".join(_score(row) for _, row in rows.iterrows())
+            return f"{said}; and {more} that score lower." if more > 0 else f"{said}."
     return "No experiment has all its folds yet."
 
 
 def _score(row: pd.Series[Any]) -> str:
     said = f"{row['experiment']}: {metric_name(row['metric'])} {row['mean']:.3f}"
+    if math.isnan(row["ci_low"]) and not math.isnan(row["boot_low"]):
+        bounds = f"{row['boot_low']:.3f} to {row['boot_high']:.3f}"
+        return f"{said} (a single split; 95 % bootstrap interval over its test images {bounds})"
     if math.isnan(row["ci_low"]):
         return f"{said} (a single split, which gives no interval)"
     return f"{said} (95 % interval {row['ci_low']:.3f} to {row['ci_high']:.3f}, {row['n']} folds)"

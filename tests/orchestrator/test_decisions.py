@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from orchestrator.decision_file import decision_file, in_force
 from orchestrator.decision_text import decision_sentences
-from orchestrator.decisions import decide, decision_file, in_force
+from orchestrator.decisions import decide
 from orchestrator.experiment import Experiment
 from orchestrator.store import Store
 from trainables.errors import InputError

@@ -1,0 +1,34 @@
+"""Where decisions lie, and how they are read: what must answer before anything that computes is imported."""
+
+from pathlib import Path
+from typing import Any
+
+from orchestrator.store import Store, read_record
+from trainables.errors import InputError
+from trainables.trial_files import FORMAT
+
+
+def in_force(store: Store, phase: str) -> dict[str, Any] | None:
+    """Return the record of a phase's decision; None when none has been taken.
+
+    Raises:
+        InputError: its file is damaged, or of a newer version of the program.
+    """
+    path = decision_file(store, phase)
+    return _read(path) if path.exists() else None
+
+
+def decision_file(store: Store, phase: str, *, version: int | None = None) -> Path:
+    """Name the file of a phase's decision: the one in force, or a `version` that was replaced."""
+    name = phase if version is None else f"{phase}.v{version}"
+    return store.root / "decisions" / f"{name}.json"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    record = read_record(path)
+    needed = {"chosen", "version", "rule", "trials", "handed_over"}
+    if record is None or not needed <= record.keys() or not isinstance(record["handed_over"], dict):
+        raise InputError(f"{path} is damaged; bring it back, or delete it and decide again")
+    if int(record.get("format", FORMAT)) > FORMAT:
+        raise InputError(f"{path} was written by a newer version; update the program")
+    return record

@@ -1,0 +1,277 @@
+"""The answers of a phase, which open its page: a card a question, the decision, and what is missing.
+
+Every sentence carries its numbers: the difference and its interval, the p-value corrected by Holm, what is
+probable given the region of practical equivalence, the smallest difference that would have been visible, and
+for what stays undecided how many repeats would be needed and what they cost.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.collect import Tables, num_expected
+from orchestrator.decision_text import decision_sentences
+from orchestrator.report.cells import (
+    DASH,
+    Cell,
+    Grid,
+    between,
+    capital,
+    fold_label,
+    grid,
+    number,
+    p_value,
+    spread,
+    when,
+)
+from orchestrator.report.verdict import (
+    claim,
+    comparison_sentence,
+    corrected_text,
+    effect_of,
+    metric_name,
+    signed,
+    text_of,
+)
+
+MOST_ROWS = 50
+MOST_CARDS = 6
+STATES = ("failed", "unreadable", "running", "interrupted", "missing")
+MORE_THAN_ANYONE_RUNS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One question: the verdict in a word and in a sentence, what backs it up, and what other metrics say."""
+
+    question: str
+    verdict: str
+    sentence: str
+    details: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What is missing: sentences, and a table of the trials that are not finished."""
+
+    lines: tuple[str, ...]
+    grid: Grid | None
+
+
+def questions(tables: Tables) -> list[pd.DataFrame]:
+    """Cut the comparisons into the questions that were asked, in their order."""
+    asked = tables.comparisons.groupby(["question", "baseline", "treatment"], sort=False)
+    return [rows for _, rows in asked]
+
+
+def answers(tables: Tables) -> list[Answer]:
+    """Answer the questions that were asked, the first MOST_CARDS of them."""
+    found = []
+    for rows in questions(tables)[:MOST_CARDS]:
+        first = rows.iloc[0]
+        found.append(
+            Answer(
+                str(first["question"]),
+                str(first["verdict"]),
+                comparison_sentence(first, tables),
+                tuple(_details(first, tables)),
+                tuple(_short(row, tables) for _, row in rows.iloc[1:].iterrows()),
+            )
+        )
+    return found
+
+
+def tally(tables: Tables) -> str:
+    """Count the verdicts of all rows that were declared; empty where there are fewer than three."""
+    counts = tables.comparisons["verdict"].value_counts()
+    order = ("better", "worse", "equivalent", "undecided", "incomplete")
+    said = ", ".join(f"{counts[name]} {name}" for name in order if name in counts)
+    total = len(tables.comparisons)
+    return f"{total} comparisons were declared: {said}." if total > 2 else ""
+
+
+def _details(row: "pd.Series[Any]", tables: Tables) -> list[str]:
+    """What backs a verdict up, a sentence each; nothing where there is none yet."""
+    if row["verdict"] == "incomplete":
+        return []
+    effect = effect_of(row, tables)
+    if math.isnan(row["p_value"]):
+        reason = text_of(effect, "reason") or "a single split has no spread over folds"
+        return [f"{capital(reason)}."]
+    rope = float(effect.get("rope", math.nan))
+    treatment, baseline = row["treatment"], row["baseline"]
+    lines = [
+        f"Probability that {treatment} is better than {baseline} by more than {rope:g}: "
+        f"{_chance(row['p_better'])}; that the two are practically equal (within ±{rope:g}): "
+        f"{_chance(row['p_equivalent'])}; that it is worse by more than {rope:g}: {_chance(row['p_worse'])}."
+    ]
+    won = [effect.get(name) for name in ("folds_won", "folds_tied", "folds_lost")]
+    if not any(count is None or pd.isna(count) for count in won):
+        tied = f", level on {won[1]}" if won[1] else ""
+        lines.append(f"{treatment} is ahead on {won[0]} of {row['n']} folds{tied}, behind on {won[2]}.")
+    visible = row["min_detectable"]
+    if math.isfinite(visible):
+        lines.append(
+            f"The smallest difference that these folds could have shown is {visible:.3f}"
+            + (", more than the one that was seen." if abs(row["mean_diff"]) < visible else ".")
+        )
+    if row["verdict"] == "undecided":
+        lines.append(_needed(row, effect))
+    if (delong := effect.get("p_delong")) is not None and math.isfinite(delong):
+        lines.append(f"DeLong’s test on the test images of each fold, combined: {_p(delong)}.")
+    return lines
+
+
+def _needed(row: "pd.Series[Any]", effect: Mapping[str, Any]) -> str:
+    """What it would take to decide."""
+    needed = effect.get("repeats_needed")
+    if needed is None or pd.isna(needed):
+        reason = effect.get("reason")
+        return f"{capital(str(reason))}." if isinstance(reason, str) and reason else "It stays undecided."
+    needed, now = int(needed), int(effect["repeats"])
+    if needed <= now:
+        return (
+            f"The difference is visible ({corrected_text(row)}), but the chance that it is larger than the "
+            "region of practical equivalence, or the correction for the other comparisons, leaves it open."
+        )
+    if needed > MORE_THAN_ANYONE_RUNS:
+        return (
+            f"To show a difference of {signed(abs(row['mean_diff']))[1:]} would take {needed:,} repeats of "
+            f"the cross-validation instead of {now}: practically, it can’t be shown with this data."
+        )
+    hours, device = effect.get("hours_needed"), str(effect.get("device") or "")
+    cost = "" if hours is None or pd.isna(hours) else f", about {_hours(float(hours), device)} more"
+    return (
+        f"To show a difference of {signed(abs(row['mean_diff']))[1:]} would take {needed} repeats of the "
+        f"cross-validation instead of {now}{cost}."
+    )
+
+
+def _hours(hours: float, device: str) -> str:
+    """Say hours of training with what they are spent on: GPU hours, CPU hours."""
+    kind = {"cuda": "GPU ", "cpu": "CPU "}.get(device, "")
+    return f"{hours:,.1f} {kind}hours" if hours >= 0.1 else f"{hours * 60:.1f} {kind}minutes"
+
+
+def _short(row: "pd.Series[Any]", tables: Tables) -> str:
+    """Another metric of the same question, in one sentence."""
+    said = claim(row, tables)
+    if row["verdict"] == "incomplete" or math.isnan(row["p_value"]):
+        return said
+    return (
+        f"{said[:-1]}: difference {signed(row['mean_diff'])} ({signed(row['ci_low'])} to "
+        f"{signed(row['ci_high'])}), {corrected_text(row)}."
+    )
+
+
+def _chance(value: float) -> str:
+    """Write a probability: what is not certain is never written as 0 or 1."""
+    if 0.0 < value < 0.001:
+        return "< 0.001"
+    return "> 0.999" if 0.999 < value < 1.0 else number(value)
+
+
+def _p(value: float) -> str:
+    return f"p {p_value(value)}" if value < 0.001 else f"p = {p_value(value)}"
+
+
+def comparison_grid(tables: Tables, rows: pd.DataFrame, label: str) -> Grid:
+    """Typeset the comparisons `rows`: a metric a row, with everything that its verdict rests on."""
+    heads = [
+        "Finding", "Verdict", "Difference", "95 % interval", "p", "p (Holm)", "Better", "Equal", "Worse",
+        "Visible from", "Repeats needed", "Folds",
+    ]  # fmt: skip
+    # It exists from 6 pairs on: with 5 its two-sided p can't go below 0.0625.
+    wilcoxon = bool(rows["p_wilcoxon"].notna().any())
+    delong = bool(len(tables.effects)) and bool(tables.effects["p_delong"].notna().any())
+    cells: list[list[Cell | str]] = []
+    for _, row in rows.iterrows():
+        effect = effect_of(row, tables)
+        cells.append(
+            [
+                claim(row, tables),
+                Cell(str(row["verdict"]), tone=f"badge {row['verdict']}"),
+                Cell(number(row["mean_diff"], sign=True), spread(row["std_diff"])),
+                between(row["ci_low"], row["ci_high"], sign=True),
+                p_value(row["p_value"]),
+                p_value(row["p_holm"]),
+                *(_chance(row[name]) for name in ("p_better", "p_equivalent", "p_worse")),
+                number(row["min_detectable"]),
+                _count(effect.get("repeats_needed")),
+                str(row["n"]),
+                *([p_value(row["p_wilcoxon"])] if wilcoxon else []),
+                *([p_value(effect.get("p_delong", math.nan))] if delong else []),
+            ]
+        )
+    heads += [*(["p (Wilcoxon)"] if wilcoxon else []), *(["p (DeLong)"] if delong else [])]
+    return grid(label, heads, cells, 2)
+
+
+def _count(value: Any) -> str:
+    return DASH if value is None or pd.isna(value) else f"{int(value):,}"
+
+
+def decided(record: Mapping[str, Any] | None, tables: Tables) -> tuple[str, ...]:
+    """Say the decision in force, its version, or why there is none."""
+    if record is None:
+        if tables.study["phase"].get("decision") is None:
+            return ("This phase declares no decision.",)
+        return ("No decision has been taken yet.",)
+    lines = decision_sentences(record)
+    taken = (record.get("made") or {}).get("time")
+    at = f", taken {when(taken)}" if taken else ""
+    state = f"This is version {record['version']} of the decision{at}."
+    if int(record["version"]) > 1 and record.get("moved"):
+        state += f" It replaced the one before because {'; '.join(map(str, record['moved']))}."
+    return (*lines, state)
+
+
+def missing(tables: Tables) -> Missing:
+    """Say what is missing: trials that are not finished, and folds that were not asked for."""
+    failures, lines = tables.failures, []
+    asked = sum(len(experiment["trials"]) for experiment in tables.study["experiments"])
+    if len(failures):
+        counts = failures["state"].value_counts()
+        states = ", ".join(f"{counts[state]} {state}" for state in STATES if state in counts)
+        lines.append(f"{len(failures)} of {asked} planned trials are not finished: {states}.")
+    for experiment in tables.study["experiments"]:
+        planned, expected = len(experiment["trials"]), num_expected(experiment)
+        if planned < expected:
+            lines.append(f"{experiment['name']}: this run asked for {planned} of {expected} folds only.")
+    if not lines:
+        return Missing((), None)
+    if len(lines) > MOST_CARDS:
+        lines = [*lines[:MOST_CARDS], f"And {len(lines) - MOST_CARDS} further experiments likewise."]
+    lines.append("Nothing is averaged over an incomplete set of folds.")
+    repeats = max(int(each["recipe"]["cv_repeats"]) for each in tables.study["experiments"])
+    rows: list[list[Cell | str]] = [
+        [
+            str(row["experiment"]),
+            fold_label(row["repeat"], row["fold"], repeats),
+            Cell(str(row["state"]), tone=f"badge {row['state']}"),
+            str(row["reason"]),
+        ]
+        for row in failures.head(MOST_ROWS).to_dict("records")
+    ]
+    if len(failures) > MOST_ROWS:
+        lines.append(f"The first {MOST_ROWS} of them are listed.")
+    heads = ["Experiment", "Fold", "State", "Reason"]
+    return Missing(tuple(lines), grid("Trials that are not finished", heads, rows, 4) if rows else None)
+
+
+def forest_caption(drawn: Sequence[pd.DataFrame], declared: int) -> str:
+    """State what forests show, a frame of comparisons.csv each: how many intervals exclude zero."""
+    said = []
+    for rows in drawn:
+        clear = int(((rows["ci_low"] > 0) | (rows["ci_high"] < 0)).sum())
+        said.append(f"{clear} of {len(rows)} in {metric_name(str(rows['metric'].iloc[0]))}")
+    shown = sum(len(rows) for rows in drawn)
+    more = f" The {shown} largest differences of {declared} are shown." if shown < declared else ""
+    return (
+        f"Intervals that exclude zero: {', '.join(said)}. Diamond: mean difference over folds, treatment − "
+        f"baseline; bar: its corrected 95 % interval; shaded: differences too small to matter.{more}"
+    )

@@ -1,0 +1,294 @@
+"""Galleries of a phase's page: which figures, of what, with a caption that states what they show.
+
+Drawing (matplotlib) is imported only when something is drawn. The number of panels is bounded whatever the
+number of experiments; a caption says which are shown and why.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from orchestrator.collect import ALL, Tables
+from orchestrator.report import answers
+from orchestrator.report.cells import capital, fold_label, number
+from orchestrator.report.drawing import Panel
+from orchestrator.report.verdict import comparison_sentence, effect_of, headline, metric_name, whole_rows
+from trainables.evaluation.metrics import LOWER_IS_BETTER
+
+MOST_FORESTS = 3
+MOST_IN_A_FOREST = 12
+MOST_DIFFERENCES = 6
+MOST_SCORES = 3
+MOST_SOURCES = 12
+MOST_PAIRED = 20
+WITHOUT_COMPARISON = ("auc", "accuracy", "f1")
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """Panels side by side, and what they show; nothing is shown without panels."""
+
+    panels: tuple[Panel, ...]
+    caption: str = ""
+
+
+def forests(tables: Tables) -> Gallery:
+    """Draw a forest of differences for each metric compared, the largest differences of many."""
+    from orchestrator.report import forest
+
+    panels, kept = [], []
+    ready = tables.comparisons[tables.comparisons["mean_diff"].notna()]
+    metrics = list(dict.fromkeys(ready["metric"]))[:MOST_FORESTS]
+    for metric in metrics:
+        rows = ready[ready["metric"] == metric]
+        largest = rows["mean_diff"].abs().sort_values(ascending=False, kind="stable").index[:MOST_IN_A_FOREST]
+        rows = rows[rows.index.isin(largest)]
+        kept.append(rows)
+        ropes = [effect_of(row, tables).get("rope", 0.0) for _, row in rows.iterrows()]
+        drawn = forest.forest(
+            rows.assign(rope=ropes),
+            metric=metric_name(metric),
+            lower_is_better=metric in LOWER_IS_BETTER,
+        )
+        said = " ".join(comparison_sentence(row, tables) for _, row in rows.iterrows())
+        panels.append(Panel.of(f"forest-{slug(metric)}", drawn, said))
+    if not panels:
+        return Gallery(())
+    return Gallery(tuple(panels), answers.forest_caption(kept, len(ready)))
+
+
+def differences(tables: Tables) -> Gallery:
+    """Draw the folds of the first comparisons: whether one fold makes the difference, or all of them."""
+    from orchestrator.report import forest
+
+    ready = tables.comparisons[tables.comparisons["mean_diff"].notna()]
+    panels = []
+    for place, (_, row) in enumerate(ready.head(MOST_DIFFERENCES).iterrows(), start=1):
+        pairs = _pairs(tables, row)
+        drawn = forest.differences(
+            pairs,
+            bounds=(row["mean_diff"], row["ci_low"], row["ci_high"]),
+            rope=float(effect_of(row, tables).get("rope", 0.0)),
+            metric=metric_name(row["metric"]),
+            about=f"{row['treatment']} − {row['baseline']}",
+            lower_is_better=row["metric"] in LOWER_IS_BETTER,
+        )
+        label = f"Differences by fold. {comparison_sentence(row, tables)}"
+        panels.append(Panel.of(f"difference-{place:02d}-{slug(row['metric'])}", drawn, label))
+    caption = (
+        "Difference on each test fold (points), mean (diamond) and its corrected 95 % interval (bar); "
+        "shaded: too small to matter."
+    )
+    if len(ready) > MOST_DIFFERENCES:
+        caption += f" The first {MOST_DIFFERENCES} of {len(ready)} that were declared."
+    return Gallery(tuple(panels), caption)
+
+
+def _pairs(tables: Tables, row: "pd.Series[Any]") -> pd.DataFrame:
+    whole = fold_values(tables.scores, row["metric"])
+    sides = [
+        whole[whole["experiment"] == row[side]].set_index(["repeat", "fold"])["value"]
+        for side in ("baseline", "treatment")
+    ]
+    pairs: pd.DataFrame = (sides[1] - sides[0]).dropna().sort_index().rename("difference").reset_index()
+    repeats = int(pairs["repeat"].max()) + 1
+    pairs["label"] = [
+        fold_label(repeat, fold, repeats) for repeat, fold in zip(pairs["repeat"], pairs["fold"], strict=True)
+    ]
+    return pairs
+
+
+def fold_values(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the rows of scores.csv of a metric on all test rows, those that exist, in order of folds."""
+    chosen = (scores["split"] == "test") & (scores["source"] == ALL) & (scores["metric"] == metric)
+    rows: pd.DataFrame = scores[chosen & scores["value"].notna()]
+    ordered: pd.DataFrame = rows.sort_values(["repeat", "fold"], kind="stable")
+    return ordered
+
+
+def fold_points(tables: Tables, names: Sequence[str], note: str) -> Gallery:
+    """Draw fold scores with both intervals, for the metrics compared."""
+    from orchestrator.report import figures
+
+    panels = []
+    for metric in (list(dict.fromkeys(tables.comparisons["metric"])) or list(WITHOUT_COMPARISON))[
+        :MOST_SCORES
+    ]:
+        summary = whole_rows(tables.summary, metric)
+        summary = summary[summary["experiment"].isin(names)]
+        if summary.empty:
+            continue
+        name = metric_name(metric)
+        scores = fold_values(tables.scores, metric)
+        drawn = figures.fold_scores(scores[scores["experiment"].isin(names)], summary, metric=name)
+        means = "; ".join(
+            f"{experiment} {number(mean)}"
+            for experiment, mean in zip(summary["experiment"], summary["mean"], strict=True)
+        )
+        label = f"{capital(name)} of each test fold. Means: {means}."
+        panels.append(Panel.of(f"scores-{slug(metric)}", drawn, label))
+    caption = (
+        f"{_leader(tables)}Points: a test fold each; diamond: their mean; bar: corrected 95 % t interval; "
+        "dashed: 95 % bootstrap interval over the groups of the test images. The first says "
+        "what other training data could give, the second what other test images could. "
+        "No mean is shown where folds are missing. "
+    )
+    return Gallery(tuple(panels), (caption + note).strip())
+
+
+def _leader(tables: Tables) -> str:
+    """Say which experiment leads and by how much its rivals differ."""
+    metric = headline(tables)
+    rows = whole_rows(tables.summary, metric).dropna(subset=["mean"])
+    if len(rows) < 2:
+        return ""
+    ordered = rows.sort_values("mean", ascending=metric in LOWER_IS_BETTER, kind="stable")
+    best, last = ordered.iloc[0], ordered.iloc[-1]
+    return (
+        f"By {metric_name(metric)}, {best['experiment']} has the best mean ({number(best['mean'])}), "
+        f"{last['experiment']} the last ({number(last['mean'])}). "
+    )
+
+
+def heat(tables: Tables, names: Sequence[str], note: str) -> Gallery:
+    """Draw the AUC of each experiment against each source; nothing with fewer than two that have one."""
+    rows = tables.per_source
+    if rows.empty:
+        return Gallery(())
+    aucs = rows[(rows["metric"] == "auc") & (rows["source"] != ALL) & rows["experiment"].isin(names)]
+    # Of one source it is the AUC that the scores have already.
+    if aucs.loc[aucs["mean"].notna(), "source"].nunique() < 2:
+        return Gallery(())
+    values = aucs.pivot_table(
+        index="experiment", columns="source", values="mean", aggfunc="first", dropna=False
+    )
+    values = values.reindex([name for name in names if name in values.index])
+    hardest = values.mean().sort_values(kind="stable").index
+    kept = [source for source in values.columns if source in set(hardest[:MOST_SOURCES])]
+    values = values[kept]
+    from orchestrator.report import overview_figures
+
+    said = [f"{name}: " + ", ".join(f"{source} {number(row[source])}" for source in kept)
+            for name, row in values.iterrows()]  # fmt: skip
+    panel = Panel.of("sources-auc", overview_figures.heat_map(values), f"AUC by source. {'; '.join(said)}.")
+    caption = f"{hardest[0]} is the hardest source on average (AUC {number(values.mean().min())}). "
+    caption += (
+        "Mean over folds of the AUC of a source’s fakes against all real images; framed: lowest of a row. "
+    )
+    if len(hardest) > MOST_SOURCES:
+        caption += f"The {MOST_SOURCES} hardest of {len(hardest)} sources. "
+    return Gallery((panel,), (caption + note).strip())
+
+
+def held_out(tables: Tables, names: Sequence[str]) -> Gallery:
+    """Draw what is lost on held-out sources; nothing where no experiment has any."""
+    rows = tables.holdout
+    if rows.empty:
+        return Gallery(())
+    rows = rows[rows["delta"].notna() & rows["experiment"].isin(names)].head(MOST_IN_A_FOREST)
+    if rows.empty:
+        return Gallery(())
+    from orchestrator.report import forest
+
+    worst = rows.iloc[int(rows["delta"].to_numpy(dtype=float).argmax())]
+    said = "; ".join(
+        f"{row['experiment']} on {row['source']} {number(row['delta'], sign=True)}"
+        for row in rows.to_dict("records")
+    )
+    panel = Panel.of("holdout", forest.holdout_deltas(rows), f"AUC lost on held-out sources: {said}.")
+    return Gallery(
+        (panel,),
+        f"{worst['experiment']} loses most on {worst['source']}: {number(worst['delta'])} AUC. In-source "
+        "minus held-out AUC of the same folds, against the same real images, with its corrected 95 % "
+        "interval. An interval right of zero: the detector does not carry over unharmed.",
+    )
+
+
+def ranked(tables: Tables) -> Gallery:
+    """Draw mean ranks and every pair, the best MOST_PAIRED; nothing with fewer than six experiments."""
+    if tables.ranking.empty:
+        return Gallery(())
+    from orchestrator.report import overview_figures
+
+    best = tables.ranking.head(MOST_PAIRED)
+    names = [str(name) for name in best["experiment"]]
+    place = {name: number for number, name in enumerate(names)}
+    differences, is_sure = np.full((len(names),) * 2, np.nan), np.zeros((len(names),) * 2, dtype=bool)
+    pairs = tables.pairs[tables.pairs["first"].isin(names) & tables.pairs["second"].isin(names)]
+    for row in pairs.to_dict("records"):
+        first, second = place[row["first"]], place[row["second"]]
+        differences[second, first], differences[first, second] = row["mean_diff"], -row["mean_diff"]
+        is_sure[second, first] = is_sure[first, second] = row["p_holm"] < 0.05
+    top = best.iloc[0]
+    ranks = zip(names, best["mean_rank"], strict=True)
+    rank_said = f"Mean ranks: {'; '.join(f'{name} {rank:.2f}' for name, rank in ranks)}."
+    sure = int(is_sure.sum()) // 2
+    panels = [Panel.of("ranks", overview_figures.ranks(best), rank_said)]
+    if np.isfinite(differences).any():
+        drawn = overview_figures.all_pairs(differences, is_sure)
+        said = f"Differences of all pairs; {sure} of {len(pairs)} are told apart after Holm’s correction."
+        panels.append(Panel.of("pairs", drawn, said))
+    more = f" The best {len(best)} of {len(tables.ranking)}." if len(best) < len(tables.ranking) else ""
+    return Gallery(
+        tuple(panels),
+        f"{top['experiment']} has the best mean rank ({top['mean_rank']:.2f}); {sure} of {len(pairs)} pairs "
+        "are told apart by the corrected resampled t-test after Holm’s correction over all pairs (dots). "
+        "Blue: the row’s experiment scores higher; orange: lower; numbers are places in the table. Basis: "
+        f"{top['basis']}; ranks describe, they prove nothing.{more}",
+    )
+
+
+def cost(points: pd.DataFrame, tables: Tables, names: Sequence[str], note: str) -> Gallery:
+    """Draw the score over parameters and over training time; `points` is what `evidence.costs` gave."""
+    metric = headline(tables)
+    ready = points[points["mean"].notna() & points["experiment"].isin(names)]
+    units = " and ".join(sorted(set(ready["unit"])))
+    panels: list[Panel] = []
+    what: Mapping[str, str] = {"parameters": "parameters", "seconds": f"training {units} a trial"}
+    for column, called in what.items():
+        rows = ready[ready[column].notna() & (ready[column] > 0)]
+        if rows.empty:
+            continue
+        from orchestrator.report import overview_figures
+
+        drawn = overview_figures.cost_against_score(
+            rows.assign(cost=rows[column].astype(float)), cost=called, metric=metric_name(metric)
+        )
+        said = "; ".join(
+            f"{row['number']} = {row['experiment']}: {row[column]:,.0f}, {number(row['mean'])}"
+            for row in rows.to_dict("records")
+        )
+        panels.append(
+            Panel.of(f"cost-{column}", drawn, f"{capital(metric_name(metric))} over {called}. {said}.")
+        )
+    if not panels:
+        return Gallery(())
+    caption = (
+        "Mean over folds with its corrected 95 % interval; numbers as in the table. Further left is cheaper. "
+    )
+    return Gallery(tuple(panels), (_cheapest(ready, metric) + caption + note).strip())
+
+
+def _cheapest(points: pd.DataFrame, metric: str) -> str:
+    timed = points[points["seconds"].notna()]
+    if len(timed) < 2:
+        return ""
+    is_lower = metric in LOWER_IS_BETTER
+    best = timed.sort_values("mean", ascending=is_lower, kind="stable").iloc[0]
+    cheap = timed.sort_values("seconds", kind="stable").iloc[0]
+    if best["experiment"] == cheap["experiment"]:
+        return f"{best['experiment']} has the best mean and is the cheapest to train. "
+    share = cheap["seconds"] / best["seconds"] if best["seconds"] else 1.0
+    return (
+        f"{best['experiment']} has the best mean; {cheap['experiment']} is the cheapest to train, in "
+        f"{100 * share:.3g} % of its time, and {number(abs(best['mean'] - cheap['mean']))} behind. "
+    )
+
+
+def slug(text: str) -> str:
+    """Make a name for a file of any text."""
+    return re.sub(r"[^A-Za-z0-9_]+", "-", str(text))[:60]

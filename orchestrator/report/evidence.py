@@ -1,0 +1,162 @@
+"""What the trials left, as far as a page shows it: facts of all, curves and predictions of a few.
+
+A page of a thousand trials shows the curves of a bounded number of experiments, and only their files are
+read. Which: all where there are few; else the chosen one and its runner-up, then those with the best mean.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.collect import Tables
+from orchestrator.identity import SHORT
+from orchestrator.predictions import DAMAGE, Part, read_predictions
+from orchestrator.report.verdict import headline, metric_name, whole_rows
+from orchestrator.store import Store, read_record
+from trainables.evaluation.metrics import LOWER_IS_BETTER
+from trainables.trial_files import DONE, HISTORY, METRICS, TRIAL
+
+FACTS = ("best_epoch", "epochs", "seconds", "training_seconds", "threads", "parameters")
+RUNS = [
+    "experiment", "repeat", "fold", "trial", "key", "state", "auc", *FACTS, "device", "host", "started",
+    "command", "environment", "predictions_sha256",
+]  # fmt: skip
+Place = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The experiments that a part of the page shows, in the order of the study, and why these."""
+
+    names: tuple[str, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A row a planned trial; of the experiments shown also a row an epoch, and the test rows by fold."""
+
+    runs: pd.DataFrame
+    history: pd.DataFrame
+    tests: Mapping[str, Mapping[Place, Part]]
+
+
+def choose_shown(tables: Tables, decision: Mapping[str, Any] | None, most: int) -> Shown:
+    """Choose at most `most` experiments to show."""
+    names = [str(each["name"]) for each in tables.study["experiments"]]
+    if len(names) <= most:
+        return Shown(tuple(names), "")
+    metric = headline(tables)
+    rows = whole_rows(tables.summary, metric).dropna(subset=["mean"])
+    ordered = rows.sort_values("mean", ascending=metric in LOWER_IS_BETTER, kind="stable")["experiment"]
+    first = [] if decision is None else [decision["chosen"], decision["runner_up"]]
+    ranked = dict.fromkeys([*first, *ordered, *names])
+    taken = {name for name in list(ranked)[:most] if name in names}
+    chosen = "the chosen one, its runner-up, and " if first else ""
+    note = (
+        f"Shown are {len(taken)} of {len(names)} experiments: {chosen}those with the best mean "
+        f"{metric_name(metric)}."
+    )
+    return Shown(tuple(name for name in names if name in taken), note)
+
+
+def read_evidence(store: Store, tables: Tables, shown: Sequence[str]) -> Evidence:
+    """Read the facts of every trial, and history and predictions of the experiments `shown`."""
+    states = {str(row["trial"]): str(row["state"]) for row in tables.failures.to_dict("records")}
+    chosen = tables.scores[
+        (tables.scores["split"] == "test")
+        & (tables.scores["source"] == "all")
+        & (tables.scores["metric"] == "auc")
+    ]
+    auc = dict(zip(chosen["trial"], chosen["value"], strict=True))
+    runs, histories = [], []
+    tests: dict[str, dict[Place, Part]] = {}
+    for experiment in tables.study["experiments"]:
+        name = str(experiment["name"])
+        for trial in experiment["trials"]:
+            folder = store.root / trial["folder"]
+            state = states.get(folder.name, "done")
+            where = {"experiment": name, "repeat": trial["repeat"], "fold": trial["fold"]}
+            where |= {"trial": folder.name, "key": trial["key"][:SHORT]}
+            facts = read_record(folder / METRICS) or {}
+            runs.append({**where, "state": state, "auc": auc.get(folder.name), **_facts(folder, facts)})
+            if state == "done" and name in shown:
+                histories.append(_history(folder).assign(**where, best_epoch=facts.get("best_epoch")))
+                if (part := _test_rows(folder)) is not None:
+                    place = (int(trial["repeat"]), int(trial["fold"]))
+                    tests.setdefault(name, {})[place] = part
+    filled = [each for each in histories if len(each)]
+    history = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=["experiment"])
+    return Evidence(pd.DataFrame(runs, columns=RUNS, dtype=object), history, tests)
+
+
+def costs(runs: pd.DataFrame, summary: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return what each experiment cost beside its score, a row an experiment, in the order of the study.
+
+    Columns: number (from 1), experiment, parameters, seconds (of training a trial), device (cpu, cuda, or
+    both), unit, hours (of all its trials), mean, ci_low, ci_high. On a CPU seconds are multiplied by the
+    threads that they were spent on. What a trial did not record is NaN.
+    """
+    known = {str(row["experiment"]): row for row in whole_rows(summary, metric).to_dict("records")}
+    rows = []
+    for number, (name, part) in enumerate(runs.groupby("experiment", sort=False), start=1):
+        done = part[part["state"] == "done"]
+        devices = sorted({str(device) for device in done["device"].dropna()})
+        seconds = [_spent(row) for row in done.to_dict("records")]
+        counts = [float(count) for count in done["parameters"] if _is_number(count)]
+        score: Mapping[Any, Any] = known.get(str(name), {})
+        rows.append(
+            {
+                "number": number,
+                "experiment": str(name),
+                "parameters": max(counts, default=math.nan),
+                "seconds": sum(seconds) / len(seconds) if seconds else math.nan,
+                "device": "+".join(devices),
+                "unit": "thread seconds" if devices == ["cpu"] else "seconds",
+                "hours": sum(seconds) / 3600 if seconds else math.nan,
+                **{key: score.get(key, math.nan) for key in ("mean", "ci_low", "ci_high")},
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _spent(row: Mapping[Any, Any]) -> float:
+    seconds = row["training_seconds"] if _is_number(row["training_seconds"]) else row["seconds"]
+    if not _is_number(seconds):
+        return math.nan
+    threads = row["threads"] if row["device"] == "cpu" and _is_number(row["threads"]) else 1
+    return float(seconds) * float(threads)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _facts(folder: Path, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    run = (read_record(folder / TRIAL) or {}).get("run") or {}
+    return {
+        **{name: metrics.get(name) for name in FACTS},
+        **{name: run.get(name) for name in ("host", "started", "command")},
+        "device": metrics.get("device") or run.get("device"),
+        "environment": run or None,
+        "predictions_sha256": (read_record(folder / DONE) or {}).get("predictions_sha256"),
+    }
+
+
+def _history(folder: Path) -> pd.DataFrame:
+    """Read a trial's history; an empty one when it is gone or damaged, which the page can live with."""
+    try:
+        return pd.read_csv(folder / HISTORY)
+    except (OSError, ValueError):
+        return pd.DataFrame()
+
+
+def _test_rows(folder: Path) -> Part | None:
+    try:
+        return read_predictions(folder, sha256=None).test
+    except DAMAGE:
+        return None

@@ -1,0 +1,116 @@
+"""The files beside a page: exact tables as CSV, the page's own in three formats, figures in two.
+
+tables/<name>.csv are the collected tables with every digit. tables/paper/<name>.csv, .md and .tex are
+tables as the page shows them: means with spread and interval, rounded, for a manuscript (LaTeX: booktabs).
+figures/<name>.svg and .png are the page's figures. What people wrote is escaped for each format.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from orchestrator.report.cells import Cell, Grid
+from orchestrator.report.drawing import Panel
+
+LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
+    "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
+    ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "×": r"$\times$", "−": r"$-$", "–": "--",
+    "↓": r"$\downarrow$", "→": r"$\rightarrow$", "·": r"$\cdot$", "≥": r"$\geq$", "\u00a0": "~",
+    "\u202f": r"\,", "…": r"\dots{}", "’": "'", "“": "``", "”": "''",
+}  # fmt: skip
+MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$])")
+
+
+def exact(table: pd.DataFrame) -> str:
+    """Write a table as CSV with every digit."""
+    return str(table.to_csv(index=False, lineterminator="\n"))
+
+
+def paper_files(tables: Mapping[str, Grid]) -> dict[str, str]:
+    """Write grids in the three formats: name of the file below tables/paper -> its text."""
+    found = {}
+    for name, each in tables.items():
+        found[f"{name}.csv"] = as_csv(each)
+        found[f"{name}.md"] = as_markdown(each)
+        found[f"{name}.tex"] = as_latex(each, name=name)
+    return found
+
+
+def figure_files(panels: Iterable[Panel]) -> dict[str, str | bytes]:
+    """Return each figure's two files: name of the file below figures -> its content."""
+    found: dict[str, str | bytes] = {}
+    for panel in panels:
+        found[f"{panel.name}.svg"] = panel.svg
+        found[f"{panel.name}.png"] = panel.png
+    return found
+
+
+def as_csv(table: Grid) -> str:
+    """Write a grid as CSV, a cell's second line in parentheses."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(_line(name) for name in table.columns)
+    writer.writerows([_text(cell) for cell in row] for row in table.rows)
+    return stream.getvalue()
+
+
+def as_markdown(table: Grid) -> str:
+    """Write a grid as a Markdown table (GitHub's), numbers to the right."""
+    heads = [_markdown(name) for name in table.columns]
+    marks = ["---" if place < table.num_text else "---:" for place in range(len(heads))]
+    lines = [heads, marks, *([_markdown(_text(cell)) for cell in row] for row in table.rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def as_latex(table: Grid, *, name: str) -> str:
+    """Write a grid as a LaTeX table float with the rules of the package booktabs."""
+    columns = "".join("l" if place < table.num_text else "r" for place in range(len(table.columns)))
+    lines = [
+        "% Needs \\usepackage{booktabs}.",
+        "\\begin{table}",
+        "\\centering",
+        f"\\caption{{{latex(table.label)}}}",
+        f"\\label{{tab:{re.sub(r'[^A-Za-z0-9-]+', '-', name)}}}",
+        f"\\begin{{tabular}}{{{columns}}}",
+        "\\toprule",
+        " & ".join(latex(head) for head in table.columns) + r" \\",
+        "\\midrule",
+        *(" & ".join(latex(_text(cell)) for cell in row) + r" \\" for row in table.rows),
+        "\\bottomrule",
+        "\\end{tabular}",
+        "\\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def latex(text: str) -> str:
+    """Escape text for LaTeX; a line break becomes a space."""
+    return "".join(LATEX.get(letter, letter) for letter in _line(text))
+
+
+def clear(folder: Path, files: Iterable[str]) -> None:
+    """Remove what an earlier page wrote and this one doesn't: a figure of a dropped experiment misleads."""
+    kept = set(files)
+    patterns = ("figures/*.svg", "figures/*.png", "tables/*.csv", "tables/paper/*")
+    for old in [path for pattern in patterns for path in folder.glob(pattern)]:
+        if old.relative_to(folder).as_posix() not in kept:
+            old.unlink()
+    for name in ("figures", "tables/paper"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+
+
+def _text(cell: Cell) -> str:
+    return _line(f"{cell.text} ({cell.note})" if cell.note else cell.text)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.splitlines())
+
+
+def _markdown(text: str) -> str:
+    return MARKDOWN.sub(r"\\\1", _line(text))

@@ -1,0 +1,139 @@
+"""Figures of differences: the forest of all comparisons, the folds of one, and what held-out sources cost."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.patches import Rectangle
+
+from orchestrator.report.drawing import (
+    ACCENT,
+    CARD,
+    INK,
+    MUTED,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Picture,
+    limits,
+    panel,
+    picture,
+    short,
+    style,
+    title,
+)
+from orchestrator.report.figures import MANY, interval
+
+ROW = 46.0
+HELD_OUT_ROW = 34.0
+# Of the region of practical equivalence: visible on light and on dark paper, and text on it stays legible.
+SHADE = 0.16
+
+
+def forest(rows: pd.DataFrame, *, metric: str, lower_is_better: bool) -> Picture:
+    """Draw the difference of each comparison, its interval, and the region of practical equivalence.
+
+    Args:
+        rows: columns treatment, baseline, mean_diff, ci_low, ci_high, rope, verdict; a row a comparison, in
+            their order.
+        metric: its name for people.
+        lower_is_better: whether a negative difference speaks for the treatment.
+    """
+    with style(f"forest {metric}"):
+        figure, axes = panel(TOP + 34.0 + ROW * len(rows), left=RIGHT, top=TOP + 14, bottom=20.0)
+        title(figure, f"Difference in {metric}")
+        for y, row in enumerate(rows.to_dict("records")):
+            rope = float(row["rope"])
+            shade: dict[str, Any] = {"facecolor": ACCENT, "alpha": SHADE, "edgecolor": "none"}
+            axes.add_patch(Rectangle((-rope, y + 0.05), 2 * rope, 0.36, **shade))
+            # In pieces: a line from top to bottom would cross the names.
+            axes.plot([0.0, 0.0], [y + 0.05, y + 0.41], color=INK, linewidth=0.9)
+            interval(axes, y + 0.23, row["mean_diff"], row["ci_low"], row["ci_high"])
+            above: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
+            axes.text(0.0, y - 0.34, short(str(row["treatment"]), 38), color=INK, fontsize=8, **above)
+            against = f"against {short(str(row['baseline']), 38)}"
+            axes.text(0.0, y - 0.10, against, color=MUTED, fontsize=7.5, **above)
+            axes.text(1.0, y - 0.34, str(row["verdict"]), color=INK, fontsize=8, ha="right", **above)
+        bounds = rows[["mean_diff", "ci_low", "ci_high"]].to_numpy(dtype=float).ravel()
+        ropes = rows["rope"].to_numpy(dtype=float)
+        axes.set_xlim(*limits(np.concatenate([bounds, ropes, -ropes])))
+        axes.set_ylim(len(rows) - 0.45, -0.55)
+        axes.set_yticks([])
+        axes.grid(axis="y", visible=False)
+        left, right = ("treatment", "baseline") if lower_is_better else ("baseline", "treatment")
+        top = 1 - 28 / (figure.get_figheight() * 72)
+        figure.text(RIGHT / WIDTH, top, f"← {left} better", color=MUTED, fontsize=7.5, ha="left")
+        figure.text(1 - RIGHT / WIDTH, top, f"{right} better →", color=MUTED, fontsize=7.5, ha="right")
+        return picture(figure)
+
+
+def differences(
+    pairs: pd.DataFrame,
+    *,
+    bounds: tuple[float, float, float],
+    rope: float,
+    metric: str,
+    about: str,
+    lower_is_better: bool,
+) -> Picture:
+    """Draw the paired differences of one comparison: a stem a fold, mean and interval below.
+
+    Args:
+        pairs: columns label (of the fold) and difference (treatment minus baseline).
+        bounds: mean difference, and the lower and upper end of its interval; NaN where there is none.
+        rope: half the width of the region of practical equivalence, which is shaded.
+        metric: its name for people.
+        about: which two are compared.
+        lower_is_better: whether a negative difference speaks for the treatment.
+    """
+    step = 15.0 if len(pairs) <= MANY else 9.0
+    rows = len(pairs) + 1.6
+    with style(f"differences {metric} {about}"):
+        figure, axes = panel(TOP + 44.0 + step * (rows + 0.9), left=44.0, top=TOP + 24, bottom=20.0)
+        title(figure, f"Difference in {metric}")
+        height = figure.get_figheight() * 72
+        figure.text(RIGHT / WIDTH, 1 - 26 / height, short(about, 46), color=MUTED, fontsize=7.5, ha="left")
+        values = pairs["difference"].to_numpy(dtype=float)
+        y = np.arange(len(pairs), dtype=float)
+        axes.axvspan(-rope, rope, facecolor=ACCENT, alpha=SHADE, edgecolor="none")
+        axes.hlines(y, 0.0, values, color=MUTED, linewidth=0.9)
+        axes.plot(values, y, "o", color=MUTED, markersize=4.2, markeredgecolor=CARD, markeredgewidth=0.5)
+        axes.axvline(0.0, color=INK, linewidth=0.9)
+        interval(axes, len(pairs) + 0.6, *bounds)
+        axes.set_ylim(rows - 0.1, -0.8)
+        axes.set_xlim(*limits(np.array([*values, *bounds, rope, -rope])))
+        axes.set_yticks([*y, len(pairs) + 0.6], [*pairs["label"].astype(str), "mean"])
+        axes.grid(axis="y", visible=False)
+        if step < 12:
+            axes.tick_params(axis="y", labelsize=6)
+        left, right = ("treatment", "baseline") if lower_is_better else ("baseline", "treatment")
+        figure.text(44 / WIDTH, 1 - 40 / height, f"← {left} better", color=MUTED, fontsize=7.5, ha="left")
+        figure.text(
+            1 - RIGHT / WIDTH, 1 - 40 / height, f"{right} better →", color=MUTED, fontsize=7.5, ha="right"
+        )
+        return picture(figure)
+
+
+def holdout_deltas(rows: pd.DataFrame) -> Picture:
+    """Draw what each experiment loses on each held-out source, with its interval.
+
+    Args:
+        rows: columns experiment, source, delta (in-source minus held-out AUC), ci_low, ci_high.
+    """
+    with style("holdout"):
+        figure, axes = panel(TOP + 34.0 + HELD_OUT_ROW * len(rows), left=RIGHT, top=TOP + 14, bottom=20.0)
+        title(figure, "AUC lost on a source never seen")
+        for y, row in enumerate(rows.to_dict("records")):
+            axes.plot([0.0, 0.0], [y + 0.03, y + 0.43], color=INK, linewidth=0.9)
+            interval(axes, y + 0.23, row["delta"], row["ci_low"], row["ci_high"])
+            above: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "fontsize": 8, "va": "center"}
+            axes.text(0.0, y - 0.23, short(str(row["experiment"]), 30), color=INK, **above)
+            axes.text(1.0, y - 0.23, short(str(row["source"]), 18), color=MUTED, ha="right", **above)
+        values = rows[["delta", "ci_low", "ci_high"]].to_numpy(dtype=float).ravel()
+        axes.set_xlim(*limits(np.append(values, 0.0)))
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set_yticks([])
+        axes.grid(axis="y", visible=False)
+        top = 1 - 28 / (figure.get_figheight() * 72)
+        figure.text(1 - RIGHT / WIDTH, top, "loses more →", color=MUTED, fontsize=7.5, ha="right")
+        return picture(figure)

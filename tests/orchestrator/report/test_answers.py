@@ -1,0 +1,181 @@
+"""What opens the page: answers with their numbers, the decision in force, what is missing."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from orchestrator.collect import Tables, collect
+from orchestrator.decision_file import in_force
+from orchestrator.decisions import decide
+from orchestrator.report.answers import answers, comparison_grid, decided, missing, tally
+from orchestrator.report.evidence import choose_shown, costs, read_evidence
+from orchestrator.store import Store
+
+
+def tables_of(results: Any) -> tuple[Store, Tables]:
+    store = Store.open(results.write())
+    return store, collect(store, results.phase)
+
+
+def three(results: Any) -> tuple[Store, Tables]:
+    """b is far better than a, c is as b; five folds."""
+    for name, good in (("a", 0.3), ("b", 2.0), ("c", 2.01)):
+        results.add(name)
+        for split in ("test", "val"):
+            results.separate(name, split, good)
+    results.facts("a", training_seconds=36.0, device="cuda")
+    results.compare("a", "b", "auc", "accuracy")
+    results.compare("b", "c", "auc")
+    return tables_of(results)
+
+
+def test_an_answer_carries_every_number_of_its_row(results: Any) -> None:
+    """Catches a sentence with other numbers than the table that it stands for."""
+    _, tables = three(results)
+    row = tables.comparisons.iloc[0]
+    (first, second) = answers(tables)
+    assert (first.question, first.verdict) == ("Is b better?", "better")
+    for said in (
+        f"difference {row['mean_diff']:+.3f}",
+        f"95 % interval {row['ci_low']:+.3f} to {row['ci_high']:+.3f}",
+        "Holm-corrected p",
+        "5 paired folds",
+    ):
+        assert said in first.sentence
+    text = " ".join(first.details)
+    assert "better than a by more than 0.01: > 0.999" in text and "within ±0.01" in text
+    assert "b is ahead on 5 of 5 folds, behind on 0." in text
+    assert f"could have shown is {row['min_detectable']:.3f}" in text
+    assert len(first.others) == 1 and "In accuracy" in first.others[0]
+    assert second.verdict in ("equivalent", "undecided")
+    assert tally(tables).startswith("3 comparisons were declared:")
+
+
+@pytest.mark.parametrize(
+    ("device", "seconds", "said"),
+    [("cuda", 3600.0, "30.0 GPU hours more"), ("cpu", 3.6, "1.8 CPU minutes more")],
+)
+def test_what_is_undecided_says_what_deciding_would_cost(
+    results: Any, device: str, seconds: float, said: str
+) -> None:
+    """Catches hours of one repeat told as those of all that are missing: 3 x 5 folds x 2 sides."""
+    for name in ("a", "b"):
+        results.add(name)
+        results.facts(name, device=device, seconds=seconds)
+    results.separate("a", "test", 0.8)
+    results.rescore("b", "test", lambda rows: (rows["score"] * 0.9) ** 1.02)
+    results.compare("a", "b")
+    _, tables = tables_of(results)
+    row = tables.comparisons.iloc[0]
+    # As many repeats as the sentence is to be about; how they are counted is tested with the tables.
+    hours = 3 * 10 * seconds / 3600
+    effects = tables.effects.assign(repeats_needed=4, hours_needed=hours, device=device)
+    comparisons = tables.comparisons.assign(verdict="undecided", mean_diff=0.02)
+    changed = dataclasses.replace(tables, effects=effects, comparisons=comparisons)
+    text = " ".join(answers(changed)[0].details)
+    assert (
+        f"a difference of 0.020 would take 4 repeats of the cross-validation instead of 1, about {said}"
+        in text
+    )
+    assert row["n"] == 5
+
+
+def test_a_single_split_says_that_it_has_no_interval(results: Any) -> None:
+    for name in ("a", "b"):
+        results.add(name, folds=2)
+        results.experiments[-1]["recipe"]["protocol"] = "official"
+        results.experiments[-1]["trials"] = results.experiments[-1]["trials"][:1]
+    results.compare("a", "b")
+    _, tables = tables_of(results)
+    (answer,) = answers(tables)
+    assert "a single split, which gives no interval" in answer.sentence
+    assert answer.details == (
+        "A single split has no spread over folds: no interval, no test (the bootstrap is in summary.csv).",
+    )
+
+
+def test_a_missing_fold_is_named_with_its_reason(results: Any) -> None:
+    results.add("a", folds=3)
+    results.add("b", folds=3, states={1: "failed", 2: "missing"})
+    results.compare("a", "b")
+    _, tables = tables_of(results)
+    (answer,) = answers(tables)
+    assert answer.verdict == "incomplete" and answer.details == ()
+    assert "only 1 of 3 fold pairs are complete (b: fold 1 failed: the loss is nan)" in answer.sentence
+    found = missing(tables)
+    assert found.lines[0] == "2 of 6 planned trials are not finished: 1 failed, 1 missing."
+    assert found.grid is not None and [row[3].text for row in found.grid.rows] == [
+        "the loss is nan",
+        "not run to its end yet",
+    ]
+
+
+def test_the_decision_in_force_is_told_with_version_ties_and_runner_up(results: Any) -> None:
+    results.decide("a", "b", "c")
+    store, tables = three(results)
+    assert in_force(store, "phase1") is None
+    assert decided(None, tables) == ("No decision has been taken yet.",)
+    decide(store, "phase1", tables=tables)
+    text = " ".join(decided(in_force(store, "phase1"), tables))
+    assert "is chosen, on validation scores" in text and "It is a tie" in text
+    assert "version 1 of the decision" in text
+    results.decide("a", "b", rope=0.02)
+    decide(store, "phase1", again=True, tables=collect(Store.open(results.write()), "phase1"))
+    again = " ".join(decided(in_force(store, "phase1"), tables))
+    assert "version 2" in again and "It replaced the one before because" in again
+    assert "rope was 0.01 and is 0.02" in again
+
+
+def test_a_phase_without_a_rule_declares_no_decision(results: Any) -> None:
+    results.add("a")
+    _, tables = tables_of(results)
+    assert decided(None, tables) == ("This phase declares no decision.",)
+
+
+def test_columns_that_need_more_folds_are_left_out(results: Any) -> None:
+    """Catches a column of dashes: Wilcoxon's p exists from six pairs on."""
+    for folds, has in ((5, False), (6, True)):
+        results.experiments.clear()
+        results.comparisons.clear()
+        for name in ("a", "b"):
+            results.add(f"{name}{folds}", folds=folds)
+        results.separate(f"b{folds}", "test", 1.5)
+        results.compare(f"a{folds}", f"b{folds}")
+        _, tables = tables_of(results)
+        found = comparison_grid(tables, tables.comparisons, "Comparisons")
+        assert ("p (Wilcoxon)" in found.columns) == has
+        assert len(found.columns) == len(found.rows[0])
+
+
+def test_curves_are_of_a_bounded_number_of_experiments(results: Any) -> None:
+    """Catches a page that reads every trial's predictions, and a chosen experiment that it does not show."""
+    for number in range(7):
+        results.add(f"e{number}", folds=2)
+        results.separate(f"e{number}", "test", 0.3 * number)
+    store, tables = tables_of(results)
+    decision = {"chosen": "e0", "runner_up": "e1"}
+    shown = choose_shown(tables, decision, 4)
+    assert shown.names == ("e0", "e1", "e5", "e6")
+    assert shown.note.startswith("Shown are 4 of 7 experiments: the chosen one, its runner-up, and those")
+    assert choose_shown(tables, None, 7).note == ""
+    evidence = read_evidence(store, tables, shown.names)
+    assert set(evidence.tests) == set(shown.names) == set(evidence.history["experiment"])
+    assert len(evidence.runs) == 14
+
+
+def test_cost_counts_threads_on_a_processor_and_not_on_a_gpu(results: Any) -> None:
+    results.add("a", folds=2)
+    results.add("b", folds=2)
+    results.facts("a", device="cpu", threads=4, training_seconds=30.0, parameters=1000)
+    results.facts("b", device="cuda", threads=4, training_seconds=45.0, parameters=2000)
+    store, tables = tables_of(results)
+    evidence = read_evidence(store, tables, ())
+    found = costs(evidence.runs, tables.summary, "auc").set_index("experiment")
+    assert found["seconds"].to_dict() == {"a": 120.0, "b": 45.0}
+    assert found["hours"].tolist() == pytest.approx([240 / 3600, 90 / 3600])
+    assert found["unit"].tolist() == ["thread seconds", "seconds"] and found["device"].tolist() == [
+        "cpu",
+        "cuda",
+    ]
+    assert evidence.tests == {}

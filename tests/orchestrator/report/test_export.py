@@ -1,0 +1,86 @@
+"""The files beside a page: three formats of each table, two of each figure, everything escaped."""
+
+import csv
+import io
+import re
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from orchestrator.report.cells import Cell, grid
+from orchestrator.report.export import as_csv, as_latex, as_markdown, latex
+
+SCORES = grid(
+    "Scores of 5 folds",
+    ["Experiment", "AUC"],
+    [["p1_a & <b>", Cell("0.912 ± 0.003", "0.900 to 0.920")], ["b|c", Cell("–", "not defined: one class")]],
+)
+
+
+def test_latex_is_a_booktabs_table_with_everything_escaped() -> None:
+    text = as_latex(SCORES, name="scores_5 folds")
+    assert r"\begin{tabular}{lr}" in text and r"\label{tab:scores-5-folds}" in text
+    assert [text.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [1, 1, 1]
+    assert r"p1\_a \& \textless{}b\textgreater{} & 0.912 $\pm$ 0.003 (0.900 to 0.920) \\" in text
+    assert r"b\textbar{}c & -- (not defined: one class) \\" in text
+
+
+def test_markdown_keeps_its_columns_whatever_a_cell_says() -> None:
+    lines = as_markdown(SCORES).splitlines()
+    assert lines[1] == "| --- | ---: |"
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {3}
+    assert r"p1\_a & \<b\>" in lines[2]
+
+
+@given(st.text())
+def test_no_text_breaks_out_of_latex(text: str) -> None:
+    """Catches a special letter that reaches TeX as itself: it would end the row, or run a command."""
+    left = re.sub(
+        r"\\textbackslash\{\}|\\text(?:asciicircum|asciitilde|less|greater|bar)\{\}|\\dots\{\}|\\,"
+        r"|\\[{}$&#%_]|\$\\(?:pm|times|downarrow|rightarrow|cdot|geq)\$|\$-\$",
+        "",
+        latex(text),
+    )
+    assert not re.search(r"[\\{}$&#%_^<>|\n]", left)
+
+
+@given(st.lists(st.text(), min_size=1, max_size=4), st.text())
+def test_csv_and_markdown_keep_their_shape(names: list[str], note: str) -> None:
+    table = grid("Table", names, [[Cell("x", note) for _ in names]] * 2)
+    rows = list(csv.reader(io.StringIO(as_csv(table))))
+    assert [len(row) for row in rows] == [len(names)] * 3
+    lines = as_markdown(table).split("\n")
+    assert len(lines) == 5
+    assert {re.sub(r"\\.", "", line).count("|") for line in lines[:4]} == {len(names) + 1}
+
+
+def test_every_table_of_the_page_lies_beside_it_in_three_formats(two_classes: Any) -> None:
+    folder = two_classes.page.parent / "tables" / "paper"
+    names = {path.stem for path in folder.iterdir()}
+    assert {"comparisons", "scores", "sources", "calibration", "costs"} <= names
+    assert {path.name for path in folder.iterdir()} == {
+        f"{n}.{kind}" for n in names for kind in ("csv", "md", "tex")
+    }
+    shown = pd.read_csv(folder / "scores.csv")
+    exact = two_classes.tables.summary.query("metric == 'auc' and source == 'all'").set_index("experiment")
+    for name, text in zip(shown["Experiment"], shown["AUC"], strict=True):
+        assert text.startswith(f"{exact.loc[name, 'mean']:.3f} ± {exact.loc[name, 'std']:.3f} (")
+
+
+def test_every_figure_lies_beside_the_page_twice(two_classes: Any) -> None:
+    folder = two_classes.page.parent / "figures"
+    vectors, pixels = ({path.stem for path in folder.glob(f"*.{kind}")} for kind in ("svg", "png"))
+    assert vectors == pixels and len(vectors) > 15
+    for path in folder.glob("*.png"):
+        with Image.open(path) as image:
+            assert image.width == 722 and not {"Software", "Creation Time"} & set(image.info)
+
+
+@pytest.mark.parametrize("name", ["summary", "effects", "per_source", "confusion"])
+def test_collected_tables_are_there_with_every_digit(two_classes: Any, name: str) -> None:
+    collected = two_classes.store.collected("phase1") / f"{name}.csv"
+    assert (two_classes.page.parent / "tables" / f"{name}.csv").read_bytes() == collected.read_bytes()

@@ -49,6 +49,11 @@ class HandedOver:
         own = f"; its own question: {', '.join(self.own)}" if self.own else ""
         return f"From the {self.origin}, {self.chosen}: {taken}{own}"
 
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "HandedOver":
+        """Return what `to_json` wrote down."""
+        return cls(**{**record, "own": tuple(record["own"])})
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return {**asdict(self), "own": list(self.own)}

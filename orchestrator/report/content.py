@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from orchestrator.handing_over import HandedOver
 from orchestrator.report.cells import (
     DASH,
     Cell,
@@ -110,6 +111,11 @@ def fold_sizes(counts: pd.DataFrame, classes: Sequence[str]) -> Grid:
     ]
     names = [class_name(classes, int(label)) for label in table.columns]
     return grid("Images of each test fold", ["Test fold", *names, "Images"], rows)
+
+
+def taken_over(study: Record) -> list[str]:
+    """Say which settings come from decisions of earlier phases, a sentence a phase."""
+    return [HandedOver.from_json(record).sentence() + "." for record in study.get("handed_over", ())]
 
 
 def settings(experiments: Sequence[Record], parameters: Mapping[str, int]) -> tuple[Grid | None, Grid]:

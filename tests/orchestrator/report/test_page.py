@@ -279,3 +279,21 @@ def test_shortcut_share_is_beside_the_score_and_never_made_up() -> None:
     assert share(0.7, 0.9) == pytest.approx(0.5)
     assert share(0.4, 0.9) == 0.0 and share(0.95, 0.9) == 1.0
     assert share(None, 0.9) is None and share(0.7, 0.5) is None and share(0.7, float("nan")) is None
+
+
+def test_what_earlier_phases_decided_is_named_beside_the_settings(
+    tmp_path: Path, write_results: Any, render: Any
+) -> None:
+    """Catches a backbone that a reader takes for this phase's own choice."""
+    store = write_results(tmp_path, names=("p1_a",), compare=False)
+    taken = {
+        "phase": "phase0", "version": 2, "chosen": "p0_<b>", "own": ["image_size"],
+        "values": {"backbone": "resnet18", "optimizer": {"lr": 0.5}},
+    }  # fmt: skip
+    write_json(store.study_file("phase1"), {**store.study("phase1"), "handed_over": [taken]})
+    found = render(store)
+    assert (
+        "From the decision of phase0 (version 2), p0_<b>: backbone = resnet18, optimizer.lr = 0.5; its own "
+        "question: image_size."
+    ) in found.words
+    assert "p0_<b>" not in found.html

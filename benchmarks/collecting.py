@@ -1,4 +1,4 @@
-"""Collect and compare 1,000 trials of 5,000 predictions, and bootstrap 50,000: seconds, memory, growth.
+"""Collect, compare, calibrate and report 1,000 trials of 5,000 predictions, and bootstrap 50,000.
 
 python benchmarks/collecting.py [--trials 1000] [--rows 5000] [--group-size 1]
 

@@ -16,6 +16,7 @@ placement values (DeLong et al. 1988), whose remainder is 1 / sqrt(rows) as larg
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -28,6 +29,8 @@ CONFIDENCE = 0.95
 CHUNK_ENTRIES, SMALL = (2**22, 2**19), 1000
 # Bins that are counted at once; more would leave the processor's first cache.
 BINS = 8192
+# So few experiments are multiplied in less time than threads take turns.
+FEW = 20
 DECIMALS = 7
 TWO_32 = np.uint64(32)
 
@@ -47,7 +50,7 @@ def bootstrap(experiments: Sequence[Mapping[Place, Sample]], *, draws: int = DRA
         Metric -> (low, high) for each experiment; a metric that does not exist in some fold is left out.
     """
     with threadpool_limits(1):
-        # One thread is as fast where the machine is shared, and several times faster where it is busy.
+        # A product on one thread is as fast where the machine is shared, and much faster where it is busy.
         return _bootstrap(experiments, draws)
 
 
@@ -96,6 +99,20 @@ def _draw(rng: np.random.SFC64, counts: np.ndarray) -> None:
         rows[:] = np.bincount(places.ravel(), minlength=rows.size).reshape(rows.shape)
 
 
+def _one_fold(samples: list[Sample], draws: int) -> dict[str, np.ndarray]:
+    """Measure every draw of one fold's groups: metric -> float32 [draws, samples]."""
+    batch = Batch.of(samples)
+    first, done = batch.samples[0], 0
+    found: dict[str, np.ndarray] = {}
+    for counts in resampled_counts(first.groups, seed=int(first.key[:16], 16), draws=draws):
+        for name, values in batch.measures(counts).items():
+            if name not in found:
+                found[name] = np.empty((draws, len(samples)), dtype=np.float32)
+            found[name][done : done + len(counts)] = values
+        done += len(counts)
+    return found
+
+
 def _one_repeat(
     folds_of: Mapping[int, list[Sample]], draws: int
 ) -> dict[int, dict[str, tuple[float, float]]]:
@@ -107,18 +124,17 @@ def _one_repeat(
             by_rows.setdefault(sample.key, []).append((column[index], sample))
     share = np.array([1.0 / len(samples) for samples in folds_of.values()])
     totals: dict[str, np.ndarray] = {}
-    for _, members in sorted(by_rows.items()):
-        columns = np.array([place for place, _ in members])
-        batch = Batch.of([sample for _, sample in members])
-        first = batch.samples[0]
-        seed, done = int(first.key[:16], 16), 0
-        for counts in resampled_counts(first.groups, seed=seed, draws=draws):
-            rows = slice(done, done + len(counts))
-            for name, values in batch.measures(counts).items():
+    folds = [members for _, members in sorted(by_rows.items())]
+    # Of many experiments two folds at a time: one multiplies while the other draws.
+    with ThreadPoolExecutor(2 if len(folds_of) > FEW else 1) as pool:
+        drawn = pool.map(lambda members: _one_fold([sample for _, sample in members], draws), folds)
+        # Added in the order of the folds, so that the sums do not depend on which was ready first.
+        for members, found in zip(folds, drawn, strict=True):
+            columns = np.array([place for place, _ in members])
+            for name, values in found.items():
                 if name not in totals:
                     totals[name] = np.zeros((draws, len(share)), dtype=np.float32)
-                totals[name][rows, columns] += values * share[columns]
-            done += len(counts)
+                totals[name][:, columns] += values * share[columns]
     bounds = {name: _quantiles(values) for name, values in totals.items()}
     return {
         index: {name: (float(pairs[place, 0]), float(pairs[place, 1])) for name, pairs in bounds.items()}

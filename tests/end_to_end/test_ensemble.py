@@ -47,6 +47,7 @@ def run(experiments: Path, data: Path, results: Path) -> subprocess.CompletedPro
     )
 
 
+@pytest.mark.slow
 def test_bases_run_first_and_a_failed_base_fails_its_ensemble_until_it_is_mended(
     experiments: Path, faces: Path, tmp_path: Path
 ) -> None:

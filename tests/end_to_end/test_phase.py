@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -172,8 +173,13 @@ def test_a_failed_trial_is_a_row_and_stops_no_other(
     tmp_path: Path, run_phase: Command, undisturbed: Path
 ) -> None:
     """Catches an error of one trial that ends the run, is retried for nothing, or is averaged away."""
-    results = tmp_path / "results"
-    victim = next(path.parent.name for path in undisturbed.glob("trials/plain-r0f1-*/done.json"))
+    results = Path(shutil.copytree(undisturbed, tmp_path / "results"))
+    victim, other = (
+        next(path.parent.name for path in undisturbed.glob(f"trials/{name}-*/done.json"))
+        for name in ("plain-r0f1", "wide-r0f2")
+    )
+    for name in (victim, other):
+        shutil.rmtree(results / "trials" / name)
     obstacle = results / "trials" / victim / "predictions.parquet"
     obstacle.mkdir(parents=True)
     failed = run_phase(results, "--json")

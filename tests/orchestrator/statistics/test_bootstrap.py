@@ -28,7 +28,7 @@ def sample(found: Rows, *, key: str = KEY) -> Sample:
     return make_sample(key, labels, scores, (scores >= 0.5).astype(int), Groups.of(codes, labels))
 
 
-def plain(found: Rows, measure: Callable[[np.ndarray, np.ndarray], float], draws: int = 1000) -> np.ndarray:
+def plain(found: Rows, measure: Callable[[np.ndarray, np.ndarray], float], draws: int = 600) -> np.ndarray:
     """Bounds of a bootstrap that copies the rows of drawn groups, stratified by the classes of a group."""
     labels, scores, codes = found
     rng = np.random.default_rng(7)
@@ -62,12 +62,12 @@ MEASURES: dict[str, Callable[[Any, Any], float]] = {
 def test_bounds_are_those_of_copying_rows(metric: str, group_size: int) -> None:
     """Catches single images that are drawn instead of groups, and any wrong sum.
 
-    1,000 and 10,000 draws: a bound's standard error is about 3 % of the interval's width.
+    600 and 10,000 draws: a bound's standard error is about 4 % of the interval's width.
     """
     found = rows(120, group_size=group_size)
     low, high = bootstrap([{(0, 0): sample(found)}])[0][metric]
     expected = plain(found, MEASURES[metric])
-    assert (low, high) == pytest.approx(tuple(expected), abs=0.1 * (expected[1] - expected[0]))
+    assert (low, high) == pytest.approx(tuple(expected), abs=0.12 * (expected[1] - expected[0]))
 
 
 @pytest.mark.parametrize("size", [300, 1000])
@@ -88,7 +88,7 @@ def test_ties_count_half() -> None:
     rounded = scores.round(1)
     found = bootstrap([{(0, 0): sample((labels, rounded, codes))}])[0]["auc"]
     expected = plain((labels, rounded, codes), metrics.roc_auc_score)
-    assert found == pytest.approx(tuple(expected), abs=0.1 * (expected[1] - expected[0]))
+    assert found == pytest.approx(tuple(expected), abs=0.12 * (expected[1] - expected[0]))
 
 
 def test_several_classes_are_means_over_classes() -> None:
@@ -99,7 +99,7 @@ def test_several_classes_are_means_over_classes() -> None:
     groups = Groups.of(np.arange(150), labels)
     found = bootstrap([{(0, 0): make_sample(KEY, labels, values, values.argmax(axis=1), groups)}])[0]
     draws = []
-    for _ in range(1000):
+    for _ in range(600):
         chosen = np.concatenate([rng.choice(np.flatnonzero(labels == c), 50) for c in range(3)])
         called = values[chosen].argmax(axis=1)
         auc = metrics.roc_auc_score(labels[chosen], values[chosen], multi_class="ovr")
@@ -107,7 +107,7 @@ def test_several_classes_are_means_over_classes() -> None:
     for name, expected in zip(
         ("auc_ovr", "macro_f1"), np.quantile(draws, [0.025, 0.975], axis=0).T, strict=True
     ):
-        assert found[name] == pytest.approx(tuple(expected), abs=0.12 * (expected[1] - expected[0]))
+        assert found[name] == pytest.approx(tuple(expected), abs=0.15 * (expected[1] - expected[0]))
     assert found["auc"] == found["auc_ovr"] and found["f1"] == found["macro_f1"]
 
 

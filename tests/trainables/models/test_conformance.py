@@ -132,7 +132,7 @@ def test_half_precision_gives_no_nan(name: str) -> None:
     )
 
 
-@every_backbone
+@every_backbone_in_depth
 def test_a_layer_for_grad_cam_is_named_and_gives_maps(name: str) -> None:
     model = build(name).eval()
     maps: list[Tensor] = []
@@ -143,14 +143,14 @@ def test_a_layer_for_grad_cam_is_named_and_gives_maps(name: str) -> None:
     assert maps and maps[0].ndim == 4
 
 
-@every_backbone
+@every_backbone_in_depth
 def test_its_head_is_some_of_its_weights_and_not_all(name: str) -> None:
     model = build(name)
     inside = [key.startswith(f"{head_of(model)}.") for key, _ in model.named_parameters()]
     assert any(inside) and not all(inside)
 
 
-@every_backbone
+@every_backbone_in_depth
 def test_its_features_and_its_head_are_the_whole_of_it(name: str, tmp_path: Path) -> None:
     """A head that is trained alone, on features that are kept, must be the head of this network."""
     size_px = smallest_px(name)

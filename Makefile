@@ -24,7 +24,7 @@ demo: setup
 
 # What starts Ray has the machine for itself; everything else is spread over its cores.
 test: setup
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu and not ray" -n auto --maxprocesses 8
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu and not ray" -n auto --maxprocesses 8 --dist worksteal
 	@$(BIN)/python -m pytest -m "ray and not slow and not gpu"
 
 lint: setup

@@ -40,6 +40,7 @@ def run(small_experiments: Path) -> Run:
     return call
 
 
+@pytest.mark.slow
 def test_a_shortcut_is_refused_then_accepted_and_stamped(run: Run, confounded: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
     line = ("run", "plain", "--data", confounded, "--results", results, "--set", "epochs=1", "--folds", "0")

@@ -24,13 +24,13 @@ DAMAGE = (OSError, ValueError, KeyError, TypeError, NotImplementedError, pyarrow
 class Part:
     """The rows of one split, in the order of their paths.
 
-    paths and groups are lists of str; source names the source of each row by its place in `sources`, int64
-    [N]. labels and predicted classes are int64 [N], probabilities P(fake), [N], or a column a class, [N,
-    C].
+    paths and groups are Arrow's strings, which are hashed, compared and numbered without becoming Python's;
+    source names the source of each row by its place in `sources`, int64 [N]. labels and predicted classes are
+    int64 [N], probabilities P(fake), [N], or a column a class, [N, C].
     """
 
-    paths: list[str]
-    groups: list[str]
+    paths: pyarrow.StringArray
+    groups: pyarrow.StringArray
     source: np.ndarray
     sources: list[str]
     labels: np.ndarray
@@ -45,13 +45,13 @@ class Part:
     def key(self) -> str:
         """Name these rows by path, group and label, whatever was predicted: 64 hexadecimal digits."""
         digest = hashlib.sha256()
-        for part in ("\n".join(self.paths).encode(), "\n".join(self.groups).encode(), self.labels.tobytes()):
+        for part in (_joined(self.paths), _joined(self.groups), self.labels.tobytes()):
             digest.update(len(part).to_bytes(8, "big") + part)
         return digest.hexdigest()
 
     def grouped(self) -> Groups:
         """Return the rows' groups for resampling."""
-        codes, _ = pd.factorize(np.array(self.groups, dtype=object))
+        codes = self.groups.dictionary_encode().indices.to_numpy().astype(np.int64)
         return Groups.of(codes, self.labels)
 
     def frame(self, *, repeat: int, fold: int) -> pd.DataFrame:
@@ -104,12 +104,12 @@ def _rows_of(table: pyarrow.Table, split: str) -> pyarrow.Table:
 def _part(table: pyarrow.Table) -> Part | None:
     if table.num_rows == 0:
         return None
-    paths = table["path"].to_pylist()
-    ordered = sorted(paths)
-    if paths != ordered:
-        table = table.take(sorted(range(len(paths)), key=paths.__getitem__))
-    if len(set(ordered)) < len(ordered):
-        raise ValueError(f"{PREDICTIONS} has an image twice in one split")
+    paths = _texts(table, "path")
+    if not _ascend(paths):
+        order = compute.sort_indices(paths)
+        table, paths = table.take(order), paths.take(order)
+        if not _ascend(paths):
+            raise ValueError(f"{PREDICTIONS} has an image twice in one split")
     labels, predicted = (_whole_numbers(table, name) for name in ("label", "predicted"))
     probabilities = _probabilities(table)
     num_classes = 2 if probabilities.ndim == 1 else probabilities.shape[1]
@@ -117,7 +117,29 @@ def _part(table: pyarrow.Table) -> Part | None:
         if values.min() < 0 or values.max() >= num_classes:
             raise ValueError(f"{PREDICTIONS} has a {name} outside 0 to {num_classes - 1}")
     source, sources = _coded(table["source"])
-    return Part(ordered, table["group"].to_pylist(), source, sources, labels, probabilities, predicted)
+    return Part(paths, _texts(table, "group"), source, sources, labels, probabilities, predicted)
+
+
+def _texts(table: pyarrow.Table, name: str) -> pyarrow.StringArray:
+    column = table[name].combine_chunks()
+    if pyarrow.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if column.null_count or not (
+        pyarrow.types.is_string(column.type) or pyarrow.types.is_large_string(column.type)
+    ):
+        raise ValueError(f"{PREDICTIONS} has a row whose {name} is no text")
+    return column.cast(pyarrow.string())
+
+
+def _ascend(texts: pyarrow.StringArray) -> bool:
+    """Tell whether each text comes after the one before it: in order, and none twice."""
+    return bool(compute.all(compute.less(texts[:-1], texts[1:])).as_py())
+
+
+def _joined(texts: pyarrow.StringArray) -> bytes:
+    """Return the texts as UTF-8, a line each."""
+    whole = compute.binary_join(pyarrow.ListArray.from_arrays([0, len(texts)], texts), "\n")
+    return bytes(whole[0].as_buffer())
 
 
 def _coded(column: pyarrow.ChunkedArray) -> tuple[np.ndarray, list[str]]:

@@ -102,17 +102,21 @@ def costs(runs: pd.DataFrame, summary: pd.DataFrame, metric: str) -> pd.DataFram
     threads that they were spent on. What a trial did not record is NaN.
     """
     known = {str(row["experiment"]): row for row in whole_rows(summary, metric).to_dict("records")}
+    finished: dict[str, list[dict[Any, Any]]] = {}
+    for run in runs.to_dict("records"):
+        mine = finished.setdefault(str(run["experiment"]), [])
+        if run["state"] == "done":
+            mine.append(run)
     rows = []
-    for number, (name, part) in enumerate(runs.groupby("experiment", sort=False), start=1):
-        done = part[part["state"] == "done"]
-        devices = sorted({str(device) for device in done["device"].dropna()})
-        seconds = [_spent(row) for row in done.to_dict("records")]
-        counts = [float(count) for count in done["parameters"] if _is_number(count)]
-        score: Mapping[Any, Any] = known.get(str(name), {})
+    for number, (name, done) in enumerate(finished.items(), start=1):
+        devices = sorted({str(run["device"]) for run in done if run["device"] is not None})
+        seconds = [_spent(run) for run in done]
+        counts = [float(run["parameters"]) for run in done if _is_number(run["parameters"])]
+        score: Mapping[Any, Any] = known.get(name, {})
         rows.append(
             {
                 "number": number,
-                "experiment": str(name),
+                "experiment": name,
                 "parameters": max(counts, default=math.nan),
                 "seconds": sum(seconds) / len(seconds) if seconds else math.nan,
                 "device": "+".join(devices),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.comparing import SIGNIFICANT
-from orchestrator.report.verdict import metric_name, p_text
+from orchestrator.report.verdict import hours_text, metric_name, p_text
 
 
 def comparison_lines(found: Mapping[str, Any]) -> list[str]:
@@ -66,7 +66,7 @@ def _effort(found: Mapping[str, Any]) -> list[str]:
         return lines
     if needed is None:
         return [*lines, f"{found['reason'].capitalize()}."] if found["reason"] else lines
-    cost = "" if hours is None else f", {hours:.1f} more hours of training on {found['device']}"
+    cost = "" if hours is None else f", about {hours_text(hours, found['device'])} more"
     return [*lines, f"A difference like this one would take {needed} repeats of the folds to show{cost}."]
 
 

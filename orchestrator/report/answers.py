@@ -32,6 +32,7 @@ from orchestrator.report.verdict import (
     comparison_sentence,
     corrected_text,
     effect_of,
+    hours_text,
     metric_name,
     signed,
     text_of,
@@ -144,17 +145,11 @@ def _needed(row: "pd.Series[Any]", effect: Mapping[str, Any]) -> str:
             f"the cross-validation instead of {now}: practically, it can’t be shown with this data."
         )
     hours, device = effect.get("hours_needed"), str(effect.get("device") or "")
-    cost = "" if hours is None or pd.isna(hours) else f", about {_hours(float(hours), device)} more"
+    cost = "" if hours is None or pd.isna(hours) else f", about {hours_text(float(hours), device)} more"
     return (
         f"To show a difference of {signed(abs(row['mean_diff']))[1:]} would take {needed} repeats of the "
         f"cross-validation instead of {now}{cost}."
     )
-
-
-def _hours(hours: float, device: str) -> str:
-    """Say hours of training with what they are spent on: GPU hours, CPU hours."""
-    kind = {"cuda": "GPU ", "cpu": "CPU "}.get(device, "")
-    return f"{hours:,.1f} {kind}hours" if hours >= 0.1 else f"{hours * 60:.1f} {kind}minutes"
 
 
 def _short(row: "pd.Series[Any]", tables: Tables) -> str:

@@ -122,6 +122,12 @@ def signed(value: float) -> str:
     return f"{value:+.3f}"
 
 
+def hours_text(hours: float, device: str) -> str:
+    """Say hours of training with what they are spent on: GPU hours, CPU hours."""
+    kind = {"cuda": "GPU ", "cpu": "CPU "}.get(device, "")
+    return f"{hours:,.1f} {kind}hours" if hours >= 0.1 else f"{hours * 60:.1f} {kind}minutes"
+
+
 def p_text(p_value: float) -> str:
     """Say a p-value."""
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"

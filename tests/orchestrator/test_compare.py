@@ -91,7 +91,7 @@ def test_what_it_would_take_is_said_where_it_is_undecided(results: Any) -> None:
     said = " ".join(comparison_lines(found))
     assert found["verdict"] == "undecided"
     assert f"would take {found['repeats_needed']} repeats of the folds to show" in said
-    assert f"{found['hours_needed']:.1f} more hours of training on cpu" in said
+    assert f"about {60 * found['hours_needed']:.1f} CPU minutes more" in said
 
 
 def test_delongs_test_is_there_on_request(results: Any) -> None:

@@ -32,7 +32,7 @@ def decide_command(
     from orchestrator.decisions import decide
     from orchestrator.store import Store
 
-    found = decide(Store.open(results), phase, again=again)
+    found = decide(Store.reopen(results), phase, again=again)
     if as_json:
         print(
             json.dumps(

@@ -83,7 +83,7 @@ def collect_command(
     from orchestrator.store import Store
     from orchestrator.study import finish
 
-    store = Store.open(results)
+    store = Store.reopen(results)
     tables = finish(store, phase, console=screen(stderr=as_json), quiet=quiet, sync=sync)
     show_outcome(tables, store, as_json=as_json)
 
@@ -101,7 +101,7 @@ def report_command(
     from orchestrator.report.page import write_report
     from orchestrator.store import Store
 
-    store = Store.open(results)
+    store = Store.reopen(results)
     tables = collect(store, phase)
     write_report(store, tables)
     say(str(store.report(phase) / "index.html"))

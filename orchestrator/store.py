@@ -36,6 +36,17 @@ class Store:
     root: Path
 
     @classmethod
+    def reopen(cls, root: Path) -> "Store":
+        """Open a results folder that a run has made; a name that was mistyped makes none.
+
+        Raises:
+            InputError: it is not there, or `open` refuses it.
+        """
+        if not root.is_dir():
+            raise InputError(f"there is no results folder {root}; name one with --results")
+        return cls.open(root)
+
+    @classmethod
     def open(cls, root: Path) -> "Store":
         """Open or create a results folder.
 

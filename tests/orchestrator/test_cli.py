@@ -196,3 +196,10 @@ def test_the_module_is_the_program(tmp_path: Path) -> None:
     )
     assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr.startswith("Error: no such data folder: no-such-folder")
+
+
+@pytest.mark.parametrize("command", ["collect", "report", "decide"])
+def test_a_mistyped_results_folder_is_not_made(call: Call, tmp_path: Path, command: str) -> None:
+    code, _, err = call(command, "phase1", "--results", tmp_path / "reslts")
+    assert code == 2 and "there is no results folder" in err
+    assert not (tmp_path / "reslts").exists()

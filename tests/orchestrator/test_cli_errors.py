@@ -236,6 +236,7 @@ def test_results_of_a_newer_version(cli: CommandLine, command: str) -> None:
 
 @pytest.mark.parametrize("command", ["status", "collect", "report"])
 def test_a_phase_that_never_ran(cli: CommandLine, command: str) -> None:
+    cli.results.mkdir(parents=True)
     cli.refused(cli(command, "phase9", "--results", cli.results), "no record of 'phase9'")
 
 

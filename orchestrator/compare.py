@@ -6,8 +6,6 @@ of them. Where the two can't be paired (a fold is missing, other test rows, othe
 does not exist) the verdict is `incomplete`, with the reason, and there are no numbers.
 """
 
-import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ from orchestrator.problems import nearest
 from orchestrator.store import Store
 from orchestrator.trial_scores import ALL, Reader
 from trainables.errors import InputError
+from trainables.files import without_infinities
 
 # What is compared by source: of its fakes the AUC against all real images and the share found; of its real
 # images the false alarms.
@@ -73,7 +72,9 @@ def compare(
 
 
 def _check_metric(metric: str, sides: Sides) -> None:
-    known = {name for side in sides for source, name in (*side.values, *side.reasons) if source == ALL}
+    scored = {name for side in sides for source, name in (*side.values, *side.reasons) if source == ALL}
+    # A threshold and a number of rows are neither better nor worse.
+    known = {name for name in scored if name != "threshold" and not name.startswith("support[")}
     if known and metric not in known:
         raise InputError(f"--metric {metric} is none of these experiments; {nearest(metric, sorted(known))}")
 
@@ -90,12 +91,4 @@ def _measure(sides: Sides, metric: str, source: str, *, rope: float, delong: boo
         found[f"{side}_mean"] = float(np.mean(scores))
         found[f"{side}_std"] = float(np.std(scores, ddof=1)) if row["n"] > 1 else None
     numbers = {name: row[name] for name in NUMBERS} | {name: effect.get(name) for name in EFFECTS}
-    return {**found, "verdict": verdict({**row, "p_holm": row["p_value"]}), **_plain(numbers)}
-
-
-def _plain(numbers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return numbers for JSON: what does not exist is null."""
-    return {
-        name: None if isinstance(value, float) and math.isnan(value) else value
-        for name, value in numbers.items()
-    }
+    return {**found, "verdict": verdict({**row, "p_holm": row["p_value"]}), **without_infinities(numbers)}

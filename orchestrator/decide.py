@@ -14,7 +14,6 @@ Folds are paired: candidates must have been validated on the same images. The sh
 training images is n_val / n_train of these splits.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from orchestrator.statistics.bootstrap import Place
 from orchestrator.trial_scores import TrialScores
 from trainables.errors import InputError
 from trainables.evaluation.metrics import LOWER_IS_BETTER
+from trainables.files import without_infinities
 from trainables.recipe import RecipeKeys
 
 SAME_COST = 0.1
@@ -234,7 +234,7 @@ def _against(baseline: Candidate, treatment: Candidate, rule: Rule) -> dict[str,
         "p_equivalent": found.within,
         "p_better": better,
     }
-    return {"baseline": baseline.name, "treatment": treatment.name, **_plain(numbers)}
+    return {"baseline": baseline.name, "treatment": treatment.name, **without_infinities(numbers)}
 
 
 def _is_tie(against_best: Mapping[str, Any], rule: Rule) -> bool:
@@ -283,9 +283,4 @@ def _mean(values: np.ndarray, share: float | None) -> dict[str, Any]:
     numbers = {"mean": interval.mean, "std": interval.std}
     if share is not None:
         numbers |= {"ci_low": interval.low, "ci_high": interval.high}
-    return {"n": interval.n, **_plain(numbers)}
-
-
-def _plain(numbers: Mapping[str, float]) -> dict[str, float | None]:
-    """Return numbers for JSON: what does not exist is null."""
-    return {name: None if math.isnan(value) else value for name, value in numbers.items()}
+    return {"n": interval.n, **without_infinities(numbers)}

@@ -24,7 +24,7 @@ from orchestrator.statistics.bootstrap import Place
 from orchestrator.statistics.resampled import Groups, Sample, make_sample
 from orchestrator.store import Store, read_record
 from orchestrator.trial_scores import ALL, CACHE, GAP, Problem, Reader, TrialScores, keep
-from trainables.evaluation import calibration, reliability
+from trainables.evaluation import calibration, detection, metrics, reliability
 from trainables.recipe import count_folds
 
 # Experiments whose rows are held in memory at once, and how much they may take.
@@ -128,7 +128,7 @@ def gather(store: Store, study: Mapping[str, Any]) -> list[Gathered]:
         path = store.cache / CACHE / f"experiment-{_key(experiment)}.json"
         known = read_record(path) if experiment.is_complete else None
         try:
-            if known is not None:
+            if known is not None and set(KEPT) <= known.keys():
                 for name in KEPT:
                     setattr(experiment, name, known[name])
             else:
@@ -232,7 +232,8 @@ def _holdout_row(found: holdout.Holdout) -> dict[str, Any]:
 def _key(experiment: Gathered) -> str:
     """Name what bootstrap, hold-out and calibration hang on."""
     trials = [
-        [*place, trial.sha256, trial.n_test, trial.n_train]
+        # The folder too: calibration.csv names it, and equal predictions may lie in another one.
+        [*place, experiment.folders[place].name, trial.sha256, trial.n_test, trial.n_train]
         for place, trial in sorted(experiment.trials.items())
     ]
     text = json.dumps([_code(), experiment.name, experiment.record["recipe"].get("train_sources"), trials])
@@ -243,7 +244,7 @@ def _key(experiment: Gathered) -> str:
 def _code() -> str:
     digest = hashlib.sha256(np.__version__.encode())
     tests = (holdout, bayesian, bootstrap, delong, intervals, paired, resampled)
-    for module in (*tests, calibrate, calibration, reliability):
+    for module in (*tests, calibrate, calibration, detection, metrics, reliability):
         digest.update(Path(str(module.__file__)).read_bytes())
     digest.update(Path(__file__).read_bytes())
     return digest.hexdigest()

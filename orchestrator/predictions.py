@@ -90,6 +90,8 @@ def read_predictions(folder: Path, *, sha256: str | None) -> Predictions:
     test = parts["test"]
     if test is None:
         raise ValueError(f"{PREDICTIONS} has no test rows")
+    if sum(len(part.labels) for part in parts.values() if part is not None) != table.num_rows:
+        raise ValueError(f"{PREDICTIONS} has a row whose split is neither test nor val")
     return Predictions(test, parts["val"], found)
 
 
@@ -112,6 +114,9 @@ def _part(table: pyarrow.Table) -> Part | None:
             raise ValueError(f"{PREDICTIONS} has an image twice in one split")
     labels, predicted = (_whole_numbers(table, name) for name in ("label", "predicted"))
     probabilities = _probabilities(table)
+    # A softmax in float32 may be a hair above 1; NaN is left to the metrics, which name it.
+    if bool(np.any((probabilities < 0.0) | (probabilities > 1.0 + 1e-6))):
+        raise ValueError(f"{PREDICTIONS} has a score that is no probability from 0 to 1")
     num_classes = 2 if probabilities.ndim == 1 else probabilities.shape[1]
     for name, values in (("label", labels), ("predicted", predicted)):
         if values.min() < 0 or values.max() >= num_classes:
@@ -165,4 +170,7 @@ def _whole_numbers(table: pyarrow.Table, name: str) -> np.ndarray:
     column = table[name]
     if column.null_count:
         raise ValueError(f"{PREDICTIONS} has a row without {name}")
-    return np.asarray(column.to_numpy(), dtype=np.int64)
+    values = np.asarray(column.to_numpy())
+    if not np.all(np.isfinite(values)) or bool(np.any(values != np.floor(values))):
+        raise ValueError(f"{PREDICTIONS} has a {name} that is no whole number")
+    return values.astype(np.int64)

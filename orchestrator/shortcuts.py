@@ -6,7 +6,6 @@ AUC over folds above the limit *and* an interval that lies above chance: with a 
 because brightness and texture are part of the picture that a detector is meant to look at.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from orchestrator.statistics import corrected_interval
+from trainables.files import without_infinities
 
 CHANCE = 0.5
 METRIC = "auc"
@@ -70,7 +70,7 @@ def summary(scores: Mapping[str, Any]) -> Record:
     numbers = {"mean": interval.mean, "std": interval.std, "ci_low": low, "ci_high": high}
     return {
         "n": interval.n,
-        **{name: None if math.isnan(value) else float(value) for name, value in numbers.items()},
+        **without_infinities({name: float(value) for name, value in numbers.items()}),
     }
 
 

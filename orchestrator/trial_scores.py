@@ -88,7 +88,7 @@ class Reader:
             stamp = _stamp(folder, threshold_by)
             path = self._store.cache / CACHE / f"{folder.name}.{threshold_by}.json"
             known = read_record(path)
-            if known is not None and known.get("stamp") == stamp:
+            if known is not None and known.get("stamp") == stamp and _is_whole(known):
                 return TrialScores(**known["scores"])
             scores = _score(folder, self.predictions(folder), threshold_by)
         except DAMAGE as error:
@@ -116,6 +116,12 @@ def keep(path: Path, content: dict[str, Any]) -> None:
     """Write a cache file: JSON on one line, atomically."""
     with replace_file(path) as partial:
         partial.write_text(json.dumps(content, allow_nan=False, separators=(",", ":")), encoding="utf-8")
+
+
+def _is_whole(known: Mapping[str, Any]) -> bool:
+    """Tell whether a cache file holds every field: what is damaged is computed again."""
+    scores = known.get("scores")
+    return isinstance(scores, dict) and scores.keys() == set(FIELDS)
 
 
 def _unfinished(folder: Path, state: str) -> Problem:

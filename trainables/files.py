@@ -6,9 +6,10 @@ in one step.
 """
 
 import json
+import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,14 @@ def write_json(path: Path, content: Any) -> None:
         partial.write_text(
             json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8"
         )
+
+
+def without_infinities(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as JSON knows them: a float that is not finite is null."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in values.items()
+    }
 
 
 def write_text(path: Path, content: str) -> None:

@@ -141,3 +141,16 @@ def test_what_predict_needs_are_the_parameters_of_the_table(results: Any) -> Non
     assert {method: json.loads(text) for method, text in table.items()} == {
         method: pytest.approx(shown(parameters), abs=1e-9) for method, parameters in found.items()
     }
+
+
+def test_a_trial_in_another_folder_is_named_by_that_one(results: Any) -> None:
+    """Catches tables that name a folder which is gone: equal predictions under another key."""
+    experiment = results.add("a", folds=2)
+    tables(results)
+    old = results.folder("a", 0)
+    new = old.with_name(f"{old.name[:-12]}{'f' * 12}")
+    old.rename(new)
+    moved = {"key": "f" * 64, "folder": new.relative_to(results.root).as_posix()}
+    experiment["trials"][0] |= moved
+    found = tables(results).calibration
+    assert set(found[found["fold"] == 0]["trial"]) == {new.name}

@@ -281,3 +281,47 @@ def test_results_that_are_being_written_meanwhile_are_consistent(results: Any) -
         stop.set()
         thread.join()
     assert tables(results).complete()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("score", 1.5, "score that is no probability"),
+        ("score", -0.2, "score that is no probability"),
+        ("split", None, "neither test nor val"),
+        ("split", "tset", "neither test nor val"),
+        ("label", 0.7, "label that is no whole number"),
+        ("source", None, "unreadable"),
+    ],
+)
+def test_one_impossible_value_is_a_failure_with_its_reason(
+    results: Any, column: str, value: Any, said: str
+) -> None:
+    """Catches a row that is left out, a label cut to 0, or intervals that are silently gone."""
+    results.add("a", folds=2)
+
+    def spoil(rows: pd.DataFrame) -> pd.DataFrame:
+        values = rows[column].tolist()
+        values[3] = value
+        return rows.assign(**{column: values})
+
+    rewrite(results.folder("a", 0), spoil)
+    (failure,) = tables(results).failures.to_dict("records")
+    assert (failure["state"], failure["fold"]) == ("unreadable", 0)
+    assert said in f"{failure['state']} {failure['reason']}"
+
+
+def test_a_cache_that_lacks_something_is_computed_again(results: Any) -> None:
+    """Catches a sound trial that is called unreadable because of what was kept of it."""
+    two(results)
+    before = tables(results)
+    for path in (results.root / "cache" / "scores").iterdir():
+        kept = json.loads(path.read_text())
+        for content in (kept, kept.get("scores", {})):
+            for name in ("bounds", "calibration", "rows"):
+                content.pop(name, None)
+        path.write_text(json.dumps(kept))
+    after = tables(results)
+    assert after.failures.empty
+    pd.testing.assert_frame_equal(after.summary, before.summary)
+    pd.testing.assert_frame_equal(after.calibration, before.calibration)

@@ -270,6 +270,7 @@ def test_experiments_of_different_phases_are_compared(results: Any) -> None:
         (("a", "c"), "auc", "no experiment 'c'"),
         (("a", "a"), "auc", "the same trials"),
         (("a", "b"), "acuracy", "nearest: accuracy"),
+        (("a", "b"), "threshold", "threshold is none of these experiments"),
     ],
 )
 def test_what_can_not_be_asked_is_refused(
@@ -279,3 +280,15 @@ def test_what_can_not_be_asked_is_refused(
     results.add("b", folds=2)
     with pytest.raises(InputError, match=said):
         compare(Store.look(results.write()), *names, metric=metric, rope=0.01)
+
+
+def test_the_same_difference_in_every_fold_is_json_too(results: Any) -> None:
+    """Catches `Infinity`, which no other program reads: mean over deviation, without any deviation."""
+    for name, score in (("a", 0.75), ("b", 0.5)):
+        results.add(name, folds=3)
+        for part in ("val", "test"):
+            results.rescore(name, part, lambda rows, s=score: np.where(rows["label"] == 1, s, 1 - s))
+    found = compared(results, "brier")
+    assert (found["std_diff"], found["p_value"], found["verdict"]) == (0.0, 0.0, "worse")
+    assert found["effect_size"] is None
+    json.dumps(found, allow_nan=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trainables.files import read_json, replace_file, write_json, write_text
+from trainables.files import read_json, replace_file, without_infinities, write_json, write_text
 
 
 def test_a_reader_sees_the_old_content_until_the_block_ends(tmp_path: Path) -> None:
@@ -50,3 +50,17 @@ def test_json_without_meaning_is_refused_and_the_old_file_stays(tmp_path: Path, 
         write_json(path, {"score": number})
     assert read_json(path) == {"a": [None, "ü"], "b": 1}
     assert list(json.loads(path.read_text())) == ["a", "b"] and os.listdir(tmp_path) == ["a.json"]
+
+
+def test_what_json_has_no_number_for_is_null(tmp_path: Path) -> None:
+    values = {
+        "a": float("inf"),
+        "b": -float("inf"),
+        "c": float("nan"),
+        "d": 0.5,
+        "e": 3,
+        "f": "inf",
+        "g": None,
+    }
+    write_json(tmp_path / "a.json", without_infinities(values))
+    assert read_json(tmp_path / "a.json") == {**values, "a": None, "b": None, "c": None}

@@ -36,7 +36,7 @@ KINDS = {
     "faces": "detected faces",
     "facts": "what files say of themselves, for the shortcut check",
     "scores": "scores and bootstrap intervals of finished trials",
-    "calibration": "calibrations of finished trials and their reliability bins",
+    "figures": "figures of reports, which are drawn again where they change",
 }
 UNFINISHED = (".partial", ".pruned")
 

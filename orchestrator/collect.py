@@ -10,22 +10,23 @@ per_source, holdout, confusion and missing, `comparing` those of effects, pairs 
 of calibration and reliability.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from orchestrator import comparing, summaries
 from orchestrator.comparing import COMPARISONS, SIGNIFICANT
+from orchestrator.csv_text import as_csv
 from orchestrator.gathered import Gathered, gather, num_expected, score_rows
 from orchestrator.shortcuts import shortcut_table
 from orchestrator.store import Store
 from orchestrator.summaries import FAILURES, SUMMARY
 from orchestrator.trial_scores import ALL, TUNED
 from trainables.evaluation.detection import AT_A_THRESHOLD
-from trainables.files import replace_file
+from trainables.files import write_text
 
 __all__ = [
     "ALL", "AT_A_THRESHOLD", "COMPARISONS", "FAILURES", "SCORES", "SIGNIFICANT", "SUMMARY", "TUNED",
@@ -39,7 +40,7 @@ FILES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tables:
     """A phase's tables, with the columns named above, and the study record that they come from.
 
@@ -66,6 +67,17 @@ class Tables:
     def shortcuts(self) -> pd.DataFrame:
         """What file facts and trivial pixels alone reach on the same folds; see `shortcuts`."""
         return shortcut_table(self.study)
+
+    @functools.cached_property
+    def texts(self) -> dict[str, str]:
+        """Every table as the text of its file, by name: written beside the results and beside the page."""
+        return {name: as_csv(getattr(self, name)) for name in FILES}
+
+    @functools.cached_property
+    def overall(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Rows of `summary` over all sources, by experiment and metric."""
+        rows = self.summary[self.summary["source"] == ALL].to_dict("records")
+        return {(row["experiment"], row["metric"]): {str(name): row[name] for name in row} for row in rows}
 
     def complete(self) -> bool:
         """Tell whether every planned trial is finished."""
@@ -96,11 +108,6 @@ def collect(store: Store, phase: str) -> Tables:
         reliability=summaries.reliabilities(experiments),
         experiments=by_name,
     )
-    _write(store.collected(phase), tables)
+    for name, text in tables.texts.items():
+        write_text(store.collected(phase) / f"{name}.csv", text)
     return tables
-
-
-def _write(folder: Path, tables: Tables) -> None:
-    for name in FILES:
-        with replace_file(folder / f"{name}.csv") as partial:
-            getattr(tables, name).to_csv(partial, index=False, lineterminator="\n")

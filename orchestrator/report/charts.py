@@ -15,7 +15,7 @@ import pandas as pd
 from orchestrator.collect import ALL, Tables
 from orchestrator.report import answers
 from orchestrator.report.cells import capital, fold_label, number
-from orchestrator.report.drawing import Panel
+from orchestrator.report.panels import Panel
 from orchestrator.report.verdict import comparison_sentence, effect_of, headline, metric_name, whole_rows
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
@@ -50,7 +50,7 @@ def forests(tables: Tables) -> Gallery:
         kept.append(rows)
         ropes = [effect_of(row, tables).get("rope", 0.0) for _, row in rows.iterrows()]
         drawn = forest.forest(
-            rows.assign(rope=ropes),
+            rows[["treatment", "baseline", "mean_diff", "ci_low", "ci_high", "verdict"]].assign(rope=ropes),
             metric=metric_name(metric),
             lower_is_better=metric in LOWER_IS_BETTER,
         )

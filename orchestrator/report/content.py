@@ -266,9 +266,8 @@ def calibration(rows: pd.DataFrame, expected: Mapping[str, int]) -> Grid | None:
         expected: the experiments to show, and how many folds each should have.
     """
     cells: list[list[Cell | str]] = []
-    for (name, method), part in rows.groupby(["experiment", "method"], sort=False) if len(rows) else ():
-        if name not in expected:
-            continue
+    shown = rows[rows["experiment"].isin(list(expected))] if len(rows) else rows
+    for (name, method), part in shown.groupby(["experiment", "method"], sort=False) if len(shown) else ():
         fitted = part["outcome"] != "not fitted"
         if method != DISPLAYED and not fitted.any():
             # Of several classes: these methods are for two.

@@ -11,15 +11,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from orchestrator.report.drawing import (
-    ACCENT,
     BOTTOM,
     LEFT,
-    MUTED,
     RIGHT,
-    SECOND,
     TOP,
     WIDTH,
-    Picture,
     panel,
     picture,
     short,
@@ -27,6 +23,8 @@ from orchestrator.report.drawing import (
     title,
 )
 from orchestrator.report.figures import faint
+from orchestrator.report.kept import kept
+from orchestrator.report.panels import ACCENT, MUTED, SECOND, Picture
 from trainables.evaluation.detection import Curve
 
 GRID = np.linspace(0.0, 1.0, 101)
@@ -55,6 +53,7 @@ def precision_points(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.stack([found / found[-1], found / (found + alarms)])
 
 
+@kept
 def roc(curves: Sequence[np.ndarray], *, name: str, positive: str, negative: str) -> Picture:
     """Draw ROC curves: thin each of them, thick their vertical average.
 
@@ -78,6 +77,7 @@ def roc(curves: Sequence[np.ndarray], *, name: str, positive: str, negative: str
         return picture(figure)
 
 
+@kept
 def precision_recall(curves: Sequence[np.ndarray], *, name: str, chance: float) -> Picture:
     """Draw precision over recall: thin each curve, thick the mean precision at equal recall.
 
@@ -101,6 +101,7 @@ def precision_recall(curves: Sequence[np.ndarray], *, name: str, chance: float) 
         return picture(figure)
 
 
+@kept
 def reliability(bins: pd.DataFrame, *, name: str, method: str | None, axis: str) -> Picture:
     """Draw what came true over what was claimed, before and after calibration.
 
@@ -129,6 +130,7 @@ def reliability(bins: pd.DataFrame, *, name: str, method: str | None, axis: str)
         return picture(figure)
 
 
+@kept
 def confidences(right: np.ndarray, wrong: np.ndarray, *, name: str, least: float) -> Picture:
     """Draw how sure the right and the wrong predictions were, as shares of all of them.
 

@@ -14,8 +14,8 @@ import pandas as pd
 from orchestrator.collect import Tables
 from orchestrator.predictions import Part
 from orchestrator.report.charts import Gallery, slug
-from orchestrator.report.drawing import Panel
 from orchestrator.report.evidence import Evidence, Place
+from orchestrator.report.panels import Panel
 from orchestrator.report.verdict import metric_name
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 

@@ -10,10 +10,6 @@ from matplotlib.ticker import FixedLocator, MaxNLocator
 from PIL import Image
 
 from orchestrator.report.drawing import (
-    ACCENT,
-    CARD,
-    INK,
-    MUTED,
     RIGHT,
     TOP,
     WIDTH,
@@ -24,6 +20,7 @@ from orchestrator.report.drawing import (
     svg,
     title,
 )
+from orchestrator.report.panels import ACCENT, CARD, INK, MUTED
 
 ROW = 30.0
 # Mid tones that are told apart on light and dark paper, and by their line style.

@@ -15,7 +15,8 @@ import pandas as pd
 
 from orchestrator.report import cells
 from orchestrator.report.cells import Cell, Grid, grid, integer
-from orchestrator.report.drawing import Panel, limits
+from orchestrator.report.drawing import limits
+from orchestrator.report.panels import Panel
 from orchestrator.report.rendering import HERE, environment
 from trainables.data import overview
 from trainables.data.entries import printable

@@ -11,10 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import pandas as pd
-
 from orchestrator.report.cells import Cell, Grid
-from orchestrator.report.drawing import Panel
+from orchestrator.report.panels import Panel
 
 LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
@@ -24,11 +22,6 @@ LATEX = {
     "\u202f": r"\,", "…": r"\dots{}", "’": "'", "“": "``", "”": "''",
 }  # fmt: skip
 MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$])")
-
-
-def exact(table: pd.DataFrame) -> str:
-    """Write a table as CSV with every digit."""
-    return str(table.to_csv(index=False, lineterminator="\n"))
 
 
 def paper_files(tables: Mapping[str, Grid]) -> dict[str, str]:

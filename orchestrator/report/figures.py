@@ -6,15 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from orchestrator.report.drawing import (
-    ACCENT,
-    CARD,
-    INK,
-    MUTED,
     RIGHT,
-    SECOND,
     TOP,
     WIDTH,
-    Picture,
     limits,
     panel,
     picture,
@@ -22,10 +16,13 @@ from orchestrator.report.drawing import (
     style,
     title,
 )
+from orchestrator.report.kept import kept
+from orchestrator.report.panels import ACCENT, CARD, INK, MUTED, SECOND, Picture
 
 MANY = 10  # folds; more are drawn fainter
 
 
+@kept
 def fold_scores(scores: pd.DataFrame, summary: pd.DataFrame, *, metric: str) -> Picture:
     """Draw each experiment's fold scores with mean and both intervals, one row an experiment.
 
@@ -61,6 +58,7 @@ def fold_scores(scores: pd.DataFrame, summary: pd.DataFrame, *, metric: str) -> 
         return picture(figure)
 
 
+@kept
 def losses(history: pd.DataFrame, *, name: str) -> Picture:
     """Draw training and validation loss by epoch: thin a fold, thick the mean, a dot at the best epoch.
 
@@ -81,6 +79,7 @@ def losses(history: pd.DataFrame, *, name: str) -> Picture:
         return picture(figure)
 
 
+@kept
 def validation_scores(history: pd.DataFrame, column: str, *, metric: str, name: str) -> Picture:
     """Draw one validation metric by epoch; `history` as for `losses`, with `column` in it."""
     with style(f"validation {column} {name}"):

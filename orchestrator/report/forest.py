@@ -7,14 +7,9 @@ import pandas as pd
 from matplotlib.patches import Rectangle
 
 from orchestrator.report.drawing import (
-    ACCENT,
-    CARD,
-    INK,
-    MUTED,
     RIGHT,
     TOP,
     WIDTH,
-    Picture,
     limits,
     panel,
     picture,
@@ -23,6 +18,8 @@ from orchestrator.report.drawing import (
     title,
 )
 from orchestrator.report.figures import MANY, interval
+from orchestrator.report.kept import kept
+from orchestrator.report.panels import ACCENT, CARD, INK, MUTED, Picture
 
 ROW = 46.0
 HELD_OUT_ROW = 34.0
@@ -30,6 +27,7 @@ HELD_OUT_ROW = 34.0
 SHADE = 0.16
 
 
+@kept
 def forest(rows: pd.DataFrame, *, metric: str, lower_is_better: bool) -> Picture:
     """Draw the difference of each comparison, its interval, and the region of practical equivalence.
 
@@ -67,6 +65,7 @@ def forest(rows: pd.DataFrame, *, metric: str, lower_is_better: bool) -> Picture
         return picture(figure)
 
 
+@kept
 def differences(
     pairs: pd.DataFrame,
     *,
@@ -114,6 +113,7 @@ def differences(
         return picture(figure)
 
 
+@kept
 def holdout_deltas(rows: pd.DataFrame) -> Picture:
     """Draw what each experiment loses on each held-out source, with its interval.
 

@@ -15,15 +15,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullLocator
 
 from orchestrator.report.drawing import (
-    ACCENT,
-    CARD,
-    INK,
-    MUTED,
     RIGHT,
-    SECOND,
     TOP,
     WIDTH,
-    Picture,
     limits,
     panel,
     picture,
@@ -31,6 +25,8 @@ from orchestrator.report.drawing import (
     style,
     title,
 )
+from orchestrator.report.kept import kept
+from orchestrator.report.panels import ACCENT, CARD, INK, MUTED, SECOND, Picture
 
 # The strongest shade on which text of the page's own colour stays legible, light or dark.
 STRONGEST = 0.55
@@ -42,6 +38,7 @@ NEAR = tuple(
 )
 
 
+@kept
 def heat_map(values: pd.DataFrame) -> Picture:
     """Draw the AUC of each experiment (a row) against each source (a column).
 
@@ -87,6 +84,7 @@ def heat_map(values: pd.DataFrame) -> Picture:
         return picture(figure)
 
 
+@kept
 def cost_against_score(points: pd.DataFrame, *, cost: str, metric: str) -> Picture:
     """Draw the score over what it costs, a numbered point an experiment.
 
@@ -117,6 +115,7 @@ def cost_against_score(points: pd.DataFrame, *, cost: str, metric: str) -> Pictu
         return picture(figure)
 
 
+@kept
 def ranks(ranking: pd.DataFrame) -> Picture:
     """Draw mean ranks with the critical difference; `ranking` has the columns of ranking.csv."""
     with style("ranks"):
@@ -145,6 +144,7 @@ def ranks(ranking: pd.DataFrame) -> Picture:
         return picture(figure)
 
 
+@kept
 def all_pairs(differences: np.ndarray, is_sure: np.ndarray) -> Picture:
     """Draw the difference of every pair, the row's experiment minus the column's.
 

@@ -18,22 +18,20 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.collect import Tables, num_expected
+from orchestrator.csv_text import as_csv
 from orchestrator.decision_file import in_force
 from orchestrator.report import answers, charts, content, curves, export, score_tables, shortcuts
 from orchestrator.report.cells import Grid
 from orchestrator.report.charts import Gallery
-from orchestrator.report.drawing import Panel
 from orchestrator.report.evidence import Evidence, Shown, choose_shown, costs, read_evidence
+from orchestrator.report.kept import keeping
+from orchestrator.report.panels import Panel
 from orchestrator.report.rendering import HERE, environment
 from orchestrator.report.verdict import headline, verdict
 from orchestrator.store import Store, trial_state
 from trainables.files import replace_file
 from trainables.trial_files import DONE, ERROR, HISTORY, METRICS, TRIAL
 
-TABLES = (
-    "comparisons", "effects", "summary", "scores", "per_source", "holdout", "pairs", "ranking", "confusion",
-    "calibration", "reliability", "missing", "failures", "shortcuts",
-)  # fmt: skip
 # Of how many experiments there are curves (of more than 6, four), rows in a figure, and rows in a table.
 MOST_CURVES, CURVES_OF_MANY, MOST_LINES, MOST_LISTED = 6, 4, 12, 50
 MOST_COMPARED, MOST_UNDEFINED, MOST_COMMANDS = 60, 50, 10
@@ -84,17 +82,18 @@ def write_report(store: Store, tables: Tables) -> Path:
     folder = store.report(phase)
     page = folder / "index.html"
     decision = in_force(store, phase)
-    texts = {name: export.exact(getattr(tables, name)) for name in TABLES}
-    inputs = _inputs(store, tables, texts, decision)
+    inputs = _inputs(store, tables, decision)
     if _is_current(page, inputs):
         return page
     bounds = _bounds(tables, decision)
     evidence = read_evidence(store, tables, bounds.curves.names)
     points = costs(evidence.runs, tables.summary, headline(tables))
-    drawn = _draw(tables, evidence, bounds, points)
-    grids = _grids(tables, bounds, points)
-    files: dict[str, str | bytes] = {f"tables/{name}.csv": text for name, text in texts.items()}
-    files["tables/trials.csv"] = export.exact(evidence.runs.drop(columns="environment"))
+    with keeping(store.cache / "figures" / phase):
+        drawn = _draw(tables, evidence, bounds, points)
+    matrices = score_tables.confusions(tables, bounds.lines.names)
+    grids = _grids(tables, bounds, points, matrices)
+    files: dict[str, str | bytes] = {f"tables/{name}.csv": text for name, text in tables.texts.items()}
+    files["tables/trials.csv"] = as_csv(evidence.runs.drop(columns="environment"))
     shown = {name: each for name, each in grids.items() if each is not None}
     files |= {f"tables/paper/{name}": text for name, text in export.paper_files(shown).items()}
     files |= {f"figures/{name}": data for name, data in export.figure_files(drawn.panels()).items()}
@@ -102,7 +101,7 @@ def write_report(store: Store, tables: Tables) -> Path:
     for name, data in files.items():
         with replace_file(folder / name) as partial:
             partial.write_bytes(data if isinstance(data, bytes) else data.encode())
-    html = _render(store, tables, evidence, drawn, grids, bounds, decision, inputs, sorted(files))
+    html = _render(store, tables, evidence, drawn, grids, matrices, bounds, decision, inputs, sorted(files))
     # Last, because it carries the hash that says that everything is there.
     with replace_file(page) as partial:
         partial.write_text(html, encoding="utf-8", newline="\n")
@@ -115,7 +114,7 @@ def _bounds(tables: Tables, decision: Record | None) -> Bounds:
     return Bounds(*(choose_shown(tables, decision, number) for number in most))
 
 
-def _inputs(store: Store, tables: Tables, texts: Mapping[str, str], decision: Record | None) -> str:
+def _inputs(store: Store, tables: Tables, decision: Record | None) -> str:
     """Hash everything that the page depends on, its own code included."""
     digest = hashlib.sha256()
 
@@ -123,7 +122,7 @@ def _inputs(store: Store, tables: Tables, texts: Mapping[str, str], decision: Re
         digest.update(len(part).to_bytes(8, "big") + part)
 
     add(json.dumps([tables.study, decision], sort_keys=True).encode())
-    for text in texts.values():
+    for text in tables.texts.values():
         add(text.encode())
     for experiment in tables.study["experiments"]:
         for name in experiment["fold_files"]:
@@ -173,7 +172,9 @@ def _draw(tables: Tables, evidence: Evidence, bounds: Bounds, points: pd.DataFra
     )
 
 
-def _grids(tables: Tables, bounds: Bounds, points: pd.DataFrame) -> dict[str, Grid | None]:
+def _grids(
+    tables: Tables, bounds: Bounds, points: pd.DataFrame, matrices: Sequence[tuple[str, Grid]]
+) -> dict[str, Grid | None]:
     """Typeset the tables of scores, by the name of their files; None where there is nothing to show."""
     names = bounds.listed.names
     summary = score_tables.Summary(tables)
@@ -193,7 +194,7 @@ def _grids(tables: Tables, bounds: Bounds, points: pd.DataFrame) -> dict[str, Gr
         "costs": content.costs(points[points["experiment"].isin(names)], headline(tables)),
         "undefined": score_tables.not_defined(tables, MOST_UNDEFINED),
     }
-    for place, (name, matrix) in enumerate(score_tables.confusions(tables, bounds.lines.names), start=1):
+    for place, (name, matrix) in enumerate(matrices, start=1):
         found[f"confusion-{place:02d}-{charts.slug(name)}"] = matrix
     return found
 
@@ -204,6 +205,7 @@ def _render(
     evidence: Evidence,
     drawn: Drawn,
     grids: Mapping[str, Grid | None],
+    matrices: Sequence[tuple[str, Grid]],
     bounds: Bounds,
     decision: Record | None,
     inputs: str,
@@ -234,7 +236,7 @@ def _render(
         "shortcuts": shortcuts.said(study),
         "several_classes": any(int(each["num_classes"]) > 2 for each in study["experiments"]),
         "grids": grids,
-        "matrices": score_tables.confusions(tables, bounds.lines.names),
+        "matrices": matrices,
         "drawn": drawn,
         "bounds": bounds,
         "data": [_data(each) for each in study["data"]],

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.report import cells
+from orchestrator.report import cells, panels
 
 if TYPE_CHECKING:
     import jinja2
@@ -24,8 +24,6 @@ def environment() -> "jinja2.Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    from orchestrator.report import drawing
-
     made = Environment(
         autoescape=True,
         loader=FileSystemLoader(HERE),
@@ -36,5 +34,5 @@ def environment() -> "jinja2.Environment":
     made.filters["breakable"] = lambda text: Markup("<wbr>").join(BREAK.split(text))
     made.filters["prose"] = lambda text: made.filters["breakable"](MINUS.sub("−", text))
     made.filters["when"] = cells.when
-    made.filters["inline"] = lambda panel: Markup(drawing.inline(panel.svg, panel.label))
+    made.filters["inline"] = lambda panel: Markup(panels.inline(panel.svg, panel.label))
     return made

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from orchestrator.collect import ALL, AT_A_THRESHOLD, TUNED, Tables, num_expected
@@ -209,11 +210,12 @@ def ranking(tables: Tables, names: Sequence[str]) -> Grid | None:
 def confusions(tables: Tables, names: Sequence[str]) -> list[tuple[str, Grid]]:
     """Typeset the confusion matrix of each of `names` that has test rows, summed over its folds."""
     classes = {data["root"]: data["classes"] for data in tables.study["data"]}
-    counts = tables.confusion.groupby(["experiment", "actual", "predicted"], as_index=False)["count"].sum()
     found = []
     for each in tables.study["experiments"]:
-        rows = counts[counts["experiment"] == each["name"]]
-        if each["name"] in names and len(rows):
+        if each["name"] not in names:
+            continue
+        rows = tables.confusion[tables.confusion["experiment"] == each["name"]]
+        if len(rows):
             found.append((str(each["name"]), _confusion(rows, classes.get(each["data"], []))))
     return found
 
@@ -221,11 +223,11 @@ def confusions(tables: Tables, names: Sequence[str]) -> list[tuple[str, Grid]]:
 def _confusion(rows: pd.DataFrame, classes: Sequence[str]) -> Grid:
     size = max(len(classes) - 1, int(rows["actual"].max()), int(rows["predicted"].max())) + 1
     names = [class_name(classes, index) for index in range(size)]
-    every = range(size)
-    table = rows.pivot_table(index="actual", columns="predicted", values="count", aggfunc="sum")
-    table = table.reindex(index=every, columns=every).fillna(0)
+    table = np.zeros((size, size), dtype=np.int64)
+    places = [rows[side].to_numpy(dtype=np.int64) for side in ("actual", "predicted")]
+    np.add.at(table, tuple(places), rows["count"].to_numpy(dtype=np.int64))
     cells: list[list[Cell | str]] = []
-    for name, found in zip(names, table.to_numpy(dtype=int).tolist(), strict=True):
+    for name, found in zip(names, table.tolist(), strict=True):
         total = sum(found)
         line: list[Cell | str] = [name]
         for count in found:

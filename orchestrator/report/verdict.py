@@ -154,14 +154,12 @@ def whole_rows(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def _mean(tables: Tables, name: str, metric: str) -> str:
-    rows = whole_rows(tables.summary, metric)
-    return f"{rows[rows['experiment'] == name].iloc[0]['mean']:.3f}"
+    return f"{tables.overall[name, metric]['mean']:.3f}"
 
 
 def _counts(tables: Tables, name: str, metric: str) -> tuple[int, int]:
-    rows = whole_rows(tables.summary, metric)
-    rows = rows[rows["experiment"] == name]
-    return (0, 0) if rows.empty else (int(rows.iloc[0]["n"]), int(rows.iloc[0]["n_expected"]))
+    row = tables.overall.get((name, metric))
+    return (0, 0) if row is None else (int(row["n"]), int(row["n_expected"]))
 
 
 def _best(summary: pd.DataFrame) -> str:

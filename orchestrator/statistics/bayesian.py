@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr
 
 from orchestrator.statistics.intervals import checked, standard_error
 
@@ -46,6 +46,6 @@ def correlated_t(differences: np.ndarray, *, test_share: float, rope: float) -> 
     if error == 0.0:
         # Every fold says the same: all of the posterior is at one point.
         return Posterior(float(mean < -rope), float(-rope <= mean <= rope), float(mean > rope))
-    below = float(stats.t.cdf((-rope - mean) / error, n - 1))
-    above = float(stats.t.sf((rope - mean) / error, n - 1))
+    below = float(stdtr(n - 1, (-rope - mean) / error))
+    above = float(stdtr(n - 1, (mean - rope) / error))
     return Posterior(below, max(0.0, 1.0 - below - above), above)

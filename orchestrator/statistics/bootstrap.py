@@ -14,11 +14,13 @@ sum. With up to EXACT_ROWS rows it is counted in each draw; with more it is take
 placement values (DeLong et al. 1988), whose remainder is 1 / sqrt(rows) as large as the spread itself.
 """
 
+import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from scipy.special import gammaincc
 from threadpoolctl import threadpool_limits
 
 from orchestrator.statistics.resampled import Batch, Groups, Sample
@@ -26,13 +28,14 @@ from orchestrator.statistics.resampled import Batch, Groups, Sample
 DRAWS = 10_000
 CONFIDENCE = 0.95
 # Entries of a chunk of draws x groups, with up to SMALL groups and with more: found by timing.
-CHUNK_ENTRIES, SMALL = (2**22, 2**19), 1000
-# Bins that are counted at once; more would leave the processor's first cache.
-BINS = 8192
-# So few experiments are multiplied in less time than threads take turns.
-FEW = 20
+CHUNK_ENTRIES, SMALL = (2**22, 2**20), 1000
+# Entries that are drawn at once; more would leave the processor's cache.
+STEP_ENTRIES = 2**18
+# How far the sum of Poisson counts stays below its size, in standard deviations, and the most of one group.
+MARGIN, MOST_COUNTED = 4.0, 12
+PARTS = 2
 DECIMALS = 7
-TWO_32 = np.uint64(32)
+TWO_32, ONE = np.uint64(32), np.float32(1.0)
 
 Place = tuple[int, int]
 Bounds = dict[str, tuple[float, float]]
@@ -73,7 +76,7 @@ def _bootstrap(experiments: Sequence[Mapping[Place, Sample]], draws: int) -> lis
     ]
 
 
-def resampled_counts(groups: Groups, *, seed: int, draws: int) -> Iterator[np.ndarray]:
+def resampled_counts(groups: Groups, *, seed: tuple[int, ...], draws: int) -> Iterator[np.ndarray]:
     """Yield how often each group is drawn, float32 [draws of a chunk, G]; strata keep their size."""
     rng = np.random.SFC64(seed)
     chunk = max(1, min(draws, CHUNK_ENTRIES[groups.num_groups > SMALL] // groups.num_groups))
@@ -86,28 +89,47 @@ def resampled_counts(groups: Groups, *, seed: int, draws: int) -> Iterator[np.nd
 
 
 def _draw(rng: np.random.SFC64, counts: np.ndarray) -> None:
-    """Fill each row of counts with how often each of its columns is drawn, in as many draws as columns."""
+    """Fill each row of counts with how often each of its columns is drawn, in as many draws as columns.
+
+    Independent Poisson counts are multinomial once their sum is known. So each column takes one, which needs
+    16 random bits, at a rate below 1, and single draws fill up the row. A row whose sum exceeds its size all
+    the same begins again, with single draws alone.
+    """
     size = counts.shape[1]
-    step = max(1, BINS // size)
-    offsets = (np.arange(step) * size)[:, None]
+    table = _poisson_table(max(0.0, 1.0 - MARGIN / math.sqrt(size)))
+    step = max(1, STEP_ENTRIES // size)
     for start in range(0, len(counts), step):
         rows = counts[start : start + step]
+        bits = rng.random_raw((rows.size + 3) // 4).view(np.uint16)[: rows.size]
+        # Clipping never happens; it spares a copy.
+        drawn = np.take(table, bits, mode="clip").reshape(rows.shape)
+        lacking = size - drawn.sum(axis=1).astype(np.int64)
+        drawn[lacking < 0] = 0.0
+        lacking[lacking < 0] = size
+        number = int(lacking.sum())
+        raw = rng.random_raw((number + 1) // 2).view(np.uint32)[:number]
         # A 32-bit number scaled down to 0 .. size - 1: its bias is below size / 2**32.
-        raw = rng.random_raw((rows.size + 1) // 2).view(np.uint32)[: rows.size]
-        drawn = (np.multiply(raw, np.uint64(size), dtype=np.uint64) >> TWO_32).view(np.int64)
-        places = drawn.reshape(rows.shape) + offsets[: len(rows)] if step > 1 else drawn
-        rows[:] = np.bincount(places.ravel(), minlength=rows.size).reshape(rows.shape)
+        columns = (np.multiply(raw, np.uint64(size), dtype=np.uint64) >> TWO_32).view(np.int64)
+        np.add.at(drawn.reshape(-1), columns + np.repeat(np.arange(len(rows)) * size, lacking), ONE)
+        rows[:] = drawn
 
 
-def _one_fold(samples: list[Sample], draws: int) -> dict[str, np.ndarray]:
-    """Measure every draw of one fold's groups: metric -> float32 [draws, samples]."""
-    batch = Batch.of(samples)
+@functools.cache
+def _poisson_table(rate: float) -> np.ndarray:
+    """Return a Poisson count for each 16-bit number, float32 [2**16]; chances are multiples of 2**-16."""
+    # P(count <= k) = Q(k + 1, rate), the regularised upper incomplete gamma function.
+    ends = np.rint(gammaincc(np.arange(MOST_COUNTED) + 1, rate) * 2**16)
+    return np.searchsorted(ends, np.arange(2**16), side="right").astype(np.float32)
+
+
+def _measured(batch: Batch, part: int, draws: int) -> dict[str, np.ndarray]:
+    """Measure draws of one fold's groups: metric -> float32 [draws, samples]. Parts are drawn apart."""
     first, done = batch.samples[0], 0
     found: dict[str, np.ndarray] = {}
-    for counts in resampled_counts(first.groups, seed=int(first.key[:16], 16), draws=draws):
+    for counts in resampled_counts(first.groups, seed=(int(first.key[:16], 16), part), draws=draws):
         for name, values in batch.measures(counts).items():
             if name not in found:
-                found[name] = np.empty((draws, len(samples)), dtype=np.float32)
+                found[name] = np.empty((draws, len(batch.samples)), dtype=np.float32)
             found[name][done : done + len(counts)] = values
         done += len(counts)
     return found
@@ -124,17 +146,18 @@ def _one_repeat(
             by_rows.setdefault(sample.key, []).append((column[index], sample))
     share = np.array([1.0 / len(samples) for samples in folds_of.values()])
     totals: dict[str, np.ndarray] = {}
-    folds = [members for _, members in sorted(by_rows.items())]
-    # Of many experiments two folds at a time: one multiplies while the other draws.
-    with ThreadPoolExecutor(2 if len(folds_of) > FEW else 1) as pool:
-        drawn = pool.map(lambda members: _one_fold([sample for _, sample in members], draws), folds)
-        # Added in the order of the folds, so that the sums do not depend on which was ready first.
-        for members, found in zip(folds, drawn, strict=True):
+    ends = np.linspace(0, draws, PARTS + 1, dtype=int).tolist()
+    # Two parts at a time: one multiplies while the other draws.
+    with ThreadPoolExecutor(PARTS) as pool:
+        for _, members in sorted(by_rows.items()):
+            batch = Batch.of([sample for _, sample in members])
             columns = np.array([place for place, _ in members])
-            for name, values in found.items():
-                if name not in totals:
-                    totals[name] = np.zeros((draws, len(share)), dtype=np.float32)
-                totals[name][:, columns] += values * share[columns]
+            parts = pool.map(functools.partial(_measured, batch), range(PARTS), np.diff(ends).tolist())
+            for start, end, found in zip(ends, ends[1:], parts, strict=False):
+                for name, values in found.items():
+                    if name not in totals:
+                        totals[name] = np.zeros((draws, len(share)), dtype=np.float32)
+                    totals[name][start:end, columns] += values * share[columns]
     bounds = {name: _quantiles(values) for name, values in totals.items()}
     return {
         index: {name: (float(pairs[place, 0]), float(pairs[place, 1])) for name, pairs in bounds.items()}

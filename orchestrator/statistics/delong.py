@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr
 
 from trainables.evaluation.detection import Curve
 
@@ -69,4 +69,4 @@ def combined_p(tests: Sequence[DeLong]) -> float:
 def _p_value(difference: float, variance: float) -> float:
     if variance == 0.0:
         return 1.0 if difference == 0.0 else 0.0
-    return float(2.0 * stats.norm.sf(abs(difference) / math.sqrt(variance)))
+    return float(2.0 * ndtr(-abs(difference) / math.sqrt(variance)))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 CONFIDENCE = 0.95
 
@@ -78,7 +78,7 @@ def standard_error(std: Any, n: float, test_share: float) -> Any:
 @functools.cache
 def t_quantile(probability: float, degrees: int) -> float:
     """Return a quantile of Student's t."""
-    return float(stats.t.ppf(probability, degrees))
+    return float(stdtrit(degrees, probability))
 
 
 def checked(values: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr
 
 from orchestrator.statistics.intervals import (
     CONFIDENCE,
@@ -68,7 +68,7 @@ def p_values(means: float | np.ndarray, stds: float | np.ndarray, n: int, test_s
     if n == 1:
         return np.full(means.shape, math.nan)
     is_flat = errors == 0.0
-    tails = 2.0 * stats.t.sf(np.abs(means) / np.where(is_flat, 1.0, errors), n - 1)
+    tails = 2.0 * stdtr(n - 1, -np.abs(means) / np.where(is_flat, 1.0, errors))
     return np.asarray(np.where(is_flat, np.where(means == 0.0, 1.0, 0.0), tails))
 
 
@@ -85,6 +85,8 @@ def wilcoxon(differences: np.ndarray) -> float:
         return math.nan
     if not differences.any():
         return 1.0
+    from scipy import stats
+
     kept = differences[differences != 0.0]
     # Exact where it is possible: the normal approximation is off for so few pairs.
     is_tied = len(np.unique(np.abs(kept))) < len(kept)

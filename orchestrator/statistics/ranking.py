@@ -11,11 +11,16 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import pandas as pd
+from scipy.integrate import quad
+from scipy.optimize import brentq
+from scipy.special import chdtrc, ndtr
 
 from orchestrator.statistics.intervals import checked
 from orchestrator.statistics.paired import holm, p_values
 
+# Beyond it a standard normal variable has a probability below 1e-23.
+LIMIT = 10.0
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -75,15 +80,24 @@ def rank(scores: np.ndarray, *, lower_is_better: bool, confidence: float = 0.95)
     """
     scores = checked(scores)
     count, folds = scores.shape
-    ranks = stats.rankdata(scores if lower_is_better else -scores, axis=0)
+    ranks = pd.DataFrame(scores).rank(axis=0, ascending=lower_is_better).to_numpy()
     mean_rank = ranks.mean(axis=1)
     difference = (
         _studentized(confidence, count) / math.sqrt(2.0) * math.sqrt(count * (count + 1) / (6.0 * folds))
     )
-    # All equal in every fold: Friedman's statistic is 0 / 0.
-    is_flat = bool((ranks == ranks[0]).all())
-    friedman = 1.0 if is_flat else float(stats.friedmanchisquare(*scores).pvalue)
-    return Ranking(mean_rank, friedman, difference, _letters(mean_rank, difference))
+    return Ranking(mean_rank, _friedman_p(ranks), difference, _letters(mean_rank, difference))
+
+
+def _friedman_p(ranks: np.ndarray) -> float:
+    """Return the p-value of Friedman's test with its correction for ties; ranks by fold, float [E, n]."""
+    count, folds = ranks.shape
+    sizes = np.concatenate([np.unique(column, return_counts=True)[1] for column in ranks.T]).astype(float)
+    untied = 1.0 - float(np.sum(sizes**3 - sizes)) / (folds * count * (count**2 - 1))
+    # All equal in every fold: the statistic is 0 / 0.
+    if untied == 0.0:
+        return 1.0
+    spread = float(np.sum((ranks.sum(axis=1) - folds * (count + 1) / 2) ** 2))
+    return float(chdtrc(count - 1, 12.0 * spread / (folds * count * (count + 1)) / untied))
 
 
 def _letters(mean_rank: np.ndarray, difference: float) -> tuple[str, ...]:
@@ -110,5 +124,17 @@ def _letter(number: int) -> str:
 
 @functools.cache
 def _studentized(confidence: float, count: int) -> float:
-    """The studentized range's quantile with infinite degrees, by which Nemenyi's test is defined."""
-    return float(stats.studentized_range.ppf(confidence, count, np.inf))
+    """Return a quantile of the range of `count` standard normal variables, which Nemenyi's test is made of.
+
+    Of k variables it is below q with probability k * integral of phi(z) * (Phi(z + q) - Phi(z)) ** (k - 1),
+    where z is the least of them.
+    """
+
+    def excess(q: float) -> float:
+        def density(z: float) -> float:
+            return math.exp(-z * z / 2.0) * (ndtr(z + q) - ndtr(z)) ** (count - 1)
+
+        area, _ = quad(density, -LIMIT, LIMIT, points=(-q / 2.0, 0.0), epsabs=1e-13, epsrel=1e-12, limit=200)
+        return count * area / math.sqrt(2.0 * math.pi) - confidence
+
+    return float(brentq(excess, 0.0, 2.0 * LIMIT, xtol=1e-12))

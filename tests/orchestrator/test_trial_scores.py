@@ -107,7 +107,7 @@ def damage_metrics(folder: Path) -> None:
         (damage_bytes, "Parquet"),
         (damage_hash, "not what the trial wrote"),
         (damage_scores, "finite"),
-        (damage_range, "finite"),
+        (damage_range, "no probability"),
         (damage_columns, "score"),
         (damage_metrics, "n_"),
     ],

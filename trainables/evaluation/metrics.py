@@ -3,10 +3,12 @@
 Two classes: fake (1) is the positive class, predictions are P(fake) >= 0.5. More classes: precision, recall
 and F1 are macro averages, the AUC is one-vs-rest, macro averaged. A metric that does not exist for the rows
 given (the AUC of one class) is None, never a made-up number.
+
+scikit-learn is imported where something is computed: who only wants to know which metrics are errors, as
+collecting does, need not wait for it.
 """
 
 import numpy as np
-from sklearn import metrics
 
 LOWER_IS_BETTER = frozenset(
     {"log_loss", "brier", "ece", "eer", "false_alarm_rate", "source_auc_variance", "train_val_gap"}
@@ -43,6 +45,8 @@ def auc(labels: np.ndarray, scores: np.ndarray) -> float | None:
 
     `scores` are P(fake), float [N], or a column a class, float [N, C]: then one against the rest, macro.
     """
+    from sklearn import metrics
+
     if scores.ndim == 1:
         return float(metrics.roc_auc_score(labels, scores)) if 0 < labels.sum() < len(labels) else None
     one_hot = labels[:, None] == np.arange(scores.shape[1])
@@ -59,6 +63,8 @@ def predicted_classes(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _binary(labels: np.ndarray, scores: np.ndarray, predicted: np.ndarray) -> Metrics:
+    from sklearn import metrics
+
     both = 0 < labels.sum() < len(labels)
     return {
         "auc": auc(labels, scores),
@@ -73,6 +79,8 @@ def _binary(labels: np.ndarray, scores: np.ndarray, predicted: np.ndarray) -> Me
 
 
 def _multiclass(labels: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray) -> Metrics:
+    from sklearn import metrics
+
     classes = np.arange(probabilities.shape[1])
     everything = len(np.unique(labels)) == len(classes)
     one_hot = labels[:, None] == classes

@@ -1,12 +1,15 @@
 """The bootstrap against the plain one that copies rows, and what it promises: groups, strata, bytes."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn import config_context, metrics
 
+from orchestrator.statistics import bootstrap as bootstrapping
 from orchestrator.statistics import resampled
 from orchestrator.statistics.bootstrap import bootstrap, resampled_counts
 from orchestrator.statistics.resampled import Groups, Sample, make_sample
@@ -118,12 +121,42 @@ def test_strata_keep_their_number_of_groups_and_every_group_is_drawn_once_on_ave
     # In each turn three groups are real, two fake, and one is both.
     assert sorted(end - first for first, end in groups.strata) == [20, 40, 60]
     total = np.zeros(groups.num_groups)
-    for counts in resampled_counts(groups, seed=3, draws=4000):
+    for counts in resampled_counts(groups, seed=(3,), draws=4000):
         for first, end in groups.strata:
             assert (counts[:, first:end].sum(axis=1) == end - first).all()
         total += counts.sum(axis=0)
     # A count's variance is nearly 1: the mean of 4,000 has a standard error of 0.016.
     assert np.abs(total / 4000 - 1.0).max() < 0.08
+
+
+@pytest.mark.parametrize("margin", [0.0, 1.0, 4.0])
+@pytest.mark.parametrize("size", [1, 2, 3, 40, 700])
+def test_draws_are_multinomial(monkeypatch: pytest.MonkeyPatch, size: int, margin: float) -> None:
+    """Catches a resampling that is not one: with a margin of 0 half of the rows begin again."""
+    monkeypatch.setattr(bootstrapping, "MARGIN", margin)
+    groups = Groups.of(np.arange(size), np.zeros(size, dtype=int))
+    drawn = np.concatenate([each.copy() for each in resampled_counts(groups, seed=(11,), draws=20_000)])
+    assert drawn.shape == (20_000, size) and (drawn.sum(axis=1) == size).all()
+    of_one = stats.binom(size, 1 / size)
+    kinds = np.arange(min(size, 3) + 1)
+    for column in {0, size // 2, size - 1}:
+        found = np.array([(drawn[:, column] == kind).sum() for kind in kinds])
+        expected = 20_000 * of_one.pmf(kinds)
+        assert np.abs(found - expected).max() < 5 * np.sqrt(20_000 * 0.25)
+        assert drawn[:, column].var() == pytest.approx(of_one.var(), rel=0.06, abs=1e-9)
+    if size == 3:
+        # Every outcome of three draws, with its probability.
+        outcomes = [np.array(o) for o in itertools.product(range(4), repeat=3) if sum(o) == 3]
+        found = np.array([(drawn == outcome).all(axis=1).sum() for outcome in outcomes])
+        chances = np.array([stats.multinomial.pmf(outcome, 3, [1 / 3] * 3) for outcome in outcomes])
+        assert stats.chisquare(found, 20_000 * chances).pvalue > 1e-3
+    elif size > 3:
+        # A sum of weights, as every metric is one: mean and spread of drawing with replacement.
+        weights = np.random.default_rng(5).normal(size=size) ** 3
+        sums = drawn @ weights
+        spread = weights.std() * np.sqrt(size)
+        assert sums.mean() == pytest.approx(weights.sum(), abs=5 * spread / np.sqrt(20_000))
+        assert sums.std() == pytest.approx(spread, rel=0.03)
 
 
 def test_folds_are_drawn_apart_and_averaged() -> None:

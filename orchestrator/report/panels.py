@@ -1,0 +1,65 @@
+"""Figures as parts of a page: palette, picture, panel, and SVG that a page can take in.
+
+Nothing here draws, so that a page that is left as it is never waits for matplotlib.
+
+`inline` turns a figure into part of a page. Colours become the page's CSS variables there, which is what
+lets one figure serve light and dark. Colours: blue and vermilion of Okabe and Ito (2008, "Color Universal
+Design"), darkened for contrast; every distinction is also one of line style or place.
+"""
+
+import html
+import re
+from dataclasses import dataclass
+
+INK, MUTED, RULE, CARD = "#1b1f24", "#5b6470", "#dfe3e8", "#ffffff"
+ACCENT, SECOND = "#0067a5", "#bf4e00"
+CSS_NAMES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    RULE: "--rule",
+    CARD: "--card",
+    ACCENT: "--accent",
+    SECOND: "--second",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure as the text of an SVG file and as the bytes of a PNG file, 722 px wide on white."""
+
+    svg: str
+    png: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A figure on a page: the name of its files, its picture, and what it shows in words."""
+
+    name: str
+    svg: str
+    label: str
+    png: bytes = b""
+
+    @classmethod
+    def of(cls, name: str, picture: Picture, label: str) -> "Panel":
+        """Name a picture and say what it shows."""
+        return cls(name, picture.svg, label, picture.png)
+
+
+def inline(svg: str, label: str) -> str:
+    """Turn a figure's SVG file into an element of an HTML page that reads `label` aloud."""
+    box = re.search(r'viewBox="([^"]*)"', svg)
+    assert box is not None, "an SVG written here has a viewBox"
+    body = svg[svg.index(">", svg.index("<svg")) + 1 :]
+    body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, flags=re.DOTALL)
+
+    def variables(tag: re.Match[str]) -> str:
+        return re.sub(r"#[0-9a-f]{6}\b", _as_variable, tag.group())
+
+    head = f'<svg viewBox="{box.group(1)}" role="img" aria-label="{html.escape(label)}">'
+    return head + re.sub(r"<[^>]*>", variables, body).strip()
+
+
+def _as_variable(colour: re.Match[str]) -> str:
+    name = CSS_NAMES.get(colour.group())
+    return f"var({name})" if name else colour.group()

@@ -1,0 +1,141 @@
+"""Pictures are drawn once: kept while nothing that they are drawn from changes, and never longer."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from orchestrator.report import drawing
+from orchestrator.report.kept import keeping, kept
+from orchestrator.report.panels import Picture
+from trainables.files import write_json
+
+SVG, PNG = "<svg>{}</svg>\n", b"\x89PNG {} IEND\xaeB`\x82"
+
+
+class Pen:
+    """A drawing function that counts how often it drew."""
+
+    def __init__(self) -> None:
+        self.drawn = 0
+        self.draw = kept(self._draw)
+
+    def _draw(self, *args: Any, **kwargs: Any) -> Picture:
+        self.drawn += 1
+        return Picture(SVG.format(self.drawn), PNG.replace(b"{}", str(self.drawn).encode()))
+
+
+FRAME = pd.DataFrame({"name": ["a", "b"], "value": [0.5, np.nan], "n": [1, 2]}, index=[3, 7])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (FRAME, FRAME.assign(value=[0.5, 0.0])),
+        (FRAME, FRAME.assign(value=[np.nextafter(0.5, 1), np.nan])),
+        (FRAME, FRAME.iloc[::-1]),
+        (FRAME, FRAME[["value", "name", "n"]]),
+        (FRAME, FRAME.rename(columns={"name": "nome"})),
+        (FRAME.set_index("name"), FRAME.assign(name=["a", "c"]).set_index("name")),
+        (np.zeros(4), np.zeros((2, 2))),
+        (np.zeros(4), np.zeros(4, dtype=np.float32)),
+        (np.array([1, 0]), np.array([True, False])),
+        ([np.zeros(2), np.zeros(1)], [np.zeros(1), np.zeros(2)]),
+        (["ab", "c"], ["a", "bc"]),
+        (("a", "b"), ("a", ("b",))),
+        ({"a": 1, "b": 2}, {"a": 2, "b": 1}),
+        (1, 1.0),
+        (1, "1"),
+        (1, True),
+        (None, "None"),
+    ],
+)
+def test_whatever_changes_is_drawn_again(tmp_path: Path, one: Any, other: Any) -> None:
+    """Catches the picture of other numbers."""
+    pen = Pen()
+    with keeping(tmp_path):
+        first = pen.draw(one, name="x")
+        assert pen.draw(other, name="x") != first and pen.drawn == 2
+        assert pen.draw(one, name="y") != first and pen.drawn == 3
+        assert pen.draw(one, name="x") == first and pen.drawn == 3
+
+
+def test_where_rows_stood_in_a_longer_table_does_not_matter(tmp_path: Path) -> None:
+    """Catches every picture being drawn again because one experiment has a row more."""
+    pen = Pen()
+    with keeping(tmp_path):
+        assert pen.draw(FRAME) == pen.draw(FRAME.reset_index(drop=True))
+    assert pen.drawn == 1
+
+
+def test_what_a_page_does_not_show_any_more_is_removed(tmp_path: Path) -> None:
+    pen = Pen()
+    with keeping(tmp_path / "figures"):
+        first, _ = pen.draw(1), pen.draw(2)
+    with keeping(tmp_path / "figures"):
+        assert pen.draw(1) == first
+    assert len(list((tmp_path / "figures").iterdir())) == 2
+    with keeping(tmp_path / "figures"):
+        pen.draw(2)
+    assert pen.drawn == 3
+
+
+def test_a_page_that_fails_loses_no_picture(tmp_path: Path) -> None:
+    pen = Pen()
+    with keeping(tmp_path):
+        pen.draw(1)
+    with pytest.raises(ValueError, match="broken"), keeping(tmp_path):
+        raise ValueError("broken")
+    with keeping(tmp_path):
+        pen.draw(1)
+    assert pen.drawn == 1
+
+
+def test_nothing_is_kept_where_nobody_asked(tmp_path: Path) -> None:
+    pen = Pen()
+    with keeping(tmp_path):
+        pass
+    pen.draw(1), pen.draw(1)
+    assert pen.drawn == 2 and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+@pytest.mark.parametrize(
+    "harm", [Path.unlink, lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b"\xff")]
+)
+def test_a_damaged_picture_is_drawn_again(tmp_path: Path, suffix: str, harm: Callable[[Path], Any]) -> None:
+    pen = Pen()
+    with keeping(tmp_path):
+        pen.draw(1)
+    harm(next(tmp_path.glob(f"*.{suffix}")))
+    with keeping(tmp_path):
+        found = pen.draw(1)
+    assert pen.drawn == 2 and found.svg == SVG.format(2)
+
+
+def test_one_new_trial_draws_what_it_changes_and_the_page_is_the_same_as_from_nothing(
+    tmp_path: Path, write_results: Any, render: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a page that hangs on what was drawn before."""
+    store = write_results(tmp_path, names=("p1_a", "p1_b", "p1_c"), compare=False)
+    before = render(store)
+    whole = len(list(before.page.parent.glob("figures/*.svg")))
+    folder = next(store.trials.glob("p1_c-r0f1-*"))
+    rows = pd.read_parquet(folder / "predictions.parquet")
+    rows.assign(score=rows["score"] * 0.9).to_parquet(folder / "predictions.parquet", index=False)
+    digest = hashlib.sha256((folder / "predictions.parquet").read_bytes()).hexdigest()
+    write_json(folder / "done.json", {"format": 1, "best_epoch": 3, "predictions_sha256": digest})
+    drawn = []
+    original = drawing.svg
+    monkeypatch.setattr(drawing, "svg", lambda figure: drawn.append(figure) or original(figure))
+    after = render(store)
+    assert 0 < len(drawn) < whole / 2
+    content = {path: path.read_bytes() for path in after.page.parent.rglob("*") if path.is_file()}
+    shutil.rmtree(store.cache)
+    shutil.rmtree(after.page.parent)
+    assert {path: path.read_bytes() for path in content if render(store)} == content

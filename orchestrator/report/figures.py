@@ -1,5 +1,7 @@
 """Figures of scores and training: data frames in, pictures out; how they are drawn is in `drawing`."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -19,6 +21,7 @@ from orchestrator.report.drawing import (
 from orchestrator.report.kept import kept
 from orchestrator.report.panels import ACCENT, CARD, INK, MUTED, SECOND, Picture
 
+Columns = np.ndarray | pd.Series
 MANY = 10  # folds; more are drawn fainter
 
 
@@ -35,24 +38,25 @@ def fold_scores(scores: pd.DataFrame, summary: pd.DataFrame, *, metric: str) -> 
     with style(f"scores {metric}"):
         figure, axes = panel(TOP + 20.0 + 46.0 * len(summary), left=RIGHT, bottom=20.0)
         title(figure, f"{metric[:1].upper()}{metric[1:]} on the test folds")
+        rows = np.arange(len(summary), dtype=float)
+        place = dict(zip(summary["experiment"], rows, strict=True))
+        # Three lanes: equal scores stay visible as two points.
+        turn = scores.groupby("experiment").cumcount().to_numpy() % 3 - 1
+        values = scores["value"].to_numpy(dtype=float)
+        points(axes, values, scores["experiment"].map(place).to_numpy(dtype=float) + 0.07 + 0.08 * turn)
+        low, high = (summary[name].to_numpy(dtype=float) for name in ("boot_low", "boot_high"))
+        is_whole = np.isfinite(low) & np.isfinite(high)
+        drawn: dict[str, Any] = {"color": SECOND, "linewidth": 1.2, "linestyle": (0, (3, 1))}
+        axes.hlines(rows[is_whole] + 0.45, low[is_whole], high[is_whole], **drawn)
+        intervals(axes, rows + 0.30, summary["mean"], summary["ci_low"], summary["ci_high"])
         for y, row in enumerate(summary.to_dict("records")):
-            values = scores.loc[scores["experiment"] == row["experiment"], "value"].to_numpy(dtype=float)
-            # Three lanes: equal scores stay visible as two points.
-            lanes = y + 0.07 + 0.08 * (np.arange(len(values)) % 3 - 1)
-            axes.plot(
-                values, lanes, "o", color=MUTED, markersize=4.2, markeredgecolor=CARD, markeredgewidth=0.5
-            )
-            low, high = row["boot_low"], row["boot_high"]
-            if np.isfinite([low, high]).all():
-                axes.plot([low, high], [y + 0.45] * 2, color=SECOND, linewidth=1.2, linestyle=(0, (3, 1)))
-            interval(axes, y + 0.30, row["mean"], row["ci_low"], row["ci_high"])
             found, expected = row["n"], row["n_expected"]
             missing = "" if found == expected else f"  ({found} of {expected} folds)"
             name = short(str(row["experiment"]), 42 - len(missing)) + missing
             axes.text(0.0, y - 0.25, name, transform=axes.get_yaxis_transform(), fontsize=8.5, color=INK)
         names = ["mean", "ci_low", "ci_high", "boot_low", "boot_high"]
         bounds = summary[names].to_numpy(dtype=float).ravel()
-        axes.set_xlim(*limits(np.concatenate([scores["value"].to_numpy(dtype=float), bounds])))
+        axes.set_xlim(*limits(np.concatenate([values, bounds])))
         axes.set_ylim(len(summary) - 0.35, -0.62)
         axes.set_yticks([])
         return picture(figure)
@@ -91,12 +95,25 @@ def validation_scores(history: pd.DataFrame, column: str, *, metric: str, name: 
         return picture(figure)
 
 
-def interval(axes: Axes, y: float, mean: float, low: float, high: float, *, colour: str = ACCENT) -> None:
-    """Draw a mean as a diamond and its interval as a bar; what is not finite is left out."""
-    if np.isfinite([low, high]).all():
-        axes.plot([low, high], [y, y], color=colour, linewidth=1.8, solid_capstyle="butt")
-    if np.isfinite(mean):
-        axes.plot([mean], [y], "D", color=colour, markersize=5.0, markeredgecolor=CARD, markeredgewidth=0.6)
+def intervals(axes: Axes, places: np.ndarray, means: Columns, lows: Columns, highs: Columns) -> None:
+    """Draw each mean as a diamond and its interval as a bar, at the heights `places`; all are [rows].
+
+    What is not finite is left out.
+    """
+    mean, low, high = (np.asarray(values, dtype=float) for values in (means, lows, highs))
+    is_whole = np.isfinite(low) & np.isfinite(high)
+    axes.hlines(places[is_whole], low[is_whole], high[is_whole], color=ACCENT, linewidth=1.8)
+    diamonds(axes, mean, places)
+
+
+def diamonds(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
+    """Draw means; what is not finite is left out."""
+    axes.plot(x, y, "D", color=ACCENT, markersize=5.0, markeredgecolor=CARD, markeredgewidth=0.6)
+
+
+def points(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
+    """Draw single folds."""
+    axes.plot(x, y, "o", color=MUTED, markersize=4.2, markeredgecolor=CARD, markeredgewidth=0.5)
 
 
 def faint(count: int) -> float:

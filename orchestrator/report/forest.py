@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.collections import PatchCollection
 from matplotlib.patches import Rectangle
 
 from orchestrator.report.drawing import (
@@ -17,9 +18,9 @@ from orchestrator.report.drawing import (
     style,
     title,
 )
-from orchestrator.report.figures import MANY, interval
+from orchestrator.report.figures import MANY, intervals, points
 from orchestrator.report.kept import kept
-from orchestrator.report.panels import ACCENT, CARD, INK, MUTED, Picture
+from orchestrator.report.panels import ACCENT, INK, MUTED, Picture
 
 ROW = 46.0
 HELD_OUT_ROW = 34.0
@@ -40,20 +41,19 @@ def forest(rows: pd.DataFrame, *, metric: str, lower_is_better: bool) -> Picture
     with style(f"forest {metric}"):
         figure, axes = panel(TOP + 34.0 + ROW * len(rows), left=RIGHT, top=TOP + 14, bottom=20.0)
         title(figure, f"Difference in {metric}")
+        places, ropes = np.arange(len(rows), dtype=float), rows["rope"].to_numpy(dtype=float)
+        boxes = [Rectangle((-rope, y + 0.05), 2 * rope, 0.36) for y, rope in zip(places, ropes, strict=True)]
+        axes.add_collection(PatchCollection(boxes, facecolor=ACCENT, alpha=SHADE, edgecolor="none"))
+        # In pieces: a line from top to bottom would cross the names.
+        axes.vlines(np.zeros(len(rows)), places + 0.05, places + 0.41, color=INK, linewidth=0.9)
+        intervals(axes, places + 0.23, rows["mean_diff"], rows["ci_low"], rows["ci_high"])
         for y, row in enumerate(rows.to_dict("records")):
-            rope = float(row["rope"])
-            shade: dict[str, Any] = {"facecolor": ACCENT, "alpha": SHADE, "edgecolor": "none"}
-            axes.add_patch(Rectangle((-rope, y + 0.05), 2 * rope, 0.36, **shade))
-            # In pieces: a line from top to bottom would cross the names.
-            axes.plot([0.0, 0.0], [y + 0.05, y + 0.41], color=INK, linewidth=0.9)
-            interval(axes, y + 0.23, row["mean_diff"], row["ci_low"], row["ci_high"])
             above: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
             axes.text(0.0, y - 0.34, short(str(row["treatment"]), 38), color=INK, fontsize=8, **above)
             against = f"against {short(str(row['baseline']), 38)}"
             axes.text(0.0, y - 0.10, against, color=MUTED, fontsize=7.5, **above)
             axes.text(1.0, y - 0.34, str(row["verdict"]), color=INK, fontsize=8, ha="right", **above)
         bounds = rows[["mean_diff", "ci_low", "ci_high"]].to_numpy(dtype=float).ravel()
-        ropes = rows["rope"].to_numpy(dtype=float)
         axes.set_xlim(*limits(np.concatenate([bounds, ropes, -ropes])))
         axes.set_ylim(len(rows) - 0.45, -0.55)
         axes.set_yticks([])
@@ -96,9 +96,9 @@ def differences(
         y = np.arange(len(pairs), dtype=float)
         axes.axvspan(-rope, rope, facecolor=ACCENT, alpha=SHADE, edgecolor="none")
         axes.hlines(y, 0.0, values, color=MUTED, linewidth=0.9)
-        axes.plot(values, y, "o", color=MUTED, markersize=4.2, markeredgecolor=CARD, markeredgewidth=0.5)
+        points(axes, values, y)
         axes.axvline(0.0, color=INK, linewidth=0.9)
-        interval(axes, len(pairs) + 0.6, *bounds)
+        intervals(axes, np.array([len(pairs) + 0.6]), *(np.array([bound]) for bound in bounds))
         axes.set_ylim(rows - 0.1, -0.8)
         axes.set_xlim(*limits(np.array([*values, *bounds, rope, -rope])))
         axes.set_yticks([*y, len(pairs) + 0.6], [*pairs["label"].astype(str), "mean"])
@@ -123,9 +123,10 @@ def holdout_deltas(rows: pd.DataFrame) -> Picture:
     with style("holdout"):
         figure, axes = panel(TOP + 34.0 + HELD_OUT_ROW * len(rows), left=RIGHT, top=TOP + 14, bottom=20.0)
         title(figure, "AUC lost on a source never seen")
+        places = np.arange(len(rows), dtype=float)
+        axes.vlines(np.zeros(len(rows)), places + 0.03, places + 0.43, color=INK, linewidth=0.9)
+        intervals(axes, places + 0.23, rows["delta"], rows["ci_low"], rows["ci_high"])
         for y, row in enumerate(rows.to_dict("records")):
-            axes.plot([0.0, 0.0], [y + 0.03, y + 0.43], color=INK, linewidth=0.9)
-            interval(axes, y + 0.23, row["delta"], row["ci_low"], row["ci_high"])
             above: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "fontsize": 8, "va": "center"}
             axes.text(0.0, y - 0.23, short(str(row["experiment"]), 30), color=INK, **above)
             axes.text(1.0, y - 0.23, short(str(row["source"]), 18), color=MUTED, ha="right", **above)

@@ -25,6 +25,7 @@ from orchestrator.report.drawing import (
     style,
     title,
 )
+from orchestrator.report.figures import diamonds
 from orchestrator.report.kept import kept
 from orchestrator.report.panels import ACCENT, CARD, INK, MUTED, SECOND, Picture
 
@@ -96,13 +97,12 @@ def cost_against_score(points: pd.DataFrame, *, cost: str, metric: str) -> Pictu
     with style(f"cost {cost}"):
         figure, axes = panel(200.0, left=38.0)
         title(figure, f"{metric[:1].upper()}{metric[1:]} over {cost}")
-        for row in points.to_dict("records"):
-            if np.isfinite([row["ci_low"], row["ci_high"]]).all():
-                axes.plot([row["cost"]] * 2, [row["ci_low"], row["ci_high"]], color=ACCENT, linewidth=1.2)
-            axes.plot(
-                row["cost"], row["mean"], "D", color=ACCENT, markersize=5.0, markeredgecolor=CARD,
-                markeredgewidth=0.6,
-            )  # fmt: skip
+        x, mean, low, high = (
+            points[name].to_numpy(dtype=float) for name in ("cost", "mean", "ci_low", "ci_high")
+        )
+        is_whole = np.isfinite(low) & np.isfinite(high)
+        axes.vlines(x[is_whole], low[is_whole], high[is_whole], color=ACCENT, linewidth=1.2)
+        diamonds(axes, x, mean)
         axes.set_xscale("log")
         least, most = float(points["cost"].min()), float(points["cost"].max())
         axes.set_xlim(least / 1.6, most * 1.9)

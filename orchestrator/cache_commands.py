@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,9 @@ from trainables.errors import InputError
 if TYPE_CHECKING:
     from orchestrator.caches import Entry
     from orchestrator.store import Store
+
+# A study of a thousand trials has as many scores.
+MOST_OF_A_KIND = 12
 
 
 def cache_command(
@@ -86,10 +90,20 @@ def _show(store: "Store", entries: "list[Entry]") -> None:
     for column in ("kind", "name", "size", "last used"):
         table.add_column(column, no_wrap=True, justify="right" if column == "size" else "left")
     table.add_column("what for", overflow="fold")
+    listed: Counter[str] = Counter()
+    further: dict[str, list[Entry]] = {}
     for entry in entries:
+        listed[entry.kind] += 1
+        if listed[entry.kind] > MOST_OF_A_KIND:
+            further.setdefault(entry.kind, []).append(entry)
+            continue
         purpose = entry.purpose + (f" ({', '.join(entry.users)})" if entry.users else "")
         cells = (entry.kind, entry.path.name, size_text(entry.bytes), _ago(entry.last_used), purpose)
         table.add_row(*map(escape, cells))
+    for kind, rest in further.items():
+        size = size_text(sum(entry.bytes for entry in rest))
+        latest = _ago(max(entry.last_used for entry in rest))
+        table.add_row(escape(kind), f"and {len(rest):,} smaller ones", size, latest, "")
     screen().print(table)
 
 

@@ -95,6 +95,18 @@ def test_each_cache_is_listed_with_size_and_what_it_is_for(planned: Planned, cac
     assert planned.pixels.name in table and "36 images at 32 px (a)" in table and "today" in table
 
 
+def test_of_very_many_the_largest_are_listed_and_the_others_counted(planned: Planned, cache: Cache) -> None:
+    """Catches a thousand lines of scores below which the pixels are found by nobody."""
+    folder = planned.results / "cache" / "scores"
+    folder.mkdir()
+    for number in range(1030):
+        (folder / f"t{number:04d}.json").write_bytes(b"x" * (5000 if number < 9 else 10))
+    lines = [line for line in cache()[1].splitlines() if "scores" in line]
+    assert len(lines) == 13 and all(f"t{number:04d}.json" in " ".join(lines) for number in range(9))
+    assert "and 1,018 smaller ones" in lines[-1] and "10 KiB" in lines[-1]
+    assert len(json.loads(cache("--json", "--kind", "scores")[1])["entries"]) == 1030
+
+
 def test_a_kind_that_is_not_known_is_listed_too(planned: Planned, cache: Cache) -> None:
     (planned.results / "cache" / "[new]").mkdir()
     (planned.results / "cache" / "[new]" / "x.parquet").write_bytes(b"123")

@@ -17,6 +17,8 @@ HERE = Path(__file__).parent
 BREAK = re.compile(r"(?<=[_/.\-])(?=[^\d\s])")
 # A hyphen that stands for minus: before a number, after a space or a bracket.
 MINUS = re.compile(r"(?<=[ (])-(?=\d)")
+# What belongs to a number stays in its line: "p = 0.04", "95 %".
+BOUND = re.compile(r"(?<=\bp) (?=[=<] \d)|(?<=\bp [=<]) (?=\d)|(?<=\d) (?=%)")
 
 
 def environment() -> "jinja2.Environment":
@@ -32,7 +34,7 @@ def environment() -> "jinja2.Environment":
         lstrip_blocks=True,
     )
     made.filters["breakable"] = lambda text: Markup("<wbr>").join(BREAK.split(text))
-    made.filters["prose"] = lambda text: made.filters["breakable"](MINUS.sub("−", text))
+    made.filters["prose"] = lambda text: made.filters["breakable"](BOUND.sub("\u00a0", MINUS.sub("−", text)))
     made.filters["when"] = cells.when
     made.filters["inline"] = lambda panel: Markup(panels.inline(panel.svg, panel.label))
     return made

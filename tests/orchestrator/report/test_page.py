@@ -30,6 +30,8 @@ def test_complete_phase_says_its_verdict_and_its_numbers(two_classes: Any) -> No
     words = found.words
     # On the page a minus is a minus.
     assert verdict(tables).replace(" -", " −") in words
+    # A number and what belongs to it stay in one line.
+    assert re.search(r"95\u00a0%[^<]*p\u00a0(=|&lt;)\u00a00\.\d", found.html)
     values = []
     for fold in range(2):
         rows = pd.read_parquet(folder_of(store, "p1_a", fold) / "predictions.parquet")

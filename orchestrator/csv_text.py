@@ -1,4 +1,4 @@
-"""Tables as CSV, byte for byte as pandas writes them, in less than half of the time.
+"""Tables as CSV, byte for byte as pandas writes theirs, in less than half of the time.
 
 A phase of 200 experiments has 100,000 rows, which are written after every new trial.
 """
@@ -11,7 +11,9 @@ import pandas as pd
 def as_csv(table: pd.DataFrame) -> str:
     """Return a table as CSV without its index: every digit, nothing for what does not exist.
 
-    Lines end with a line feed. A field is quoted where it holds a comma, a quote or the end of a line.
+    Lines end with a line feed. A field is quoted where it holds a comma, a quote or the end of a line. It is
+    for what tables here have: names that are texts, and columns of float64, whole numbers, truths, texts, or
+    a mix of these. Times, or floats of fewer bits, would not be as pandas writes them.
     """
     columns = [_fields(table.iloc[:, place]) for place in range(table.shape[1])]
     names = [_quoted(str(name)) for name in table.columns]

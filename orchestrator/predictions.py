@@ -86,7 +86,8 @@ def read_predictions(folder: Path, *, sha256: str | None) -> Predictions:
     if sha256 is not None and found != sha256:
         raise ValueError(f"{PREDICTIONS} is not what the trial wrote")
     table = parquet.ParquetFile(pyarrow.BufferReader(content)).read(use_threads=False)
-    parts = {split: _part(_rows_of(table, split)) for split in ("test", "val")}
+    splits = _texts(table, "split")
+    parts = {split: _part(_rows_of(table, splits, split)) for split in ("test", "val")}
     test = parts["test"]
     if test is None:
         raise ValueError(f"{PREDICTIONS} has no test rows")
@@ -95,8 +96,8 @@ def read_predictions(folder: Path, *, sha256: str | None) -> Predictions:
     return Predictions(test, parts["val"], found)
 
 
-def _rows_of(table: pyarrow.Table, split: str) -> pyarrow.Table:
-    rows = np.flatnonzero(compute.equal(table["split"], split).to_numpy())
+def _rows_of(table: pyarrow.Table, splits: pyarrow.StringArray, split: str) -> pyarrow.Table:
+    rows = np.flatnonzero(compute.equal(splits, split).to_numpy(zero_copy_only=False))
     if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
         # As a trial writes them: one stretch, of which nothing needs to be copied.
         return table.slice(rows[0], len(rows))
@@ -121,7 +122,7 @@ def _part(table: pyarrow.Table) -> Part | None:
     for name, values in (("label", labels), ("predicted", predicted)):
         if values.min() < 0 or values.max() >= num_classes:
             raise ValueError(f"{PREDICTIONS} has a {name} outside 0 to {num_classes - 1}")
-    source, sources = _coded(table["source"])
+    source, sources = _coded(_texts(table, "source"))
     return Part(paths, _texts(table, "group"), source, sources, labels, probabilities, predicted)
 
 
@@ -147,10 +148,10 @@ def _joined(texts: pyarrow.StringArray) -> bytes:
     return bytes(whole[0].as_buffer())
 
 
-def _coded(column: pyarrow.ChunkedArray) -> tuple[np.ndarray, list[str]]:
-    """Number the distinct values of a column in their order: codes int64 [N], and the values."""
-    encoded = column.combine_chunks().dictionary_encode()
-    names = [str(name) for name in encoded.dictionary.to_pylist()]
+def _coded(texts: pyarrow.StringArray) -> tuple[np.ndarray, list[str]]:
+    """Number the distinct texts in their order: codes int64 [N], and the texts."""
+    encoded = texts.dictionary_encode()
+    names = encoded.dictionary.to_pylist()
     order = np.argsort(np.array(names), kind="stable")
     place = np.empty(len(names), dtype=np.int64)
     place[order] = np.arange(len(names))
@@ -159,18 +160,30 @@ def _coded(column: pyarrow.ChunkedArray) -> tuple[np.ndarray, list[str]]:
 
 def _probabilities(table: pyarrow.Table) -> np.ndarray:
     if "score" in table.column_names:
-        return np.asarray(table["score"].to_numpy())
+        return _numbers(table, "score", "score that is no probability from 0 to 1")
     names = [name for name in table.column_names if name[:1] == "p" and name[1:].isdigit()]
     if len(names) < 2:
         raise KeyError("score")
-    return np.stack([table[f"p{index}"].to_numpy() for index in range(len(names))], axis=1)
+    columns = [
+        _numbers(table, f"p{index}", "score that is no probability from 0 to 1")
+        for index in range(len(names))
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _numbers(table: pyarrow.Table, name: str, otherwise: str) -> np.ndarray:
+    """Return a column of numbers; one of anything else (texts, dates, nothing) has `otherwise`."""
+    column = table[name]
+    if not (pyarrow.types.is_integer(column.type) or pyarrow.types.is_floating(column.type)):
+        raise ValueError(f"{PREDICTIONS} has a {otherwise}")
+    return np.asarray(column.to_numpy())
 
 
 def _whole_numbers(table: pyarrow.Table, name: str) -> np.ndarray:
     column = table[name]
     if column.null_count:
         raise ValueError(f"{PREDICTIONS} has a row without {name}")
-    values = np.asarray(column.to_numpy())
+    values = _numbers(table, name, f"{name} that is no whole number")
     if not np.all(np.isfinite(values)) or bool(np.any(values != np.floor(values))):
         raise ValueError(f"{PREDICTIONS} has a {name} that is no whole number")
     return values.astype(np.int64)

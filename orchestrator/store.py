@@ -139,11 +139,16 @@ class Store:
         return self.root / "studies" / f"{phase}.json"
 
     def study(self, phase: str) -> dict[str, Any]:
-        """Read the record of a phase's last run; InputError when there is none."""
+        """Read the record of a phase's last run; InputError when there is none, or it names no experiment."""
         record = read_record(self.study_file(phase))
         if record is None:
             known = ", ".join(self.studies()) or "none"
             raise InputError(f"{self.root} has no record of {phase!r} (there are: {known}); run it first")
+        if not record.get("experiments"):
+            raise InputError(
+                f"{self.study_file(phase)} names no experiments, so it is damaged; run {phase!r} "
+                "again, which writes it anew and repeats no finished trial"
+            )
         return record
 
     def studies(self) -> list[str]:

@@ -25,6 +25,8 @@ RUNS = [
     "experiment", "repeat", "fold", "trial", "key", "state", "auc", *FACTS, "device", "host", "started",
     "command", "environment", "predictions_sha256",
 ]  # fmt: skip
+SCORE = ["mean", "ci_low", "ci_high"]
+COSTS = ["number", "experiment", "parameters", "seconds", "device", "unit", "hours", *SCORE]
 Place = tuple[int, int]
 
 
@@ -122,10 +124,10 @@ def costs(runs: pd.DataFrame, summary: pd.DataFrame, metric: str) -> pd.DataFram
                 "device": "+".join(devices),
                 "unit": "thread seconds" if devices == ["cpu"] else "seconds",
                 "hours": sum(seconds) / 3600 if seconds else math.nan,
-                **{key: score.get(key, math.nan) for key in ("mean", "ci_low", "ci_high")},
+                **{key: score.get(key, math.nan) for key in SCORE},
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COSTS)
 
 
 def _spent(row: Mapping[Any, Any]) -> float:

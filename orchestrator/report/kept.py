@@ -1,14 +1,18 @@
 """Pictures are drawn once: the next page takes those whose arguments have not changed.
 
 Drawing is most of the time that a page takes, and one new trial changes few of its figures. Within `keeping`,
-a function marked `kept` looks for a picture of the same arguments before it draws one. A picture is kept by a
-hash of the arguments, the code of this folder and the libraries' versions; what the page does not show any
-more is removed.
+a function marked `kept` looks for a picture of the same arguments before it draws one. A picture is one file
+`<key>.figure`: a line with the hash of what follows and the length of the SVG, then the SVG, then the PNG.
+The key is a hash of the arguments, the code of this folder and the libraries' versions. What the page does
+not show any more is removed. A page never hangs on this: what can't be read is drawn, and what can't be
+written is drawn again next time.
 """
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,7 +27,7 @@ from orchestrator.report.panels import Picture
 from orchestrator.report.rendering import HERE
 from trainables.files import replace_file
 
-PNG_START, PNG_END, SVG_END = b"\x89PNG", b"IEND\xaeB`\x82", "</svg>"
+SUFFIX = ".figure"
 
 P = ParamSpec("P")
 
@@ -39,16 +43,21 @@ _ALBUM: ContextVar[_Album | None] = ContextVar("album", default=None)
 
 @contextmanager
 def keeping(folder: Path) -> Iterator[None]:
-    """Keep the pictures that are drawn in this block in `folder`, and at its end no others."""
+    """Keep the pictures that are drawn in this block in `folder`, and at its end nothing else."""
     album = _Album(folder)
     token = _ALBUM.set(album)
     try:
         yield
     finally:
         _ALBUM.reset(token)
-    for path in [*folder.glob("*.svg"), *folder.glob("*.png")]:
-        if path.stem not in album.shown:
-            path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        # That it was used is seen where nothing was drawn too.
+        os.utime(folder)
+    for path in _inside(folder):
+        if path.name not in album.shown:
+            # What a writer that was killed left is among them.
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def kept(draw: Callable[P, Picture]) -> Callable[P, Picture]:
@@ -59,29 +68,42 @@ def kept(draw: Callable[P, Picture]) -> Callable[P, Picture]:
         album = _ALBUM.get()
         if album is None:
             return draw(*args, **kwargs)
-        key = _key(f"{draw.__module__}.{draw.__qualname__}", args, kwargs)
-        album.shown.add(key)
-        svg, png = album.folder / f"{key}.svg", album.folder / f"{key}.png"
-        found = _read(svg, png)
+        name = _key(f"{draw.__module__}.{draw.__qualname__}", args, kwargs) + SUFFIX
+        album.shown.add(name)
+        found = _read(album.folder / name)
         if found is None:
             found = draw(*args, **kwargs)
-            with replace_file(svg) as partial:
-                partial.write_text(found.svg, encoding="utf-8", newline="\n")
-            with replace_file(png) as partial:
-                partial.write_bytes(found.png)
+            _write(album.folder / name, found)
         return found
 
     return look_or_draw
 
 
-def _read(svg: Path, png: Path) -> Picture | None:
-    """Read a picture; None where it is not there, or not whole."""
+def _inside(folder: Path) -> list[Path]:
     try:
-        found = Picture(svg.read_bytes().decode("utf-8"), png.read_bytes())
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _read(path: Path) -> Picture | None:
+    """Read a picture; None where it is not there, or not as it was written."""
+    try:
+        head, body = path.read_bytes().split(b"\n", 1)
+        digest, length = head.decode("ascii").split(" ")
+        if hashlib.sha256(body).hexdigest() != digest:
+            return None
+        return Picture(body[: int(length)].decode("utf-8"), body[int(length) :])
     except (OSError, ValueError):
         return None
-    is_whole = found.svg.rstrip().endswith(SVG_END) and found.png.startswith(PNG_START)
-    return found if is_whole and found.png.endswith(PNG_END) else None
+
+
+def _write(path: Path, picture: Picture) -> None:
+    svg = picture.svg.encode("utf-8")
+    body = svg + picture.png
+    head = f"{hashlib.sha256(body).hexdigest()} {len(svg)}\n".encode("ascii")
+    with contextlib.suppress(OSError), replace_file(path) as partial:
+        partial.write_bytes(head + body)
 
 
 def _key(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
@@ -92,29 +114,37 @@ def _key(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
 
 
 def _parts(value: Any) -> Iterator[bytes]:
-    """Yield what tells a value from every other, with lengths where one could run into the next."""
+    """Yield what tells a value from every other, with lengths where one could run into the next.
+
+    Raises:
+        TypeError: it is, or holds, something whose text may not tell all of it.
+    """
     if isinstance(value, pd.DataFrame):
         yield f"frame {value.shape}".encode()
         # Whole numbers are only where the rows stood in a longer table.
         if value.index.dtype.kind not in "iu":
-            yield from _parts(value.index.to_numpy())
-        yield from _parts(value.columns.to_numpy())
+            yield from _parts([value.index.name, value.index.to_numpy()])
+        yield from _parts([value.columns.name, value.columns.to_numpy()])
         for place in range(value.shape[1]):
+            yield str(value.dtypes.iloc[place]).encode()
             yield from _parts(value.iloc[:, place].to_numpy())
     elif isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
         yield f"array {value.dtype.str} {value.shape}".encode()
         yield np.ascontiguousarray(value).tobytes()
-    elif isinstance(value, np.ndarray):
+    elif isinstance(value, np.ndarray) and value.dtype.kind in "OU":
         yield f"objects {value.shape}".encode()
         yield from _parts(value.ravel().tolist())
     elif isinstance(value, Mapping):
+        yield f"mapping {len(value)}".encode()
         yield from _parts(list(value.items()))
     elif isinstance(value, list | tuple):
         yield f"list {len(value)}".encode()
         for each in value:
             yield from _parts(each)
-    else:
+    elif value is None or value is pd.NA or isinstance(value, str | int | float | np.number | np.bool_):
         yield f"{type(value).__name__} {value!r}".encode()
+    else:
+        raise TypeError(f"a figure can't be drawn from {type(value).__name__}: it would not be known again")
 
 
 @functools.cache

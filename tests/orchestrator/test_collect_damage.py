@@ -1,5 +1,6 @@
 """Results that are damaged, incomplete, or being written: a stated outcome each, never a crash or a guess."""
 
+import decimal
 import hashlib
 import json
 import shutil
@@ -288,10 +289,10 @@ def test_results_that_are_being_written_meanwhile_are_consistent(results: Any) -
     [
         ("score", 1.5, "score that is no probability"),
         ("score", -0.2, "score that is no probability"),
-        ("split", None, "neither test nor val"),
+        ("split", None, "row whose split is no text"),
         ("split", "tset", "neither test nor val"),
         ("label", 0.7, "label that is no whole number"),
-        ("source", None, "unreadable"),
+        ("source", None, "row whose source is no text"),
     ],
 )
 def test_one_impossible_value_is_a_failure_with_its_reason(
@@ -309,6 +310,33 @@ def test_one_impossible_value_is_a_failure_with_its_reason(
     (failure,) = tables(results).failures.to_dict("records")
     assert (failure["state"], failure["fold"]) == ("unreadable", 0)
     assert said in f"{failure['state']} {failure['reason']}"
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "said"),
+    [
+        ("label", "fake", "label that is no whole number"),
+        ("label", pd.Timestamp("2026-01-01"), "label that is no whole number"),
+        ("predicted", True, "predicted that is no whole number"),
+        ("score", "0.5", "score that is no probability"),
+        ("score", None, "score that is no probability"),
+        ("score", decimal.Decimal("0.5"), "score that is no probability"),
+        ("split", 1, "row whose split is no text"),
+        ("source", 1, "row whose source is no text"),
+        ("path", 1, "row whose path is no text"),
+    ],
+)
+def test_a_column_of_something_else_is_a_failure_with_its_reason(
+    results: Any, column: str, values: Any, said: str
+) -> None:
+    """Catches a reason that only numpy's or Arrow's authors understand."""
+    results.add("a", folds=2)
+    rewrite(
+        results.folder("a", 0),
+        lambda rows: rows.assign(**{column: pd.Series([values] * len(rows), index=rows.index)}),
+    )
+    (failure,) = tables(results).failures.to_dict("records")
+    assert (failure["state"], failure["fold"]) == ("unreadable", 0) and said in failure["reason"]
 
 
 def test_a_cache_that_lacks_something_is_computed_again(results: Any) -> None:

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
 
 from orchestrator.store import Store, is_locked, read_record, trial_state
 from trainables.errors import InputError
+from trainables.files import write_json
 from trainables.trial_files import CHECKPOINT, DONE, ERROR, FORMAT, LOCK, TRIAL
 
 HOLD = """
@@ -77,12 +79,20 @@ def test_a_file_in_the_way_is_said_with_the_way_out(tmp_path: Path) -> None:
     assert path.read_text() == "mine"
 
 
+@pytest.mark.parametrize("content", [{}, {"phase": {"name": "p1"}, "experiments": []}])
+def test_a_record_that_names_no_experiment_is_damaged(tmp_path: Path, content: dict[str, Any]) -> None:
+    """Catches a traceback from the page of nothing."""
+    store = Store.open(tmp_path)
+    write_json(store.study_file("p1"), content)
+    with pytest.raises(InputError, match="names no experiments, so it is damaged; run 'p1' again"):
+        store.study("p1")
+
+
 def test_a_missing_study_is_said_with_those_that_are_there(tmp_path: Path) -> None:
     (tmp_path / "studies").mkdir()
     (tmp_path / "studies" / "phase1.json").write_text("{}")
     with pytest.raises(InputError, match=r"no record of 'phase2' \(there are: phase1\)"):
         Store.look(tmp_path).study("phase2")
-    assert Store.look(tmp_path).study("phase1") == {}
 
 
 def test_a_trial_is_found_by_its_key_whatever_it_is_called(tmp_path: Path) -> None:

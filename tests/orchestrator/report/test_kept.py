@@ -1,7 +1,9 @@
 """Pictures are drawn once: kept while nothing that they are drawn from changes, and never longer."""
 
 import hashlib
+import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from orchestrator.caches import list_caches
 from orchestrator.report import drawing
 from orchestrator.report.kept import keeping, kept
 from orchestrator.report.panels import Picture
+from orchestrator.store import Store
 from trainables.files import write_json
 
 SVG, PNG = "<svg>{}</svg>\n", b"\x89PNG {} IEND\xaeB`\x82"
@@ -42,6 +46,8 @@ FRAME = pd.DataFrame({"name": ["a", "b"], "value": [0.5, np.nan], "n": [1, 2]}, 
         (FRAME, FRAME[["value", "name", "n"]]),
         (FRAME, FRAME.rename(columns={"name": "nome"})),
         (FRAME.set_index("name"), FRAME.assign(name=["a", "c"]).set_index("name")),
+        (FRAME.set_index("name"), FRAME.set_index("name").rename_axis("nome")),
+        (FRAME, FRAME.astype({"n": float})),
         (np.zeros(4), np.zeros((2, 2))),
         (np.zeros(4), np.zeros(4, dtype=np.float32)),
         (np.array([1, 0]), np.array([True, False])),
@@ -49,6 +55,7 @@ FRAME = pd.DataFrame({"name": ["a", "b"], "value": [0.5, np.nan], "n": [1, 2]}, 
         (["ab", "c"], ["a", "bc"]),
         (("a", "b"), ("a", ("b",))),
         ({"a": 1, "b": 2}, {"a": 2, "b": 1}),
+        ({"a": 1}, [("a", 1)]),
         (1, 1.0),
         (1, "1"),
         (1, True),
@@ -73,16 +80,47 @@ def test_where_rows_stood_in_a_longer_table_does_not_matter(tmp_path: Path) -> N
     assert pen.drawn == 1
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        pd.Series([1, 2]),
+        pd.Timestamp("2026-01-01"),
+        np.array(["2026-01-01"], dtype="datetime64[D]"),
+        pd.DataFrame({"kind": pd.Categorical(["a", "b"])}).groupby("kind", observed=True),
+        {"a", "b"},
+    ],
+)
+def test_what_would_not_be_known_again_is_refused(tmp_path: Path, value: Any) -> None:
+    """Catches a long series, whose text leaves out its middle, standing for another one."""
+    with keeping(tmp_path), pytest.raises(TypeError, match="a figure can't be drawn from"):
+        Pen().draw([value])
+
+
 def test_what_a_page_does_not_show_any_more_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "figures"
     pen = Pen()
-    with keeping(tmp_path / "figures"):
+    with keeping(folder):
         first, _ = pen.draw(1), pen.draw(2)
-    with keeping(tmp_path / "figures"):
+    (folder / ".left.figure.123.partial").write_bytes(b"by a writer that was killed")
+    with keeping(folder):
         assert pen.draw(1) == first
-    assert len(list((tmp_path / "figures").iterdir())) == 2
-    with keeping(tmp_path / "figures"):
+    assert len(list(folder.iterdir())) == 1
+    with keeping(folder):
         pen.draw(2)
     assert pen.drawn == 3
+
+
+def test_looking_is_use(tmp_path: Path) -> None:
+    """Catches pictures that every page shows being pruned as not used."""
+    store = Store.open(tmp_path)
+    pen = Pen()
+    with keeping(store.cache / "figures" / "p1"):
+        pen.draw(1)
+    os.utime(store.cache / "figures" / "p1", (1, 1))
+    with keeping(store.cache / "figures" / "p1"):
+        pen.draw(1)
+    (entry,) = list_caches(store)
+    assert pen.drawn == 1 and entry.last_used > time.time() - 3600
 
 
 def test_a_page_that_fails_loses_no_picture(tmp_path: Path) -> None:
@@ -104,18 +142,56 @@ def test_nothing_is_kept_where_nobody_asked(tmp_path: Path) -> None:
     assert pen.drawn == 2 and not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("suffix", ["svg", "png"])
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 + 20] ^= 1
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize(
-    "harm", [Path.unlink, lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b"\xff")]
+    "harm",
+    [
+        Path.unlink,
+        _flip,
+        lambda path: path.write_bytes(path.read_bytes()[:-1]),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"\xff \xff\n"),
+        lambda path: path.write_bytes(b"0 0 0\n"),
+    ],
 )
-def test_a_damaged_picture_is_drawn_again(tmp_path: Path, suffix: str, harm: Callable[[Path], Any]) -> None:
+def test_a_damaged_picture_is_drawn_again(tmp_path: Path, harm: Callable[[Path], Any]) -> None:
     pen = Pen()
     with keeping(tmp_path):
         pen.draw(1)
-    harm(next(tmp_path.glob(f"*.{suffix}")))
+    harm(next(tmp_path.iterdir()))
     with keeping(tmp_path):
         found = pen.draw(1)
     assert pen.drawn == 2 and found.svg == SVG.format(2)
+    with keeping(tmp_path):
+        pen.draw(1)
+    assert pen.drawn == 2
+
+
+def test_a_page_is_written_where_nothing_can_be_kept(tmp_path: Path, write_results: Any, render: Any) -> None:
+    """Catches a page that fails because of a cache that nobody needs."""
+    store = write_results(tmp_path)
+    store.cache.mkdir(parents=True, exist_ok=True)
+    (store.cache / "figures").write_text("in the way")
+    assert render(store).page.is_file()
+    assert (store.cache / "figures").read_text() == "in the way"
+
+
+def test_what_is_in_the_way_of_one_picture_is_left(tmp_path: Path) -> None:
+    pen = Pen()
+    with keeping(tmp_path):
+        pen.draw(1)
+    (path,) = tmp_path.iterdir()
+    path.unlink()
+    path.mkdir()
+    (tmp_path / "other.figure").mkdir()
+    with keeping(tmp_path):
+        pen.draw(1)
+    assert pen.drawn == 2 and path.is_dir()
 
 
 def test_one_new_trial_draws_what_it_changes_and_the_page_is_the_same_as_from_nothing(

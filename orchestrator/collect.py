@@ -20,6 +20,7 @@ import pandas as pd
 from orchestrator import comparing, summaries
 from orchestrator.comparing import COMPARISONS, SIGNIFICANT
 from orchestrator.csv_text import as_csv
+from orchestrator.garbage import rarely_collected
 from orchestrator.gathered import Gathered, gather, num_expected, score_rows
 from orchestrator.shortcuts import shortcut_table
 from orchestrator.store import Store
@@ -84,6 +85,7 @@ class Tables:
         return self.failures.empty
 
 
+@rarely_collected()
 def collect(store: Store, phase: str) -> Tables:
     """Compute a phase's tables from results/ and write them to collected/<phase>/."""
     study = store.study(phase)

@@ -17,9 +17,11 @@ def as_csv(table: pd.DataFrame) -> str:
     """
     columns = [_fields(table.iloc[:, place]) for place in range(table.shape[1])]
     names = [_quoted(str(name)) for name in table.columns]
-    lines = [",".join(names), *map(",".join, zip(*columns, strict=True))]
-    # A line without a field would be no row to who reads it.
-    return "".join(f"{line}\n" for line in (lines if len(names) > 1 else (line or '""' for line in lines)))
+    lines = [",".join(names), *map(",".join, zip(*columns, strict=True)), ""]
+    if len(names) == 1:
+        # A line without a field would be no row to who reads it.
+        lines[:-1] = [line or '""' for line in lines[:-1]]
+    return "\n".join(lines)
 
 
 def _fields(column: "pd.Series[Any]") -> list[str]:
@@ -28,9 +30,11 @@ def _fields(column: "pd.Series[Any]") -> list[str]:
         return ["" if value != value else repr(value) for value in values]
     if column.dtype.kind in "iub" and not column.hasnans:
         return list(map(str, values))
-    lacks = column.isna().tolist()
     # Few texts are different ones, and each is looked at once.
     texts = {value: _quoted(value) for value in {*filter(_is_text, values)}}
+    if isinstance(column.dtype, pd.StringDtype):
+        return [texts.get(value, "") for value in values]
+    lacks = column.isna().tolist()
     return [
         "" if lacking else texts[value] if _is_text(value) else _quoted(str(value))
         for value, lacking in zip(values, lacks, strict=True)

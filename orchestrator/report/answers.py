@@ -5,6 +5,7 @@ probable given the region of practical equivalence, the smallest difference that
 for what stays undecided how many repeats would be needed and what they cost.
 """
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ from orchestrator.report.verdict import (
 
 MOST_ROWS = 50
 MOST_CARDS = 6
+QUESTION = ["question", "baseline", "treatment"]
 STATES = ("failed", "unreadable", "running", "interrupted", "missing")
 MORE_THAN_ANYONE_RUNS = 100
 
@@ -63,16 +65,16 @@ class Missing:
     grid: Grid | None
 
 
-def questions(tables: Tables) -> list[pd.DataFrame]:
-    """Cut the comparisons into the questions that were asked, in their order."""
-    asked = tables.comparisons.groupby(["question", "baseline", "treatment"], sort=False)
-    return [rows for _, rows in asked]
+def num_questions(tables: Tables) -> int:
+    """Count the questions that were asked: each about two experiments, by one or more metrics."""
+    return len(tables.comparisons[QUESTION].drop_duplicates())
 
 
 def answers(tables: Tables) -> list[Answer]:
-    """Answer the questions that were asked, the first MOST_CARDS of them."""
+    """Answer the questions that were asked, in their order, the first MOST_CARDS of them."""
     found = []
-    for rows in questions(tables)[:MOST_CARDS]:
+    asked = tables.comparisons.groupby(QUESTION, sort=False)
+    for _, rows in itertools.islice(asked, MOST_CARDS):
         first = rows.iloc[0]
         found.append(
             Answer(

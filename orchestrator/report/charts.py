@@ -15,16 +15,17 @@ import pandas as pd
 from orchestrator.collect import ALL, Tables
 from orchestrator.report import answers
 from orchestrator.report.cells import capital, fold_label, number
+from orchestrator.report.evidence import bounded
 from orchestrator.report.panels import Panel
 from orchestrator.report.verdict import comparison_sentence, effect_of, headline, metric_name, whole_rows
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 MOST_FORESTS = 3
-MOST_IN_A_FOREST = 12
+MOST_IN_A_FOREST, FOREST_OF_MANY = 12, 8
 MOST_DIFFERENCES = 6
 MOST_SCORES = 3
 MOST_SOURCES = 12
-MOST_PAIRED = 20
+MOST_PAIRED, PAIRED_OF_MANY = 20, 12
 WITHOUT_COMPARISON = ("auc", "accuracy", "f1")
 
 
@@ -45,7 +46,8 @@ def forests(tables: Tables) -> Gallery:
     metrics = list(dict.fromkeys(ready["metric"]))[:MOST_FORESTS]
     for metric in metrics:
         rows = ready[ready["metric"] == metric]
-        largest = rows["mean_diff"].abs().sort_values(ascending=False, kind="stable").index[:MOST_IN_A_FOREST]
+        most = bounded(len(rows), MOST_IN_A_FOREST, FOREST_OF_MANY)
+        largest = rows["mean_diff"].abs().sort_values(ascending=False, kind="stable").index[:most]
         rows = rows[rows.index.isin(largest)]
         kept.append(rows)
         ropes = [effect_of(row, tables).get("rope", 0.0) for _, row in rows.iterrows()]
@@ -189,7 +191,10 @@ def held_out(tables: Tables, names: Sequence[str]) -> Gallery:
     rows = tables.holdout
     if rows.empty:
         return Gallery(())
-    rows = rows[rows["delta"].notna() & rows["experiment"].isin(names)].head(MOST_IN_A_FOREST)
+    known = rows[rows["delta"].notna() & rows["experiment"].isin(names)]
+    largest = known["delta"].abs().sort_values(ascending=False, kind="stable").index
+    shown = largest[: bounded(len(known), MOST_IN_A_FOREST, FOREST_OF_MANY)]
+    rows = known[known.index.isin(shown)]
     if rows.empty:
         return Gallery(())
     from orchestrator.report import forest
@@ -204,17 +209,18 @@ def held_out(tables: Tables, names: Sequence[str]) -> Gallery:
         (panel,),
         f"{worst['experiment']} loses most on {worst['source']}: {number(worst['delta'])} AUC. In-source "
         "minus held-out AUC of the same folds, against the same real images, with its corrected 95 % "
-        "interval. An interval right of zero: the detector does not carry over unharmed.",
+        "interval. An interval right of zero: the detector does not carry over unharmed."
+        + (f" The {len(rows)} largest of {len(known)} are shown." if len(rows) < len(known) else ""),
     )
 
 
 def ranked(tables: Tables) -> Gallery:
-    """Draw mean ranks and every pair, the best MOST_PAIRED; nothing with fewer than six experiments."""
+    """Draw mean ranks and every pair, of many only the best; nothing with fewer than six experiments."""
     if tables.ranking.empty:
         return Gallery(())
     from orchestrator.report import overview_figures
 
-    best = tables.ranking.head(MOST_PAIRED)
+    best = tables.ranking.head(bounded(len(tables.ranking), MOST_PAIRED, PAIRED_OF_MANY))
     names = [str(name) for name in best["experiment"]]
     place = {name: number for number, name in enumerate(names)}
     differences, is_sure = np.full((len(names),) * 2, np.nan), np.zeros((len(names),) * 2, dtype=bool)

@@ -4,6 +4,7 @@ No file is read and nothing is drawn here. A `Grid` is a table ready to be types
 grid looks, this module knows what its cells say.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -265,23 +266,27 @@ def calibration(rows: pd.DataFrame, expected: Mapping[str, int]) -> Grid | None:
         rows: calibration.csv.
         expected: the experiments to show, and how many folds each should have.
     """
+    fits: dict[tuple[str, str], list[Record]] = {}
+    for row in rows.to_dict("records") if len(rows) else ():
+        if row["experiment"] in expected:
+            fits.setdefault((row["experiment"], row["method"]), []).append(
+                {str(key): row[key] for key in row}
+            )
     cells: list[list[Cell | str]] = []
-    shown = rows[rows["experiment"].isin(list(expected))] if len(rows) else rows
-    for (name, method), part in shown.groupby(["experiment", "method"], sort=False) if len(shown) else ():
-        fitted = part["outcome"] != "not fitted"
-        if method != DISPLAYED and not fitted.any():
+    for (name, method), part in fits.items():
+        unfitted = [row for row in part if row["outcome"] == "not fitted"]
+        if method != DISPLAYED and len(unfitted) == len(part):
             # Of several classes: these methods are for two.
             continue
-        reasons = dict.fromkeys(part.loc[~fitted, "reason"])
-        values = part[["ece_before", "ece_after", "brier_before", "brier_after"]].astype(float)
         # A mean over some of the folds stands for nothing.
-        is_whole = len(part) == expected[str(name)]
+        is_whole = len(part) == expected[name]
         means = [
-            number(values[column].mean()) if is_whole and values[column].notna().all() else DASH
-            for column in values
+            _mean(part, column) if is_whole else DASH
+            for column in ("ece_before", "ece_after", "brier_before", "brier_after")
         ]
-        said = f"{int(fitted.sum())} of {expected[str(name)]} folds"
-        cells.append([str(name), str(method), *means, Cell(said, "; ".join(map(str, reasons)))])
+        said = f"{len(part) - len(unfitted)} of {expected[name]} folds"
+        reasons = dict.fromkeys(str(row["reason"]) for row in unfitted)
+        cells.append([name, method, *means, Cell(said, "; ".join(reasons))])
     heads = [
         "Experiment",
         "Method",
@@ -292,6 +297,12 @@ def calibration(rows: pd.DataFrame, expected: Mapping[str, int]) -> Grid | None:
         "Fitted in",
     ]
     return grid("Calibration", heads, cells, 2) if cells else None
+
+
+def _mean(rows: Sequence[Record], column: str) -> str:
+    """Average a number that every row has; a dash where one lacks it."""
+    values = [float(row[column]) for row in rows]
+    return number(math.fsum(values) / len(values)) if all(map(math.isfinite, values)) else DASH
 
 
 def fold_files(study: Record) -> dict[str, list[str]]:

@@ -73,7 +73,7 @@ def roc(curves: Sequence[np.ndarray], *, name: str, positive: str, negative: str
         axes.plot([0.0, *GRID], [0.0, *mean], color=ACCENT, linewidth=2.0)
         _unit_square(axes)
         axes.set_xlabel(f"false alarm rate ({negative} called {positive})")
-        axes.set_ylabel(f"detection rate ({positive} found)", labelpad=3)
+        axes.set_ylabel(f"detection rate ({positive} found)")
         return picture(figure)
 
 
@@ -97,7 +97,7 @@ def precision_recall(curves: Sequence[np.ndarray], *, name: str, chance: float) 
         axes.plot(GRID, np.mean(reached, axis=0), color=ACCENT, linewidth=2.0, drawstyle="steps-pre")
         _unit_square(axes)
         axes.set_xlabel("recall (share of fakes found)")
-        axes.set_ylabel("precision", labelpad=3)
+        axes.set_ylabel("precision")
         return picture(figure)
 
 
@@ -126,7 +126,7 @@ def reliability(bins: pd.DataFrame, *, name: str, method: str | None, axis: str)
             figure.text(1 - RIGHT / WIDTH, top, said, color=ACCENT, fontsize=7.5, ha="right")
         _unit_square(axes)
         axes.set_xlabel(f"claimed: {axis}")
-        axes.set_ylabel("came true", labelpad=3)
+        axes.set_ylabel("came true")
         return picture(figure)
 
 

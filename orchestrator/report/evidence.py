@@ -4,6 +4,9 @@ A page of a thousand trials shows the curves of a bounded number of experiments,
 read. Which: all where there are few; else the chosen one and its runner-up, then those with the best mean.
 """
 
+import contextlib
+import io
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +19,9 @@ from orchestrator.collect import Tables
 from orchestrator.identity import SHORT
 from orchestrator.predictions import DAMAGE, Part, read_predictions
 from orchestrator.report.verdict import headline, metric_name, whole_rows
-from orchestrator.store import Store, read_record
+from orchestrator.store import Store
 from trainables.evaluation.metrics import LOWER_IS_BETTER
-from trainables.trial_files import DONE, HISTORY, METRICS, TRIAL
+from trainables.trial_files import DONE, ERROR, HISTORY, METRICS, TRIAL
 
 FACTS = ("best_epoch", "epochs", "seconds", "training_seconds", "threads", "parameters")
 RUNS = [
@@ -27,7 +30,10 @@ RUNS = [
 ]  # fmt: skip
 SCORE = ["mean", "ci_low", "ci_high"]
 COSTS = ["number", "experiment", "parameters", "seconds", "device", "unit", "hours", *SCORE]
+# The predictions are in them by their hash, which done.json holds.
+SMALL = (TRIAL, HISTORY, METRICS, DONE, ERROR)
 Place = tuple[int, int]
+Files = dict[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,11 @@ class Evidence:
     runs: pd.DataFrame
     history: pd.DataFrame
     tests: Mapping[str, Mapping[Place, Part]]
+
+
+def bounded(number: int, most: int, of_many: int) -> int:
+    """Say how many to show: all of up to `most`, and of more only `of_many`, which the eye still compares."""
+    return number if number <= most else of_many
 
 
 def choose_shown(tables: Tables, decision: Mapping[str, Any] | None, most: int) -> Shown:
@@ -66,8 +77,21 @@ def choose_shown(tables: Tables, decision: Mapping[str, Any] | None, most: int) 
     return Shown(tuple(name for name in names if name in taken), note)
 
 
-def read_evidence(store: Store, tables: Tables, shown: Sequence[str]) -> Evidence:
-    """Read the facts of every trial, and history and predictions of the experiments `shown`."""
+def read_files(store: Store, study: Mapping[str, Any]) -> dict[str, Files]:
+    """Read the small files of every trial, by its folder; one that can't be read is left out."""
+    found: dict[str, Files] = {}
+    for experiment in study["experiments"]:
+        for trial in experiment["trials"]:
+            folder = store.root / trial["folder"]
+            mine = found[trial["folder"]] = {}
+            for name in SMALL:
+                with contextlib.suppress(OSError):
+                    mine[name] = (folder / name).read_bytes()
+    return found
+
+
+def read_evidence(store: Store, tables: Tables, files: Mapping[str, Files], shown: Sequence[str]) -> Evidence:
+    """Take the facts of every trial from its `files`, and read the predictions of the experiments `shown`."""
     states = {str(row["trial"]): str(row["state"]) for row in tables.failures.to_dict("records")}
     chosen = tables.scores[
         (tables.scores["split"] == "test")
@@ -84,10 +108,11 @@ def read_evidence(store: Store, tables: Tables, shown: Sequence[str]) -> Evidenc
             state = states.get(folder.name, "done")
             where = {"experiment": name, "repeat": trial["repeat"], "fold": trial["fold"]}
             where |= {"trial": folder.name, "key": trial["key"][:SHORT]}
-            facts = read_record(folder / METRICS) or {}
-            runs.append({**where, "state": state, "auc": auc.get(folder.name), **_facts(folder, facts)})
+            mine = files[trial["folder"]]
+            facts = _record(mine, METRICS)
+            runs.append({**where, "state": state, "auc": auc.get(folder.name), **_facts(mine, facts)})
             if state == "done" and name in shown:
-                histories.append(_history(folder).assign(**where, best_epoch=facts.get("best_epoch")))
+                histories.append(_history(mine).assign(**where, best_epoch=facts.get("best_epoch")))
                 if (part := _test_rows(folder)) is not None:
                     place = (int(trial["repeat"]), int(trial["fold"]))
                     tests.setdefault(name, {})[place] = part
@@ -142,22 +167,31 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _facts(folder: Path, metrics: Mapping[str, Any]) -> dict[str, Any]:
-    run = (read_record(folder / TRIAL) or {}).get("run") or {}
+def _facts(files: Files, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    run = _record(files, TRIAL).get("run") or {}
     return {
         **{name: metrics.get(name) for name in FACTS},
         **{name: run.get(name) for name in ("host", "started", "command")},
         "device": metrics.get("device") or run.get("device"),
         "environment": run or None,
-        "predictions_sha256": (read_record(folder / DONE) or {}).get("predictions_sha256"),
+        "predictions_sha256": _record(files, DONE).get("predictions_sha256"),
     }
 
 
-def _history(folder: Path) -> pd.DataFrame:
-    """Read a trial's history; an empty one when it is gone or damaged, which the page can live with."""
+def _record(files: Files, name: str) -> dict[str, Any]:
+    """Parse a record; an empty one when it is gone or damaged, which the page can live with."""
     try:
-        return pd.read_csv(folder / HISTORY)
-    except (OSError, ValueError):
+        content = json.loads(files.get(name, b""))
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _history(files: Files) -> pd.DataFrame:
+    """Parse a trial's history; an empty one when it is gone or damaged."""
+    try:
+        return pd.read_csv(io.BytesIO(files.get(HISTORY, b"")))
+    except ValueError:
         return pd.DataFrame()
 
 

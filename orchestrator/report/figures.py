@@ -58,7 +58,7 @@ def fold_scores(scores: pd.DataFrame, summary: pd.DataFrame, *, metric: str) -> 
         bounds = summary[names].to_numpy(dtype=float).ravel()
         axes.set_xlim(*limits(np.concatenate([values, bounds])))
         axes.set_ylim(len(summary) - 0.35, -0.62)
-        axes.set_yticks([])
+        axes.yaxis.set_visible(False)
         return picture(figure)
 
 

@@ -4,13 +4,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.collections import PatchCollection
-from matplotlib.patches import Rectangle
+from matplotlib.colors import to_rgba
+from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from orchestrator.report.drawing import (
     RIGHT,
     TOP,
     WIDTH,
+    boxes,
     limits,
     panel,
     picture,
@@ -42,8 +43,7 @@ def forest(rows: pd.DataFrame, *, metric: str, lower_is_better: bool) -> Picture
         figure, axes = panel(TOP + 34.0 + ROW * len(rows), left=RIGHT, top=TOP + 14, bottom=20.0)
         title(figure, f"Difference in {metric}")
         places, ropes = np.arange(len(rows), dtype=float), rows["rope"].to_numpy(dtype=float)
-        boxes = [Rectangle((-rope, y + 0.05), 2 * rope, 0.36) for y, rope in zip(places, ropes, strict=True)]
-        axes.add_collection(PatchCollection(boxes, facecolor=ACCENT, alpha=SHADE, edgecolor="none"))
+        boxes(axes, -ropes, places + 0.05, 2 * ropes, 0.36, to_rgba(ACCENT, SHADE))
         # In pieces: a line from top to bottom would cross the names.
         axes.vlines(np.zeros(len(rows)), places + 0.05, places + 0.41, color=INK, linewidth=0.9)
         intervals(axes, places + 0.23, rows["mean_diff"], rows["ci_low"], rows["ci_high"])
@@ -56,8 +56,7 @@ def forest(rows: pd.DataFrame, *, metric: str, lower_is_better: bool) -> Picture
         bounds = rows[["mean_diff", "ci_low", "ci_high"]].to_numpy(dtype=float).ravel()
         axes.set_xlim(*limits(np.concatenate([bounds, ropes, -ropes])))
         axes.set_ylim(len(rows) - 0.45, -0.55)
-        axes.set_yticks([])
-        axes.grid(axis="y", visible=False)
+        axes.yaxis.set_visible(False)
         left, right = ("treatment", "baseline") if lower_is_better else ("baseline", "treatment")
         top = 1 - 28 / (figure.get_figheight() * 72)
         figure.text(RIGHT / WIDTH, top, f"← {left} better", color=MUTED, fontsize=7.5, ha="left")
@@ -101,7 +100,8 @@ def differences(
         intervals(axes, np.array([len(pairs) + 0.6]), *(np.array([bound]) for bound in bounds))
         axes.set_ylim(rows - 0.1, -0.8)
         axes.set_xlim(*limits(np.array([*values, *bounds, rope, -rope])))
-        axes.set_yticks([*y, len(pairs) + 0.6], [*pairs["label"].astype(str), "mean"])
+        axes.yaxis.set_major_locator(FixedLocator([*y, len(pairs) + 0.6]))
+        axes.yaxis.set_major_formatter(FixedFormatter([*pairs["label"].astype(str), "mean"]))
         axes.grid(axis="y", visible=False)
         if step < 12:
             axes.tick_params(axis="y", labelsize=6)
@@ -133,8 +133,7 @@ def holdout_deltas(rows: pd.DataFrame) -> Picture:
         values = rows[["delta", "ci_low", "ci_high"]].to_numpy(dtype=float).ravel()
         axes.set_xlim(*limits(np.append(values, 0.0)))
         axes.set_ylim(len(rows) - 0.4, -0.6)
-        axes.set_yticks([])
-        axes.grid(axis="y", visible=False)
+        axes.yaxis.set_visible(False)
         top = 1 - 28 / (figure.get_figheight() * 72)
         figure.text(1 - RIGHT / WIDTH, top, "loses more →", color=MUTED, fontsize=7.5, ha="right")
         return picture(figure)

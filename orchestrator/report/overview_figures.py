@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import PatchCollection
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullLocator
@@ -18,6 +17,7 @@ from orchestrator.report.drawing import (
     RIGHT,
     TOP,
     WIDTH,
+    boxes,
     limits,
     panel,
     picture,
@@ -27,7 +27,7 @@ from orchestrator.report.drawing import (
 )
 from orchestrator.report.figures import diamonds
 from orchestrator.report.kept import kept
-from orchestrator.report.panels import ACCENT, CARD, INK, MUTED, SECOND, Picture
+from orchestrator.report.panels import ACCENT, INK, MUTED, SECOND, Picture
 
 # The strongest shade on which text of the page's own colour stays legible, light or dark.
 STRONGEST = 0.55
@@ -54,22 +54,22 @@ def heat_map(values: pd.DataFrame) -> Picture:
         numbers = values.to_numpy(dtype=float)
         finite = numbers[np.isfinite(numbers)]
         low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+        shares = (np.nan_to_num(numbers, nan=low) - low) / ((high - low) or 1.0)
+        rows, columns = (places.ravel().astype(float) for places in np.indices(numbers.shape))
+        # One colour, thinner or thicker: half through lets the page's own text colour stand on it.
+        strengths = (0.06 + (STRONGEST - 0.06) * shares).ravel()
+        colours = [to_rgba(ACCENT, strength) for strength in strengths.tolist()]
+        boxes(axes, columns + 0.02, rows - 0.1, 0.96, 0.52, colours)
+        size = 8 if numbers.shape[1] <= 6 else 6.5
         for y, (name, row) in enumerate(zip(values.index, numbers, strict=True)):
             on_top: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "fontsize": 8, "va": "center"}
             axes.text(0.0, y - 0.3, short(str(name), 46), color=INK, **on_top)
-            worst = int(np.nanargmin(row)) if np.isfinite(row).sum() > 1 else -1
+            if np.isfinite(row).sum() > 1:
+                corner = (int(np.nanargmin(row)) + 0.04, y - 0.08)
+                frame = Rectangle(corner, 0.92, 0.48, fill=False, edgecolor=SECOND, linewidth=1.4)
+                axes.add_patch(frame)
             for x, value in enumerate(row):
-                share = 0.0 if not np.isfinite(value) else (value - low) / ((high - low) or 1.0)
-                box = Rectangle((x + 0.02, y - 0.1), 0.96, 0.52)
-                # One colour, thinner or thicker: half through lets the page's own text colour stand on it.
-                box.set(facecolor=ACCENT, alpha=0.06 + (STRONGEST - 0.06) * share, edgecolor="none")
-                axes.add_patch(box)
-                if x == worst:
-                    frame = Rectangle((x + 0.04, y - 0.08), 0.92, 0.48, fill=False)
-                    frame.set(edgecolor=SECOND, linewidth=1.4)
-                    axes.add_patch(frame)
                 text = "–" if not np.isfinite(value) else f"{value:.3f}"
-                size = 8 if len(row) <= 6 else 6.5
                 axes.text(x + 0.5, y + 0.16, text, color=INK, fontsize=size, ha="center", va="center")
         axes.set_xlim(0, len(values.columns))
         axes.set_ylim(len(values) - 0.5, -0.5)
@@ -123,8 +123,8 @@ def ranks(ranking: pd.DataFrame) -> Picture:
         title(figure, "Mean rank over the folds")
         mean = ranking["mean_rank"].to_numpy(dtype=float)
         critical = float(ranking["critical_difference"].iloc[0])
+        diamonds(axes, mean, np.arange(len(mean)) + 0.22)
         for y, row in enumerate(ranking.to_dict("records")):
-            axes.plot(row["mean_rank"], y + 0.22, "D", color=ACCENT, markersize=4.6, markeredgecolor=CARD)
             on_top: dict[str, Any] = {
                 "transform": axes.get_yaxis_transform(),
                 "fontsize": 7.5,
@@ -136,8 +136,7 @@ def ranks(ranking: pd.DataFrame) -> Picture:
         axes.plot([mean[0], mean[0] + critical], [-0.62] * 2, color=SECOND, linewidth=2.2)
         axes.set_xlim(*limits(np.append(mean, mean[0] + critical)))
         axes.set_ylim(len(ranking) - 0.5, -0.8)
-        axes.set_yticks([])
-        axes.grid(axis="y", visible=False)
+        axes.yaxis.set_visible(False)
         top = 1 - 28 / (figure.get_figheight() * 72)
         figure.text(RIGHT / WIDTH, top, f"— critical difference {critical:.2f}", color=SECOND, fontsize=7.5)
         figure.text(1 - RIGHT / WIDTH, top, "alike share a letter", color=MUTED, fontsize=7.5, ha="right")
@@ -165,18 +164,16 @@ def all_pairs(differences: np.ndarray, is_sure: np.ndarray) -> Picture:
             to_rgba(ACCENT if value >= 0 else SECOND, strength)
             for value, strength in zip(differences[known], strengths, strict=True)
         ]
-        boxes = [Rectangle((float(x), float(y)), 0.94, 0.94) for y, x in zip(rows, columns, strict=True)]
-        axes.add_collection(PatchCollection(boxes, facecolors=colours, edgecolors="none"))
+        boxes(axes, columns.astype(float), rows.astype(float), 0.94, 0.94, colours)
         rows, columns = np.nonzero(known & is_sure)
         axes.plot(columns + 0.47, rows + 0.47, ".", color=INK, markersize=3.0, linestyle="none")
         axes.set_xlim(0, count)
         axes.set_ylim(count, 0)
         _bare(axes)
-        step = 1 if count <= 20 else 5
-        axes.set_yticks(np.arange(0, count, step) + 0.47, [str(place + 1) for place in range(0, count, step)])
-        axes.set_xticks(np.arange(0, count, step) + 0.47, [str(place + 1) for place in range(0, count, step)])
-        axes.xaxis.tick_top()
-        axes.tick_params(length=0, labelsize=6.5)
+        shown: dict[str, Any] = {"color": MUTED, "fontsize": 6.5}
+        for place in range(0, count, 1 if count <= 20 else 5):
+            axes.text(place + 0.47, -0.3, str(place + 1), ha="center", va="bottom", **shown)
+            axes.text(-0.3, place + 0.47, str(place + 1), ha="right", va="center", **shown)
         return picture(figure)
 
 

@@ -20,20 +20,31 @@ import pandas as pd
 from orchestrator.collect import Tables, num_expected
 from orchestrator.csv_text import as_csv
 from orchestrator.decision_file import in_force
+from orchestrator.garbage import rarely_collected
 from orchestrator.report import answers, charts, content, curves, export, score_tables, shortcuts
 from orchestrator.report.cells import Grid
 from orchestrator.report.charts import Gallery
-from orchestrator.report.evidence import Evidence, Shown, choose_shown, costs, read_evidence
+from orchestrator.report.evidence import (
+    SMALL,
+    Evidence,
+    Files,
+    Shown,
+    bounded,
+    choose_shown,
+    costs,
+    read_evidence,
+    read_files,
+)
 from orchestrator.report.kept import keeping
 from orchestrator.report.panels import Panel
 from orchestrator.report.rendering import HERE, environment
 from orchestrator.report.verdict import headline, verdict
 from orchestrator.store import Store, trial_state
 from trainables.files import replace_file
-from trainables.trial_files import DONE, ERROR, HISTORY, METRICS, TRIAL
 
-# Of how many experiments there are curves (of more than 6, four), rows in a figure, and rows in a table.
-MOST_CURVES, CURVES_OF_MANY, MOST_LINES, MOST_LISTED = 6, 4, 12, 50
+# Of how many experiments there are curves (of more than 6, four), rows in a figure (of more than 12, eight),
+# and rows in a table.
+MOST_CURVES, CURVES_OF_MANY, MOST_LINES, LINES_OF_MANY, MOST_LISTED = 6, 4, 12, 8, 50
 MOST_COMPARED, MOST_UNDEFINED, MOST_COMMANDS = 60, 50, 10
 
 Record = Mapping[str, Any]
@@ -76,17 +87,19 @@ class Drawn:
                     yield from each
 
 
+@rarely_collected()
 def write_report(store: Store, tables: Tables) -> Path:
     """Write the page of a phase, unless it is there and its inputs are the same; return its path."""
     phase = str(tables.study["phase"]["name"])
     folder = store.report(phase)
     page = folder / "index.html"
     decision = in_force(store, phase)
-    inputs = _inputs(store, tables, decision)
+    trial_files = read_files(store, tables.study)
+    inputs = _inputs(store, tables, decision, trial_files)
     if _is_current(page, inputs):
         return page
     bounds = _bounds(tables, decision)
-    evidence = read_evidence(store, tables, bounds.curves.names)
+    evidence = read_evidence(store, tables, trial_files, bounds.curves.names)
     points = costs(evidence.runs, tables.summary, headline(tables))
     with keeping(store.cache / "figures" / phase):
         drawn = _draw(tables, evidence, bounds, points)
@@ -109,12 +122,13 @@ def write_report(store: Store, tables: Tables) -> Path:
 
 
 def _bounds(tables: Tables, decision: Record | None) -> Bounds:
-    few = len(tables.study["experiments"]) <= MOST_CURVES
-    most = (MOST_CURVES if few else CURVES_OF_MANY, MOST_LINES, MOST_LISTED)
+    number = len(tables.study["experiments"])
+    curves, lines = bounded(number, MOST_CURVES, CURVES_OF_MANY), bounded(number, MOST_LINES, LINES_OF_MANY)
+    most = (curves, lines, MOST_LISTED)
     return Bounds(*(choose_shown(tables, decision, number) for number in most))
 
 
-def _inputs(store: Store, tables: Tables, decision: Record | None) -> str:
+def _inputs(store: Store, tables: Tables, decision: Record | None, trial_files: Mapping[str, Files]) -> str:
     """Hash everything that the page depends on, its own code included."""
     digest = hashlib.sha256()
 
@@ -128,11 +142,9 @@ def _inputs(store: Store, tables: Tables, decision: Record | None) -> str:
         for name in experiment["fold_files"]:
             add(str((store.root / "folds" / name).is_file()).encode())
         for trial in experiment["trials"]:
-            folder = store.root / trial["folder"]
-            add(trial_state(folder).encode())
-            # The predictions are in it by their hash, which done.json holds.
-            for name in (TRIAL, HISTORY, METRICS, DONE, ERROR):
-                add((folder / name).read_bytes() if (folder / name).is_file() else b"")
+            add(trial_state(store.root / trial["folder"]).encode())
+            for name in SMALL:
+                add(trial_files[trial["folder"]].get(name, b""))
     for path in sorted(HERE.iterdir()):
         if path.suffix in (".py", ".j2", ".css"):
             add(path.read_bytes())
@@ -225,7 +237,7 @@ def _render(
         "verdict": verdict(tables),
         "answers": answers.answers(tables),
         "tally": answers.tally(tables),
-        "num_questions": len(answers.questions(tables)),
+        "num_questions": answers.num_questions(tables),
         "has_decision": decision is not None or tables.study["phase"].get("decision") is not None,
         "decided": answers.decided(decision, tables),
         "missing": answers.missing(tables),
@@ -269,9 +281,10 @@ def _data(record: Record) -> dict[str, Any]:
 def _trials(study: Record, runs: pd.DataFrame, bounds: Bounds) -> list[tuple[Record, Grid]]:
     found = []
     for experiment in study["experiments"]:
-        mine = runs[runs["experiment"] == experiment["name"]]
-        if experiment["name"] in bounds.lines.names and len(mine):
-            found.append((experiment, content.trials(mine, int(experiment["recipe"]["cv_repeats"]))))
+        if experiment["name"] in bounds.lines.names:
+            mine = runs[runs["experiment"] == experiment["name"]]
+            if len(mine):
+                found.append((experiment, content.trials(mine, int(experiment["recipe"]["cv_repeats"]))))
     return found
 
 

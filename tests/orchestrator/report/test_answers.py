@@ -9,7 +9,7 @@ from orchestrator.collect import Tables, collect
 from orchestrator.decision_file import in_force
 from orchestrator.decisions import decide
 from orchestrator.report.answers import answers, comparison_grid, decided, missing, tally
-from orchestrator.report.evidence import choose_shown, costs, read_evidence
+from orchestrator.report.evidence import choose_shown, costs, read_evidence, read_files
 from orchestrator.store import Store
 
 
@@ -159,7 +159,7 @@ def test_curves_are_of_a_bounded_number_of_experiments(results: Any) -> None:
     assert shown.names == ("e0", "e1", "e5", "e6")
     assert shown.note.startswith("Shown are 4 of 7 experiments: the chosen one, its runner-up, and those")
     assert choose_shown(tables, None, 7).note == ""
-    evidence = read_evidence(store, tables, shown.names)
+    evidence = read_evidence(store, tables, read_files(store, tables.study), shown.names)
     assert set(evidence.tests) == set(shown.names) == set(evidence.history["experiment"])
     assert len(evidence.runs) == 14
 
@@ -170,7 +170,7 @@ def test_cost_counts_threads_on_a_processor_and_not_on_a_gpu(results: Any) -> No
     results.facts("a", device="cpu", threads=4, training_seconds=30.0, parameters=1000)
     results.facts("b", device="cuda", threads=4, training_seconds=45.0, parameters=2000)
     store, tables = tables_of(results)
-    evidence = read_evidence(store, tables, ())
+    evidence = read_evidence(store, tables, read_files(store, tables.study), ())
     found = costs(evidence.runs, tables.summary, "auc").set_index("experiment")
     assert found["seconds"].to_dict() == {"a": 120.0, "b": 45.0}
     assert found["hours"].tolist() == pytest.approx([240 / 3600, 90 / 3600])

@@ -192,8 +192,8 @@ def held_out(tables: Tables, names: Sequence[str]) -> Gallery:
     if rows.empty:
         return Gallery(())
     known = rows[rows["delta"].notna() & rows["experiment"].isin(names)]
-    largest = known["delta"].abs().sort_values(ascending=False, kind="stable").index
-    shown = largest[: bounded(len(known), MOST_IN_A_FOREST, FOREST_OF_MANY)]
+    most_lost = known["delta"].sort_values(ascending=False, kind="stable").index
+    shown = most_lost[: bounded(len(known), MOST_IN_A_FOREST, FOREST_OF_MANY)]
     rows = known[known.index.isin(shown)]
     if rows.empty:
         return Gallery(())
@@ -210,7 +210,7 @@ def held_out(tables: Tables, names: Sequence[str]) -> Gallery:
         f"{worst['experiment']} loses most on {worst['source']}: {number(worst['delta'])} AUC. In-source "
         "minus held-out AUC of the same folds, against the same real images, with its corrected 95 % "
         "interval. An interval right of zero: the detector does not carry over unharmed."
-        + (f" The {len(rows)} largest of {len(known)} are shown." if len(rows) < len(known) else ""),
+        + (f" The {len(rows)} greatest losses of {len(known)} are shown." if len(rows) < len(known) else ""),
     )
 
 

@@ -3,11 +3,14 @@
 import dataclasses
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from orchestrator.collect import Tables, collect
 from orchestrator.decision_file import in_force
 from orchestrator.decisions import decide
+from orchestrator.report import charts
 from orchestrator.report.answers import answers, comparison_grid, decided, missing, tally
 from orchestrator.report.evidence import choose_shown, costs, read_evidence, read_files
 from orchestrator.store import Store
@@ -179,3 +182,47 @@ def test_cost_counts_threads_on_a_processor_and_not_on_a_gpu(results: Any) -> No
         "cuda",
     ]
     assert evidence.tests == {}
+
+
+def test_figures_of_many_show_the_ends_that_matter_and_say_of_how_many(results: Any) -> None:
+    """Catches a figure of hundreds of rows, the wrong ones left out, and more that nobody mentions."""
+    for number in range(21):
+        results.add(f"e{number:02d}", folds=2)
+        results.separate(f"e{number:02d}", "test", 0.15 * number)
+        if number:
+            results.compare("e00", f"e{number:02d}")
+    _, tables = tables_of(results)
+    forest = charts.forests(tables)
+    differences = tables.comparisons.set_index("treatment")["mean_diff"].abs()
+    largest = set(differences.nlargest(8).index)
+    assert {name for name in differences.index if f">{name}<" in forest.panels[0].svg} == largest
+    assert "The 8 largest differences of 20 are shown." in forest.caption
+    ranked = charts.ranked(tables)
+    best = list(tables.ranking["experiment"])[:12]
+    assert [name for name in tables.ranking["experiment"] if f">{name}<" in ranked.panels[0].svg] == best
+    assert ranked.caption.endswith("The best 12 of 21.")
+    few = dataclasses.replace(
+        tables, comparisons=tables.comparisons.head(12), ranking=tables.ranking.head(20)
+    )
+    assert "are shown" not in charts.forests(few).caption
+    assert "The best" not in charts.ranked(few).caption
+
+
+def test_of_many_held_out_sources_the_greatest_losses_are_shown() -> None:
+    """Catches a caption that names a loss which the figure leaves out."""
+    rows = pd.DataFrame(
+        {
+            "experiment": "a",
+            "source": [f"s{number:02d}" for number in range(13)],
+            "delta": np.arange(13) / 100,
+        }
+    ).assign(ci_low=-0.1, ci_high=0.2)
+    study = {"phase": {"name": "p"}, "experiments": [{"name": "a"}]}
+    empty = pd.DataFrame()
+    tables = Tables(study, empty, empty, empty, empty, holdout=rows)
+    found = charts.held_out(tables, ["a"])
+    assert [name for name in rows["source"] if f">{name}<" in found.panels[0].svg] == list(
+        rows["source"][-8:]
+    )
+    assert found.caption.startswith("a loses most on s12: 0.120")
+    assert found.caption.endswith("The 8 greatest losses of 13 are shown.")

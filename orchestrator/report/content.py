@@ -29,6 +29,7 @@ from orchestrator.report.verdict import metric_name
 
 MOST_ROWS = 50
 DISPLAYED = "temperature"
+ERRORS = ("ece_before", "ece_after", "brier_before", "brier_after")
 
 Record = Mapping[str, Any]
 
@@ -267,7 +268,9 @@ def calibration(rows: pd.DataFrame, expected: Mapping[str, int]) -> Grid | None:
         expected: the experiments to show, and how many folds each should have.
     """
     fits: dict[tuple[str, str], list[Record]] = {}
-    for row in rows.to_dict("records") if len(rows) else ():
+    # A column in which no row has a number holds None.
+    known = rows.astype(dict.fromkeys(ERRORS, float)) if len(rows) else rows
+    for row in known.to_dict("records"):
         if row["experiment"] in expected:
             fits.setdefault((row["experiment"], row["method"]), []).append(
                 {str(key): row[key] for key in row}
@@ -280,10 +283,7 @@ def calibration(rows: pd.DataFrame, expected: Mapping[str, int]) -> Grid | None:
             continue
         # A mean over some of the folds stands for nothing.
         is_whole = len(part) == expected[name]
-        means = [
-            _mean(part, column) if is_whole else DASH
-            for column in ("ece_before", "ece_after", "brier_before", "brier_after")
-        ]
+        means = [_mean(part, column) if is_whole else DASH for column in ERRORS]
         said = f"{len(part) - len(unfitted)} of {expected[name]} folds"
         reasons = dict.fromkeys(str(row["reason"]) for row in unfitted)
         cells.append([name, method, *means, Cell(said, "; ".join(reasons))])

@@ -1,0 +1,55 @@
+"""What a page says of calibration: means over all folds, or none."""
+
+import math
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from orchestrator.report.cells import Cell, number
+from orchestrator.report.content import calibration
+
+NUMBERS = {"ece_before": 0.2, "ece_after": 0.1, "brier_before": 0.3, "brier_after": 0.25}
+
+
+def row(experiment: str, fold: int, method: str, **more: Any) -> dict[str, Any]:
+    base = {"experiment": experiment, "repeat": 0, "fold": fold, "method": method, "outcome": "fitted"}
+    return {**base, "reason": None, **NUMBERS, **more}
+
+
+def lines(rows: list[dict[str, Any]], **expected: int) -> list[list[str]]:
+    found = calibration(pd.DataFrame(rows), expected)
+    assert found is not None
+    return [[cell.text for cell in line] for line in found.rows]
+
+
+def test_errors_are_averaged_over_folds_and_methods_kept_apart() -> None:
+    rows = [row("a", 0, "temperature"), row("a", 1, "temperature", ece_after=0.3), row("a", 0, "platt")]
+    rows += [row("a", 1, "platt"), row("b", 0, "temperature")]
+    assert lines(rows, a=2) == [
+        ["a", "temperature", number(0.2), number(0.2), number(0.3), number(0.25), "2 of 2 folds"],
+        ["a", "platt", number(0.2), number(0.1), number(0.3), number(0.25), "2 of 2 folds"],
+    ]
+
+
+@pytest.mark.parametrize("nothing", [None, math.nan])
+def test_what_was_fitted_in_no_fold_has_dashes_and_its_reason(nothing: float | None) -> None:
+    """Catches a page that fails where no trial kept validation rows."""
+    lacking = {**dict.fromkeys(NUMBERS, nothing), "outcome": "not fitted", "reason": "no validation rows"}
+    rows = [row("a", fold, method, **lacking) for fold in (0, 1) for method in ("temperature", "platt")]
+    found = calibration(pd.DataFrame(rows), {"a": 2})
+    assert found is not None
+    ((*texts, last),) = found.rows
+    assert [cell.text for cell in texts] == ["a", "temperature", "–", "–", "–", "–"]
+    assert last == Cell("0 of 2 folds", "no validation rows")
+
+
+def test_a_mean_over_some_folds_is_not_shown() -> None:
+    assert lines([row("a", 0, "temperature")], a=2)[0][2:] == ["–"] * 4 + ["1 of 2 folds"]
+    part = [row("a", 0, "temperature"), row("a", 1, "temperature", ece_after=math.nan)]
+    assert lines(part, a=2)[0][2:5] == [number(0.2), "–", number(0.3)]
+
+
+def test_no_rows_are_no_table() -> None:
+    assert calibration(pd.DataFrame(), {"a": 2}) is None
+    assert calibration(pd.DataFrame([row("b", 0, "temperature")]), {"a": 2}) is None

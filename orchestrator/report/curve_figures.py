@@ -151,7 +151,7 @@ def confidences(right: np.ndarray, wrong: np.ndarray, *, name: str, least: float
         axes.stairs(shares[1], edges, color=SECOND, linewidth=1.8)
         axes.set_xlim(least - 0.01, 1.01)
         axes.set_ylim(0.0, 1.08 * max(float(np.max(shares)), 1e-9))
-        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%")
         axes.grid(axis="x", visible=False)
         axes.set_xlabel("confidence of the predicted class")
         top = 1 - 28 / 165.0

@@ -1,11 +1,13 @@
 """What a page says of calibration: means over all folds, or none."""
 
+import dataclasses
 import math
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from orchestrator.report import curves
 from orchestrator.report.cells import Cell, number
 from orchestrator.report.content import calibration
 
@@ -53,3 +55,18 @@ def test_a_mean_over_some_folds_is_not_shown() -> None:
 def test_no_rows_are_no_table() -> None:
     assert calibration(pd.DataFrame(), {"a": 2}) is None
     assert calibration(pd.DataFrame([row("b", 0, "temperature")]), {"a": 2}) is None
+
+
+@pytest.mark.parametrize(("moved", "counted"), [((-0.01, -0.01), 2), ((0.01, -0.01), 1), ((0.01, 0.01), 0)])
+def test_the_caption_counts_what_the_table_below_shows(
+    two_classes: Any, moved: tuple[float, float], counted: int
+) -> None:
+    """Catches a caption by the bins of all folds together over a table of means over folds."""
+    tables = two_classes.tables
+    by_name = dict(zip(("p1_a", "p1_b"), moved, strict=True))
+    rows = tables.calibration
+    changed = rows.assign(ece_after=rows["ece_before"] + rows["experiment"].map(by_name))
+    found = curves.reliabilities(
+        dataclasses.replace(tables, calibration=changed), {"p1_a": 1, "p1_b": 2}, ("p1_a", "p1_b"), note=""
+    )
+    assert f"lowers the mean ECE of {counted} of 2 experiments (table below)" in found.caption

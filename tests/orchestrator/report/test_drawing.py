@@ -9,7 +9,7 @@ import pytest
 from matplotlib.ticker import FixedFormatter, FixedLocator, LogLocator, NullLocator
 from PIL import Image
 
-from orchestrator.report import drawing, figures, forest
+from orchestrator.report import curve_figures, drawing, figures, forest
 from orchestrator.report.drawing import panel, picture, style
 
 # Text that is upright is rotated by nothing about its anchor; other text is moved to its own.
@@ -98,3 +98,11 @@ def test_a_png_is_as_wide_as_promised_and_nothing_shines_through() -> None:
         image = Image.open(io.BytesIO(picture(figure).png))
     assert image.mode == "RGB" and image.width == 722
     assert round(image.info["dpi"][0]) == 200
+
+
+def test_a_share_is_not_rounded_to_a_number_that_stands_elsewhere() -> None:
+    """Catches 2.5 % written as 2 % on an even scale."""
+    right = np.concatenate([np.full(50, 0.72), np.linspace(0.5, 1.0, 950)])
+    drawn = curve_figures.confidences(right, right[:0], name="a", least=0.5)
+    shares = sorted(float(said[:-1]) for said in texts(drawn.svg) if said.endswith("%"))
+    assert len(shares) > 2 and np.diff(shares) == pytest.approx(shares[1] - shares[0])

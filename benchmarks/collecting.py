@@ -107,7 +107,7 @@ def bootstrap_s() -> float:
     scores = 1 / (1 + np.exp(-rng.normal(2 * labels - 1)))
     start = time.perf_counter()
     groups = Groups.of(np.arange(BOOTSTRAPPED), labels)
-    bootstrap([{(0, 0): make_sample("0" * 64, labels, scores, (scores >= 0.5).astype(int), groups)}])
+    bootstrap([[make_sample("0" * 64, labels, scores, (scores >= 0.5).astype(int), groups)]])
     return time.perf_counter() - start
 
 

@@ -30,10 +30,9 @@ from orchestrator import statistics
 from orchestrator.gathered import Gathered
 from orchestrator.predictions import DAMAGE, read_predictions
 from orchestrator.statistics import PairedTest, Posterior
-from orchestrator.statistics.bootstrap import Place
 from orchestrator.statistics.delong import combined_p, delong_test
 from orchestrator.statistics.ranking import all_pairs, rank
-from orchestrator.trial_scores import ALL, GAP
+from orchestrator.trial_scores import ALL, GAP, Place
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 SIGNIFICANT = 0.05

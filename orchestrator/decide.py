@@ -26,8 +26,7 @@ from orchestrator.collect import ALL, Tables
 from orchestrator.gathered import Gathered
 from orchestrator.phase import Rule
 from orchestrator.statistics import corrected_interval, corrected_paired_t_test, correlated_t
-from orchestrator.statistics.bootstrap import Place
-from orchestrator.trial_scores import TrialScores
+from orchestrator.trial_scores import Place, TrialScores
 from trainables.errors import InputError
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 from trainables.files import without_infinities

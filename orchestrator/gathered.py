@@ -18,20 +18,16 @@ import numpy as np
 import pandas as pd
 
 from orchestrator import calibrate, holdout
+from orchestrator.bootstraps import Bootstraps
 from orchestrator.predictions import DAMAGE
-from orchestrator.statistics import bayesian, bootstrap, delong, intervals, paired, resampled
-from orchestrator.statistics.bootstrap import Place
-from orchestrator.statistics.resampled import Groups, Sample, make_sample
+from orchestrator.statistics import bayesian, intervals, paired
 from orchestrator.store import Store, read_record
-from orchestrator.trial_scores import ALL, CACHE, GAP, Problem, Reader, TrialScores, keep
+from orchestrator.trial_scores import ALL, CACHE, GAP, Place, Problem, Reader, TrialScores, keep
 from trainables.evaluation import calibration, detection, metrics, reliability
 from trainables.recipe import count_folds
 
-# Experiments whose rows are held in memory at once, and how much they may take.
-MOST_AT_ONCE, MOST_BYTES = 250, 2**28
-
-# What is kept of a complete experiment.
-KEPT = ("bounds", "holdout", "calibration", "reliability")
+# What is kept of a complete experiment; `bootstraps` keeps the intervals.
+KEPT = ("holdout", "calibration", "reliability")
 Slice = tuple[str, str]
 
 
@@ -50,7 +46,7 @@ class Gathered:
     problems: dict[Place, Problem] = field(default_factory=dict)
     values: dict[Slice, dict[Place, float]] = field(default_factory=dict)
     reasons: dict[Slice, dict[Place, str]] = field(default_factory=dict)
-    bounds: dict[str, list[float]] = field(default_factory=dict)
+    bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
     holdout: list[dict[str, Any]] = field(default_factory=list)
     calibration: list[dict[str, Any]] = field(default_factory=list)
     reliability: list[dict[str, Any]] = field(default_factory=list)
@@ -119,10 +115,8 @@ def num_expected(experiment: Mapping[str, Any]) -> int:
 def gather(store: Store, study: Mapping[str, Any]) -> list[Gathered]:
     """Read every trial of a study."""
     reader = Reader(store)
+    bootstraps = Bootstraps(store.cache / CACHE)
     found = []
-    waiting: dict[Path, Gathered] = {}
-    samples: dict[Path, dict[Place, Sample]] = {}
-    groups: dict[str, Groups] = {}
     for record in study["experiments"]:
         experiment = read_experiment(reader, store, record)
         path = store.cache / CACHE / f"experiment-{_key(experiment)}.json"
@@ -135,18 +129,18 @@ def gather(store: Store, study: Mapping[str, Any]) -> list[Gathered]:
                 experiment.calibration, experiment.reliability = _calibrations(reader, experiment)
                 if experiment.is_complete:
                     experiment.holdout = _holdout(reader, experiment)
-                    samples[path] = _samples(reader, experiment, groups)
-                    waiting[path] = experiment
+                    keep(path, {name: getattr(experiment, name) for name in KEPT})
+            if experiment.is_complete:
+                bootstraps.ask(experiment.name, experiment.trials, experiment.folders, reader)
         except DAMAGE:
             # A trial was taken away, or begun again, after its scores were read: by now it has none.
             experiment = read_experiment(reader, store, record)
         found.append(experiment)
         reader.forget()
-        taken = sum(sample.num_bytes for each in samples.values() for sample in each.values())
-        if len(waiting) >= MOST_AT_ONCE or taken > MOST_BYTES:
-            _resample(waiting, samples)
-            groups.clear()
-    _resample(waiting, samples)
+        bootstraps.compute_many()
+    bootstraps.compute()
+    for experiment in found:
+        experiment.bounds = bootstraps.bounds(experiment.name)
     return found
 
 
@@ -158,31 +152,6 @@ def read_experiment(reader: Reader, store: Store, record: Mapping[str, Any]) -> 
         found = reader.read(folder, threshold_by=record["threshold_by"])
         experiment.add((int(trial["repeat"]), int(trial["fold"])), folder, found)
     return experiment
-
-
-def _resample(waiting: dict[Path, Gathered], samples: dict[Path, dict[Place, Sample]]) -> None:
-    """Bootstrap what waits for it, together, and keep it."""
-    drawn = {path: each for path, each in samples.items() if each}
-    for path, bounds in zip(drawn, bootstrap.bootstrap(list(drawn.values())), strict=True):
-        waiting[path].bounds = {name: list(pair) for name, pair in bounds.items()}
-    for path, experiment in waiting.items():
-        keep(path, {name: getattr(experiment, name) for name in KEPT})
-    waiting.clear()
-    samples.clear()
-
-
-def _samples(reader: Reader, experiment: Gathered, known: dict[str, Groups]) -> dict[Place, Sample]:
-    """Sum the test rows of every fold by group; nothing where a fold lacks a class."""
-    found = {}
-    for place, folder in sorted(experiment.folders.items()):
-        trial, test = experiment.trials[place], reader.predictions(folder).test
-        if len(np.unique(test.labels)) < test.num_classes:
-            return {}
-        groups = (
-            known.setdefault(trial.rows, test.grouped()) if trial.rows not in known else known[trial.rows]
-        )
-        found[place] = make_sample(trial.rows, test.labels, test.probabilities, test.predicted, groups)
-    return found
 
 
 def _calibrations(reader: Reader, experiment: Gathered) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -230,7 +199,7 @@ def _holdout_row(found: holdout.Holdout) -> dict[str, Any]:
 
 
 def _key(experiment: Gathered) -> str:
-    """Name what bootstrap, hold-out and calibration hang on."""
+    """Name what hold-out and calibration hang on."""
     trials = [
         # The folder too: calibration.csv names it, and equal predictions may lie in another one.
         [*place, experiment.folders[place].name, trial.sha256, trial.n_test, trial.n_train]
@@ -243,8 +212,17 @@ def _key(experiment: Gathered) -> str:
 @functools.cache
 def _code() -> str:
     digest = hashlib.sha256(np.__version__.encode())
-    tests = (holdout, bayesian, bootstrap, delong, intervals, paired, resampled)
-    for module in (*tests, calibrate, calibration, detection, metrics, reliability):
+    for module in (
+        holdout,
+        bayesian,
+        intervals,
+        paired,
+        calibrate,
+        calibration,
+        detection,
+        metrics,
+        reliability,
+    ):
         digest.update(Path(str(module.__file__)).read_bytes())
     digest.update(Path(__file__).read_bytes())
     return digest.hexdigest()

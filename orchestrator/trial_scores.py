@@ -30,6 +30,8 @@ ALL = "all"
 TUNED = "_tuned"
 GAP = "train_val_gap"
 CACHE = "scores"
+# Where in its experiment a trial is: (repeat, fold).
+Place = tuple[int, int]
 WATCHED = (PREDICTIONS, METRICS, HISTORY)
 
 

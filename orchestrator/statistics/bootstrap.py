@@ -16,7 +16,7 @@ placement values (DeLong et al. 1988), whose remainder is 1 / sqrt(rows) as larg
 
 import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -37,43 +37,46 @@ PARTS = 2
 DECIMALS = 7
 TWO_32, ONE = np.uint64(32), np.float32(1.0)
 
-Place = tuple[int, int]
 Bounds = dict[str, tuple[float, float]]
 
 
-def bootstrap(experiments: Sequence[Mapping[Place, Sample]], *, draws: int = DRAWS) -> list[Bounds]:
-    """Return the bootstrap interval of every metric of every experiment.
+def bootstrap(repeats: Sequence[Sequence[Sample]], *, draws: int = DRAWS) -> list[Bounds]:
+    """Return the bootstrap interval of every metric of every repeat of every experiment.
 
     Args:
-        experiments: the test rows of each experiment by (repeat, fold), all of them there. Samples with the
-            same key must have the same groups; they are drawn once.
+        repeats: the test rows of the folds of one repeat of one experiment, all of them there. Samples with
+            the same key must have the same groups; they are drawn once.
         draws: how many times.
 
     Returns:
-        Metric -> (low, high) for each experiment; a metric that does not exist in some fold is left out.
+        Metric -> (low, high) for each repeat; a metric that does not exist in some fold is left out.
     """
     with threadpool_limits(1):
         # A product on one thread is as fast where the machine is shared, and much faster where it is busy.
-        return _bootstrap(experiments, draws)
+        found: list[Bounds] = [{} for _ in repeats]
+        kinds = {samples[0].num_classes for samples in repeats if samples}
+        for num_classes in sorted(kinds):
+            places = [
+                place
+                for place, samples in enumerate(repeats)
+                if samples and samples[0].num_classes == num_classes
+            ]
+            bounds = _alike([repeats[place] for place in places], draws)
+            for place, each in zip(places, bounds, strict=True):
+                found[place] = each
+        return found
 
 
-def _bootstrap(experiments: Sequence[Mapping[Place, Sample]], draws: int) -> list[Bounds]:
-    found: list[dict[str, list[tuple[float, float]]]] = [{} for _ in experiments]
-    kinds = {sample.num_classes for folds in experiments for sample in folds.values()}
-    for num_classes in sorted(kinds):
-        for repeat in sorted({repeat for folds in experiments for repeat, _ in folds}):
-            chosen = {
-                index: [sample for place, sample in sorted(folds.items()) if place[0] == repeat]
-                for index, folds in enumerate(experiments)
-                if any(sample.num_classes == num_classes for sample in folds.values())
-            }
-            for index, bounds in _one_repeat({i: each for i, each in chosen.items() if each}, draws).items():
-                for name, pair in bounds.items():
-                    found[index].setdefault(name, []).append(pair)
-    return [
-        {name: _mean_bounds(pairs) for name, pairs in sorted(each.items()) if _is_whole(pairs)}
-        for each in found
-    ]
+def mean_bounds(repeats: Sequence[Bounds]) -> Bounds:
+    """Average the bounds of an experiment's repeats; a metric that one of them lacks is left out."""
+    shared = set.intersection(*(set(bounds) for bounds in repeats))
+    found = {}
+    for name in sorted(shared):
+        low, high = (
+            math.fsum(side) / len(repeats) for side in zip(*(each[name] for each in repeats), strict=True)
+        )
+        found[name] = (round(low, DECIMALS), round(high, DECIMALS))
+    return found
 
 
 def resampled_counts(groups: Groups, *, seed: tuple[int, ...], draws: int) -> Iterator[np.ndarray]:
@@ -143,16 +146,13 @@ def _measured(batch: Batch, part: int, draws: int) -> dict[str, np.ndarray]:
     return found
 
 
-def _one_repeat(
-    folds_of: Mapping[int, list[Sample]], draws: int
-) -> dict[int, dict[str, tuple[float, float]]]:
-    """Bootstrap the means over the folds of one repeat, for experiments with equally many classes."""
+def _alike(repeats: Sequence[Sequence[Sample]], draws: int) -> list[Bounds]:
+    """Bootstrap the means over the folds of each repeat, for experiments with equally many classes."""
     by_rows: dict[str, list[tuple[int, Sample]]] = {}
-    column = {index: place for place, index in enumerate(folds_of)}
-    for index, samples in folds_of.items():
+    for column, samples in enumerate(repeats):
         for sample in samples:
-            by_rows.setdefault(sample.key, []).append((column[index], sample))
-    share = np.array([1.0 / len(samples) for samples in folds_of.values()])
+            by_rows.setdefault(sample.key, []).append((column, sample))
+    share = np.array([1.0 / len(samples) for samples in repeats])
     totals: dict[str, np.ndarray] = {}
     ends = np.linspace(0, draws, PARTS + 1, dtype=int).tolist()
     # Two parts at a time: one multiplies while the other draws.
@@ -167,10 +167,14 @@ def _one_repeat(
                         totals[name] = np.zeros((draws, len(share)), dtype=np.float32)
                     totals[name][start:end, columns] += values * share[columns]
     bounds = {name: _quantiles(values) for name, values in totals.items()}
-    return {
-        index: {name: (float(pairs[place, 0]), float(pairs[place, 1])) for name, pairs in bounds.items()}
-        for index, place in column.items()
-    }
+    return [
+        {
+            name: (float(pairs[column, 0]), float(pairs[column, 1]))
+            for name, pairs in bounds.items()
+            if np.isfinite(pairs[column]).all()
+        }
+        for column in range(len(repeats))
+    ]
 
 
 def _quantiles(values: np.ndarray) -> np.ndarray:
@@ -186,12 +190,3 @@ def _quantiles(values: np.ndarray) -> np.ndarray:
         if len(kept):
             found[place] = np.quantile(kept, edges)
     return found
-
-
-def _is_whole(pairs: Sequence[tuple[float, float]]) -> bool:
-    return all(math.isfinite(low) and math.isfinite(high) for low, high in pairs)
-
-
-def _mean_bounds(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    low, high = (math.fsum(side) / len(pairs) for side in zip(*pairs, strict=True))
-    return round(low, DECIMALS), round(high, DECIMALS)

@@ -11,7 +11,7 @@ from sklearn import config_context, metrics
 
 from orchestrator.statistics import bootstrap as bootstrapping
 from orchestrator.statistics import resampled
-from orchestrator.statistics.bootstrap import bootstrap, resampled_counts
+from orchestrator.statistics.bootstrap import bootstrap, mean_bounds, resampled_counts
 from orchestrator.statistics.resampled import Groups, Sample, make_sample
 
 KEY = "0123456789abcdef"
@@ -68,7 +68,7 @@ def test_bounds_are_those_of_copying_rows(metric: str, group_size: int) -> None:
     600 and 10,000 draws: a bound's standard error is about 4 % of the interval's width.
     """
     found = rows(120, group_size=group_size)
-    low, high = bootstrap([{(0, 0): sample(found)}])[0][metric]
+    low, high = bootstrap([[sample(found)]])[0][metric]
     expected = plain(found, MEASURES[metric])
     assert (low, high) == pytest.approx(tuple(expected), abs=0.12 * (expected[1] - expected[0]))
 
@@ -79,9 +79,9 @@ def test_the_auc_to_first_order_is_close_to_the_counted_one(
 ) -> None:
     """What is used above 1,000 rows, at fewer: bounds within 3 % of the width."""
     found = rows(size)
-    counted = bootstrap([{(0, 0): sample(found)}])[0]["auc"]
+    counted = bootstrap([[sample(found)]])[0]["auc"]
     monkeypatch.setattr(resampled, "EXACT_ROWS", 0)
-    first_order = bootstrap([{(0, 0): sample(found)}])[0]["auc"]
+    first_order = bootstrap([[sample(found)]])[0]["auc"]
     assert first_order != counted
     assert first_order == pytest.approx(counted, abs=0.03 * (counted[1] - counted[0]))
 
@@ -89,7 +89,7 @@ def test_the_auc_to_first_order_is_close_to_the_counted_one(
 def test_ties_count_half() -> None:
     labels, scores, codes = rows(200)
     rounded = scores.round(1)
-    found = bootstrap([{(0, 0): sample((labels, rounded, codes))}])[0]["auc"]
+    found = bootstrap([[sample((labels, rounded, codes))]])[0]["auc"]
     expected = plain((labels, rounded, codes), metrics.roc_auc_score)
     assert found == pytest.approx(tuple(expected), abs=0.12 * (expected[1] - expected[0]))
 
@@ -100,7 +100,7 @@ def test_several_classes_are_means_over_classes() -> None:
     raw = rng.random((150, 3)) + 0.4 * np.eye(3)[labels]
     values = raw / raw.sum(axis=1, keepdims=True)
     groups = Groups.of(np.arange(150), labels)
-    found = bootstrap([{(0, 0): make_sample(KEY, labels, values, values.argmax(axis=1), groups)}])[0]
+    found = bootstrap([[make_sample(KEY, labels, values, values.argmax(axis=1), groups)]])[0]
     draws = []
     for _ in range(600):
         chosen = np.concatenate([rng.choice(np.flatnonzero(labels == c), 50) for c in range(3)])
@@ -162,7 +162,7 @@ def test_draws_are_multinomial(monkeypatch: pytest.MonkeyPatch, size: int, margi
 def test_folds_are_drawn_apart_and_averaged() -> None:
     """Two folds: the variance of the mean is a half of one fold's. Catches one draw for both."""
     parts = [sample(rows(300, seed=seed), key=f"{seed}{KEY}") for seed in (1, 2)]
-    one, two, both = bootstrap([{(0, 0): parts[0]}, {(0, 0): parts[1]}, {(0, 0): parts[0], (0, 1): parts[1]}])
+    one, two, both = bootstrap([[parts[0]], [parts[1]], parts])
     widths = [np.diff(found["auc"])[0] for found in (one, two, both)]
     assert widths[2] == pytest.approx(np.hypot(widths[0], widths[1]) / 2, rel=0.06)
 
@@ -170,25 +170,30 @@ def test_folds_are_drawn_apart_and_averaged() -> None:
 def test_repeats_do_not_make_the_interval_narrower() -> None:
     """The same images tested twice are no more images: catches an interval that shrinks with cv_repeats."""
     found = sample(rows(300))
-    once, twice = bootstrap([{(0, 0): found}, {(0, 0): found, (1, 0): found}])
-    assert twice == once
+    once, again = bootstrap([[found], [found]])
+    assert once == again and mean_bounds([once, again]) == mean_bounds([once])
+
+
+def test_bounds_of_repeats_are_averaged_where_each_has_them() -> None:
+    found = mean_bounds([{"auc": (0.1, 0.5), "f1": (0.0, 1.0)}, {"auc": (0.2, 0.8)}])
+    assert found == {"auc": (0.15, 0.65)}
 
 
 def test_what_is_computed_together_is_what_is_computed_alone() -> None:
     """Catches bytes that hang on which experiments happen to be new."""
     parts = [sample(rows(1500, seed=seed), key=KEY) for seed in range(3)]
-    together = bootstrap([{(0, 0): part} for part in parts])
-    alone = [bootstrap([{(0, 0): part}])[0] for part in parts]
+    together = bootstrap([[part] for part in parts])
+    alone = [bootstrap([[part]])[0] for part in parts]
     assert together == alone
 
 
 def test_a_perfect_model_has_an_interval_without_width() -> None:
     labels = np.arange(40) % 2
-    found = bootstrap([{(0, 0): sample((labels, labels * 0.8 + 0.1, np.arange(40)))}])[0]
+    found = bootstrap([[sample((labels, labels * 0.8 + 0.1, np.arange(40)))]])[0]
     assert found["auc"] == found["accuracy"] == (1.0, 1.0)
 
 
 def test_nothing_called_fake_leaves_no_interval_of_precision() -> None:
     labels, scores, codes = rows(60)
-    found = bootstrap([{(0, 0): sample((labels, scores * 0.4, codes))}])[0]
+    found = bootstrap([[sample((labels, scores * 0.4, codes))]])[0]
     assert "precision" not in found and found["recall"] == (0.0, 0.0)

@@ -72,10 +72,9 @@ def mean_bounds(repeats: Sequence[Bounds]) -> Bounds:
     shared = set.intersection(*(set(bounds) for bounds in repeats))
     found = {}
     for name in sorted(shared):
-        low, high = (
-            math.fsum(side) / len(repeats) for side in zip(*(each[name] for each in repeats), strict=True)
-        )
-        found[name] = (round(low, DECIMALS), round(high, DECIMALS))
+        sides = zip(*(bounds[name] for bounds in repeats), strict=True)
+        low, high = (round(math.fsum(side) / len(repeats), DECIMALS) for side in sides)
+        found[name] = (low, high)
     return found
 
 

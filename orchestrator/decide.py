@@ -41,6 +41,7 @@ NOT_HANDED_OVER = ("precision",)
 class Candidate:
     """A finished experiment: validation scores by fold (float [n]), test scores beside, and what it cost.
 
+    `test` is empty where a fold has no test score.
     `cost` is the mean of a trial in seconds x threads (cpu) or seconds (cuda); `device` is "cpu", "cuda", or
     both where its trials ran on both.
     """
@@ -191,7 +192,8 @@ def _read_candidate(experiment: Gathered, metric: str, scores: pd.DataFrame) -> 
         trials,
         experiment.folders,
         np.array([val[place] for place in trials]),
-        np.array([test[place] for place in trials if place in test]),
+        # An incomplete set of folds is never averaged.
+        np.array([test[place] for place in trials] if all(place in test for place in trials) else []),
     )
 
 
@@ -241,27 +243,35 @@ def _is_tie(against_best: Mapping[str, Any], rule: Rule) -> bool:
     return abs(float(against_best["mean_diff"])) <= rule.rope + 1e-12
 
 
+def least_costs(costs: Mapping[str, float | None], devices: Mapping[str, str]) -> list[str] | None:
+    """Name those that cost no more than SAME_COST above the cheapest; None where costs can't be compared.
+
+    Args:
+        costs: of a trial, by name; None where a trial did not write it down.
+        devices: what each was trained on, as `Candidate.device`.
+    """
+    known = {name: cost for name, cost in costs.items() if cost is not None}
+    if len(known) < len(costs) or len(set(devices.values())) > 1 or "+" in next(iter(devices.values())):
+        return None
+    most = min(known.values()) * (1.0 + SAME_COST)
+    return [name for name, cost in known.items() if cost <= most]
+
+
 def _cheapest(ties: Sequence[Candidate], sign: float) -> tuple[Candidate, str]:
     """Choose among the tied; say what told them apart."""
-    left, decided_by = list(ties), "name"
-    costs = {each.name: each.cost for each in left}
-    known_costs = [cost for cost in costs.values() if cost is not None]
-    is_alike = len({each.device for each in left}) == 1 and "+" not in left[0].device
-    if is_alike and len(known_costs) == len(left):
-        most = min(known_costs) * (1.0 + SAME_COST)
-        left = [each for each in left if (costs[each.name] or 0.0) <= most]
-        if len(left) == 1:
-            return left[0], "cost"
+    least = least_costs({each.name: each.cost for each in ties}, {each.name: each.device for each in ties})
+    left = list(ties) if least is None else [each for each in ties if each.name in least]
+    if len(left) == 1:
+        return left[0], "cost"
     counts = [each.parameters for each in left]
     known = [count for count in counts if count is not None]
     if len(known) == len(counts):
         left = [each for each in left if each.parameters == min(known)]
-        decided_by = "parameters"
-    if len(left) > 1:
-        top = max(sign * each.mean for each in left)
-        left = [each for each in left if sign * each.mean == top]
-        decided_by = "score" if len(left) == 1 else "name"
-    return min(left, key=lambda each: each.name), decided_by
+        if len(left) == 1:
+            return left[0], "parameters"
+    top = max(sign * each.mean for each in left)
+    left = [each for each in left if sign * each.mean == top]
+    return min(left, key=lambda each: each.name), "score" if len(left) == 1 else "name"
 
 
 def _evidence(candidate: Candidate, against_best: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """A decision in sentences with its numbers: for the command line and the report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.comparing import SURE
+from orchestrator.decide import SAME_COST, least_costs
 from orchestrator.report.verdict import metric_name
 
 
@@ -20,7 +21,7 @@ def decision_sentences(record: Mapping[str, Any]) -> list[str]:
         f"{record['phase']}: {record['chosen']} is chosen, on validation scores: {metric} "
         f"{chosen['validation']['mean']:.3f} against {other['validation']['mean']:.3f} of "
         f"{record['runner_up']} ({_splits(chosen['validation']['n'])}).",
-        _why(record, chosen, other, metric),
+        _why(record, found, metric),
         _how_sure(evidence["chosen_against_runner_up"], record),
     ]
     if record["handed_over"]:
@@ -35,22 +36,52 @@ def decision_sentences(record: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _why(record: Mapping[str, Any], chosen: Mapping[str, Any], other: Mapping[str, Any], metric: str) -> str:
+def _why(record: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]], metric: str) -> str:
     if not record["is_tie"]:
         return f"It has the best mean, and no other lies within {record['rule']['rope']:g} of it."
     tied = " and ".join(record["ties"])
-    second = record["runner_up"]
-    reason = {
-        "cost": f"it is the cheapest: {_cost(chosen)} a trial, {second} {_cost(other)}",
-        "parameters": f"it has the fewest parameters: {_count(chosen)}, {second} {_count(other)}",
-        "score": "they cost the same, and it has the better mean",
-        "name": "nothing tells them apart, and it comes first by its name",
-    }[record["decided_by"]]
     best = record["evidence"]["best_mean"]
     return (
         f"It is a tie: the {metric} of {tied} lies within {record['rule']['rope']:g} of the best mean "
-        f"({best}). It goes to {record['chosen']}, since {reason}."
+        f"({best}). It goes to {record['chosen']}: {_what_decided(record, found)}."
     )
+
+
+def _what_decided(record: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Say by what the tied were told apart: cost, then parameters, then the mean, then the name."""
+    chosen, ties = found[record["chosen"]], [found[name] for name in record["ties"]]
+    same = f"within {100 * SAME_COST:g} %"
+    least = least_costs(
+        {each["experiment"]: each["cost_a_trial"] for each in ties},
+        {each["experiment"]: each["device"] for each in ties},
+    )
+    if record["decided_by"] == "cost":
+        second = min((each for each in ties if each is not chosen), key=lambda each: each["cost_a_trial"])
+        return (
+            f"it is the cheapest of these, {_cost(chosen)} a trial on {chosen['device']}, the next "
+            f"({second['experiment']}) {_cost(second)}"
+        )
+    left = ties if least is None else [each for each in ties if each["experiment"] in least]
+    said = "their costs can't be compared" if least is None else f"they cost the same {same}"
+    if len(left) < len(ties):
+        said = f"{_names(left)} are the cheapest of these, the same {same}"
+    if any(each["parameters"] is None for each in left):
+        said += ", not all of their parameters are counted"
+    else:
+        fewest = min(each["parameters"] for each in left)
+        if record["decided_by"] == "parameters":
+            more = min(each["parameters"] for each in left if each is not chosen)
+            return f"{said}, and it has the fewest parameters, {fewest:,} against {more:,}"
+        equal = [each for each in left if each["parameters"] == fewest]
+        some = f"{_names(equal)} have the fewest parameters" if len(equal) < len(left) else ""
+        said += f", {some or 'they have equally many parameters'}"
+    if record["decided_by"] == "score":
+        return f"{said}, and it has the best mean of these"
+    return f"{said}, their means are the same, and it comes first by its name"
+
+
+def _names(candidates: Sequence[Mapping[str, Any]]) -> str:
+    return " and ".join(str(each["experiment"]) for each in candidates)
 
 
 def _how_sure(found: Mapping[str, Any], record: Mapping[str, Any]) -> str:
@@ -73,11 +104,7 @@ def _splits(number: int) -> str:
 
 
 def _cost(evidence: Mapping[str, Any]) -> str:
-    return f"{evidence['cost_a_trial']:.1f} {evidence['cost_unit']} on {evidence['device']}"
-
-
-def _count(evidence: Mapping[str, Any]) -> str:
-    return "unknown" if evidence["parameters"] is None else f"{evidence['parameters']:,}"
+    return f"{evidence['cost_a_trial']:.1f} {evidence['cost_unit']}"
 
 
 def _keys(values: Mapping[str, Any], above: str = "") -> str:

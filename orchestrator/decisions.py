@@ -55,22 +55,15 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
     rule = _rule(tables.study, phase)
     path = decision_file(store, phase)
     old = in_force(store, phase)
-    try:
-        candidates = read_candidates(tables, rule)
-    except InputError as error:
-        if old is None or again:
-            raise
-        reasons = tuple(str(error).splitlines())
-        return Decided(old, path, is_new=False, moved=reasons, now="the rule can't be applied any more")
+    if old is not None and not again:
+        moved, now = moved_since(old, store, tables)
+        return Decided(old, path, is_new=False, moved=moved, now=now)
+    candidates = read_candidates(tables, rule)
     trials = _trial_hashes(store, candidates)
     moved = () if old is None else _moved(old, rule, trials)
     if old is not None and not moved:
         return Decided(old, path, is_new=False)
     outcome = choose(candidates, rule)
-    if old is not None and not again:
-        same = outcome["chosen"] == old["chosen"]
-        now = f"the rule would {'still' if same else 'now'} choose {outcome['chosen']}"
-        return Decided(old, path, is_new=False, moved=moved, now=now)
     version = 1 if old is None else int(old["version"]) + 1
     recipes = {candidate.name: candidate.recipe for candidate in candidates}
     record = {
@@ -93,6 +86,23 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
         write_json(decision_file(store, phase, version=int(old["version"])), old)
     write_json(path, record)
     return Decided(record, path, is_new=True, moved=moved)
+
+
+def moved_since(old: Mapping[str, Any], store: Store, tables: Tables) -> tuple[tuple[str, ...], str]:
+    """Say what is no longer as it was when a decision was taken, and what the rule would choose now.
+
+    Nothing and an empty text where all is as it was.
+    """
+    try:
+        rule = _rule(tables.study, str(old["phase"]))
+        candidates = read_candidates(tables, rule)
+    except InputError as error:
+        return tuple(str(error).splitlines()), "the rule can't be applied any more"
+    moved = _moved(old, rule, _trial_hashes(store, candidates))
+    if not moved:
+        return (), ""
+    choice = choose(candidates, rule)["chosen"]
+    return moved, f"the rule would {'still' if choice == old['chosen'] else 'now'} choose {choice}"
 
 
 def _rule(study: Mapping[str, Any], phase: str) -> Rule:

@@ -212,8 +212,17 @@ def _count(value: Any) -> str:
     return DASH if value is None or pd.isna(value) else f"{int(value):,}"
 
 
-def decided(record: Mapping[str, Any] | None, tables: Tables) -> tuple[str, ...]:
-    """Say the decision in force, its version, or why there is none."""
+def decided(
+    record: Mapping[str, Any] | None, tables: Tables, moved: Sequence[str] = (), now: str = ""
+) -> tuple[str, ...]:
+    """Say the decision in force, its version, or why there is none.
+
+    Args:
+        record: what the decision's file holds; None = there is none.
+        tables: the phase's tables.
+        moved: what is no longer as it was when the decision was taken.
+        now: what the rule would choose now.
+    """
     if record is None:
         if tables.study["phase"].get("decision") is None:
             return ("This phase declares no decision.",)
@@ -224,7 +233,15 @@ def decided(record: Mapping[str, Any] | None, tables: Tables) -> tuple[str, ...]
     state = f"This is version {record['version']} of the decision{at}."
     if int(record["version"]) > 1 and record.get("moved"):
         state += f" It replaced the one before because {'; '.join(map(str, record['moved']))}."
-    return (*lines, state)
+    if not moved:
+        return (*lines, state)
+    more = f"; and {len(moved) - MOST_CARDS} more" if len(moved) > MOST_CARDS else ""
+    return (
+        *lines,
+        f"{state} The numbers above are of that time.",
+        f"Since then: {'; '.join(moved[:MOST_CARDS])}{more}. It stays until it is taken again "
+        f"(decide --again): {now}.",
+    )
 
 
 def missing(tables: Tables) -> Missing:
@@ -243,7 +260,7 @@ def missing(tables: Tables) -> Missing:
         return Missing((), None)
     if len(lines) > MOST_CARDS:
         lines = [*lines[:MOST_CARDS], f"And {len(lines) - MOST_CARDS} further experiments likewise."]
-    lines.append("Nothing is averaged over an incomplete set of folds.")
+    lines.append("No score is averaged over an incomplete set of folds.")
     repeats = max(int(each["recipe"]["cv_repeats"]) for each in tables.study["experiments"])
     rows: list[list[Cell | str]] = [
         [
@@ -255,7 +272,7 @@ def missing(tables: Tables) -> Missing:
         for row in failures.head(MOST_ROWS).to_dict("records")
     ]
     if len(failures) > MOST_ROWS:
-        lines.append(f"The first {MOST_ROWS} of them are listed.")
+        lines.append(f"Of the trials that are not finished the first {MOST_ROWS} are listed in section Gaps.")
     heads = ["Experiment", "Fold", "State", "Reason"]
     return Missing(tuple(lines), grid("Trials that are not finished", heads, rows, 4) if rows else None)
 

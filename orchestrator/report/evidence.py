@@ -66,14 +66,18 @@ def choose_shown(tables: Tables, decision: Mapping[str, Any] | None, most: int) 
     metric = headline(tables)
     rows = whole_rows(tables.summary, metric).dropna(subset=["mean"])
     ordered = rows.sort_values("mean", ascending=metric in LOWER_IS_BETTER, kind="stable")["experiment"]
-    first = [] if decision is None else [decision["chosen"], decision["runner_up"]]
+    asked = () if decision is None else (decision["chosen"], decision["runner_up"])
+    first = [name for name in asked if name in names]
     ranked = dict.fromkeys([*first, *ordered, *names])
-    taken = {name for name in list(ranked)[:most] if name in names}
-    chosen = "the chosen one, its runner-up, and " if first else ""
-    note = (
-        f"Shown are {len(taken)} of {len(names)} experiments: {chosen}those with the best mean "
-        f"{metric_name(metric)}."
-    )
+    taken = set(list(ranked)[:most])
+    known = {*first, *ordered}
+    chosen = "the chosen one, its runner-up, and " if len(first) == 2 else ""
+    best = f"{chosen}those with the best mean {metric_name(metric)}"
+    if not taken <= known:
+        best = f"the first of those without a mean {metric_name(metric)}"
+        if taken & known:
+            best = f"all that have a mean {metric_name(metric)}, and {best}"
+    note = f"Shown are {len(taken)} of {len(names)} experiments: {best}."
     return Shown(tuple(name for name in names if name in taken), note)
 
 

@@ -20,6 +20,7 @@ import pandas as pd
 from orchestrator.collect import Tables, num_expected
 from orchestrator.csv_text import as_csv
 from orchestrator.decision_file import in_force
+from orchestrator.decisions import moved_since
 from orchestrator.garbage import rarely_collected
 from orchestrator.report import answers, charts, content, curves, export, score_tables, shortcuts
 from orchestrator.report.cells import Grid
@@ -239,7 +240,9 @@ def _render(
         "tally": answers.tally(tables),
         "num_questions": answers.num_questions(tables),
         "has_decision": decision is not None or tables.study["phase"].get("decision") is not None,
-        "decided": answers.decided(decision, tables),
+        "decided": answers.decided(
+            decision, tables, *(moved_since(decision, store, tables) if decision is not None else ())
+        ),
         "missing": answers.missing(tables),
         "num_trials": len(runs),
         "num_done": int((runs["state"] == "done").sum()),

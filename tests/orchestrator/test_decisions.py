@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from orchestrator.decision_file import decision_file, in_force
@@ -216,7 +217,68 @@ def test_the_sentences_call_a_tie_a_tie(results: Any) -> None:
     results.write()
     said = " ".join(decision_sentences(decide(store(results), "phase1").record))
     assert "It is a tie" in said
-    assert "goes to a, since it is the cheapest: 5.0 thread seconds on cpu a trial, b 60.0" in said
+    assert (
+        "goes to a: it is the cheapest of these, 5.0 thread seconds a trial on cpu, the next (b) 60.0 thread "
+        "seconds." in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (
+            {"a": (100.0, 9, "cpu"), "b": (10.0, 9, "cpu"), "c": (10.5, 9, "cpu")},
+            "to b: b and c are the cheapest of these, the same within 10 %, they have equally many "
+            "parameters, and it has the best mean of these.",
+        ),
+        (
+            {"a": (100.0, 5, "cpu"), "b": (10.0, 1000, "cpu"), "c": (10.5, 2000, "cpu")},
+            "to b: b and c are the cheapest of these, the same within 10 %, and it has the fewest "
+            "parameters, 1,000 against 2,000.",
+        ),
+        (
+            {"a": (100.0, 9, "cuda"), "b": (1000.0, 9, "cpu"), "c": (1000.0, 10, "cpu")},
+            "to a: their costs can't be compared, a and b have the fewest parameters, and it has the best "
+            "mean of these.",
+        ),
+        (
+            {"a": (None, 9, "cpu"), "b": (1.0, 8, "cpu"), "c": (1.0, 7, "cpu")},
+            "to c: their costs can't be compared, and it has the fewest parameters, 7 against 8.",
+        ),
+        (
+            {"a": (1.0, None, "cpu"), "b": (1.0, 8, "cpu"), "c": (1.0, 7, "cpu")},
+            "to a: they cost the same within 10 %, not all of their parameters are counted, and it has "
+            "the best mean of these.",
+        ),
+    ],
+)
+def test_why_a_tie_went_where_it_went(results: Any, facts: dict[str, tuple[Any, ...]], said: str) -> None:
+    """Catches a reason that is true of the runner-up alone, which may have been out of the race."""
+    for place, (name, (seconds, parameters, device)) in enumerate(facts.items()):
+        results.add(name)
+        results.separate(name, "val", 1.0 - 0.3 * place)
+        results.facts(name, training_seconds=seconds, parameters=parameters, device=device)
+    results.decide("a", "b", "c", rope=0.5)
+    results.write()
+    record = decide(store(results), "phase1").record
+    means = [each["validation"]["mean"] for each in record["evidence"]["candidates"]]
+    assert means == sorted(set(means), reverse=True), "all three differ"
+    assert said in " ".join(decision_sentences(record))
+
+
+def test_test_scores_beside_a_choice_are_of_all_folds_or_none(results: Any) -> None:
+    """Catches a mean over the folds that have both classes."""
+    for name in ("a", "b"):
+        results.add(name, folds=3)
+    path = results.folder("b", 1) / "predictions.parquet"
+    rows = pd.read_parquet(path)
+    rows.loc[rows["split"] == "test", "label"] = 1
+    rows.to_parquet(path)
+    results.decide("a", "b")
+    results.write()
+    record = decide(store(results), "phase1").record
+    beside = {each["experiment"]: each["test_beside_it"] for each in record["evidence"]["candidates"]}
+    assert beside["b"] is None and beside["a"]["n"] == 3
 
 
 def test_a_version_file_is_beside_the_decision(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.comparing import compare_pair, pair_up, verdict
+from orchestrator.comparing import compare_pair, effort, pair_up, verdict
 from orchestrator.finding import find_experiment, trial_folders
 from orchestrator.gathered import Gathered, read_experiment
 from orchestrator.problems import nearest
@@ -85,6 +85,8 @@ def _measure(sides: Sides, metric: str, source: str, *, rope: float, delong: boo
     found = {"better_is": effect["better_is"], "reason": effect.get("reason", ""), "n": row["n"]}
     if "verdict" in row:
         return {**found, "verdict": row["verdict"]}
+    effect |= effort(row, sides)
+    found["reason"] = effect.get("reason", "")
     pairs = pair_up(*sides, metric, source)
     for side, scores in (("baseline", pairs.baseline), ("other", pairs.treatment)):
         assert scores is not None, "what can't be paired was said before"

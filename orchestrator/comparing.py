@@ -10,8 +10,8 @@ comparisons.csv has the columns of the design; min_detectable is the smallest di
 been significant with this spread. effects.csv, a row for each of its rows: better_is (higher|lower); gain,
 the difference with the sign of better; effect_size (mean / std over folds); folds_won, folds_tied,
 folds_lost; rope; detectable, the true difference found with probability 0.8; repeats, repeats_needed to
-make the seen difference significant, hours_needed of training for the missing ones on `device`; p_delong,
-on request; reason.
+make the seen difference significant in its family while the other rows stay as they are, hours_needed of
+training for the missing ones on `device` (of a CPU thread, or of a GPU); p_delong, on request; reason.
 
 pairs.csv: every pair by the headline metric, p_holm over all pairs. ranking.csv: mean_rank (1 is best),
 critical_difference (Nemenyi), friedman_p, letters (shared: closer than the critical difference), and `basis`,
@@ -29,7 +29,7 @@ import pandas as pd
 from orchestrator import statistics
 from orchestrator.gathered import Gathered
 from orchestrator.predictions import DAMAGE, read_predictions
-from orchestrator.statistics import PairedTest, Posterior
+from orchestrator.statistics import Interval, Posterior
 from orchestrator.statistics.delong import combined_p, delong_test
 from orchestrator.statistics.ranking import all_pairs, rank
 from orchestrator.trial_scores import ALL, GAP, Place
@@ -71,7 +71,7 @@ def compare(
     asked: Sequence[Mapping[str, Any]], experiments: Mapping[str, Gathered]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Answer the declared comparisons: comparisons.csv and effects.csv."""
-    rows, effects = [], []
+    rows, effects, pairs = [], [], []
     for comparison in asked:
         sides = (experiments[comparison["baseline"]], experiments[comparison["treatment"]])
         for metric in comparison["metrics"]:
@@ -80,12 +80,15 @@ def compare(
             row, effect = compare_pair(sides, metric, comparison)
             rows.append(what | row)
             effects.append(what | effect)
-    for row, p_holm in zip(
-        rows, statistics.holm([row.get("p_value", math.nan) for row in rows]), strict=True
-    ):
+            pairs.append(sides)
+    corrected = statistics.holm([row.get("p_value", math.nan) for row in rows])
+    clear = sum(p_holm < SIGNIFICANT for p_holm in corrected)
+    for row, effect, sides, p_holm in zip(rows, effects, pairs, corrected, strict=True):
         row["p_holm"] = p_holm
         if "verdict" not in row:
             row["verdict"] = verdict(row)
+            # Holm multiplies the smallest p-value of those that are not significant yet by their number.
+            effect |= effort(row, sides, family=len(rows) - (clear - int(p_holm < SIGNIFICANT)))
     return _frame(rows, COMPARISONS), _frame(effects, EFFECTS)
 
 
@@ -166,7 +169,6 @@ def compare_pair(
         "folds_tied": int(np.sum(gains == 0)),
         "folds_lost": int(np.sum(gains < 0)),
         "detectable": statistics.detectable_difference(difference, test_share=share),
-        **_cost(sides, test, share),
     }
     if asked.get("delong"):
         effect |= _delong(sides, metric)
@@ -178,26 +180,40 @@ def _oriented(posterior: Posterior, is_lower: bool) -> dict[str, float]:
     return {"p_worse": worse, "p_equivalent": posterior.within, "p_better": better}
 
 
-def _cost(sides: tuple[Gathered, Gathered], test: PairedTest, share: float) -> dict[str, Any]:
-    """How many repeats the seen difference would need, and what the missing ones would cost."""
+def effort(row: Mapping[str, Any], sides: tuple[Gathered, Gathered], *, family: int = 1) -> dict[str, Any]:
+    """Say how many repeats the seen difference would need, and what the missing ones would cost.
+
+    Args:
+        row: what `compare_pair` gave.
+        sides: the two experiments.
+        family: by how many the p-value is multiplied for the other comparisons.
+
+    Returns:
+        repeats, device, repeats_needed and hours_needed of effects.csv as far as they exist, or the reason.
+    """
     repeats = sides[0].repeats
     trials = [trial for side in sides for trial in side.trials.values()]
     found: dict[str, Any] = {
         "repeats": repeats,
         "device": "+".join(sorted({trial.device for trial in trials})),
     }
-    if test.difference.n == 1:
+    if row["n"] == 1:
         reason = (
             "a single split has no spread over folds: no interval, no test (the bootstrap is in summary.csv)"
         )
         return found | {"reason": reason}
-    folds = test.difference.n // repeats
-    needed = statistics.repeats_needed(test.difference, folds=folds, test_share=share)
+    needed = statistics.repeats_needed(
+        Interval(row["n"], row["mean_diff"], row["std_diff"], row["ci_low"], row["ci_high"]),
+        folds=row["n"] // repeats,
+        test_share=test_share(sides),
+        confidence=1.0 - SIGNIFICANT / family,
+    )
     if needed is None:
         return found | {"reason": "no number of repeats would make so small a difference visible"}
-    seconds = [trial.seconds for trial in trials if trial.seconds is not None]
-    hours = max(0, needed - repeats) * math.fsum(seconds) / repeats / 3600.0
-    return found | {"repeats_needed": needed, "hours_needed": hours if len(seconds) == len(trials) else None}
+    seconds = [trial.spent_seconds for trial in trials]
+    known = [each for each in seconds if each is not None]
+    hours = max(0, needed - repeats) * math.fsum(known) / repeats / 3600.0
+    return found | {"repeats_needed": needed, "hours_needed": hours if len(known) == len(seconds) else None}
 
 
 def _delong(sides: tuple[Gathered, Gathered], metric: str) -> dict[str, Any]:

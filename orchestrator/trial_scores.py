@@ -62,6 +62,12 @@ class TrialScores:
     val_rows: str
     sha256: str
 
+    @property
+    def spent_seconds(self) -> float | None:
+        """Training time in seconds of one CPU thread or of the GPU; None where none was written down."""
+        seconds = self.seconds if self.training_seconds is None else self.training_seconds
+        return None if seconds is None else seconds * (self.threads if self.device == "cpu" else 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -35,6 +35,7 @@ from orchestrator.report.verdict import (
     effect_of,
     hours_text,
     metric_name,
+    p_text,
     signed,
     text_of,
 )
@@ -117,15 +118,16 @@ def _details(row: "pd.Series[Any]", tables: Tables) -> list[str]:
         tied = f", level on {won[1]}" if won[1] else ""
         lines.append(f"{treatment} is ahead on {won[0]} of {row['n']} folds{tied}, behind on {won[2]}.")
     visible = row["min_detectable"]
+    alone = " in a single comparison" if row["p_holm"] != row["p_value"] else ""
     if math.isfinite(visible):
         lines.append(
-            f"The smallest difference that these folds could have shown is {visible:.3f}"
+            f"The smallest difference that these folds could have shown{alone} is {signed(visible)[1:]}"
             + (", more than the one that was seen." if abs(row["mean_diff"]) < visible else ".")
         )
     if row["verdict"] == "undecided":
         lines.append(_needed(row, effect))
     if (delong := effect.get("p_delong")) is not None and math.isfinite(delong):
-        lines.append(f"DeLong’s test on the test images of each fold, combined: {_p(delong)}.")
+        lines.append(f"DeLong’s test on the test images of each fold, combined: {p_text(delong)}.")
     return lines
 
 
@@ -139,19 +141,19 @@ def _needed(row: "pd.Series[Any]", effect: Mapping[str, Any]) -> str:
     if needed <= now:
         return (
             f"The difference is visible ({corrected_text(row)}), but the chance that it is larger than the "
-            "region of practical equivalence, or the correction for the other comparisons, leaves it open."
+            "region of practical equivalence leaves it open."
         )
+    is_one_of_many = row["p_holm"] != row["p_value"]
+    corrected = ", with the other comparisons as they are," if is_one_of_many else ""
+    what = f"To show a difference of {signed(abs(row['mean_diff']))[1:]}{corrected} would take"
     if needed > MORE_THAN_ANYONE_RUNS:
         return (
-            f"To show a difference of {signed(abs(row['mean_diff']))[1:]} would take {needed:,} repeats of "
-            f"the cross-validation instead of {now}: practically, it can’t be shown with this data."
+            f"{what} {needed:,} repeats of the cross-validation instead of {now}: practically, it can’t be "
+            "shown with this data."
         )
     hours, device = effect.get("hours_needed"), str(effect.get("device") or "")
     cost = "" if hours is None or pd.isna(hours) else f", about {hours_text(float(hours), device)} more"
-    return (
-        f"To show a difference of {signed(abs(row['mean_diff']))[1:]} would take {needed} repeats of the "
-        f"cross-validation instead of {now}{cost}."
-    )
+    return f"{what} {needed} repeats of the cross-validation instead of {now}{cost}."
 
 
 def _short(row: "pd.Series[Any]", tables: Tables) -> str:
@@ -170,10 +172,6 @@ def _chance(value: float) -> str:
     if 0.0 < value < 0.001:
         return "< 0.001"
     return "> 0.999" if 0.999 < value < 1.0 else number(value)
-
-
-def _p(value: float) -> str:
-    return f"p {p_value(value)}" if value < 0.001 else f"p = {p_value(value)}"
 
 
 def comparison_grid(tables: Tables, rows: pd.DataFrame, label: str) -> Grid:
@@ -277,15 +275,25 @@ def missing(tables: Tables) -> Missing:
     return Missing(tuple(lines), grid("Trials that are not finished", heads, rows, 4) if rows else None)
 
 
-def forest_caption(drawn: Sequence[pd.DataFrame], declared: int) -> str:
-    """State what forests show, a frame of comparisons.csv each: how many intervals exclude zero."""
-    said = []
-    for rows in drawn:
+def forest_caption(drawn: Sequence[tuple[pd.DataFrame, int]]) -> str:
+    """State what forests show: how many intervals exclude zero.
+
+    Args:
+        drawn: a forest's rows of comparisons.csv, and how many rows of this metric there are.
+    """
+    said, cut = [], []
+    for rows, every in drawn:
+        name = metric_name(str(rows["metric"].iloc[0]))
+        bounded = int(rows["ci_low"].notna().sum())
         clear = int(((rows["ci_low"] > 0) | (rows["ci_high"] < 0)).sum())
-        said.append(f"{clear} of {len(rows)} in {metric_name(str(rows['metric'].iloc[0]))}")
-    shown = sum(len(rows) for rows in drawn)
-    more = f" The {shown} largest differences of {declared} are shown." if shown < declared else ""
+        if bounded:
+            said.append(f"{clear} of {bounded} in {name}")
+        if len(rows) < every:
+            cut.append(f"{len(rows)} of {every} in {name}")
+    intervals = f"Intervals that exclude zero: {', '.join(said)}. " if said else ""
+    bar = "; bar: its corrected 95 % interval" if said else ""
+    more = f" The largest differences are shown: {', '.join(cut)}." if cut else ""
     return (
-        f"Intervals that exclude zero: {', '.join(said)}. Diamond: mean difference over folds, treatment − "
-        f"baseline; bar: its corrected 95 % interval; shaded: differences too small to matter.{more}"
+        f"{intervals}Diamond: mean difference over folds, treatment − baseline{bar}; shaded: differences too "
+        f"small to matter.{more}"
     )

@@ -66,8 +66,10 @@ def when(moment: Any) -> str:
 
 
 def p_value(value: float) -> str:
-    """Write a p-value."""
-    return "< 0.001" if value < 0.001 else number(value)
+    """Write a p-value; one just below 0.05 with as many digits as show that it is."""
+    if value < 0.001:
+        return "< 0.001"
+    return f"{math.floor(value * 1e5) / 1e5:.5f}" if 0.0495 <= value < 0.05 else number(value)
 
 
 def spread(std: float) -> str:

@@ -5,7 +5,7 @@ number of experiments; a caption says which are shown and why.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,19 @@ import numpy as np
 import pandas as pd
 
 from orchestrator.collect import ALL, Tables
+from orchestrator.decide import SAME_COST
 from orchestrator.report import answers
 from orchestrator.report.cells import capital, fold_label, number
 from orchestrator.report.evidence import bounded
 from orchestrator.report.panels import Panel
-from orchestrator.report.verdict import comparison_sentence, effect_of, headline, metric_name, whole_rows
+from orchestrator.report.verdict import (
+    comparison_sentence,
+    effect_of,
+    headline,
+    metric_name,
+    signed,
+    whole_rows,
+)
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 MOST_FORESTS = 3
@@ -43,13 +51,13 @@ def forests(tables: Tables) -> Gallery:
 
     panels, kept = [], []
     ready = tables.comparisons[tables.comparisons["mean_diff"].notna()]
-    metrics = list(dict.fromkeys(ready["metric"]))[:MOST_FORESTS]
-    for metric in metrics:
-        rows = ready[ready["metric"] == metric]
-        most = bounded(len(rows), MOST_IN_A_FOREST, FOREST_OF_MANY)
-        largest = rows["mean_diff"].abs().sort_values(ascending=False, kind="stable").index[:most]
-        rows = rows[rows.index.isin(largest)]
-        kept.append(rows)
+    metrics = list(dict.fromkeys(ready["metric"]))
+    for metric in metrics[:MOST_FORESTS]:
+        every = ready[ready["metric"] == metric]
+        most = bounded(len(every), MOST_IN_A_FOREST, FOREST_OF_MANY)
+        largest = every["mean_diff"].abs().sort_values(ascending=False, kind="stable").index[:most]
+        rows = every[every.index.isin(largest)]
+        kept.append((rows, len(every)))
         ropes = [effect_of(row, tables).get("rope", 0.0) for _, row in rows.iterrows()]
         drawn = forest.forest(
             rows[["treatment", "baseline", "mean_diff", "ci_low", "ci_high", "verdict"]].assign(rope=ropes),
@@ -60,7 +68,11 @@ def forests(tables: Tables) -> Gallery:
         panels.append(Panel.of(f"forest-{slug(metric)}", drawn, said))
     if not panels:
         return Gallery(())
-    return Gallery(tuple(panels), answers.forest_caption(kept, len(ready)))
+    caption = answers.forest_caption(kept)
+    if len(metrics) > MOST_FORESTS:
+        others = ", ".join(map(metric_name, metrics[MOST_FORESTS:]))
+        caption += f" In the table alone: {others}."
+    return Gallery(tuple(panels), caption)
 
 
 def differences(tables: Tables) -> Gallery:
@@ -81,12 +93,11 @@ def differences(tables: Tables) -> Gallery:
         )
         label = f"Differences by fold. {comparison_sentence(row, tables)}"
         panels.append(Panel.of(f"difference-{place:02d}-{slug(row['metric'])}", drawn, label))
-    caption = (
-        "Difference on each test fold (points), mean (diamond) and its corrected 95 % interval (bar); "
-        "shaded: too small to matter."
-    )
+    has_interval = ready.head(MOST_DIFFERENCES)["ci_low"].notna().any()
+    bar = " and its corrected 95 % interval (bar)" if has_interval else ""
+    caption = f"Difference on each test fold (points), mean (diamond){bar}; shaded: too small to matter."
     if len(ready) > MOST_DIFFERENCES:
-        caption += f" The first {MOST_DIFFERENCES} of {len(ready)} that were declared."
+        caption += f" The first {MOST_DIFFERENCES} of {len(ready)} that were declared and are complete."
     return Gallery(tuple(panels), caption)
 
 
@@ -133,11 +144,15 @@ def fold_points(tables: Tables, names: Sequence[str], note: str) -> Gallery:
         )
         label = f"{capital(name)} of each test fold. Means: {means}."
         panels.append(Panel.of(f"scores-{slug(metric)}", drawn, label))
+    bars = "dashed: 95 % bootstrap interval over the groups of the test images. "
+    if whole_rows(tables.summary, headline(tables))["ci_low"].notna().any():
+        bars = (
+            f"bar: corrected 95 % t interval; {bars}The first says what other training data (and test "
+            "images) could give, the second what other test images could give these trained models. "
+        )
     caption = (
-        f"{_leader(tables)}Points: a test fold each; diamond: their mean; bar: corrected 95 % t interval; "
-        "dashed: 95 % bootstrap interval over the groups of the test images. The first says "
-        "what other training data could give, the second what other test images could. "
-        "No mean is shown where folds are missing. "
+        f"{_leader(tables)}Points: a test fold each; diamond: their mean; {bars}No mean is shown where "
+        "folds are missing. "
     )
     return Gallery(tuple(panels), (caption + note).strip())
 
@@ -150,6 +165,8 @@ def _leader(tables: Tables) -> str:
         return ""
     ordered = rows.sort_values("mean", ascending=metric in LOWER_IS_BETTER, kind="stable")
     best, last = ordered.iloc[0], ordered.iloc[-1]
+    if number(best["mean"]) == number(last["mean"]):
+        return f"By {metric_name(metric)}, all {len(rows)} have a mean of {number(best['mean'])}. "
     return (
         f"By {metric_name(metric)}, {best['experiment']} has the best mean ({number(best['mean'])}), "
         f"{last['experiment']} the last ({number(last['mean'])}). "
@@ -177,39 +194,48 @@ def heat(tables: Tables, names: Sequence[str], note: str) -> Gallery:
     said = [f"{name}: " + ", ".join(f"{source} {number(row[source])}" for source in kept)
             for name, row in values.iterrows()]  # fmt: skip
     panel = Panel.of("sources-auc", overview_figures.heat_map(values), f"AUC by source. {'; '.join(said)}.")
-    caption = f"{hardest[0]} is the hardest source on average (AUC {number(values.mean().min())}). "
+    caption = ""
+    if values.notna().all(axis=None):
+        # Means over different experiments would compare the experiments.
+        caption = f"{hardest[0]} is the hardest source on average (AUC {number(values.mean().min())}). "
     caption += (
-        "Mean over folds of the AUC of a source’s fakes against all real images; framed: lowest of a row. "
+        "Mean over folds of the AUC of a source’s fakes against all real images; framed: lowest shown in a "
+        "row. "
     )
     if len(hardest) > MOST_SOURCES:
         caption += f"The {MOST_SOURCES} hardest of {len(hardest)} sources. "
     return Gallery((panel,), (caption + note).strip())
 
 
-def held_out(tables: Tables, names: Sequence[str]) -> Gallery:
-    """Draw what is lost on held-out sources; nothing where no experiment has any."""
+def held_out(tables: Tables) -> Gallery:
+    """Draw what is lost on held-out sources, of many the greatest losses; nothing where none is held out."""
     rows = tables.holdout
-    if rows.empty:
-        return Gallery(())
-    known = rows[rows["delta"].notna() & rows["experiment"].isin(names)]
-    most_lost = known["delta"].sort_values(ascending=False, kind="stable").index
-    shown = most_lost[: bounded(len(known), MOST_IN_A_FOREST, FOREST_OF_MANY)]
-    rows = known[known.index.isin(shown)]
-    if rows.empty:
+    known = rows[rows["delta"].notna()] if len(rows) else rows
+    if known.empty:
         return Gallery(())
     from orchestrator.report import forest
 
-    worst = rows.iloc[int(rows["delta"].to_numpy(dtype=float).argmax())]
+    most_lost = known["delta"].sort_values(ascending=False, kind="stable").index
+    shown = most_lost[: bounded(len(known), MOST_IN_A_FOREST, FOREST_OF_MANY)]
+    rows = known[known.index.isin(shown)]
+    worst = known.loc[most_lost[0]]
     said = "; ".join(
         f"{row['experiment']} on {row['source']} {number(row['delta'], sign=True)}"
         for row in rows.to_dict("records")
     )
     panel = Panel.of("holdout", forest.holdout_deltas(rows), f"AUC lost on held-out sources: {said}.")
+    if worst["delta"] > 0:
+        most = f"{worst['experiment']} loses most on {worst['source']}: {number(worst['delta'])} AUC."
+    else:
+        most = (
+            f"No mean is lower on a held-out source; the least gain is {worst['experiment']}’s on "
+            f"{worst['source']}: {number(-worst['delta'])} AUC."
+        )
+    bar = ", with its corrected 95 % interval" if rows["ci_low"].notna().any() else ""
     return Gallery(
         (panel,),
-        f"{worst['experiment']} loses most on {worst['source']}: {number(worst['delta'])} AUC. In-source "
-        "minus held-out AUC of the same folds, against the same real images, with its corrected 95 % "
-        "interval. An interval right of zero: the detector does not carry over unharmed."
+        f"{most} In-source minus held-out AUC of the same folds, against the same real images{bar}. An "
+        "interval right of zero: the detector does not carry over unharmed."
         + (f" The {len(rows)} greatest losses of {len(known)} are shown." if len(rows) < len(known) else ""),
     )
 
@@ -238,10 +264,12 @@ def ranked(tables: Tables) -> Gallery:
         drawn = overview_figures.all_pairs(differences, is_sure)
         said = f"Differences of all pairs; {sure} of {len(pairs)} are told apart after Holm’s correction."
         panels.append(Panel.of("pairs", drawn, said))
+    equal = int((tables.ranking["mean_rank"] == top["mean_rank"]).sum())
+    leader = f"{top['experiment']} has" if equal == 1 else f"{top['experiment']} and {equal - 1} more share"
     more = f" The best {len(best)} of {len(tables.ranking)}." if len(best) < len(tables.ranking) else ""
     return Gallery(
         tuple(panels),
-        f"{top['experiment']} has the best mean rank ({top['mean_rank']:.2f}); {sure} of {len(pairs)} pairs "
+        f"{leader} the best mean rank ({top['mean_rank']:.2f}); {sure} of {len(pairs)} pairs "
         "are told apart by the corrected resampled t-test after Holm’s correction over all pairs (dots). "
         "Blue: the row’s experiment scores higher; orange: lower; numbers are places in the table. Basis: "
         f"{top['basis']}; ranks describe, they prove nothing.{more}",
@@ -252,9 +280,11 @@ def cost(points: pd.DataFrame, tables: Tables, names: Sequence[str], note: str) 
     """Draw the score over parameters and over training time; `points` is what `evidence.costs` gave."""
     metric = headline(tables)
     ready = points[points["mean"].notna() & points["experiment"].isin(names)]
-    units = " and ".join(sorted(set(ready["unit"])))
+    devices = set(ready["device"])
+    what = {"parameters": "parameters"}
+    if len(devices) == 1 and "+" not in next(iter(devices)):
+        what["seconds"] = f"training {ready['unit'].iloc[0]} a trial"
     panels: list[Panel] = []
-    what: Mapping[str, str] = {"parameters": "parameters", "seconds": f"training {units} a trial"}
     for column, called in what.items():
         rows = ready[ready[column].notna() & (ready[column] > 0)]
         if rows.empty:
@@ -273,25 +303,30 @@ def cost(points: pd.DataFrame, tables: Tables, names: Sequence[str], note: str) 
         )
     if not panels:
         return Gallery(())
-    caption = (
-        "Mean over folds with its corrected 95 % interval; numbers as in the table. Further left is cheaper. "
-    )
-    return Gallery(tuple(panels), (_cheapest(ready, metric) + caption + note).strip())
+    bar = " with its corrected 95 % interval" if ready["ci_low"].notna().any() else ""
+    caption = f"Mean over folds{bar}; numbers as in the table. Further left is cheaper. "
+    return Gallery(tuple(panels), (_cheapest(points, metric) + caption + note).strip())
 
 
 def _cheapest(points: pd.DataFrame, metric: str) -> str:
-    timed = points[points["seconds"].notna()]
-    if len(timed) < 2:
+    """Say whether the best of the complete experiments is also the cheapest of them to train."""
+    whole = points[points["mean"].notna()]
+    devices = set(whole["device"])
+    if len(devices) > 1 or any("+" in device for device in devices):
+        return "Training times on different devices are not compared. "
+    if len(whole) < 2 or whole["seconds"].isna().any():
         return ""
-    is_lower = metric in LOWER_IS_BETTER
-    best = timed.sort_values("mean", ascending=is_lower, kind="stable").iloc[0]
-    cheap = timed.sort_values("seconds", kind="stable").iloc[0]
-    if best["experiment"] == cheap["experiment"]:
-        return f"{best['experiment']} has the best mean and is the cheapest to train. "
-    share = cheap["seconds"] / best["seconds"] if best["seconds"] else 1.0
+    best = whole.sort_values("mean", ascending=metric in LOWER_IS_BETTER, kind="stable").iloc[0]
+    cheap = whole.sort_values("seconds", kind="stable").iloc[0]
+    if best["seconds"] <= cheap["seconds"] * (1.0 + SAME_COST):
+        return (
+            f"{best['experiment']} has the best mean, and no complete experiment was cheaper to train by "
+            f"more than {100 * SAME_COST:g} %. "
+        )
+    share, behind = cheap["seconds"] / best["seconds"], abs(best["mean"] - cheap["mean"])
     return (
-        f"{best['experiment']} has the best mean; {cheap['experiment']} is the cheapest to train, in "
-        f"{100 * share:.3g} % of its time, and {number(abs(best['mean'] - cheap['mean']))} behind. "
+        f"{best['experiment']} has the best mean; {cheap['experiment']} is the cheapest complete one to "
+        f"train, in {100 * share:.3g} % of its time, and {signed(behind)[1:]} behind. "
     )
 
 

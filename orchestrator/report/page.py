@@ -174,7 +174,7 @@ def _draw(tables: Tables, evidence: Evidence, bounds: Bounds, points: pd.DataFra
         differences=charts.differences(tables),
         scores=charts.fold_points(tables, some.names, some.note),
         heat=charts.heat(tables, some.names, some.note),
-        held_out=charts.held_out(tables, some.names),
+        held_out=charts.held_out(tables),
         ranked=charts.ranked(tables),
         learning=curves.learning(tables, evidence, few.names),
         roc=curves.rocs(evidence, order, expected, note=few.note),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from orchestrator.collect import ALL, Tables
+from orchestrator.report.cells import p_value
 
 METRIC_NAMES = {
     "auc": "AUC",
@@ -67,7 +68,7 @@ def comparison_sentence(row: pd.Series[Any], tables: Tables) -> str:
         return f"{treatment} is {row['verdict']} than {baseline}: {numbers}."
     if row["verdict"] == "equivalent":
         return f"{treatment} and {baseline} are practically equal: {numbers}."
-    return f"Undecided: these folds can't tell {treatment} from {baseline}: {numbers}."
+    return f"Undecided: {_split(row)} can't tell {treatment} from {baseline}: {numbers}."
 
 
 def claim(row: pd.Series[Any], tables: Tables) -> str:
@@ -79,7 +80,11 @@ def claim(row: pd.Series[Any], tables: Tables) -> str:
         return f"In {metric}, {treatment} is {row['verdict']} than {baseline}."
     if row["verdict"] == "equivalent":
         return f"In {metric}, {treatment} and {baseline} are practically equal."
-    return f"In {metric}, these folds can't tell {treatment} from {baseline}."
+    return f"In {metric}, {_split(row)} can't tell {treatment} from {baseline}."
+
+
+def _split(row: pd.Series[Any]) -> str:
+    return "this single split" if row["n"] == 1 else "these folds"
 
 
 def why_incomplete(row: pd.Series[Any], tables: Tables) -> str:
@@ -118,8 +123,8 @@ def metric_name(metric: str) -> str:
 
 
 def signed(value: float) -> str:
-    """Write a difference with its sign and three decimals."""
-    return f"{value:+.3f}"
+    """Write a difference with its sign and three decimals; a tiny one by its power of ten, not as none."""
+    return f"{value:+.1e}" if 0.0 < abs(value) < 0.0005 else f"{value:+.3f}"
 
 
 def hours_text(hours: float, device: str) -> str:
@@ -128,9 +133,9 @@ def hours_text(hours: float, device: str) -> str:
     return f"{hours:,.1f} {kind}hours" if hours >= 0.1 else f"{hours * 60:.1f} {kind}minutes"
 
 
-def p_text(p_value: float) -> str:
+def p_text(p: float) -> str:
     """Say a p-value."""
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+    return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
 
 
 def corrected_text(row: pd.Series[Any]) -> str:
@@ -170,7 +175,7 @@ def _best(summary: pd.DataFrame) -> str:
             if more > 0:
                 rows = rows.sort_values("mean", ascending=False, kind="stable").head(MOST_NAMED)
             said = "; ".join(_score(row) for _, row in rows.iterrows())
-            return f"{said}; and {more} that score lower." if more > 0 else f"{said}."
+            return f"{said}; and {more} more, none of them better." if more > 0 else f"{said}."
     return "No experiment has all its folds yet."
 
 
@@ -178,7 +183,7 @@ def _score(row: pd.Series[Any]) -> str:
     said = f"{row['experiment']}: {metric_name(row['metric'])} {row['mean']:.3f}"
     if math.isnan(row["ci_low"]) and not math.isnan(row["boot_low"]):
         bounds = f"{row['boot_low']:.3f} to {row['boot_high']:.3f}"
-        return f"{said} (a single split; 95 % bootstrap interval over its test images {bounds})"
+        return f"{said} (a single split; 95 % bootstrap interval over the groups of its test images {bounds})"
     if math.isnan(row["ci_low"]):
         return f"{said} (a single split, which gives no interval)"
     return f"{said} (95 % interval {row['ci_low']:.3f} to {row['ci_high']:.3f}, {row['n']} folds)"

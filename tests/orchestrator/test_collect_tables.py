@@ -209,9 +209,11 @@ def test_posterior_and_visible_difference_are_those_of_the_fold_scores(results: 
 
 
 def test_repeats_needed_and_their_hours(results: Any) -> None:
-    """Each trial took 7 s: one more repeat of both is 10 trials."""
+    """Each trial trained for 6 s on 4 threads: one more repeat of both is 10 trials."""
     results.add("a", shift=0.5)
     results.add("b", shift=0.9)
+    for name in ("a", "b"):
+        results.facts(name, threads=4)
     results.compare("a", "b", "log_loss")
     found = tables(results)
     (row,), (effect,) = found.comparisons.to_dict("records"), found.effects.to_dict("records")
@@ -222,7 +224,7 @@ def test_repeats_needed_and_their_hours(results: Any) -> None:
         assert "no number of repeats" in effect["reason"]
     else:
         assert effect["repeats_needed"] == needed
-        assert effect["hours_needed"] == pytest.approx((needed - 1) * 70 / 3600)
+        assert effect["hours_needed"] == pytest.approx((needed - 1) * 240 / 3600)
 
 
 def test_delong_stands_beside_the_tests_when_it_is_asked_for(results: Any) -> None:
@@ -286,3 +288,27 @@ def test_metrics_without_a_bootstrap_have_empty_bounds(results: Any) -> None:
         "auc", "accuracy", "balanced_accuracy", "f1", "precision", "recall", "brier", "log_loss"
     }  # fmt: skip
     assert set(bounded["source"]) == {"all"}
+
+
+def test_repeats_needed_are_those_after_which_holm_calls_it_significant(results: Any) -> None:
+    """Catches repeats that would leave the verdict undecided, since others were declared with it."""
+    for name, good in (("a", 0.5), ("b", 1.0), ("c", 0.55), ("d", 3.0)):
+        results.add(name)
+        results.separate(name, "test", good)
+    for other in ("b", "c", "d"):
+        results.compare("a", other)
+    found = tables(results)
+    rows, effects = found.comparisons, found.effects
+    is_clear = rows["p_holm"] < 0.05
+    undecided = rows[~is_clear & effects["repeats_needed"].notna()]
+    assert is_clear.any() and len(undecided)
+    for place, row in undecided.iterrows():
+        needed = int(effects.loc[place, "repeats_needed"])
+
+        def corrected(repeats: int, row: Any = row, place: Any = place) -> float:
+            error = row["std_diff"] * np.sqrt(1 / (5 * repeats) + SHARE)
+            p_values = rows["p_value"].copy()
+            p_values[place] = 2 * stats.t.sf(abs(row["mean_diff"]) / error, 5 * repeats - 1)
+            return float(statistics.holm(list(p_values))[list(rows.index).index(place)])
+
+        assert corrected(needed) < 0.05 <= corrected(needed - 1)

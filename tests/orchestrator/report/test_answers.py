@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.collect import Tables, collect
 from orchestrator.decision_file import in_force
-from orchestrator.decisions import decide
+from orchestrator.decisions import decide, moved_since
 from orchestrator.report import charts
 from orchestrator.report.answers import answers, comparison_grid, decided, missing, tally
 from orchestrator.report.evidence import choose_shown, costs, read_evidence, read_files
@@ -49,7 +49,7 @@ def test_an_answer_carries_every_number_of_its_row(results: Any) -> None:
     text = " ".join(first.details)
     assert "better than a by more than 0.01: > 0.999" in text and "within ±0.01" in text
     assert "b is ahead on 5 of 5 folds, behind on 0." in text
-    assert f"could have shown is {row['min_detectable']:.3f}" in text
+    assert f"could have shown in a single comparison is {row['min_detectable']:.3f}" in text
     assert len(first.others) == 1 and "In accuracy" in first.others[0]
     assert second.verdict in ("equivalent", "undecided")
     assert tally(tables).startswith("3 comparisons were declared:")
@@ -196,7 +196,7 @@ def test_figures_of_many_show_the_ends_that_matter_and_say_of_how_many(results: 
     differences = tables.comparisons.set_index("treatment")["mean_diff"].abs()
     largest = set(differences.nlargest(8).index)
     assert {name for name in differences.index if f">{name}<" in forest.panels[0].svg} == largest
-    assert "The 8 largest differences of 20 are shown." in forest.caption
+    assert forest.caption.endswith("The largest differences are shown: 8 of 20 in AUC.")
     ranked = charts.ranked(tables)
     best = list(tables.ranking["experiment"])[:12]
     assert [name for name in tables.ranking["experiment"] if f">{name}<" in ranked.panels[0].svg] == best
@@ -204,7 +204,7 @@ def test_figures_of_many_show_the_ends_that_matter_and_say_of_how_many(results: 
     few = dataclasses.replace(
         tables, comparisons=tables.comparisons.head(12), ranking=tables.ranking.head(20)
     )
-    assert "are shown" not in charts.forests(few).caption
+    assert "largest" not in charts.forests(few).caption
     assert "The best" not in charts.ranked(few).caption
 
 
@@ -220,9 +220,92 @@ def test_of_many_held_out_sources_the_greatest_losses_are_shown() -> None:
     study = {"phase": {"name": "p"}, "experiments": [{"name": "a"}]}
     empty = pd.DataFrame()
     tables = Tables(study, empty, empty, empty, empty, holdout=rows)
-    found = charts.held_out(tables, ["a"])
+    found = charts.held_out(tables)
     assert [name for name in rows["source"] if f">{name}<" in found.panels[0].svg] == list(
         rows["source"][-8:]
     )
     assert found.caption.startswith("a loses most on s12: 0.120")
     assert found.caption.endswith("The 8 greatest losses of 13 are shown.")
+    gained = dataclasses.replace(tables, holdout=rows.assign(delta=-rows["delta"] - 0.01))
+    assert charts.held_out(gained).caption.startswith(
+        "No mean is lower on a held-out source; the least gain is a’s on s00: 0.010 AUC."
+    )
+
+
+def costs_of(**seconds: float | None) -> pd.DataFrame:
+    """Costs of experiments whose mean is the better, the later they come."""
+    rows = [
+        {"number": place, "experiment": name, "parameters": 10.0, "seconds": spent, "device": "cpu"}
+        | {"unit": "thread seconds", "hours": 1.0, "mean": 0.5 + place / 10, "ci_low": 0.4, "ci_high": 0.9}
+        for place, (name, spent) in enumerate(seconds.items(), start=1)
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [
+        (
+            costs_of(a=18.0, b=18.0),
+            "b has the best mean, and no complete experiment was cheaper to train by more",
+        ),
+        (costs_of(a=9.0, b=18.0), "b has the best mean; a is the cheapest complete one to train, in 50 %"),
+        (costs_of(a=None, b=18.0), "Mean over folds"),
+        (
+            costs_of(a=9.0, b=18.0, c=1.0).assign(mean=[0.6, 0.7, np.nan]),
+            "b has the best mean; a is the cheapest",
+        ),
+        (
+            costs_of(a=9.0, b=18.0).assign(device=["cuda", "cpu"]),
+            "Training times on different devices are not compared. Mean over folds",
+        ),
+    ],
+)
+def test_the_cheapest_is_cheaper_and_complete_and_was_measured_alike(points: pd.DataFrame, said: str) -> None:
+    """Catches a cheapest one that costs the same, and seconds of a GPU against those of a processor."""
+    empty = pd.DataFrame()
+    summary = pd.DataFrame(columns=["source", "metric", "mean", "experiment"])
+    tables = Tables({}, empty, summary, pd.DataFrame({"metric": ["auc"]}), empty)
+    found = charts.cost(points, tables, list(points["experiment"]), "")
+    assert found.caption.startswith(said)
+    names = [panel.name for panel in found.panels]
+    assert ("cost-seconds" in names) == (points["device"].nunique() == 1)
+
+
+def test_a_moved_decision_is_said_with_its_numbers_of_then(results: Any) -> None:
+    """Catches the test scores of then beside the tables of now."""
+    for name, good in (("a", 0.3), ("b", 2.0)):
+        results.add(name)
+        results.separate(name, "val", good)
+    results.decide("a", "b")
+    store, tables = tables_of(results)
+    record = decide(store, "phase1").record
+    assert moved_since(record, store, tables) == ((), "")
+    results.separate("b", "val", 0.1, fold=1)
+    store, tables = tables_of(results)
+    said = " ".join(decided(record, tables, *moved_since(record, store, tables)))
+    assert "The numbers above are of that time. Since then: b repeat 0 fold 1 has other predictions" in said
+    assert "It stays until it is taken again (decide --again): the rule would still choose b." in said
+    store, tables = tables_of(results)
+    without = {**tables.study, "phase": {**tables.study["phase"], "decision": None}}
+    moved, now = moved_since(record, store, dataclasses.replace(tables, study=without))
+    assert "had no decision rule" in moved[0] and now == "the rule can't be applied any more"
+
+
+def test_a_single_split_is_not_said_to_have_intervals(results: Any) -> None:
+    for name, good in (("a", 0.3), ("b", 2.0)):
+        results.add(name, protocol="holdout")
+        results.separate(name, "test", good)
+        for trial in results.experiments[-1]["trials"][1:]:
+            trial["fold"] = trial["fold"]
+        results.experiments[-1]["trials"] = results.experiments[-1]["trials"][:1]
+    results.compare("a", "b")
+    _, tables = tables_of(results)
+    assert tables.complete() and tables.comparisons["ci_low"].isna().all()
+    captions = [
+        charts.forests(tables).caption,
+        charts.differences(tables).caption,
+        charts.fold_points(tables, ["a", "b"], "").caption,
+    ]
+    assert not any("t interval" in said or "corrected" in said for said in captions), captions
+    assert "this single split can't tell" in charts.forests(tables).panels[0].label

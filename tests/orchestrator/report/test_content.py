@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from orchestrator.report import curves
-from orchestrator.report.cells import Cell, number
+from orchestrator.report.cells import Cell, number, p_value
 from orchestrator.report.content import calibration
+from orchestrator.report.verdict import signed
 
 NUMBERS = {"ece_before": 0.2, "ece_after": 0.1, "brier_before": 0.3, "brier_after": 0.25}
 
@@ -70,3 +71,18 @@ def test_the_caption_counts_what_the_table_below_shows(
         dataclasses.replace(tables, calibration=changed), {"p1_a": 1, "p1_b": 2}, ("p1_a", "p1_b"), note=""
     )
     assert f"lowers the mean ECE of {counted} of 2 experiments (table below)" in found.caption
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.05, "0.050"), (0.04996, "0.04996"), (0.0499999, "0.04999"), (0.0494, "0.049"), (0.0002, "< 0.001")],
+)
+def test_a_p_value_below_the_limit_is_never_written_as_the_limit(value: float, said: str) -> None:
+    assert p_value(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.0, "+0.000"), (-2e-7, "-2.0e-07"), (0.0005, "+0.001"), (0.1, "+0.100")]
+)
+def test_a_difference_that_is_there_is_never_written_as_none(value: float, said: str) -> None:
+    assert signed(value) == said

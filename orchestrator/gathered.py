@@ -194,7 +194,8 @@ def _holdout_row(found: holdout.Holdout) -> dict[str, Any]:
     }
     known = {name: value for name, value in numbers.items() if math.isfinite(value)}
     lacking = found.num_expected - found.num_folds
-    reason = f"{lacking} folds have no image of one side" if lacking else ""
+    have = "fold has" if lacking == 1 else "folds have"
+    reason = f"{lacking} {have} no image of one side" if lacking else ""
     return {"source": found.source, "n": found.num_folds, **known, "reason": reason}
 
 

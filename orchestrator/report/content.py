@@ -41,7 +41,7 @@ def data_facts(data: Record) -> list[tuple[str, str]]:
     if (width[0], height[0]) != (width[2], height[2]):
         pixels += f", from {width[0]} × {height[0]} to {width[2]} × {height[2]}"
     formats = ", ".join(f"{name} {integer(count)}" for name, count in data["formats"].items())
-    kept_out = len(data["excluded"])
+    kept_out, copies = len(data["excluded"]), int(data["identical_files"])
     return [
         ("Folder", str(data["root"])),
         ("Layout", str(data["layout"])),
@@ -51,7 +51,10 @@ def data_facts(data: Record) -> list[tuple[str, str]]:
         ("Size", pixels),
         ("Formats", formats or DASH),
         ("On disk", f"{data['bytes'] / 2**20:,.1f} MiB".replace(",", "\u202f")),
-        ("Identical files", f"{integer(data['identical_files'])} are copies of another one"),
+        (
+            "Identical files",
+            f"{integer(copies)} {'is a copy' if copies == 1 else 'are copies'} of another one",
+        ),
         ("Kept out", f"{integer(kept_out)} {'file' if kept_out == 1 else 'files'} kept out"),
         *([("Faces", _faces(data["faces"]))] if data.get("faces") else []),
     ]

@@ -54,7 +54,7 @@ def precision_points(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 @kept
-def roc(curves: Sequence[np.ndarray], *, name: str, positive: str, negative: str) -> Picture:
+def roc(curves: Sequence[np.ndarray], *, name: str, positive: str, negative: str, is_whole: bool) -> Picture:
     """Draw ROC curves: thin each of them, thick their vertical average.
 
     Args:
@@ -62,6 +62,7 @@ def roc(curves: Sequence[np.ndarray], *, name: str, positive: str, negative: str
         name: the experiment.
         positive: what is detected, for the axes.
         negative: what isn't.
+        is_whole: whether no fold is missing; else there is no average.
     """
     with style(f"roc {name}"):
         figure, axes = panel(SQUARE)
@@ -69,8 +70,9 @@ def roc(curves: Sequence[np.ndarray], *, name: str, positive: str, negative: str
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
         for x, y in map(thinned, curves):
             axes.plot(x, y, color=ACCENT, linewidth=0.7, alpha=faint(len(curves)))
-        mean = np.mean([np.interp(GRID, x, y) for x, y in curves], axis=0)
-        axes.plot([0.0, *GRID], [0.0, *mean], color=ACCENT, linewidth=2.0)
+        if is_whole:
+            mean = np.mean([np.interp(GRID, x, y) for x, y in curves], axis=0)
+            axes.plot([0.0, *GRID], [0.0, *mean], color=ACCENT, linewidth=2.0)
         _unit_square(axes)
         axes.set_xlabel(f"false alarm rate ({negative} called {positive})")
         axes.set_ylabel(f"detection rate ({positive} found)")
@@ -78,13 +80,14 @@ def roc(curves: Sequence[np.ndarray], *, name: str, positive: str, negative: str
 
 
 @kept
-def precision_recall(curves: Sequence[np.ndarray], *, name: str, chance: float) -> Picture:
+def precision_recall(curves: Sequence[np.ndarray], *, name: str, chance: float, is_whole: bool) -> Picture:
     """Draw precision over recall: thin each curve, thick the mean precision at equal recall.
 
     Args:
         curves: what `precision_points` gave.
         name: the experiment.
         chance: the share of positive rows, which is the precision of guessing.
+        is_whole: whether no fold is missing; else there is no mean.
     """
     with style(f"precision {name}"):
         figure, axes = panel(SQUARE)
@@ -92,9 +95,10 @@ def precision_recall(curves: Sequence[np.ndarray], *, name: str, chance: float) 
         axes.axhline(chance, color=MUTED, linewidth=0.8, linestyle=":")
         for x, y in map(thinned, curves):
             axes.plot(x, y, color=ACCENT, linewidth=0.7, alpha=faint(len(curves)), drawstyle="steps-pre")
-        # Precision at the first threshold that reaches a recall: no straight line leads from one to the next.
-        reached = [y[np.minimum(np.searchsorted(x, GRID), len(x) - 1)] for x, y in curves]
-        axes.plot(GRID, np.mean(reached, axis=0), color=ACCENT, linewidth=2.0, drawstyle="steps-pre")
+        if is_whole:
+            # Precision at the first threshold that reaches a recall: no straight line leads to the next.
+            reached = [y[np.minimum(np.searchsorted(x, GRID), len(x) - 1)] for x, y in curves]
+            axes.plot(GRID, np.mean(reached, axis=0), color=ACCENT, linewidth=2.0, drawstyle="steps-pre")
         _unit_square(axes)
         axes.set_xlabel("recall (share of fakes found)")
         axes.set_ylabel("precision")
@@ -153,7 +157,7 @@ def confidences(right: np.ndarray, wrong: np.ndarray, *, name: str, least: float
         axes.set_ylim(0.0, 1.08 * max(float(np.max(shares)), 1e-9))
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%")
         axes.grid(axis="x", visible=False)
-        axes.set_xlabel("confidence of the predicted class")
+        axes.set_xlabel("confidence: the larger or largest probability")
         top = 1 - 28 / 165.0
         figure.text(RIGHT / WIDTH, top, "■ right", color=ACCENT, fontsize=7.5, ha="left")
         figure.text(0.24, top, "— wrong", color=SECOND, fontsize=7.5, ha="left")

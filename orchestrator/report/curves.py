@@ -5,14 +5,16 @@ models: curves are averaged over folds, and only probabilities that were calibra
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from orchestrator.collect import Tables
+from orchestrator.collect import Tables, num_expected
 from orchestrator.predictions import Part
+from orchestrator.report.cells import number
 from orchestrator.report.charts import Gallery, slug
 from orchestrator.report.evidence import Evidence, Place
 from orchestrator.report.panels import Panel
@@ -46,8 +48,11 @@ def _learning(experiment: Mapping[str, Any], history: pd.DataFrame, position: in
 
     name = str(experiment["name"])
     stem = f"{position:02d}-{slug(name)}"
-    label = f"Training and validation loss by epoch of {name}. {_last_losses(history)}"
-    panels = [Panel.of(f"loss-{stem}", figures.losses(history, name=name), label)]
+    # An incomplete set of folds is drawn, and never averaged.
+    is_whole = history["trial"].nunique() == num_expected(experiment)
+    label = f"Training and validation loss by epoch of {name}. {_last_losses(history) if is_whole else ''}"
+    drawn = figures.losses(history, name=name, is_whole=is_whole)
+    panels = [Panel.of(f"loss-{stem}", drawn, label.strip())]
     metric = str(experiment["recipe"].get("select_by"))
     column = f"val_{metric}"
     # Selected by log loss, the score is the loss, which is drawn already.
@@ -55,7 +60,7 @@ def _learning(experiment: Mapping[str, Any], history: pd.DataFrame, position: in
         metric, column = "auc", "val_auc"
     if column in history and history[column].notna().any():
         said = metric_name(metric)
-        drawn = figures.validation_scores(history, column, metric=said, name=name)
+        drawn = figures.validation_scores(history, column, metric=said, name=name, is_whole=is_whole)
         label = f"Validation {said} by epoch of {name}; its best value is {history[column].max():.3f}."
         panels.append(Panel.of(f"validation-{stem}", drawn, label))
     return panels
@@ -76,40 +81,67 @@ def titled(name: str, found: int, expected: int) -> str:
     return name if found == expected else f"{name} ({found} of {expected} folds)"
 
 
-def rocs(evidence: Evidence, order: Mapping[str, int], expected: Mapping[str, int], *, note: str) -> Gallery:
+def rocs(
+    tables: Tables,
+    evidence: Evidence,
+    order: Mapping[str, int],
+    expected: Mapping[str, int],
+    *,
+    note: str,
+) -> Gallery:
     """Draw ROC curves: of two classes a curve a fold, of several a curve a class against the rest."""
     from orchestrator.report import curve_figures
 
     panels, aucs = [], {}
     several = False
     for name, parts in evidence.tests.items():
-        curves = _roc_curves(parts)
+        usable = _with_all_classes(parts)
+        is_whole = len(usable) == expected[name]
         several |= any(part.num_classes > 2 for part in parts.values())
-        if curves:
-            title = titled(name, len(parts), expected[name])
-            sides = ("the class", "others") if several else ("fake", "real images")
-            drawn = curve_figures.roc(curves, name=title, positive=sides[0], negative=sides[1])
-            area = float(np.mean([np.trapezoid(y, x) for x, y in curves]))
-            if title == name:
-                aucs[name] = area
-            what = "classes against the rest" if several else "test folds"
-            label = f"ROC curves of {name}: {len(curves)} {what} and their mean; mean area {area:.3f}."
-            panels.append(Panel.of(f"roc-{order[name]:02d}-{slug(name)}", drawn, label))
+        if not usable or (usable[0].num_classes > 2 and not is_whole):
+            # A curve of a class is a mean over folds.
+            continue
+        curves = _roc_curves(usable)
+        title = titled(name, len(usable), expected[name])
+        sides = ("the class", "others") if usable[0].num_classes > 2 else ("fake", "real images")
+        drawn = curve_figures.roc(curves, name=title, positive=sides[0], negative=sides[1], is_whole=is_whole)
+        what = "classes against the rest" if usable[0].num_classes > 2 else _folds(len(curves))
+        label = f"ROC curves of {name}: {len(curves)} {what}"
+        row = tables.overall.get((name, "auc"))
+        if is_whole and row is not None and not math.isnan(row["mean"]):
+            aucs[name] = float(row["mean"])
+            label += f" and their mean; AUC {number(aucs[name])}"
+        panels.append(Panel.of(f"roc-{order[name]:02d}-{slug(name)}", drawn, f"{label}."))
     if not panels:
         return Gallery(())
-    best = max(aucs, key=lambda name: (aucs[name], name), default="")
-    leader = f"{best} has the largest mean area ({aucs[best]:.3f}). " if best else ""
     thin = "one class against the rest, averaged over folds" if several else "one test fold"
-    caption = f"{leader}Thin: {thin}. Thick: mean detection rate at equal false alarm rate. Dotted: chance. "
+    caption = (
+        f"{_largest(aucs, bool(note))}Thin: {thin}. Thick: mean detection rate at equal false alarm rate, "
+        "where no fold is missing. Dotted: chance. "
+    )
     return Gallery(tuple(panels), (caption + note).strip())
 
 
-def _roc_curves(parts: Parts) -> list[np.ndarray]:
+def _largest(aucs: Mapping[str, float], is_choice: bool) -> str:
+    """Name the one with the largest AUC; nothing where two look alike, or there is no other."""
+    ranked = sorted(aucs, key=lambda name: -aucs[name])
+    if len(ranked) < 2 or number(aucs[ranked[0]]) == number(aucs[ranked[1]]):
+        return ""
+    among = "Of those shown, " if is_choice else ""
+    return f"{among}{ranked[0]} has the largest AUC ({number(aucs[ranked[0]])}). "
+
+
+def _folds(count: int) -> str:
+    return "test fold" if count == 1 else "test folds"
+
+
+def _with_all_classes(parts: Parts) -> list[Part]:
+    return [part for part in parts.values() if len(np.unique(part.labels)) == part.num_classes]
+
+
+def _roc_curves(whole: Sequence[Part]) -> list[np.ndarray]:
     from orchestrator.report.curve_figures import GRID, roc_points
 
-    whole = [part for part in parts.values() if len(np.unique(part.labels)) == part.num_classes]
-    if not whole:
-        return []
     if whole[0].probabilities.ndim == 1:
         return [roc_points(part.labels, part.probabilities) for part in whole]
     found = []
@@ -129,45 +161,55 @@ def precisions(
     """Draw precision over recall, a curve a fold; nothing with several classes."""
     from orchestrator.report import curve_figures
 
-    panels = []
-    chances = []
+    panels, chances = [], []
     for name, parts in evidence.tests.items():
-        whole = [
-            part
-            for part in parts.values()
-            if part.probabilities.ndim == 1 and len(np.unique(part.labels)) == 2
-        ]
-        if whole:
-            curves = [curve_figures.precision_points(part.labels, part.probabilities) for part in whole]
-            chance = float(np.mean([part.labels.mean() for part in whole]))
-            chances.append(chance)
-            drawn = curve_figures.precision_recall(
-                curves, name=titled(name, len(parts), expected[name]), chance=chance
-            )
-            label = (
-                f"Precision over recall of {name}, {len(curves)} test folds and their mean; guessing has a "
-                f"precision of {chance:.3f}."
-            )
-            panels.append(Panel.of(f"precision-{order[name]:02d}-{slug(name)}", drawn, label))
+        usable = [part for part in _with_all_classes(parts) if part.num_classes == 2]
+        if not usable:
+            continue
+        is_whole = len(usable) == expected[name]
+        curves = [curve_figures.precision_points(part.labels, part.probabilities) for part in usable]
+        chance = float(np.mean(np.concatenate([part.labels for part in parts.values()])))
+        chances.append(f"{100 * chance:.1f}")
+        title = titled(name, len(usable), expected[name])
+        drawn = curve_figures.precision_recall(curves, name=title, chance=chance, is_whole=is_whole)
+        mean = " and their mean" if is_whole else ""
+        label = (
+            f"Precision over recall of {name}, {len(curves)} {_folds(len(curves))}{mean}; guessing has a "
+            f"precision of {number(chance)}."
+        )
+        panels.append(Panel.of(f"precision-{order[name]:02d}-{slug(name)}", drawn, label))
     if not panels:
         return Gallery(())
+    shares = sorted(set(chances), key=float)
+    share = shares[0] if len(shares) == 1 else f"{shares[0]} to {shares[-1]}"
     caption = (
-        f"Precision hangs on the share of fakes, here {100 * float(np.mean(chances)):.1f} % of the "
-        "test images (dotted: the precision of guessing). Thin: one test fold. Thick: mean "
-        "precision at equal recall. "
+        f"Precision hangs on the share of fakes, here {share} % of the test images (dotted: the precision of "
+        "guessing). Thin: one test fold. Thick: mean precision at equal recall, where no fold is missing. "
     )
     return Gallery(tuple(panels), (caption + note).strip())
 
 
-def reliabilities(tables: Tables, order: Mapping[str, int], names: Sequence[str], *, note: str) -> Gallery:
-    """Draw reliability before and after calibration of each experiment that has bins."""
+def reliabilities(
+    tables: Tables, order: Mapping[str, int], names: Sequence[str], listed: Sequence[str], *, note: str
+) -> Gallery:
+    """Draw reliability before and after calibration of each experiment that has bins.
+
+    Args:
+        tables: the phase's tables.
+        order: the number of each experiment.
+        names: the experiments to draw.
+        listed: those in the table below.
+        note: which are drawn.
+    """
     rows = tables.reliability
     if rows.empty:
         return Gallery(())
     from orchestrator.report import curve_figures
 
     several = {each["name"]: int(each["num_classes"]) > 2 for each in tables.study["experiments"]}
-    panels, gains = [], []
+    panels = []
+    fitted = set(rows.loc[rows["method"] == DISPLAYED, "experiment"])
+    gains = [_gain(tables.calibration, name) for name in listed if name in fitted]
     for name in names:
         bins = rows[rows["experiment"] == name]
         if bins.empty:
@@ -179,7 +221,6 @@ def reliabilities(tables: Tables, order: Mapping[str, int], names: Sequence[str]
         said = f"Reliability of {name}, all folds together: ECE {errors[RAW]:.3f} as predicted"
         if method is not None:
             said += f", {errors[method]:.3f} after {method} scaling"
-            gains.append(_gain(tables.calibration, name))
         panels.append(Panel.of(f"reliability-{order[name]:02d}-{slug(name)}", drawn, f"{said}."))
     caption = (
         f"Temperature scaling lowers the mean ECE of {sum(gain > 0 for gain in gains)} of {len(gains)} "
@@ -231,9 +272,12 @@ def confidences(
         drawn = curve_figures.confidences(
             hits, misses, name=titled(name, len(parts), expected[name]), least=1.0 / classes
         )
-        said = (
-            f"Mean confidence of {name}: {_mean(hits)} where it is right, {_mean(misses)} where it is wrong."
-        )
+        said = f"Confidence of {name} on {len(parts)} of {expected[name]} test folds."
+        if len(parts) == expected[name]:
+            said = (
+                f"Mean confidence of {name}: {_mean(hits)} where it is right, {_mean(misses)} where it is "
+                "wrong."
+            )
         panels.append(Panel.of(f"confidence-{order[name]:02d}-{slug(name)}", drawn, said))
     if not panels:
         return Gallery(())

@@ -14,7 +14,7 @@ from orchestrator.report.drawing import (
     limits,
     panel,
     picture,
-    short,
+    shorts,
     style,
     title,
 )
@@ -49,10 +49,12 @@ def fold_scores(scores: pd.DataFrame, summary: pd.DataFrame, *, metric: str) -> 
         drawn: dict[str, Any] = {"color": SECOND, "linewidth": 1.2, "linestyle": (0, (3, 1))}
         axes.hlines(rows[is_whole] + 0.45, low[is_whole], high[is_whole], **drawn)
         intervals(axes, rows + 0.30, summary["mean"], summary["ci_low"], summary["ci_high"])
+        # Room for what is missing.
+        shown = shorts(summary["experiment"].astype(str), 26)
         for y, row in enumerate(summary.to_dict("records")):
             found, expected = row["n"], row["n_expected"]
             missing = "" if found == expected else f"  ({found} of {expected} folds)"
-            name = short(str(row["experiment"]), 42 - len(missing)) + missing
+            name = shown[str(row["experiment"])] + missing
             axes.text(0.0, y - 0.25, name, transform=axes.get_yaxis_transform(), fontsize=8.5, color=INK)
         names = ["mean", "ci_low", "ci_high", "boot_low", "boot_high"]
         bounds = summary[names].to_numpy(dtype=float).ravel()
@@ -63,18 +65,19 @@ def fold_scores(scores: pd.DataFrame, summary: pd.DataFrame, *, metric: str) -> 
 
 
 @kept
-def losses(history: pd.DataFrame, *, name: str) -> Picture:
+def losses(history: pd.DataFrame, *, name: str, is_whole: bool) -> Picture:
     """Draw training and validation loss by epoch: thin a fold, thick the mean, a dot at the best epoch.
 
     Args:
         history: columns trial, epoch, train_loss, val_loss, best_epoch (the same in all rows of a trial).
         name: the experiment.
+        is_whole: whether no fold is missing; else there is no mean.
     """
     with style(f"losses {name}"):
         figure, axes = panel(185.0)
         title(figure, "Loss")
-        _curves(axes, history, "train_loss", SECOND, "--")
-        _curves(axes, history, "val_loss", ACCENT, "-")
+        _curves(axes, history, "train_loss", SECOND, "--", is_whole=is_whole)
+        _curves(axes, history, "val_loss", ACCENT, "-", is_whole=is_whole)
         _best_epochs(axes, history, "val_loss")
         _epochs(axes, history)
         top = 1 - 14 / 185.0
@@ -84,12 +87,14 @@ def losses(history: pd.DataFrame, *, name: str) -> Picture:
 
 
 @kept
-def validation_scores(history: pd.DataFrame, column: str, *, metric: str, name: str) -> Picture:
-    """Draw one validation metric by epoch; `history` as for `losses`, with `column` in it."""
+def validation_scores(
+    history: pd.DataFrame, column: str, *, metric: str, name: str, is_whole: bool
+) -> Picture:
+    """Draw one validation metric by epoch; arguments as for `losses`, with `column` in the history."""
     with style(f"validation {column} {name}"):
         figure, axes = panel(185.0)
         title(figure, f"Validation {metric}")
-        _curves(axes, history, column, ACCENT, "-")
+        _curves(axes, history, column, ACCENT, "-", is_whole=is_whole)
         _best_epochs(axes, history, column)
         _epochs(axes, history)
         return picture(figure)
@@ -121,10 +126,14 @@ def faint(count: int) -> float:
     return 0.55 if count <= MANY else 0.3
 
 
-def _curves(axes: Axes, history: pd.DataFrame, column: str, colour: str, line: str) -> None:
+def _curves(
+    axes: Axes, history: pd.DataFrame, column: str, colour: str, line: str, *, is_whole: bool
+) -> None:
     groups = [part for _, part in history.groupby("trial", sort=False)]
     for part in groups:
         axes.plot(part["epoch"], part[column], line, color=colour, linewidth=0.7, alpha=faint(len(groups)))
+    if not is_whole:
+        return
     by_epoch = history.groupby("epoch")[column].agg(["mean", "count"])
     # Folds stop early at different epochs; a mean over those that are left would jump for that reason alone.
     mean = by_epoch.loc[by_epoch["count"] == len(groups), "mean"]

@@ -16,6 +16,7 @@ from orchestrator.report.drawing import (
     panel,
     picture,
     short,
+    shorts,
     style,
     title,
 )
@@ -47,10 +48,11 @@ def forest(rows: pd.DataFrame, *, metric: str, lower_is_better: bool) -> Picture
         # In pieces: a line from top to bottom would cross the names.
         axes.vlines(np.zeros(len(rows)), places + 0.05, places + 0.41, color=INK, linewidth=0.9)
         intervals(axes, places + 0.23, rows["mean_diff"], rows["ci_low"], rows["ci_high"])
+        shown = shorts([*rows["treatment"].astype(str), *rows["baseline"].astype(str)], 38)
         for y, row in enumerate(rows.to_dict("records")):
             above: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
-            axes.text(0.0, y - 0.34, short(str(row["treatment"]), 38), color=INK, fontsize=8, **above)
-            against = f"against {short(str(row['baseline']), 38)}"
+            axes.text(0.0, y - 0.34, shown[str(row["treatment"])], color=INK, fontsize=8, **above)
+            against = f"against {shown[str(row['baseline'])]}"
             axes.text(0.0, y - 0.10, against, color=MUTED, fontsize=7.5, **above)
             axes.text(1.0, y - 0.34, str(row["verdict"]), color=INK, fontsize=8, ha="right", **above)
         bounds = rows[["mean_diff", "ci_low", "ci_high"]].to_numpy(dtype=float).ravel()
@@ -126,10 +128,11 @@ def holdout_deltas(rows: pd.DataFrame) -> Picture:
         places = np.arange(len(rows), dtype=float)
         axes.vlines(np.zeros(len(rows)), places + 0.03, places + 0.43, color=INK, linewidth=0.9)
         intervals(axes, places + 0.23, rows["delta"], rows["ci_low"], rows["ci_high"])
+        names, sources = shorts(rows["experiment"].astype(str), 30), shorts(rows["source"].astype(str), 18)
         for y, row in enumerate(rows.to_dict("records")):
             above: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "fontsize": 8, "va": "center"}
-            axes.text(0.0, y - 0.23, short(str(row["experiment"]), 30), color=INK, **above)
-            axes.text(1.0, y - 0.23, short(str(row["source"]), 18), color=MUTED, ha="right", **above)
+            axes.text(0.0, y - 0.23, names[str(row["experiment"])], color=INK, **above)
+            axes.text(1.0, y - 0.23, sources[str(row["source"])], color=MUTED, ha="right", **above)
         values = rows[["delta", "ci_low", "ci_high"]].to_numpy(dtype=float).ravel()
         axes.set_xlim(*limits(np.append(values, 0.0)))
         axes.set_ylim(len(rows) - 0.4, -0.6)

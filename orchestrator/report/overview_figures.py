@@ -22,6 +22,7 @@ from orchestrator.report.drawing import (
     panel,
     picture,
     short,
+    shorts,
     style,
     title,
 )
@@ -61,9 +62,10 @@ def heat_map(values: pd.DataFrame) -> Picture:
         colours = [to_rgba(ACCENT, strength) for strength in strengths.tolist()]
         boxes(axes, columns + 0.02, rows - 0.1, 0.96, 0.52, colours)
         size = 8 if numbers.shape[1] <= 6 else 6.5
+        shown = shorts(values.index.astype(str), 46)
         for y, (name, row) in enumerate(zip(values.index, numbers, strict=True)):
             on_top: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "fontsize": 8, "va": "center"}
-            axes.text(0.0, y - 0.3, short(str(name), 46), color=INK, **on_top)
+            axes.text(0.0, y - 0.3, shown[str(name)], color=INK, **on_top)
             if np.isfinite(row).sum() > 1:
                 corner = (int(np.nanargmin(row)) + 0.04, y - 0.08)
                 frame = Rectangle(corner, 0.92, 0.48, fill=False, edgecolor=SECOND, linewidth=1.4)
@@ -75,10 +77,11 @@ def heat_map(values: pd.DataFrame) -> Picture:
         axes.set_ylim(len(values) - 0.5, -0.5)
         _bare(axes)
         letters = max(5, int(44 / len(values.columns)))
+        heading = shorts(values.columns.astype(str), letters)
         for x, source in enumerate(values.columns):
             place = (x + 0.5, 1.0)
             axes.annotate(
-                short(str(source), letters), place, xytext=(0, 5), textcoords="offset points", ha="center",
+                heading[str(source)], place, xytext=(0, 5), textcoords="offset points", ha="center",
                 xycoords=axes.get_xaxis_transform(), color=MUTED, fontsize=7.5,
                 annotation_clip=False,
             )  # fmt: skip
@@ -124,13 +127,14 @@ def ranks(ranking: pd.DataFrame) -> Picture:
         mean = ranking["mean_rank"].to_numpy(dtype=float)
         critical = float(ranking["critical_difference"].iloc[0])
         diamonds(axes, mean, np.arange(len(mean)) + 0.22)
+        shown = shorts(ranking["experiment"].astype(str), 38)
         for y, row in enumerate(ranking.to_dict("records")):
             on_top: dict[str, Any] = {
                 "transform": axes.get_yaxis_transform(),
                 "fontsize": 7.5,
                 "va": "center",
             }
-            axes.text(0.0, y - 0.22, short(str(row["experiment"]), 38), color=INK, **on_top)
+            axes.text(0.0, y - 0.22, shown[str(row["experiment"])], color=INK, **on_top)
             axes.text(1.0, y - 0.22, short(str(row["letters"]), 8), color=MUTED, ha="right", **on_top)
         # Who is as far right of the best one as this bar is long is told apart from it.
         axes.plot([mean[0], mean[0] + critical], [-0.62] * 2, color=SECOND, linewidth=2.2)

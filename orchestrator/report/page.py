@@ -177,9 +177,9 @@ def _draw(tables: Tables, evidence: Evidence, bounds: Bounds, points: pd.DataFra
         held_out=charts.held_out(tables),
         ranked=charts.ranked(tables),
         learning=curves.learning(tables, evidence, few.names),
-        roc=curves.rocs(evidence, order, expected, note=few.note),
+        roc=curves.rocs(tables, evidence, order, expected, note=few.note),
         precision=curves.precisions(evidence, order, expected, note=few.note),
-        reliability=curves.reliabilities(tables, order, few.names, note=few.note),
+        reliability=curves.reliabilities(tables, order, few.names, some.names, note=few.note),
         confidence=curves.confidences(tables, evidence, order, expected, note=few.note),
         cost=charts.cost(points, tables, some.names, some.note),
     )

@@ -69,7 +69,8 @@ class Summary:
             why = f"not defined: {reason}" if reason else f"{row['n']} of {expected} folds"
             return Cell(DASH, why, "muted")
         if metric.startswith("support["):
-            return Cell(f"{row['mean']:.0f}", tone="")
+            # A mean of counts: 4.5 images a fold are neither 4 nor 5.
+            return Cell(f"{row['mean']:.1f}".removesuffix(".0"), tone="")
         bounds = between(row["ci_low"], row["ci_high"]) if interval else ""
         shown = bounds if bounds != DASH else _bootstrap(row)
         return Cell(f"{number(row['mean'])} {spread(row['std'])}".strip(), shown)
@@ -245,9 +246,10 @@ def not_defined(tables: Tables, most: int) -> Grid | None:
     keys = ["experiment", "repeat", "fold", "split", "source", "reason"]
     for place, part in kept.groupby(keys, sort=False):
         experiment, repeat, fold, split, source, reason = place
-        metrics = ", ".join(
-            metric_name(str(name).removesuffix(TUNED)) for name in dict.fromkeys(part["metric"])
-        )
+        every = [str(name) for name in dict.fromkeys(part["metric"])]
+        tuned = [metric_name(name.removesuffix(TUNED)) for name in every if name.endswith(TUNED)]
+        said = [metric_name(name) for name in every if not name.endswith(TUNED)]
+        metrics = ", ".join([*said, *([f"at the tuned threshold: {', '.join(tuned)}"] if tuned else [])])
         where = f"{split}, {source}" if source != ALL else str(split)
         rows.append([str(experiment), fold_label(repeat, fold, repeats), where, metrics, str(reason)])
         if len(rows) == most:

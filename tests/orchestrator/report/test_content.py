@@ -68,8 +68,9 @@ def test_the_caption_counts_what_the_table_below_shows(
     rows = tables.calibration
     changed = rows.assign(ece_after=rows["ece_before"] + rows["experiment"].map(by_name))
     found = curves.reliabilities(
-        dataclasses.replace(tables, calibration=changed), {"p1_a": 1, "p1_b": 2}, ("p1_a", "p1_b"), note=""
+        dataclasses.replace(tables, calibration=changed), {"p1_a": 1}, ("p1_a",), ("p1_a", "p1_b"), note=""
     )
+    assert len(found.panels) == 1
     assert f"lowers the mean ECE of {counted} of 2 experiments (table below)" in found.caption
 
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, LogLocator, NullLoca
 from PIL import Image
 
 from orchestrator.report import curve_figures, drawing, figures, forest
-from orchestrator.report.drawing import panel, picture, style
+from orchestrator.report.drawing import panel, picture, shorts, style
 
 # Text that is upright is rotated by nothing about its anchor; other text is moved to its own.
 TEXT = re.compile(
@@ -88,7 +88,7 @@ def test_tiny_and_huge_values_say_their_power_of_ten_inside_the_figure() -> None
     height = float(re.findall(r'viewBox="0 0 260 ([\d.]+)"', drawn.svg)[0])
     assert 0 < x <= 250.5 and 0 < y < height - 15
     rows = {"trial": 0, "epoch": [1, 2, 3], "train_loss": [4e6, 3e6, 2e6], "val_loss": 5e6, "best_epoch": 3}
-    x, y = texts(figures.losses(pd.DataFrame(rows), name="a").svg)["× 1e6"]
+    x, y = texts(figures.losses(pd.DataFrame(rows), name="a", is_whole=True).svg)["× 1e6"]
     assert 0 < x < 40 and 0 < y < 40
 
 
@@ -106,3 +106,18 @@ def test_a_share_is_not_rounded_to_a_number_that_stands_elsewhere() -> None:
     drawn = curve_figures.confidences(right, right[:0], name="a", least=0.5)
     shares = sorted(float(said[:-1]) for said in texts(drawn.svg) if said.endswith("%"))
     assert len(shares) > 2 and np.diff(shares) == pytest.approx(shares[1] - shares[0])
+
+
+def test_names_that_differ_in_their_middle_stay_different() -> None:
+    """Catches a forest of one name against itself."""
+    names = [f"p1_resnet18_with_a_long_name_{middle}_and_a_long_end" for middle in ("a", "b", "bb", "bbc")]
+    names += ["short", "p1_resnet18_with_a_lo"]
+    shown = shorts(names, 21)
+    assert len(set(shown.values())) == len(names)
+    assert all(len(text) <= 21 for text in shown.values())
+    assert shown["short"] == "short" and shown["p1_resnet18_with_a_lo"] == "p1_resnet18_with_a_lo"
+    rows = pd.DataFrame({"treatment": [names[0]], "baseline": [names[1]], "mean_diff": 0.1, "ci_low": 0.0})
+    rows = rows.assign(ci_high=0.2, rope=0.01, verdict="undecided")
+    found = texts(forest.forest(rows, metric="AUC", lower_is_better=False).svg)
+    (against,) = [text for text in found if text.startswith("against ")]
+    assert against.removeprefix("against ") not in found

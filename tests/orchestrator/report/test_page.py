@@ -1,5 +1,6 @@
 """The page of a phase, from results folders written by hand as a run would leave them."""
 
+import hashlib
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -242,7 +243,20 @@ def test_what_lacks_a_fold_has_no_mean_anywhere(tmp_path: Path, write_results: A
     assert set(scores.loc["p1_b"]) == {"– (2 of 3 folds)"}
     drawn = (found.page.parent / "figures" / "roc-02-p1_b.svg").read_text(encoding="utf-8")
     assert "p1_b (2 of 3 folds)" in drawn
-    assert "p1_a has the largest mean area" in found.words
+    for figure, told in (
+        ("roc", "2 test folds."),
+        ("precision", "2 test folds;"),
+        ("confidence", "on 2 of 3"),
+    ):
+        assert re.search(rf'aria-label="[^"]* of p1_b[:, ]*{re.escape(told)}', found.html), figure
+        # The thick line is the mean.
+        thick = [
+            "stroke-width: 2" in (found.page.parent / "figures" / f"{figure}-{name}.svg").read_text()
+            for name in ("01-p1_a", "02-p1_b")
+        ]
+        assert thick == ([True, False] if figure != "confidence" else [False, False]), figure
+    losses = (found.page.parent / "figures" / "loss-02-p1_b.svg").read_text(encoding="utf-8")
+    assert "stroke-width: 2" not in losses and "has the largest AUC" not in found.words
 
 
 def test_a_score_that_does_not_exist_says_why(tmp_path: Path, write_results: Any, render: Any) -> None:
@@ -301,3 +315,38 @@ def test_what_earlier_phases_decided_is_named_beside_the_settings(
         "question: image_size."
     ) in found.words
     assert "p0_<b>" not in found.html
+
+
+def test_a_fold_of_one_class_leaves_curves_without_a_mean(
+    tmp_path: Path, write_results: Any, render: Any
+) -> None:
+    """Catches a mean area over the folds that have both classes, and their share of fakes for all."""
+    store = write_results(tmp_path, folds=3)
+    path = folder_of(store, "p1_b", 1) / "predictions.parquet"
+    rows = pd.read_parquet(path)
+    rows.loc[rows["split"] == "test", "label"] = 1
+    rows.to_parquet(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    write_json(path.with_name("done.json"), {"format": 1, "best_epoch": 3, "predictions_sha256": digest})
+    found = render(store)
+    assert "ROC curves of p1_b: 2 test folds." in found.html
+    assert ">p1_b (2 of 3 folds)<" in (found.page.parent / "figures" / "roc-02-p1_b.svg").read_text()
+    shares = []
+    for name in ("p1_a", "p1_b"):
+        frames = [pd.read_parquet(folder_of(store, name, fold) / "predictions.parquet") for fold in range(3)]
+        test = pd.concat(frames).query("split == 'test'")
+        shares.append(f"{100 * test['label'].mean():.1f}")
+    assert f"here {shares[0]} to {shares[1]} % of the test images" in found.words
+
+
+def test_a_tuned_score_that_does_not_exist_is_called_one(
+    tmp_path: Path, write_results: Any, render: Any
+) -> None:
+    """Catches an accuracy in the table of scores that do not exist, and in the table of scores."""
+    store = write_results(tmp_path, folds=2)
+    path = folder_of(store, "p1_b", 1) / "predictions.parquet"
+    pd.read_parquet(path).query("split == 'test'").to_parquet(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    write_json(path.with_name("done.json"), {"format": 1, "best_epoch": 3, "predictions_sha256": digest})
+    found = render(store)
+    assert "threshold, at the tuned threshold: accuracy, balanced accuracy, F1" in found.words

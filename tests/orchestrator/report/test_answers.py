@@ -309,3 +309,20 @@ def test_a_single_split_is_not_said_to_have_intervals(results: Any) -> None:
     ]
     assert not any("t interval" in said or "corrected" in said for said in captions), captions
     assert "this single split can't tell" in charts.forests(tables).panels[0].label
+
+
+def test_what_is_shown_without_a_mean_is_not_called_the_best(results: Any) -> None:
+    for number in range(9):
+        missing = {} if number < 3 else {1: "failed"}
+        results.add(f"e{number}", folds=2, states=missing)
+    _, tables = tables_of(results)
+    assert choose_shown(tables, None, 3).note.endswith("experiments: those with the best mean AUC.")
+    assert choose_shown(tables, None, 5).note.endswith(
+        "5 of 9 experiments: all that have a mean AUC, and the first of those without a mean AUC."
+    )
+    gone = {"chosen": "elsewhere", "runner_up": "e1"}
+    assert "the chosen one" not in choose_shown(tables, gone, 3).note
+    none = dataclasses.replace(tables, summary=tables.summary.assign(mean=float("nan")))
+    assert choose_shown(none, None, 2).note.endswith(
+        "2 of 9 experiments: the first of those without a mean AUC."
+    )

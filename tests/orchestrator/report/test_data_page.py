@@ -111,6 +111,7 @@ def test_excluded_and_misnamed_files_are_listed(page: Callable[..., Page], own_f
     assert "Files whose suffix misleads" in found.text
 
 
+@pytest.mark.slow
 def test_the_page_stays_small_however_many_sources_there_are(tmp_path: Path) -> None:
     """Noise is what JPEG and PNG can shrink least."""
     rng = np.random.default_rng(0)

@@ -27,7 +27,8 @@ def test_no_other_threshold_is_better(seed: int, metric: ThresholdMetric) -> Non
     chosen = best_threshold(labels, scores, metric=metric)
     assert chosen is not None and 0 <= chosen < 1.001
     quality = SCORERS[metric](labels, scores >= chosen)
-    assert all(SCORERS[metric](labels, scores >= t) <= quality + 1e-12 for t in np.linspace(0, 1.01, 202))
+    # Scores are tenths: two thresholds between the same two of them decide alike.
+    assert all(SCORERS[metric](labels, scores >= t) <= quality + 1e-12 for t in np.linspace(0, 1.05, 22))
 
 
 def test_of_several_best_ones_the_nearest_to_a_half_is_taken() -> None:

@@ -157,7 +157,7 @@ def confidences(right: np.ndarray, wrong: np.ndarray, *, name: str, least: float
         axes.set_ylim(0.0, 1.08 * max(float(np.max(shares)), 1e-9))
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%")
         axes.grid(axis="x", visible=False)
-        axes.set_xlabel("confidence: the larger or largest probability")
+        axes.set_xlabel("confidence (the largest probability)")
         top = 1 - 28 / 165.0
         figure.text(RIGHT / WIDTH, top, "■ right", color=ACCENT, fontsize=7.5, ha="left")
         figure.text(0.24, top, "— wrong", color=SECOND, fontsize=7.5, ha="left")

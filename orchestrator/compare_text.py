@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.comparing import SIGNIFICANT
-from orchestrator.report.verdict import hours_text, metric_name, p_text
+from orchestrator.report.cells import chance
+from orchestrator.report.verdict import hours_text, metric_name, p_text, signed
 
 
 def comparison_lines(found: Mapping[str, Any]) -> list[str]:
@@ -20,17 +21,17 @@ def comparison_lines(found: Mapping[str, Any]) -> list[str]:
     ]
     if found["n"] == 1:
         lines.append(
-            f"Difference {found['mean_diff']:+.3f}. One split has no spread: there is no interval, no test "
-            "and no verdict."
+            f"Difference {signed(found['mean_diff'])}. One split has no spread: there is no interval, no "
+            "test and no verdict."
         )
         return lines
     rope = f"{found['rope']:g}"
     lines += [
-        f"Difference {found['mean_diff']:+.3f}, 95 % interval {found['ci_low']:+.3f} to "
-        f"{found['ci_high']:+.3f} (corrected for training images that folds share), "
+        f"Difference {signed(found['mean_diff'])}, 95 % interval {signed(found['ci_low'])} to "
+        f"{signed(found['ci_high'])} (corrected for training images that folds share), "
         f"{p_text(found['p_value'])}.",
-        f"Probability that {other} is worse by more than {rope}: {found['p_worse']:.3f}; practically equal: "
-        f"{found['p_equivalent']:.3f}; better by more than {rope}: {found['p_better']:.3f}.",
+        f"Probability that {other} is worse by more than {rope}: {chance(found['p_worse'])}; practically "
+        f"equal: {chance(found['p_equivalent'])}; better by more than {rope}: {chance(found['p_better'])}.",
         _meaning(found),
         *_effort(found),
         "The p-value is corrected for no other comparison; a phase declares its comparisons beforehand.",
@@ -58,7 +59,9 @@ def _meaning(found: Mapping[str, Any]) -> str:
 
 def _effort(found: Mapping[str, Any]) -> list[str]:
     """Say what these folds could have shown, and what it would take to show what was seen."""
-    lines = [f"The smallest difference that these folds could have shown: {found['min_detectable']:.3f}."]
+    lines = [
+        f"The smallest difference that these folds could have shown: {signed(found['min_detectable'])[1:]}."
+    ]
     needed, hours = found["repeats_needed"], found["hours_needed"]
     if found["p_delong"] is not None:
         lines.append(f"DeLong's test over the test rows of each fold: {p_text(found['p_delong'])}.")
@@ -79,7 +82,7 @@ def _sources(found: Mapping[str, Any]) -> list[str]:
         name = {"auc": "AUC against real"}.get(each["metric"], metric_name(each["metric"]))
         lines.append(
             f"  {each['source']:<{width}}  {name:<16}  {each['other_mean']:.3f} against "
-            f"{each['baseline_mean']:.3f}, difference {each['mean_diff']:+.3f}"
-            + ("" if each["ci_low"] is None else f" ({each['ci_low']:+.3f} to {each['ci_high']:+.3f})")
+            f"{each['baseline_mean']:.3f}, difference {signed(each['mean_diff'])}"
+            + ("" if each["ci_low"] is None else f" ({signed(each['ci_low'])} to {signed(each['ci_high'])})")
         )
     return lines

@@ -213,7 +213,9 @@ def effort(row: Mapping[str, Any], sides: tuple[Gathered, Gathered], *, family: 
     seconds = [trial.spent_seconds for trial in trials]
     known = [each for each in seconds if each is not None]
     hours = max(0, needed - repeats) * math.fsum(known) / repeats / 3600.0
-    return found | {"repeats_needed": needed, "hours_needed": hours if len(known) == len(seconds) else None}
+    # Hours of a processor and of a GPU have no sum.
+    is_known = len(known) == len(seconds) and "+" not in found["device"]
+    return found | {"repeats_needed": needed, "hours_needed": hours if is_known else None}
 
 
 def _delong(sides: tuple[Gathered, Gathered], metric: str) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from trainables.files import without_infinities
 from trainables.recipe import RecipeKeys
 
 SAME_COST = 0.1
+NOT_YET = "no decision yet: "
 # Measured for each model and device, and no choice of the phase.
 NOT_HANDED_OVER = ("precision",)
 
@@ -61,7 +62,7 @@ class Candidate:
     @property
     def cost(self) -> float | None:
         """Mean cost of a trial; None where one did not write it down."""
-        costs = [_cost(trial) for trial in self.trials.values()]
+        costs = [trial.spent_seconds for trial in self.trials.values()]
         known = [cost for cost in costs if cost is not None]
         return float(np.mean(known)) if len(known) == len(costs) else None
 
@@ -105,7 +106,7 @@ def read_candidates(tables: Tables, rule: Rule) -> tuple[Candidate, ...]:
         except InputError as error:
             problems.append(f"{name}: {error}")
     if problems:
-        raise InputError("\n".join(f"no decision yet: {problem}" for problem in problems))
+        raise InputError("\n".join(f"{NOT_YET}{problem}" for problem in problems))
     first = candidates[0]
     for other in candidates[1:]:
         for place, trial in first.trials.items():
@@ -210,12 +211,6 @@ def _by_fold(scores: pd.DataFrame, name: str, split: str, metric: str) -> dict[P
 
 def _called(place: Place) -> str:
     return f"fold {place[1]}" if place[0] == 0 else f"repeat {place[0]} fold {place[1]}"
-
-
-def _cost(trial: TrialScores) -> float | None:
-    if trial.training_seconds is None:
-        return None
-    return trial.training_seconds * (trial.threads if trial.device == "cpu" else 1)
 
 
 def _against(baseline: Candidate, treatment: Candidate, rule: Rule) -> dict[str, Any]:

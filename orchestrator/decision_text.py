@@ -5,7 +5,8 @@ from typing import Any
 
 from orchestrator.comparing import SURE
 from orchestrator.decide import SAME_COST, least_costs
-from orchestrator.report.verdict import metric_name
+from orchestrator.report.cells import chance
+from orchestrator.report.verdict import metric_name, signed
 
 
 def decision_sentences(record: Mapping[str, Any]) -> list[str]:
@@ -89,14 +90,14 @@ def _how_sure(found: Mapping[str, Any], record: Mapping[str, Any]) -> str:
         return "A single split gives no probability: how sure this is can't be said."
     rope = record["rule"]["rope"]
     said = (
-        f"Difference {found['mean_diff']:+.3f}, 95 % interval {found['ci_low']:+.3f} to "
-        f"{found['ci_high']:+.3f}; probability that {found['treatment']} is better by more than {rope:g}: "
-        f"{found['p_better']:.2f}, practically equal: {found['p_equivalent']:.2f}, worse: "
-        f"{found['p_worse']:.2f}."
+        f"Difference {signed(found['mean_diff'])}, 95 % interval {signed(found['ci_low'])} to "
+        f"{signed(found['ci_high'])}; probability that {found['treatment']} is better by more than {rope:g}: "
+        f"{chance(found['p_better'])}, practically equal: {chance(found['p_equivalent'])}, worse: "
+        f"{chance(found['p_worse'])}."
     )
     if max(found["p_better"], found["p_equivalent"], found["p_worse"]) > SURE:
         return said
-    return f"{said} None of the three is certain: more folds or repeats would be needed for that."
+    return f"{said} None of the three is above {SURE:g}: more folds or repeats would be needed for that."
 
 
 def _splits(number: int) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from orchestrator import provenance
 from orchestrator.collect import Tables, collect
-from orchestrator.decide import Candidate, choose, differing_keys, read_candidates
+from orchestrator.decide import NOT_YET, Candidate, choose, differing_keys, read_candidates
 from orchestrator.decision_file import decision_file, in_force
 from orchestrator.phase import Rule
 from orchestrator.store import Store, read_record
@@ -93,11 +93,14 @@ def moved_since(old: Mapping[str, Any], store: Store, tables: Tables) -> tuple[t
 
     Nothing and an empty text where all is as it was.
     """
+    cannot = "the rule can't be applied any more"
+    if tables.study["phase"].get("decision") is None:
+        return ("the phase has no decision rule any more",), cannot
+    rule = _rule(tables.study, str(old["phase"]))
     try:
-        rule = _rule(tables.study, str(old["phase"]))
         candidates = read_candidates(tables, rule)
     except InputError as error:
-        return tuple(str(error).splitlines()), "the rule can't be applied any more"
+        return tuple(line.removeprefix(NOT_YET) for line in str(error).splitlines()), cannot
     moved = _moved(old, rule, _trial_hashes(store, candidates))
     if not moved:
         return (), ""

@@ -21,6 +21,7 @@ from orchestrator.report.cells import (
     Grid,
     between,
     capital,
+    chance,
     fold_label,
     grid,
     number,
@@ -110,8 +111,8 @@ def _details(row: "pd.Series[Any]", tables: Tables) -> list[str]:
     treatment, baseline = row["treatment"], row["baseline"]
     lines = [
         f"Probability that {treatment} is better than {baseline} by more than {rope:g}: "
-        f"{_chance(row['p_better'])}; that the two are practically equal (within ±{rope:g}): "
-        f"{_chance(row['p_equivalent'])}; that it is worse by more than {rope:g}: {_chance(row['p_worse'])}."
+        f"{chance(row['p_better'])}; that the two are practically equal (within ±{rope:g}): "
+        f"{chance(row['p_equivalent'])}; that it is worse by more than {rope:g}: {chance(row['p_worse'])}."
     ]
     won = [effect.get(name) for name in ("folds_won", "folds_tied", "folds_lost")]
     if not any(count is None or pd.isna(count) for count in won):
@@ -167,13 +168,6 @@ def _short(row: "pd.Series[Any]", tables: Tables) -> str:
     )
 
 
-def _chance(value: float) -> str:
-    """Write a probability: what is not certain is never written as 0 or 1."""
-    if 0.0 < value < 0.001:
-        return "< 0.001"
-    return "> 0.999" if 0.999 < value < 1.0 else number(value)
-
-
 def comparison_grid(tables: Tables, rows: pd.DataFrame, label: str) -> Grid:
     """Typeset the comparisons `rows`: a metric a row, with everything that its verdict rests on."""
     heads = [
@@ -194,7 +188,7 @@ def comparison_grid(tables: Tables, rows: pd.DataFrame, label: str) -> Grid:
                 between(row["ci_low"], row["ci_high"], sign=True),
                 p_value(row["p_value"]),
                 p_value(row["p_holm"]),
-                *(_chance(row[name]) for name in ("p_better", "p_equivalent", "p_worse")),
+                *(chance(row[name]) for name in ("p_better", "p_equivalent", "p_worse")),
                 number(row["min_detectable"]),
                 _count(effect.get("repeats_needed")),
                 str(row["n"]),
@@ -237,8 +231,7 @@ def decided(
     return (
         *lines,
         f"{state} The numbers above are of that time.",
-        f"Since then: {'; '.join(moved[:MOST_CARDS])}{more}. It stays until it is taken again "
-        f"(decide --again): {now}.",
+        f"Since then: {'; '.join(moved[:MOST_CARDS])}{more}. The decision stays all the same; {now}.",
     )
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+# Below it three decimals say nothing.
+TINY = 0.0005
 DASH = "–"
 
 
@@ -48,10 +50,19 @@ def class_name(classes: Sequence[str], label: int) -> str:
 
 
 def number(value: Any, *, sign: bool = False) -> str:
-    """Write a score with three decimals and a true minus sign."""
+    """Write a score with three decimals and a true minus sign; a tiny one by its power of ten, not as 0."""
     if value is None or math.isnan(value):
         return DASH
-    return f"{value:{'+' if sign else ''}.3f}".replace("-", "−")
+    form = ".1e" if 0.0 < abs(value) < TINY else ".3f"
+    # Nothing less than nothing is nothing.
+    return f"{value + 0.0:{'+' if sign else ''}{form}}".replace("-", "−")
+
+
+def chance(value: float) -> str:
+    """Write a probability: what is not certain is never written as 0 or 1."""
+    if 0.0 < value < 0.001:
+        return "< 0.001"
+    return "> 0.999" if 0.999 < value < 1.0 else number(value)
 
 
 def integer(value: int) -> str:

@@ -17,12 +17,14 @@ from orchestrator.decide import SAME_COST
 from orchestrator.report import answers
 from orchestrator.report.cells import capital, fold_label, number
 from orchestrator.report.evidence import bounded
-from orchestrator.report.panels import Panel
+from orchestrator.report.panels import Panel, shorts
 from orchestrator.report.verdict import (
     comparison_sentence,
     effect_of,
     headline,
+    leaders,
     metric_name,
+    named,
     signed,
     whole_rows,
 )
@@ -83,12 +85,13 @@ def differences(tables: Tables) -> Gallery:
     panels = []
     for place, (_, row) in enumerate(ready.head(MOST_DIFFERENCES).iterrows(), start=1):
         pairs = _pairs(tables, row)
+        shown = shorts([str(row["treatment"]), str(row["baseline"])], 21)
         drawn = forest.differences(
             pairs,
             bounds=(row["mean_diff"], row["ci_low"], row["ci_high"]),
             rope=float(effect_of(row, tables).get("rope", 0.0)),
             metric=metric_name(row["metric"]),
-            about=f"{row['treatment']} − {row['baseline']}",
+            about=f"{shown[str(row['treatment'])]} − {shown[str(row['baseline'])]}",
             lower_is_better=row["metric"] in LOWER_IS_BETTER,
         )
         label = f"Differences by fold. {comparison_sentence(row, tables)}"
@@ -128,6 +131,7 @@ def fold_points(tables: Tables, names: Sequence[str], note: str) -> Gallery:
     from orchestrator.report import figures
 
     panels = []
+    has_interval = has_bootstrap = False
     for metric in (list(dict.fromkeys(tables.comparisons["metric"])) or list(WITHOUT_COMPARISON))[
         :MOST_SCORES
     ]:
@@ -135,6 +139,8 @@ def fold_points(tables: Tables, names: Sequence[str], note: str) -> Gallery:
         summary = summary[summary["experiment"].isin(names)]
         if summary.empty:
             continue
+        has_interval |= bool(summary["ci_low"].notna().any())
+        has_bootstrap |= bool(summary["boot_low"].notna().any())
         name = metric_name(metric)
         scores = fold_values(tables.scores, metric)
         drawn = figures.fold_scores(scores[scores["experiment"].isin(names)], summary, metric=name)
@@ -144,14 +150,19 @@ def fold_points(tables: Tables, names: Sequence[str], note: str) -> Gallery:
         )
         label = f"{capital(name)} of each test fold. Means: {means}."
         panels.append(Panel.of(f"scores-{slug(metric)}", drawn, label))
-    bars = "dashed: 95 % bootstrap interval over the groups of the test images. "
-    if whole_rows(tables.summary, headline(tables))["ci_low"].notna().any():
-        bars = (
-            f"bar: corrected 95 % t interval; {bars}The first says what other training data (and test "
-            "images) could give, the second what other test images could give these trained models. "
+    bars = []
+    if has_interval:
+        bars.append("bar: corrected 95 % t interval")
+    if has_bootstrap:
+        bars.append("dashed: 95 % bootstrap interval over the groups of the test images")
+    what = "".join(f"; {bar}" for bar in bars)
+    if len(bars) == 2:
+        what += (
+            ". The first says what other training data (and test images) could give, the second what other "
+            "test images could give these trained models"
         )
     caption = (
-        f"{_leader(tables)}Points: a test fold each; diamond: their mean; {bars}No mean is shown where "
+        f"{_leader(tables)}Points: a test fold each; diamond: their mean{what}. No mean is shown where "
         "folds are missing. "
     )
     return Gallery(tuple(panels), (caption + note).strip())
@@ -163,14 +174,13 @@ def _leader(tables: Tables) -> str:
     rows = whole_rows(tables.summary, metric).dropna(subset=["mean"])
     if len(rows) < 2:
         return ""
-    ordered = rows.sort_values("mean", ascending=metric in LOWER_IS_BETTER, kind="stable")
-    best, last = ordered.iloc[0], ordered.iloc[-1]
-    if number(best["mean"]) == number(last["mean"]):
-        return f"By {metric_name(metric)}, all {len(rows)} have a mean of {number(best['mean'])}. "
-    return (
-        f"By {metric_name(metric)}, {best['experiment']} has the best mean ({number(best['mean'])}), "
-        f"{last['experiment']} the last ({number(last['mean'])}). "
-    )
+    best = leaders(rows, "mean", ascending=metric in LOWER_IS_BETTER)
+    last = leaders(rows, "mean", ascending=metric not in LOWER_IS_BETTER)
+    means = dict(zip(rows["experiment"], rows["mean"], strict=True))
+    if len(best) == len(rows):
+        return f"By {metric_name(metric)}, all {len(rows)} have a mean of {number(means[best[0]])}. "
+    said = f"By {metric_name(metric)}, {named(best)} the best mean ({number(means[best[0]])})"
+    return f"{said}, {last[0]} the last ({number(means[last[0]])}). " if len(last) == 1 else f"{said}. "
 
 
 def heat(tables: Tables, names: Sequence[str], note: str) -> Gallery:
@@ -195,9 +205,11 @@ def heat(tables: Tables, names: Sequence[str], note: str) -> Gallery:
             for name, row in values.iterrows()]  # fmt: skip
     panel = Panel.of("sources-auc", overview_figures.heat_map(values), f"AUC by source. {'; '.join(said)}.")
     caption = ""
-    if values.notna().all(axis=None):
-        # Means over different experiments would compare the experiments.
-        caption = f"{hardest[0]} is the hardest source on average (AUC {number(values.mean().min())}). "
+    means = [number(mean) for mean in values.mean().sort_values()]
+    # Means over different experiments would compare the experiments.
+    if values.notna().all(axis=None) and means[0] != means[1]:
+        among = "Of those shown, on average " if note else "On average "
+        caption = f"{among}{hardest[0]} is the hardest source (AUC {means[0]}). "
     caption += (
         "Mean over folds of the AUC of a source’s fakes against all real images; framed: lowest shown in a "
         "row. "
@@ -224,18 +236,21 @@ def held_out(tables: Tables) -> Gallery:
         for row in rows.to_dict("records")
     )
     panel = Panel.of("holdout", forest.holdout_deltas(rows), f"AUC lost on held-out sources: {said}.")
-    if worst["delta"] > 0:
-        most = f"{worst['experiment']} loses most on {worst['source']}: {number(worst['delta'])} AUC."
+    lost = number(worst["delta"])
+    if len(most_lost) > 1 and number(known.loc[most_lost[1], "delta"]) == lost:
+        most = ""
+    elif worst["delta"] > 0:
+        most = f"{worst['experiment']} loses most on {worst['source']}: {lost} AUC. "
     else:
         most = (
             f"No mean is lower on a held-out source; the least gain is {worst['experiment']}’s on "
-            f"{worst['source']}: {number(-worst['delta'])} AUC."
+            f"{worst['source']}: {number(abs(worst['delta']))} AUC. "
         )
     bar = ", with its corrected 95 % interval" if rows["ci_low"].notna().any() else ""
+    right = " An interval right of zero: the detector does not carry over unharmed." if bar else ""
     return Gallery(
         (panel,),
-        f"{most} In-source minus held-out AUC of the same folds, against the same real images{bar}. An "
-        "interval right of zero: the detector does not carry over unharmed."
+        f"{most}In-source minus held-out AUC of the same folds, against the same real images{bar}.{right}"
         + (f" The {len(rows)} greatest losses of {len(known)} are shown." if len(rows) < len(known) else ""),
     )
 
@@ -264,8 +279,7 @@ def ranked(tables: Tables) -> Gallery:
         drawn = overview_figures.all_pairs(differences, is_sure)
         said = f"Differences of all pairs; {sure} of {len(pairs)} are told apart after Holm’s correction."
         panels.append(Panel.of("pairs", drawn, said))
-    equal = int((tables.ranking["mean_rank"] == top["mean_rank"]).sum())
-    leader = f"{top['experiment']} has" if equal == 1 else f"{top['experiment']} and {equal - 1} more share"
+    leader = named(leaders(tables.ranking, "mean_rank", ascending=True))
     more = f" The best {len(best)} of {len(tables.ranking)}." if len(best) < len(tables.ranking) else ""
     return Gallery(
         tuple(panels),
@@ -316,7 +330,9 @@ def _cheapest(points: pd.DataFrame, metric: str) -> str:
         return "Training times on different devices are not compared. "
     if len(whole) < 2 or whole["seconds"].isna().any():
         return ""
-    best = whole.sort_values("mean", ascending=metric in LOWER_IS_BETTER, kind="stable").iloc[0]
+    tied = leaders(whole, "mean", ascending=metric in LOWER_IS_BETTER)
+    # Of those with the best mean, the cheapest.
+    best = whole[whole["experiment"].isin(tied)].sort_values("seconds", kind="stable").iloc[0]
     cheap = whole.sort_values("seconds", kind="stable").iloc[0]
     if best["seconds"] <= cheap["seconds"] * (1.0 + SAME_COST):
         return (

@@ -18,7 +18,6 @@ from orchestrator.report.drawing import (
     WIDTH,
     panel,
     picture,
-    short,
     style,
     title,
 )
@@ -66,7 +65,7 @@ def roc(curves: Sequence[np.ndarray], *, name: str, positive: str, negative: str
     """
     with style(f"roc {name}"):
         figure, axes = panel(SQUARE)
-        title(figure, short(name, 38))
+        title(figure, name)
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
         for x, y in map(thinned, curves):
             axes.plot(x, y, color=ACCENT, linewidth=0.7, alpha=faint(len(curves)))
@@ -91,7 +90,7 @@ def precision_recall(curves: Sequence[np.ndarray], *, name: str, chance: float, 
     """
     with style(f"precision {name}"):
         figure, axes = panel(SQUARE)
-        title(figure, short(name, 38))
+        title(figure, name)
         axes.axhline(chance, color=MUTED, linewidth=0.8, linestyle=":")
         for x, y in map(thinned, curves):
             axes.plot(x, y, color=ACCENT, linewidth=0.7, alpha=faint(len(curves)), drawstyle="steps-pre")
@@ -117,7 +116,7 @@ def reliability(bins: pd.DataFrame, *, name: str, method: str | None, axis: str)
     """
     with style(f"reliability {name}"):
         figure, axes = panel(SQUARE, top=TOP + 12)
-        title(figure, short(name, 38))
+        title(figure, name)
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
         raw = bins[bins["method"] == "none"]
         axes.plot(raw["claimed"], raw["came_true"], "s--", color=SECOND, linewidth=1.2, markersize=3.4)
@@ -146,7 +145,7 @@ def confidences(right: np.ndarray, wrong: np.ndarray, *, name: str, least: float
     """
     with style(f"confidence {name}"):
         figure, axes = panel(165.0, top=TOP + 12)
-        title(figure, short(name, 38))
+        title(figure, name)
         edges = np.linspace(least, 1.0, NUM_BARS + 1)
         total = max(len(right) + len(wrong), 1)
         shares = [np.histogram(np.clip(part, least, 1.0), edges)[0] / total for part in (right, wrong)]

@@ -6,7 +6,7 @@ models: curves are averaged over folds, and only probabilities that were calibra
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from orchestrator.predictions import Part
 from orchestrator.report.cells import number
 from orchestrator.report.charts import Gallery, slug
 from orchestrator.report.evidence import Evidence, Place
-from orchestrator.report.panels import Panel
+from orchestrator.report.panels import Panel, shorts
 from orchestrator.report.verdict import metric_name
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
@@ -76,9 +76,11 @@ def _last_losses(history: pd.DataFrame) -> str:
     )
 
 
-def titled(name: str, found: int, expected: int) -> str:
-    """Name an experiment in a figure; where folds are missing, that is part of its name."""
-    return name if found == expected else f"{name} ({found} of {expected} folds)"
+def titled(name: str, names: Iterable[str], found: int, expected: int) -> str:
+    """Name one of the experiments in a figure; where folds are missing, that is part of its name."""
+    if found == expected:
+        return shorts(names, 38)[name]
+    return f"{shorts(names, 22)[name]} ({found} of {expected} folds)"
 
 
 def rocs(
@@ -93,16 +95,16 @@ def rocs(
     from orchestrator.report import curve_figures
 
     panels, aucs = [], {}
-    several = False
+    kinds = set()
     for name, parts in evidence.tests.items():
         usable = _with_all_classes(parts)
         is_whole = len(usable) == expected[name]
-        several |= any(part.num_classes > 2 for part in parts.values())
         if not usable or (usable[0].num_classes > 2 and not is_whole):
             # A curve of a class is a mean over folds.
             continue
+        kinds.add(usable[0].num_classes > 2)
         curves = _roc_curves(usable)
-        title = titled(name, len(usable), expected[name])
+        title = titled(name, expected, len(usable), expected[name])
         sides = ("the class", "others") if usable[0].num_classes > 2 else ("fake", "real images")
         drawn = curve_figures.roc(curves, name=title, positive=sides[0], negative=sides[1], is_whole=is_whole)
         what = "classes against the rest" if usable[0].num_classes > 2 else _folds(len(curves))
@@ -110,11 +112,14 @@ def rocs(
         row = tables.overall.get((name, "auc"))
         if is_whole and row is not None and not math.isnan(row["mean"]):
             aucs[name] = float(row["mean"])
-            label += f" and their mean; AUC {number(aucs[name])}"
+            label += f"{' and their mean' if len(curves) > 1 else ''}; AUC {number(aucs[name])}"
         panels.append(Panel.of(f"roc-{order[name]:02d}-{slug(name)}", drawn, f"{label}."))
     if not panels:
         return Gallery(())
-    thin = "one class against the rest, averaged over folds" if several else "one test fold"
+    thin = "one test fold"
+    if True in kinds:
+        of_several = "one class against the rest, averaged over folds"
+        thin = of_several if kinds == {True} else f"{thin}, or of several classes {of_several}"
     caption = (
         f"{_largest(aucs, bool(note))}Thin: {thin}. Thick: mean detection rate at equal false alarm rate, "
         "where no fold is missing. Dotted: chance. "
@@ -168,11 +173,11 @@ def precisions(
             continue
         is_whole = len(usable) == expected[name]
         curves = [curve_figures.precision_points(part.labels, part.probabilities) for part in usable]
-        chance = float(np.mean(np.concatenate([part.labels for part in parts.values()])))
+        chance = float(np.mean(np.concatenate([part.labels for part in usable])))
         chances.append(f"{100 * chance:.1f}")
-        title = titled(name, len(usable), expected[name])
+        title = titled(name, expected, len(usable), expected[name])
         drawn = curve_figures.precision_recall(curves, name=title, chance=chance, is_whole=is_whole)
-        mean = " and their mean" if is_whole else ""
+        mean = " and their mean" if is_whole and len(curves) > 1 else ""
         label = (
             f"Precision over recall of {name}, {len(curves)} {_folds(len(curves))}{mean}; guessing has a "
             f"precision of {number(chance)}."
@@ -183,8 +188,9 @@ def precisions(
     shares = sorted(set(chances), key=float)
     share = shares[0] if len(shares) == 1 else f"{shares[0]} to {shares[-1]}"
     caption = (
-        f"Precision hangs on the share of fakes, here {share} % of the test images (dotted: the precision of "
-        "guessing). Thin: one test fold. Thick: mean precision at equal recall, where no fold is missing. "
+        f"Precision hangs on the share of fakes, here {share} % of the test images of these folds (dotted: "
+        "the precision of guessing). Thin: one test fold. Thick: mean precision at equal recall, where no "
+        "fold is missing. "
     )
     return Gallery(tuple(panels), (caption + note).strip())
 
@@ -216,7 +222,8 @@ def reliabilities(
             continue
         method = DISPLAYED if (bins["method"] == DISPLAYED).any() else None
         axis = "probability of the likeliest class" if several.get(name) else "P(fake)"
-        drawn = curve_figures.reliability(bins, name=name, method=method, axis=axis)
+        title = shorts(names, 38)[name]
+        drawn = curve_figures.reliability(bins, name=title, method=method, axis=axis)
         errors = bins.groupby("method", sort=False)["ece"].first()
         said = f"Reliability of {name}, all folds together: ECE {errors[RAW]:.3f} as predicted"
         if method is not None:
@@ -270,7 +277,7 @@ def confidences(
             raw.append(name)
         hits, misses = np.concatenate(right), np.concatenate(wrong)
         drawn = curve_figures.confidences(
-            hits, misses, name=titled(name, len(parts), expected[name]), least=1.0 / classes
+            hits, misses, name=titled(name, expected, len(parts), expected[name]), least=1.0 / classes
         )
         said = f"Confidence of {name} on {len(parts)} of {expected[name]} test folds."
         if len(parts) == expected[name]:
@@ -287,7 +294,7 @@ def confidences(
         "are on the left. "
     )
     if raw:
-        every = "No experiment could" if len(raw) == len(panels) else f"{', '.join(raw)} could not"
+        every = "None of these could" if len(raw) == len(panels) else f"{', '.join(raw)} could not"
         caption += f"{every} be calibrated in each fold: the probabilities are shown as they were predicted. "
     return Gallery(tuple(panels), (caption + note).strip())
 

@@ -15,12 +15,11 @@ from orchestrator.report.drawing import (
     WIDTH,
     limits,
     panel,
-    short,
     style,
     svg,
     title,
 )
-from orchestrator.report.panels import ACCENT, CARD, INK, MUTED
+from orchestrator.report.panels import ACCENT, CARD, INK, MUTED, short
 
 ROW = 30.0
 # Mid tones that are told apart on light and dark paper, and by their line style.

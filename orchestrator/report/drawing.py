@@ -6,10 +6,8 @@ and the same frames give the same bytes: no date, no random ids.
 """
 
 import io
-import itertools
 import math
 import re
-from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any
@@ -103,34 +101,6 @@ def limits(values: np.ndarray) -> tuple[float, float]:
     low, high = float(finite.min()), float(finite.max())
     room = 0.06 * (high - low) or max(0.01, 0.01 * abs(high))
     return low - room, high + room
-
-
-def short(text: str, length: int) -> str:
-    """Cut a name that is too long for its place in the middle."""
-    if len(text) <= length:
-        return text
-    half = (length - 1) // 2
-    return f"{text[:half]}…{text[-half:]}"
-
-
-def shorts(names: Iterable[str], length: int) -> dict[str, str]:
-    """Cut names that are too long so that different ones stay different: those alike to where they differ."""
-    every = sorted(set(names))
-    return _apart(every, {name: short(name, length) for name in every}, length)
-
-
-def _apart(names: Sequence[str], cut: dict[str, str], length: int) -> dict[str, str]:
-    for text in {cut[name] for name in names}:
-        alike = [name for name in names if cut[name] == text]
-        if len(alike) > 1:
-            # They differ behind what they share, which is where each is cut out now.
-            shared = sum(
-                itertools.takewhile(bool, (len(set(here)) == 1 for here in zip(*alike, strict=False)))
-            )
-            start = max(0, shared - length // 3)
-            cut |= {name: f"…{name[start : start + length - 2]}…" for name in alike}
-            _apart(alike, cut, length)
-    return cut
 
 
 def picture(figure: Figure) -> Picture:

@@ -70,14 +70,17 @@ def choose_shown(tables: Tables, decision: Mapping[str, Any] | None, most: int) 
     first = [name for name in asked if name in names]
     ranked = dict.fromkeys([*first, *ordered, *names])
     taken = set(list(ranked)[:most])
-    known = {*first, *ordered}
-    chosen = "the chosen one, its runner-up, and " if len(first) == 2 else ""
-    best = f"{chosen}those with the best mean {metric_name(metric)}"
-    if not taken <= known:
-        best = f"the first of those without a mean {metric_name(metric)}"
-        if taken & known:
-            best = f"all that have a mean {metric_name(metric)}, and {best}"
-    note = f"Shown are {len(taken)} of {len(names)} experiments: {best}."
+    others = taken - set(first)
+    parts = []
+    if first:
+        both = "the chosen one, its runner-up"
+        parts.append(both if len(first) == 2 else f"{first[0]}, of which the decision is")
+    if others & set(ordered):
+        parts.append(f"those with the best mean {metric_name(metric)}")
+    if others - set(ordered):
+        parts.append(f"the first of those without a mean {metric_name(metric)}")
+    said = ", and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    note = f"Shown are {len(taken)} of {len(names)} experiments: {said}."
     return Shown(tuple(name for name in names if name in taken), note)
 
 

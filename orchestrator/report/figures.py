@@ -14,12 +14,11 @@ from orchestrator.report.drawing import (
     limits,
     panel,
     picture,
-    shorts,
     style,
     title,
 )
 from orchestrator.report.kept import kept
-from orchestrator.report.panels import ACCENT, CARD, INK, MUTED, SECOND, Picture
+from orchestrator.report.panels import ACCENT, CARD, INK, MUTED, SECOND, Picture, shorts
 
 Columns = np.ndarray | pd.Series
 MANY = 10  # folds; more are drawn fainter

@@ -15,14 +15,12 @@ from orchestrator.report.drawing import (
     limits,
     panel,
     picture,
-    short,
-    shorts,
     style,
     title,
 )
 from orchestrator.report.figures import MANY, intervals, points
 from orchestrator.report.kept import kept
-from orchestrator.report.panels import ACCENT, INK, MUTED, Picture
+from orchestrator.report.panels import ACCENT, INK, MUTED, Picture, shorts
 
 ROW = 46.0
 HELD_OUT_ROW = 34.0
@@ -92,7 +90,7 @@ def differences(
         figure, axes = panel(TOP + 44.0 + step * (rows + 0.9), left=44.0, top=TOP + 24, bottom=20.0)
         title(figure, f"Difference in {metric}")
         height = figure.get_figheight() * 72
-        figure.text(RIGHT / WIDTH, 1 - 26 / height, short(about, 46), color=MUTED, fontsize=7.5, ha="left")
+        figure.text(RIGHT / WIDTH, 1 - 26 / height, about, color=MUTED, fontsize=7.5, ha="left")
         values = pairs["difference"].to_numpy(dtype=float)
         y = np.arange(len(pairs), dtype=float)
         axes.axvspan(-rope, rope, facecolor=ACCENT, alpha=SHADE, edgecolor="none")

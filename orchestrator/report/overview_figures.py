@@ -21,14 +21,12 @@ from orchestrator.report.drawing import (
     limits,
     panel,
     picture,
-    short,
-    shorts,
     style,
     title,
 )
 from orchestrator.report.figures import diamonds
 from orchestrator.report.kept import kept
-from orchestrator.report.panels import ACCENT, INK, MUTED, SECOND, Picture
+from orchestrator.report.panels import ACCENT, INK, MUTED, SECOND, Picture, short, shorts
 
 # The strongest shade on which text of the page's own colour stays legible, light or dark.
 STRONGEST = 0.55

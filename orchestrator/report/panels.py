@@ -1,4 +1,4 @@
-"""Figures as parts of a page: palette, picture, panel, and SVG that a page can take in.
+"""Figures as parts of a page: palette, picture, panel, names that fit, and SVG that a page can take in.
 
 Nothing here draws, so that a page that is left as it is never waits for matplotlib.
 
@@ -8,7 +8,9 @@ Design"), darkened for contrast; every distinction is also one of line style or 
 """
 
 import html
+import itertools
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 INK, MUTED, RULE, CARD = "#1b1f24", "#5b6470", "#dfe3e8", "#ffffff"
@@ -63,3 +65,31 @@ def inline(svg: str, label: str) -> str:
 def _as_variable(colour: re.Match[str]) -> str:
     name = CSS_NAMES.get(colour.group())
     return f"var({name})" if name else colour.group()
+
+
+def short(text: str, length: int) -> str:
+    """Cut a name that is too long for its place in the middle."""
+    if len(text) <= length:
+        return text
+    half = (length - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
+def shorts(names: Iterable[str], length: int) -> dict[str, str]:
+    """Cut names that are too long so that different ones stay different: those alike to where they differ."""
+    every = sorted(set(names))
+    return _apart(every, {name: short(name, length) for name in every}, length)
+
+
+def _apart(names: Sequence[str], cut: dict[str, str], length: int) -> dict[str, str]:
+    for text in {cut[name] for name in names}:
+        alike = [name for name in names if cut[name] == text]
+        if len(alike) > 1:
+            # They differ behind what they share, which is where each is cut out now.
+            shared = sum(
+                itertools.takewhile(bool, (len(set(here)) == 1 for here in zip(*alike, strict=False)))
+            )
+            start = max(0, shared - length // 3)
+            cut |= {name: f"…{name[start : start + length - 2]}…" for name in alike}
+            _apart(alike, cut, length)
+    return cut

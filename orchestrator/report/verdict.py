@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from orchestrator.collect import ALL, Tables
-from orchestrator.report.cells import p_value
+from orchestrator.collect import ALL, SIGNIFICANT, Tables
+from orchestrator.report.cells import number, p_value
 
 METRIC_NAMES = {
     "auc": "AUC",
@@ -68,6 +69,8 @@ def comparison_sentence(row: pd.Series[Any], tables: Tables) -> str:
         return f"{treatment} is {row['verdict']} than {baseline}: {numbers}."
     if row["verdict"] == "equivalent":
         return f"{treatment} and {baseline} are practically equal: {numbers}."
+    if row["p_holm"] < SIGNIFICANT:
+        return f"Undecided: {_differ(row, tables)}: {numbers}."
     return f"Undecided: {_split(row)} can't tell {treatment} from {baseline}: {numbers}."
 
 
@@ -80,7 +83,15 @@ def claim(row: pd.Series[Any], tables: Tables) -> str:
         return f"In {metric}, {treatment} is {row['verdict']} than {baseline}."
     if row["verdict"] == "equivalent":
         return f"In {metric}, {treatment} and {baseline} are practically equal."
+    if row["p_holm"] < SIGNIFICANT:
+        return f"In {metric}, {_differ(row, tables)}."
     return f"In {metric}, {_split(row)} can't tell {treatment} from {baseline}."
+
+
+def _differ(row: pd.Series[Any], tables: Tables) -> str:
+    """Say of a significant difference that it may be too small to matter."""
+    rope = float(effect_of(row, tables).get("rope", math.nan))
+    return f"{row['treatment']} and {row['baseline']} differ, but perhaps by no more than {rope:g}"
 
 
 def _split(row: pd.Series[Any]) -> str:
@@ -123,8 +134,8 @@ def metric_name(metric: str) -> str:
 
 
 def signed(value: float) -> str:
-    """Write a difference with its sign and three decimals; a tiny one by its power of ten, not as none."""
-    return f"{value:+.1e}" if 0.0 < abs(value) < 0.0005 else f"{value:+.3f}"
+    """Write a difference with its sign; in sentences a hyphen is the minus, until they are typeset."""
+    return number(value, sign=True).replace("−", "-")
 
 
 def hours_text(hours: float, device: str) -> str:
@@ -187,3 +198,17 @@ def _score(row: pd.Series[Any]) -> str:
     if math.isnan(row["ci_low"]):
         return f"{said} (a single split, which gives no interval)"
     return f"{said} (95 % interval {row['ci_low']:.3f} to {row['ci_high']:.3f}, {row['n']} folds)"
+
+
+def leaders(rows: pd.DataFrame, column: str, *, ascending: bool) -> list[str]:
+    """Name the experiments whose number in `column` looks like the best one: more than one where they tie."""
+    ordered = rows.sort_values(column, ascending=ascending, kind="stable")
+    best = number(ordered[column].iloc[0])
+    return [str(row["experiment"]) for row in ordered.to_dict("records") if number(row[column]) == best]
+
+
+def named(names: Sequence[str]) -> str:
+    """Name the one that leads, or those that tie, as the beginning of a sentence."""
+    if len(names) == 1:
+        return f"{names[0]} has"
+    return f"{' and '.join(names)} have" if len(names) == 2 else f"{names[0]} and {len(names) - 1} more have"

@@ -257,7 +257,8 @@ def test_why_a_tie_went_where_it_went(results: Any, facts: dict[str, tuple[Any, 
     for place, (name, (seconds, parameters, device)) in enumerate(facts.items()):
         results.add(name)
         results.separate(name, "val", 1.0 - 0.3 * place)
-        results.facts(name, training_seconds=seconds, parameters=parameters, device=device)
+        spent = dict.fromkeys(("training_seconds", "seconds"), seconds)
+        results.facts(name, parameters=parameters, device=device, **spent)
     results.decide("a", "b", "c", rope=0.5)
     results.write()
     record = decide(store(results), "phase1").record

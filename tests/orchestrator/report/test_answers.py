@@ -285,11 +285,15 @@ def test_a_moved_decision_is_said_with_its_numbers_of_then(results: Any) -> None
     store, tables = tables_of(results)
     said = " ".join(decided(record, tables, *moved_since(record, store, tables)))
     assert "The numbers above are of that time. Since then: b repeat 0 fold 1 has other predictions" in said
-    assert "It stays until it is taken again (decide --again): the rule would still choose b." in said
+    assert said.endswith("The decision stays all the same; the rule would still choose b.")
     store, tables = tables_of(results)
     without = {**tables.study, "phase": {**tables.study["phase"], "decision": None}}
     moved, now = moved_since(record, store, dataclasses.replace(tables, study=without))
-    assert "had no decision rule" in moved[0] and now == "the rule can't be applied any more"
+    assert moved == ("the phase has no decision rule any more",)
+    assert now == "the rule can't be applied any more"
+    left = {key: value for key, value in tables.experiments.items() if key != "b"}
+    moved, _ = moved_since(record, store, dataclasses.replace(tables, experiments=left))
+    assert moved == ("b: the last run of the phase left it out",)
 
 
 def test_a_single_split_is_not_said_to_have_intervals(results: Any) -> None:
@@ -318,11 +322,77 @@ def test_what_is_shown_without_a_mean_is_not_called_the_best(results: Any) -> No
     _, tables = tables_of(results)
     assert choose_shown(tables, None, 3).note.endswith("experiments: those with the best mean AUC.")
     assert choose_shown(tables, None, 5).note.endswith(
-        "5 of 9 experiments: all that have a mean AUC, and the first of those without a mean AUC."
+        "5 of 9 experiments: those with the best mean AUC, and the first of those without a mean AUC."
     )
-    gone = {"chosen": "elsewhere", "runner_up": "e1"}
-    assert "the chosen one" not in choose_shown(tables, gone, 3).note
+    gone = {"chosen": "elsewhere", "runner_up": "e5"}
+    assert choose_shown(tables, gone, 3).note.endswith(
+        "3 of 9 experiments: e5, of which the decision is, and those with the best mean AUC."
+    )
+    both = {"chosen": "e6", "runner_up": "e5"}
+    assert choose_shown(tables, both, 6).note.endswith(
+        "6 of 9 experiments: the chosen one, its runner-up, those with the best mean AUC, and the first of "
+        "those without a mean AUC."
+    )
     none = dataclasses.replace(tables, summary=tables.summary.assign(mean=float("nan")))
     assert choose_shown(none, None, 2).note.endswith(
         "2 of 9 experiments: the first of those without a mean AUC."
     )
+
+
+def test_those_that_tie_lead_together(results: Any) -> None:
+    """Catches one of several equals called the best, by the order in which they were written down."""
+    for name in ("a", "b", "c", "d"):
+        results.add(name, folds=2)
+        results.separate(name, "test", 0.2 if name == "d" else 9.0)
+    _, tables = tables_of(results)
+    assert charts.fold_points(tables, ["a", "b", "c", "d"], "").caption.startswith(
+        "By AUC, a and 2 more have the best mean (1.000), d the last ("
+    )
+    points = costs_of(a=100.0, b=10.0, c=50.0, d=1.0).assign(mean=[1.0, 1.0, 1.0, 0.6])
+    assert charts.cost(points, tables, ["a"], "").caption.startswith(
+        "b has the best mean; d is the cheapest complete one to train, in 10 % of its time, and 0.400 behind."
+    )
+    heat = charts.heat(tables, ["a", "b", "c"], "Shown are three.")
+    assert "hardest" not in heat.caption, "all are 1.000"
+
+
+def test_the_hardest_source_of_those_shown_is_called_that(results: Any) -> None:
+    results.add("a", folds=2)
+    results.separate("a", "test", 0.3)
+    results.add("b", folds=2)
+    _, tables = tables_of(results)
+    assert charts.heat(tables, ["a"], "").caption.startswith("On average ")
+    assert charts.heat(tables, ["a"], "Shown is one.").caption.startswith("Of those shown, on average ")
+
+
+def test_a_significant_difference_that_may_be_too_small_is_no_tie(results: Any) -> None:
+    """Catches a verdict that says that nothing can be told over a p-value that tells."""
+    for name, good in (("a", 0.3), ("b", 2.0)):
+        results.add(name)
+        results.separate(name, "test", good)
+    results.compare("a", "b")
+    _, tables = tables_of(results)
+    # As wide as the seen difference: half of the posterior is on either side.
+    rope = round(float(tables.comparisons["mean_diff"].iloc[0]), 3)
+    results.comparisons[0]["rope"] = rope
+    _, tables = tables_of(results)
+    (row,) = tables.comparisons.to_dict("records")
+    assert row["verdict"] == "undecided" and row["p_holm"] < 0.05
+    (answer,) = answers(tables)
+    differ = f"b and a differ, but perhaps by no more than {rope:g}"
+    assert answer.sentence.startswith(f"Undecided: {differ}: AUC")
+    (line,) = comparison_grid(tables, tables.comparisons, "Comparisons").rows
+    assert line[0].text == f"In AUC, {differ}."
+
+
+def test_hours_of_two_devices_are_not_added(results: Any) -> None:
+    for name, good in (("a", 0.3), ("b", 0.5)):
+        results.add(name)
+        results.separate(name, "test", good)
+    results.compare("a", "b")
+    results.facts("a", device="cuda")
+    _, tables = tables_of(results)
+    (effect,) = tables.effects.to_dict("records")
+    assert effect["device"] == "cpu+cuda" and np.isnan(effect["hours_needed"])
+    (answer,) = answers(tables)
+    assert not any("hours" in line or "minutes" in line for line in answer.details)

@@ -10,7 +10,8 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, LogLocator, NullLoca
 from PIL import Image
 
 from orchestrator.report import curve_figures, drawing, figures, forest
-from orchestrator.report.drawing import panel, picture, shorts, style
+from orchestrator.report.drawing import panel, picture, style
+from orchestrator.report.panels import shorts
 
 # Text that is upright is rotated by nothing about its anchor; other text is moved to its own.
 TEXT = re.compile(

@@ -32,7 +32,7 @@ from orchestrator.predictions import DAMAGE, read_predictions
 from orchestrator.statistics import Interval, Posterior
 from orchestrator.statistics.delong import combined_p, delong_test
 from orchestrator.statistics.ranking import all_pairs, rank
-from orchestrator.trial_scores import ALL, GAP, Place
+from orchestrator.trial_scores import ALL, GAP, Place, is_one_device
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 SIGNIFICANT = 0.05
@@ -214,7 +214,7 @@ def effort(row: Mapping[str, Any], sides: tuple[Gathered, Gathered], *, family: 
     known = [each for each in seconds if each is not None]
     hours = max(0, needed - repeats) * math.fsum(known) / repeats / 3600.0
     # Hours of a processor and of a GPU have no sum.
-    is_known = len(known) == len(seconds) and "+" not in found["device"]
+    is_known = len(known) == len(seconds) and is_one_device(trial.device for trial in trials)
     return found | {"repeats_needed": needed, "hours_needed": hours if is_known else None}
 
 

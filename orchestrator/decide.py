@@ -26,7 +26,7 @@ from orchestrator.collect import ALL, Tables
 from orchestrator.gathered import Gathered
 from orchestrator.phase import Rule
 from orchestrator.statistics import corrected_interval, corrected_paired_t_test, correlated_t
-from orchestrator.trial_scores import Place, TrialScores
+from orchestrator.trial_scores import Place, TrialScores, is_one_device
 from trainables.errors import InputError
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 from trainables.files import without_infinities
@@ -246,7 +246,7 @@ def least_costs(costs: Mapping[str, float | None], devices: Mapping[str, str]) -
         devices: what each was trained on, as `Candidate.device`.
     """
     known = {name: cost for name, cost in costs.items() if cost is not None}
-    if len(known) < len(costs) or len(set(devices.values())) > 1 or "+" in next(iter(devices.values())):
+    if len(known) < len(costs) or not is_one_device(devices.values()):
         return None
     most = min(known.values()) * (1.0 + SAME_COST)
     return [name for name, cost in known.items() if cost <= most]

@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -64,9 +64,9 @@ class TrialScores:
 
     @property
     def spent_seconds(self) -> float | None:
-        """Training time in seconds of one CPU thread or of the GPU; None where none was written down."""
+        """What it cost; see `spent`. None where no time was written down."""
         seconds = self.seconds if self.training_seconds is None else self.training_seconds
-        return None if seconds is None else seconds * (self.threads if self.device == "cpu" else 1)
+        return None if seconds is None else spent(seconds, self.threads, self.device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,17 @@ class Problem:
 
     state: str
     reason: str
+
+
+def spent(seconds: float, threads: float, device: str | None) -> float:
+    """Return seconds of one CPU thread, or of the GPU, that were spent in `seconds`."""
+    return seconds * (threads if device == "cpu" else 1)
+
+
+def is_one_device(devices: Iterable[str]) -> bool:
+    """Tell whether times on these can be compared: all on a CPU ("cpu"), or all on a GPU ("cuda")."""
+    kinds = set(devices)
+    return len(kinds) == 1 and "+" not in next(iter(kinds))
 
 
 FIELDS = tuple(field.name for field in fields(TrialScores))

@@ -28,6 +28,7 @@ from orchestrator.report.verdict import (
     signed,
     whole_rows,
 )
+from orchestrator.trial_scores import is_one_device
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 MOST_FORESTS = 3
@@ -82,10 +83,10 @@ def differences(tables: Tables) -> Gallery:
     from orchestrator.report import forest
 
     ready = tables.comparisons[tables.comparisons["mean_diff"].notna()]
-    panels = []
-    for place, (_, row) in enumerate(ready.head(MOST_DIFFERENCES).iterrows(), start=1):
+    panels, rows = [], ready.head(MOST_DIFFERENCES)
+    shown = shorts([*rows["treatment"].astype(str), *rows["baseline"].astype(str)], 21)
+    for place, (_, row) in enumerate(rows.iterrows(), start=1):
         pairs = _pairs(tables, row)
-        shown = shorts([str(row["treatment"]), str(row["baseline"])], 21)
         drawn = forest.differences(
             pairs,
             bounds=(row["mean_diff"], row["ci_low"], row["ci_high"]),
@@ -96,7 +97,7 @@ def differences(tables: Tables) -> Gallery:
         )
         label = f"Differences by fold. {comparison_sentence(row, tables)}"
         panels.append(Panel.of(f"difference-{place:02d}-{slug(row['metric'])}", drawn, label))
-    has_interval = ready.head(MOST_DIFFERENCES)["ci_low"].notna().any()
+    has_interval = rows["ci_low"].notna().any()
     bar = " and its corrected 95 % interval (bar)" if has_interval else ""
     caption = f"Difference on each test fold (points), mean (diamond){bar}; shaded: too small to matter."
     if len(ready) > MOST_DIFFERENCES:
@@ -294,9 +295,8 @@ def cost(points: pd.DataFrame, tables: Tables, names: Sequence[str], note: str) 
     """Draw the score over parameters and over training time; `points` is what `evidence.costs` gave."""
     metric = headline(tables)
     ready = points[points["mean"].notna() & points["experiment"].isin(names)]
-    devices = set(ready["device"])
     what = {"parameters": "parameters"}
-    if len(devices) == 1 and "+" not in next(iter(devices)):
+    if is_one_device(ready["device"]):
         what["seconds"] = f"training {ready['unit'].iloc[0]} a trial"
     panels: list[Panel] = []
     for column, called in what.items():
@@ -325,8 +325,7 @@ def cost(points: pd.DataFrame, tables: Tables, names: Sequence[str], note: str) 
 def _cheapest(points: pd.DataFrame, metric: str) -> str:
     """Say whether the best of the complete experiments is also the cheapest of them to train."""
     whole = points[points["mean"].notna()]
-    devices = set(whole["device"])
-    if len(devices) > 1 or any("+" in device for device in devices):
+    if len(whole) and not is_one_device(whole["device"]):
         return "Training times on different devices are not compared. "
     if len(whole) < 2 or whole["seconds"].isna().any():
         return ""

@@ -20,6 +20,7 @@ from orchestrator.identity import SHORT
 from orchestrator.predictions import DAMAGE, Part, read_predictions
 from orchestrator.report.verdict import headline, metric_name, whole_rows
 from orchestrator.store import Store
+from orchestrator.trial_scores import spent
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 from trainables.trial_files import DONE, ERROR, HISTORY, METRICS, TRIAL
 
@@ -166,8 +167,8 @@ def _spent(row: Mapping[Any, Any]) -> float:
     seconds = row["training_seconds"] if _is_number(row["training_seconds"]) else row["seconds"]
     if not _is_number(seconds):
         return math.nan
-    threads = row["threads"] if row["device"] == "cpu" and _is_number(row["threads"]) else 1
-    return float(seconds) * float(threads)
+    threads = row["threads"] if _is_number(row["threads"]) else 1
+    return spent(float(seconds), float(threads), row["device"])
 
 
 def _is_number(value: Any) -> bool:

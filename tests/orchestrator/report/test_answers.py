@@ -1,6 +1,7 @@
 """What opens the page: answers with their numbers, the decision in force, what is missing."""
 
 import dataclasses
+import re
 from typing import Any
 
 import numpy as np
@@ -396,3 +397,16 @@ def test_hours_of_two_devices_are_not_added(results: Any) -> None:
     assert effect["device"] == "cpu+cuda" and np.isnan(effect["hours_needed"])
     (answer,) = answers(tables)
     assert not any("hours" in line or "minutes" in line for line in answer.details)
+
+
+def test_differences_of_long_names_are_told_apart(results: Any) -> None:
+    """Catches two figures with one heading, since each pair was cut for itself."""
+    names = ["base", *(f"a_network_with_a_long_name_{middle}_and_a_long_end" for middle in ("x", "y"))]
+    for name in names:
+        results.add(name, folds=2)
+    for name in names[1:]:
+        results.compare("base", name)
+    _, tables = tables_of(results)
+    first, second = (panel.svg for panel in charts.differences(tables).panels)
+    headings = [re.findall(r">([^<]* − base)<", svg) for svg in (first, second)]
+    assert headings[0] != headings[1] and all(len(found) == 1 for found in headings)

@@ -326,7 +326,7 @@ def _validate(path: Path, layers: Sequence[Layer]) -> Experiment:
     except ValidationError as error:
         lines = [
             explain(problem, origins, str(path), model=Experiment, shorthands=tuple(SHORTHANDS))
-            for problem in meant(error.errors())
+            for problem in meant(error.errors(), merged)
         ]
         raise InputError("\n".join(dict.fromkeys(lines))) from error
 

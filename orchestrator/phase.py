@@ -83,12 +83,13 @@ def load_phase(folder: Path, name: str) -> Phase:
         known = ", ".join(phase_names(folder)) or "none"
         raise InputError(f"no {path}; the phases below {folder} are: {known}")
     values = {key: value for key, value in read_object(path).items() if key != "$schema"}
+    values = {"name": name, **values}
     try:
-        phase = Phase.model_validate_json(json.dumps({"name": name, **values}))
+        phase = Phase.model_validate_json(json.dumps(values))
     except ValidationError as error:
         lines = [
             explain(problem, {problem["loc"]: str(path)}, str(path), model=Phase)
-            for problem in meant(error.errors())
+            for problem in meant(error.errors(), values)
         ]
         raise InputError("\n".join(lines)) from error
     if phase.name != name:

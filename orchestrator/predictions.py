@@ -16,6 +16,8 @@ from pyarrow import compute, parquet
 from orchestrator.statistics.resampled import Groups
 from trainables.trial_files import PREDICTIONS
 
+# The split of rows that are predicted and have no label (an official test split whose labels are kept back).
+UNLABELLED = "unlabelled"
 # What a damaged or half-written trial can raise while it is read.
 DAMAGE = (OSError, ValueError, KeyError, TypeError, NotImplementedError, pyarrow.ArrowException)
 
@@ -63,7 +65,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
-    """Test rows, inner validation rows where the trial kept any, and the hash of the file."""
+    """Test rows, inner validation rows where the trial kept any, and the hash of the file.
+
+    Rows of an unlabelled test split are in the file, but no score can be computed from them.
+    """
 
     test: Part
     val: Part | None
@@ -91,8 +96,9 @@ def read_predictions(folder: Path, *, sha256: str | None) -> Predictions:
     test = parts["test"]
     if test is None:
         raise ValueError(f"{PREDICTIONS} has no test rows")
-    if sum(len(part.labels) for part in parts.values() if part is not None) != table.num_rows:
-        raise ValueError(f"{PREDICTIONS} has a row whose split is neither test nor val")
+    known = compute.is_in(splits, value_set=pyarrow.array([*parts, UNLABELLED]))
+    if not compute.all(known).as_py():
+        raise ValueError(f"{PREDICTIONS} has a row whose split is neither test, val nor {UNLABELLED}")
     return Predictions(test, parts["val"], found)
 
 

@@ -6,20 +6,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 
-def _key_path(loc: Sequence[int | str]) -> tuple[str, ...]:
-    """The keys that lead to a problem, without the kinds of value that pydantic tried on the way."""
-    parts = [str(part) for part in loc]
-    return tuple(part for part in parts if "[" not in part and not (part[:1].isupper() and "_" not in part))
+def _key_path(problem: Mapping[str, Any], given: Any) -> tuple[str, ...]:
+    """The keys that lead to a problem, without the kinds of value that pydantic tried on the way.
+
+    A part of the location is a key where what was given has it; a key that is missing comes last.
+    """
+    loc, inside = problem["loc"], given
+    path: list[str] = []
+    for place, part in enumerate(loc):
+        if isinstance(inside, Mapping) and part in inside:
+            inside = inside[part]
+        elif isinstance(inside, list) and isinstance(part, int) and part < len(inside):
+            inside = inside[part]
+        elif problem["type"] != "missing" or place + 1 < len(loc):
+            continue
+        path.append(str(part))
+    return tuple(path)
 
 
-def meant(problems: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def meant(problems: Iterable[Mapping[str, Any]], given: Any) -> list[dict[str, Any]]:
     """One problem a key: where a value may be of several kinds, the one that it came nearest to.
 
-    An object that is wrong inside was meant as an object, whatever else the key may be.
+    An object that is wrong inside was meant as an object, whatever else the key may be. `given` is what was
+    validated, in plain JSON values.
     """
     first: dict[tuple[str, ...], dict[str, Any]] = {}
     for problem in problems:
-        path = _key_path(problem["loc"])
+        path = _key_path(problem, given)
         first.setdefault(path, {**problem, "loc": path})
     return [
         problem
@@ -87,7 +100,8 @@ def _model_in(annotation: Any) -> Any:
 
 def nearest(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
     """Say which of the known names come near, or which there are."""
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.4)
+    folded = {each.casefold(): each for each in known}
+    near = difflib.get_close_matches(name.casefold(), list(folded), n=3, cutoff=0.4)
     if near:
-        return f"nearest: {', '.join(near)}"
+        return f"nearest: {', '.join(folded[each] for each in near)}"
     return f"known: {', '.join(sorted(known)[:12])}" if known else ""

@@ -290,7 +290,7 @@ def test_results_that_are_being_written_meanwhile_are_consistent(results: Any) -
         ("score", 1.5, "score that is no probability"),
         ("score", -0.2, "score that is no probability"),
         ("split", None, "row whose split is no text"),
-        ("split", "tset", "neither test nor val"),
+        ("split", "tset", "neither test, val nor unlabelled"),
         ("label", 0.7, "label that is no whole number"),
         ("source", None, "row whose source is no text"),
     ],

@@ -180,7 +180,9 @@ def read_outcome(store: Store, check: str) -> Outcome | None:
 
 def _digest(table: pd.DataFrame) -> str:
     suffixes = table["path"].map(lambda path: Path(path).suffix)
-    columns = [table[name].astype(str) for name in ("sha256", "label", "source", "group", "fold")]
+    columns = [
+        table[name].astype(str) for name in ("sha256", "label", "source", "group", "fold", "learnable")
+    ]
     lines = sorted("\x1f".join(values) for values in zip(*columns, suffixes, strict=True))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

@@ -73,8 +73,16 @@ class Gathered:
 
     @property
     def test_share(self) -> float:
-        """n_test / n_train over the trials that are there."""
-        trials = self.trials.values()
+        """n_test / n_train of the folds, over the trials that are there.
+
+        Of a subsample it is the share by which the folds were dealt: training parts that are cut to a share
+        overlap as much as whole ones do, and a test fold that is large beside them tells more, not less.
+        """
+        recipe, trials = self.record["recipe"], self.trials.values()
+        if recipe["subsample"] < 1.0 and recipe["protocol"] == "cv":
+            return 1.0 / (int(recipe["cv_folds"]) - 1)
+        if recipe["subsample"] < 1.0 and recipe["protocol"] == "holdout":
+            return float(recipe["test_ratio"] / (1.0 - recipe["test_ratio"]))
         return sum(trial.n_test for trial in trials) / sum(trial.n_train for trial in trials)
 
     def why_missing(self, source: str, metric: str) -> str:

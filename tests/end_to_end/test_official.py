@@ -1,4 +1,4 @@
-"""A data set with splits of its own whose test labels are kept back: from CSV files to scores and submission."""
+"""A data set with splits of its own and a test split without labels: from CSV to scores and submission."""
 
 import json
 import subprocess

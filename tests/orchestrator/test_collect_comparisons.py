@@ -58,6 +58,18 @@ def test_numbers_are_those_of_scipy_with_the_corrected_variance(results: Any) ->
         assert (row["ci_low"], row["ci_high"]) == pytest.approx(bounds)
 
 
+def test_a_whole_test_fold_beside_a_subsample_makes_no_interval_wider(results: Any) -> None:
+    """Catches n_test / n_train of a training part that was cut: 1.25 instead of 1/4 for a fifth."""
+    results.add("a", shift=0.5, subsample=0.2)
+    results.add("b", shift=1.0, subsample=0.2)
+    results.compare("a", "b", "auc")
+    tables = collect(Store.look(results.write()), results.phase)
+    (row,) = tables.comparisons.to_dict("records")
+    differences = by_fold(tables.scores, "b", "auc") - by_fold(tables.scores, "a", "auc")
+    half = stats.t.ppf(0.975, 4) * differences.std(ddof=1) * np.sqrt(1 / 5 + 1 / 4)
+    assert row["ci_high"] - row["ci_low"] == pytest.approx(2 * half)
+
+
 def spread(table: pd.DataFrame, *, good: float) -> pd.Series:
     """Scores that are right by `good` (logit), with a little noise that differs by fold."""
     rng = np.random.default_rng(int(table["fold"].iloc[0]))

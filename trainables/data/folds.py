@@ -74,7 +74,9 @@ def holdout_fold(rows: pd.DataFrame, *, test_ratio: float, seed: int, repeat: in
 
 
 def subsample(rows: pd.DataFrame, folds: np.ndarray, *, ratio: float, seed: int) -> np.ndarray:
-    """Choose a share of the groups, stratified by kind and fold; a smaller share is part of a larger one.
+    """Choose a share of the groups to learn from, stratified by kind and fold.
+
+    A smaller share is part of a larger one.
 
     Returns:
         Boolean mask over `rows`.
@@ -98,17 +100,21 @@ def inner_parts(
     repeat: int = 0,
     train_sources: Sequence[str] | None = None,
     eval_sources: Sequence[str] | None = None,
+    learnable: np.ndarray | None = None,
 ) -> Parts:
     """Split `rows` for one trial: test = the outer fold, val = `val_ratio` of the other groups, train = the
     rest.
 
-    `train_sources` restrict train and val, `eval_sources` restrict test; None means all.
+    `train_sources` restrict train and val, and so does `learnable` (a boolean mask over `rows`);
+    `eval_sources` restrict test; None means all.
 
     Raises:
         InputError: a part would hold one class only, or a class that training lacks.
     """
     is_test = (folds == fold) & _in_sources(rows, eval_sources)
     is_outer = (folds != fold) & _in_sources(rows, train_sources)
+    if learnable is not None:
+        is_outer &= learnable
     outer = rows[is_outer]
     val_groups = _first_groups(outer, val_ratio, seed=derived_seed(seed, repeat, fold, "inner validation"))
     is_val = is_outer & rows["group"].isin(val_groups).to_numpy()

@@ -1,8 +1,9 @@
-"""From a manifest to the rows of an experiment and of one trial: folds first, then the part that is used.
+"""Rows of an experiment and of one trial: folds first, then the part of them that is learned from.
 
-Folds are dealt over every labelled image of the data set; sources and subsample then choose from them. So the
-same image is in the same fold in every experiment, whether it uses 20 % of the data or all of it, and
-experiments can be compared fold by fold.
+Folds are dealt over every labelled image of the data set; sources then choose from them. So the same image
+is in the same fold in every experiment, and experiments can be compared fold by fold. `subsample` says which
+rows may be learned from (training and inner validation): a test fold is always whole, so that what 20 % of
+the data teaches and what all of it teaches are scored on the same images.
 """
 
 import difflib
@@ -24,14 +25,15 @@ from trainables.data.manifest import Manifest
 from trainables.errors import InputError
 from trainables.recipe import RecipeKeys
 
-ROW_COLUMNS = ("path", "sha256", "group", "label", "source", "fold")
+ROW_COLUMNS = ("path", "sha256", "group", "label", "source", "fold", "learnable")
 
 
 def experiment_rows(manifest: Manifest, recipe: RecipeKeys, *, repeat: int) -> pd.DataFrame:
     """Return the rows that an experiment uses in one repeat, with their outer fold: columns ROW_COLUMNS.
 
-    Under the protocols official and holdout, fold 0 is what is scored, and -1 what is trained on. Official
-    has the unlabelled test images too (label -1): they get predictions.
+    `learnable` (bool) tells whether the subsample holds a row: what it leaves out is tested and never learned
+    from. Under the protocols official and holdout, fold 0 is what is scored, and -1 what is trained on.
+    Official has the unlabelled test images too (label -1): they get predictions.
 
     Raises:
         InputError: one class only, fewer groups than folds, an unknown source, no splits of its own, or a
@@ -45,8 +47,8 @@ def experiment_rows(manifest: Manifest, recipe: RecipeKeys, *, repeat: int) -> p
     # The subsample hangs on the first repeat's folds, so that all repeats use the same images.
     first = _folds(labelled, recipe, 0)
     folds = first if repeat == 0 else _folds(labelled, recipe, repeat)
-    used = subsample(labelled, first, ratio=recipe.subsample, seed=recipe.seed)
-    return _rows(labelled.assign(fold=folds), used, recipe)
+    chosen = subsample(labelled, first, ratio=recipe.subsample, seed=recipe.seed)
+    return _rows(labelled.assign(fold=folds, learnable=chosen), recipe)
 
 
 def _folds(labelled: pd.DataFrame, recipe: RecipeKeys, repeat: int) -> np.ndarray:
@@ -68,7 +70,7 @@ def _official_rows(manifest: Manifest, labelled: pd.DataFrame, recipe: RecipeKey
     train = labelled[labelled["split"] == "train"].assign(fold=-1)
     _check_official_classes(manifest, set(train["label"]), labelled[labelled["split"] == scored])
     chosen = subsample(train, train["fold"].to_numpy(), ratio=recipe.subsample, seed=recipe.seed)
-    test = labelled[labelled["split"] == scored].assign(fold=0)
+    test = labelled[labelled["split"] == scored].assign(fold=0, learnable=False)
     refuse_divided_groups(
         [*train["group"], *test["group"]],
         [*train["split"], *test["split"]],
@@ -76,22 +78,23 @@ def _official_rows(manifest: Manifest, labelled: pd.DataFrame, recipe: RecipeKey
         way_out="remove them from one of the two (`data check --protocol official` lists them), use protocol "
         "cv, which deals by group, or group_by none, which joins identical files alone",
     )
-    unlabelled = manifest.rows[manifest.rows["label"] == UNLABELLED].assign(fold=0)
-    together = pd.concat([train[chosen], test, unlabelled]).sort_values("path", ignore_index=True)
-    return _rows(together, np.ones(len(together), dtype=bool), recipe)
+    unlabelled = manifest.rows[manifest.rows["label"] == UNLABELLED].assign(fold=0, learnable=False)
+    together = pd.concat([train[chosen].assign(learnable=True), test, unlabelled])
+    return _rows(together.sort_values("path", ignore_index=True), recipe)
 
 
-def _rows(rows: pd.DataFrame, used: np.ndarray, recipe: RecipeKeys) -> pd.DataFrame:
+def _rows(rows: pd.DataFrame, recipe: RecipeKeys) -> pd.DataFrame:
     if recipe.train_sources is not None and recipe.eval_sources is not None:
         sources = {*recipe.train_sources, *recipe.eval_sources}
-        used = used & (rows["source"].isin(sources) | (rows["label"] == UNLABELLED)).to_numpy()
-    return rows.loc[used, list(ROW_COLUMNS)].reset_index(drop=True)
+        rows = rows[rows["source"].isin(sources) | (rows["label"] == UNLABELLED)]
+    return rows[list(ROW_COLUMNS)].reset_index(drop=True)
 
 
 def trial_table(rows: pd.DataFrame, recipe: RecipeKeys, *, repeat: int, fold: int) -> pd.DataFrame:
     """Return the rows of one trial with the column part: train, val, test or unlabelled.
 
-    Rows that no part wants (a source that is not trained on, outside the test fold) are left out.
+    Rows that no part wants are left out: outside the test fold, those that the subsample leaves out and those
+    of a source that is not trained on.
     """
     is_labelled = (rows["label"] != UNLABELLED).to_numpy()
     labelled = rows[is_labelled]
@@ -104,6 +107,7 @@ def trial_table(rows: pd.DataFrame, recipe: RecipeKeys, *, repeat: int, fold: in
         repeat=repeat,
         train_sources=recipe.train_sources,
         eval_sources=recipe.eval_sources,
+        learnable=labelled["learnable"].to_numpy(),
     )
     part = np.full(len(labelled), "", dtype=object)
     part[parts.train], part[parts.val], part[parts.test] = "train", "val", "test"

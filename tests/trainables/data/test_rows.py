@@ -45,16 +45,33 @@ def fold_of(rows: pd.DataFrame) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("subsample", [0.2, 0.5, 1.0])
-def test_every_image_used_is_in_exactly_one_test_fold(subsample: float) -> None:
+def test_every_image_is_in_exactly_one_test_fold_whatever_is_learned_from(subsample: float) -> None:
     recipe = RecipeKeys(subsample=subsample)
     rows = experiment_rows(manifest(), recipe, repeat=0)
     assert tuple(rows.columns) == ROW_COLUMNS
     tables = [trial_table(rows, recipe, repeat=0, fold=fold) for fold in range(5)]
     tested = [path for table in tables for path in table["path"][table["part"] == "test"]]
-    assert sorted(tested) == sorted(rows["path"])
+    assert sorted(tested) == sorted(manifest().rows["path"])
+    learnable = set(rows["path"][rows["learnable"]])
     for table in tables:
-        assert sorted(table["path"]) == sorted(rows["path"])
+        learned = set(table["path"][table["part"] != "test"])
+        tested = set(table["path"][table["part"] == "test"])
+        assert learned == learnable - tested
         assert table.groupby("group")["part"].nunique().eq(1).all()
+
+
+def test_how_much_data_is_asked_on_the_same_test_folds() -> None:
+    """Catches a subsample that cuts the test fold too: 20 % and all of the data could not be compared."""
+    parts = {}
+    for ratio in (0.2, 0.5, 1.0):
+        recipe = RecipeKeys(subsample=ratio)
+        rows = experiment_rows(manifest(100), recipe, repeat=0)
+        table = trial_table(rows, recipe, repeat=0, fold=0)
+        parts[ratio] = table.groupby("part")["path"].apply(set).to_dict()
+    assert parts[0.2]["test"] == parts[0.5]["test"] == parts[1.0]["test"]
+    learned = [parts[ratio]["train"] | parts[ratio]["val"] for ratio in (0.2, 0.5, 1.0)]
+    assert learned[0] < learned[1] < learned[2]
+    assert [len(images) for images in learned] == [16 * 4, 40 * 4, 80 * 4]
 
 
 @pytest.mark.parametrize(
@@ -78,9 +95,10 @@ def test_no_setting_of_an_experiment_moves_an_image_to_another_fold(
 
 
 def test_a_subsample_is_nested_in_whole_groups_and_even_over_the_folds() -> None:
-    shares = {
-        ratio: experiment_rows(manifest(100), RecipeKeys(subsample=ratio), repeat=0) for ratio in (0.2, 0.5)
-    }
+    shares = {}
+    for ratio in (0.2, 0.5):
+        rows = experiment_rows(manifest(100), RecipeKeys(subsample=ratio), repeat=0)
+        shares[ratio] = rows[rows["learnable"]]
     assert set(shares[0.2]["path"]) < set(shares[0.5]["path"])
     for ratio, rows in shares.items():
         assert rows["group"].nunique() == 100 * ratio
@@ -88,10 +106,12 @@ def test_a_subsample_is_nested_in_whole_groups_and_even_over_the_folds() -> None
         assert rows.groupby("fold")["group"].nunique().tolist() == [20 * ratio] * 5
 
 
-def test_repeats_have_other_folds_and_the_same_images() -> None:
+def test_repeats_have_other_folds_and_learn_from_the_same_images() -> None:
     recipe = RecipeKeys(cv_repeats=3, subsample=0.5)
-    repeats = [fold_of(experiment_rows(manifest(), recipe, repeat=repeat)) for repeat in range(3)]
-    assert repeats[0].keys() == repeats[1].keys() == repeats[2].keys()
+    tables = [experiment_rows(manifest(), recipe, repeat=repeat) for repeat in range(3)]
+    learned = [set(rows["path"][rows["learnable"]]) for rows in tables]
+    assert learned[0] == learned[1] == learned[2] and len(learned[0]) == 120
+    repeats = [fold_of(rows) for rows in tables]
     assert repeats[0] != repeats[1] != repeats[2] != repeats[0]
 
 

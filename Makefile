@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := $(VENV)/bin
 DEMO ?= demo-data
 
-.PHONY: setup demo test lint check check-all schema clean
+.PHONY: setup demo study test lint check check-all schema clean
 
 setup: $(VENV)/.ready
 
@@ -21,6 +21,10 @@ demo: setup
 	@test -d $(DEMO) || $(BIN)/python -m orchestrator data demo $(DEMO)
 	@$(BIN)/python -m orchestrator phase1 --data $(DEMO) --preset smoke
 	@echo "The report: $(CURDIR)/results/reports/phase1/index.html"
+
+study: setup
+	@test -d $(DEMO) || $(BIN)/python -m orchestrator data demo $(DEMO)
+	@$(BIN)/python -m orchestrator study --data $(DEMO) --preset smoke
 
 # What starts Ray has the machine for itself; everything else is spread over its cores.
 test: setup

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from orchestrator.experiment import Experiment, load_experiments
-from orchestrator.handing_over import HandedOver
+from orchestrator.handing_over import HandedOver, layers
 from trainables.errors import InputError
 from trainables.models import registry
 
@@ -50,9 +50,9 @@ def with_bases(
             try:
                 if name not in known:
                     mine = [setting for setting in settings if setting.partition("=")[0] not in OWN]
-                    layers = [each.layer(without=OWN) for each in handed_over]
+                    below, above = layers(handed_over, preset, without=OWN)
                     (known[name],) = load_experiments(
-                        folder, [name], handed_over=layers, preset=preset, settings=mine
+                        folder, [name], handed_over=below, decided=above, preset=preset, settings=mine
                     )
                 _check(experiment, known[name])
             except InputError as error:

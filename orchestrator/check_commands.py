@@ -163,7 +163,7 @@ def exit_code(findings: "Sequence[Finding]") -> int:
 
 def _memory(store: "Any", folder: Path) -> Path | None:
     """Use what a run remembered of this folder, where there is a results folder."""
-    from orchestrator.plan import scan_memory
+    from orchestrator.data_sets import scan_memory
 
     return None if store is None or not store.root.is_dir() else scan_memory(store, folder)
 

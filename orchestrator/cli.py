@@ -5,44 +5,27 @@ configuration or data error, 130 interrupted. An error is one short message; the
 results/logs/, or to the screen with --debug.
 """
 
-import json
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
 
 import typer
 
 from orchestrator.data_commands import data_app
 from orchestrator.decision_commands import compare_command, decide_command
-from orchestrator.messages import complain, say
-from orchestrator.options import (
-    RESULTS,
-    AcceptOption,
-    AddressOption,
-    DataOption,
-    DebugOption,
-    ExperimentsOption,
-    FoldsOption,
-    JsonOption,
-    MaxOption,
-    OnlyOption,
-    PresetOption,
-    QuietOption,
-    ResultsOption,
-    SetOption,
-)
+from orchestrator.messages import complain
+from orchestrator.options import RESULTS
 from orchestrator.reference_commands import models_command, schema_command
 from orchestrator.results_commands import (
     collect_command,
     explain_command,
     report_command,
-    show_outcome,
     status_command,
     ui_command,
 )
+from orchestrator.run_commands import phase_command, plan_command, run_command, study_command
 from trainables.errors import InputError
 
 EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
@@ -116,136 +99,11 @@ def _given_results(arguments: Sequence[str]) -> Path:
     return RESULTS
 
 
-def _run(names: Sequence[str], **given: Any) -> None:
-    from orchestrator.loading import experiments_folder, load
-    from orchestrator.plan import Options
-    from orchestrator.progress import screen
-    from orchestrator.store import Store
-    from orchestrator.study import run_study
-
-    question = load(
-        names,
-        experiments_folder(given["experiments"]),
-        results=given["results"],
-        preset=given["preset"],
-        settings=given["settings"] or (),
-    )
-    options = Options(
-        results=given["results"],
-        data=given["data"],
-        only=given["only"],
-        folds=_fold_list(given["folds"]),
-        max_concurrent=given["max_concurrent"],
-        address=given["address"],
-        quiet=given["quiet"],
-        debug=given["debug"],
-        accept_shortcut=given["accept_shortcut"],
-    )
-    tables = run_study(question, options, console=screen(stderr=given["as_json"]))
-    show_outcome(tables, Store.look(options.results), as_json=given["as_json"])
-
-
-def _fold_list(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise InputError(f"--folds {text}: give numbers with commas between them, for example 0,1") from error
-
-
-def _phase_command(name: str) -> Callable[..., None]:
-    def command(
-        data: DataOption = None,
-        results: ResultsOption = RESULTS,
-        preset: PresetOption = None,
-        settings: SetOption = None,
-        only: OnlyOption = None,
-        folds: FoldsOption = None,
-        max_concurrent: MaxOption = None,
-        address: AddressOption = "local",
-        accept_shortcut: AcceptOption = False,
-        quiet: QuietOption = False,
-        as_json: JsonOption = False,
-        debug: DebugOption = False,
-        experiments: ExperimentsOption = None,
-    ) -> None:
-        _run([name], **locals())
-
-    command.__doc__ = (
-        f"Check data, plan, run what is missing of {name}, collect, report.\n\n"
-        f"Example: python -m orchestrator {name} --data ~/faces --preset cpu"
-    )
-    return command
-
-
-for _phase in ("phase1", "phase2", "phase3", "phase4"):
-    app.command(_phase)(_phase_command(_phase))
-
-
-@app.command("run")
-def run_command(
-    names: Annotated[list[str], typer.Argument(metavar="NAME|FILE...", help="Experiments.")],
-    data: DataOption = None,
-    results: ResultsOption = RESULTS,
-    preset: PresetOption = None,
-    settings: SetOption = None,
-    only: OnlyOption = None,
-    folds: FoldsOption = None,
-    max_concurrent: MaxOption = None,
-    address: AddressOption = "local",
-    accept_shortcut: AcceptOption = False,
-    quiet: QuietOption = False,
-    as_json: JsonOption = False,
-    debug: DebugOption = False,
-    experiments: ExperimentsOption = None,
-) -> None:
-    """Do for single experiments what a phase command does.
-
-    Example: python -m orchestrator run p1_resnet18_baseline --data ~/faces --set epochs=3 --folds 0
-    """
-    given = dict(locals())
-    _run(given.pop("names"), **given)
-
-
-@app.command("plan")
-def plan_command(
-    names: Annotated[list[str], typer.Argument(metavar="PHASE|NAME...", help="A phase, or experiments.")],
-    data: DataOption = None,
-    results: ResultsOption = RESULTS,
-    preset: PresetOption = None,
-    settings: SetOption = None,
-    only: OnlyOption = None,
-    folds: FoldsOption = None,
-    as_json: JsonOption = False,
-    debug: DebugOption = False,
-    experiments: ExperimentsOption = None,
-) -> None:
-    """Show every trial with its state, why, resources and estimate; start nothing.
-
-    Example: python -m orchestrator plan phase1 --data ~/faces --preset smoke
-    """
-    from orchestrator.loading import experiments_folder, load
-    from orchestrator.pixel_plan import pixel_json, pixel_line
-    from orchestrator.plan import Options
-    from orchestrator.progress import screen
-    from orchestrator.views import make_plan, plan_json, plan_table
-
-    question = load(
-        names, experiments_folder(experiments), results=results, preset=preset, settings=settings or ()
-    )
-    options = Options(
-        results=results, data=data, only=only, folds=_fold_list(folds), quiet=as_json, debug=debug
-    )
-    study = make_plan(question, options, console=screen(stderr=as_json))
-    if as_json:
-        print(json.dumps({**plan_json(study), "pixel_caches": pixel_json(study)}, indent=1))
-    else:
-        screen().print(plan_table(study))
-        say(pixel_line(study))
-
-
 COMMANDS: dict[str, Callable[..., None]] = {
+    **{phase: phase_command(phase) for phase in ("phase1", "phase2", "phase3", "phase4")},
+    "study": study_command,
+    "run": run_command,
+    "plan": plan_command,
     "status": status_command,
     "collect": collect_command,
     "decide": decide_command,

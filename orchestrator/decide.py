@@ -90,14 +90,14 @@ def read_candidates(tables: Tables, rule: Rule) -> tuple[Candidate, ...]:
 
     Args:
         tables: what `collect` gave.
-        rule: what is chosen, and among which.
+        rule: what is chosen, and on which experiments.
 
     Raises:
         InputError: one is incomplete, has no validation score, or was validated on other images.
     """
     problems: list[str] = []
     candidates: list[Candidate] = []
-    for name in rule.among:
+    for name in rule.names:
         if name not in tables.experiments:
             problems.append(f"{name}: the last run of the phase left it out")
             continue
@@ -107,24 +107,50 @@ def read_candidates(tables: Tables, rule: Rule) -> tuple[Candidate, ...]:
             problems.append(f"{name}: {error}")
     if problems:
         raise InputError("\n".join(f"{NOT_YET}{problem}" for problem in problems))
-    first = candidates[0]
-    for other in candidates[1:]:
-        for place, trial in first.trials.items():
-            if place not in other.trials or trial.val_rows != other.trials[place].val_rows:
-                raise InputError(
-                    f"no decision: {first.name} and {other.name} were not validated on the same images "
-                    f"({_called(place)}), so their scores can't be paired; leave one out of decision.among"
-                )
+    by_name = {candidate.name: candidate for candidate in candidates}
+    pairs = [pair for factor in rule.factors for pair in factor.pairs]
+    for one, other in pairs or [(rule.names[0], name) for name in rule.names[1:]]:
+        _check_pair(by_name[one], by_name[other], "factors" if pairs else "among")
     return tuple(candidates)
 
 
+def _check_pair(first: Candidate, other: Candidate, kind: str) -> None:
+    for place, trial in first.trials.items():
+        if place not in other.trials or trial.val_rows != other.trials[place].val_rows:
+            raise InputError(
+                f"no decision: {first.name} and {other.name} were not validated on the same images "
+                f"({_called(place)}), so their scores can't be paired; leave one out of decision.{kind}"
+            )
+
+
 def choose(candidates: Sequence[Candidate], rule: Rule) -> dict[str, Any]:
-    """Apply the rule; return plain JSON values.
+    """Apply the rule among experiments; return plain JSON values.
 
     Returns:
         chosen, runner_up (the best of the others), is_tie, ties (all that are tied, the chosen one included,
-        or nothing), decided_by (score | cost | parameters | name), evidence.
+        or nothing), decided_by (score | cost | parameters | name), evidence; with `top` above 1 also
+        selected, the names in their order, and places, how each was come by.
     """
+    first = _choose_one(candidates, rule)
+    if rule.top == 1:
+        return first
+    places, left = [first], [each for each in candidates if each.name != first["chosen"]]
+    while left and len(places) < rule.top:
+        if len(left) == 1:
+            # Nobody is left to be compared with.
+            places.append({"chosen": left[0].name, "is_tie": False, "ties": [], "decided_by": "score"})
+        else:
+            places.append(_choose_one(left, rule))
+        left = [each for each in left if each.name != places[-1]["chosen"]]
+    kept = ("chosen", "is_tie", "ties", "decided_by")
+    return {
+        **first,
+        "selected": [place["chosen"] for place in places],
+        "places": [{name: place[name] for name in kept} for place in places],
+    }
+
+
+def _choose_one(candidates: Sequence[Candidate], rule: Rule) -> dict[str, Any]:
     sign = -1.0 if rule.choose in LOWER_IS_BETTER else 1.0
     ranked = sorted(candidates, key=lambda each: (-sign * each.mean, each.name))
     best = ranked[0]
@@ -272,17 +298,18 @@ def _cheapest(ties: Sequence[Candidate], sign: float) -> tuple[Candidate, str]:
 def _evidence(candidate: Candidate, against_best: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
         "experiment": candidate.name,
-        "validation": _mean(candidate.val, candidate.val_share),
+        "validation": mean_json(candidate.val, candidate.val_share),
         "against_best": dict(against_best) if against_best is not None else None,
         "cost_a_trial": candidate.cost,
         "cost_unit": "thread seconds" if candidate.device == "cpu" else "seconds",
         "device": candidate.device,
         "parameters": candidate.parameters,
-        "test_beside_it": _mean(candidate.test, None) if len(candidate.test) else None,
+        "test_beside_it": mean_json(candidate.test, None) if len(candidate.test) else None,
     }
 
 
-def _mean(values: np.ndarray, share: float | None) -> dict[str, Any]:
+def mean_json(values: np.ndarray, share: float | None) -> dict[str, Any]:
+    """Return n, mean and std of scores by fold and, where the share n_val / n_train is known, an interval."""
     interval = corrected_interval(values, test_share=share or 0.0)
     numbers = {"mean": interval.mean, "std": interval.std}
     if share is not None:

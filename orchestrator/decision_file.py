@@ -1,8 +1,14 @@
-"""Where decisions lie, and how they are read: what must answer before anything that computes is imported."""
+"""Where decisions lie, and how they are read: what must answer before anything that computes is imported.
 
+A decision holds the hash of what it says, so that one that was edited is known. Those of earlier versions of
+the program have none, and are believed.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from orchestrator.identity import fingerprint
 from orchestrator.store import Store, read_record
 from trainables.errors import InputError
 from trainables.trial_files import FORMAT
@@ -12,10 +18,30 @@ def in_force(store: Store, phase: str) -> dict[str, Any] | None:
     """Return the record of a phase's decision; None when none has been taken.
 
     Raises:
+        InputError: its file is damaged, was edited, or is of a newer version of the program.
+    """
+    record = on_disk(store, phase)
+    if record is not None and record.get("digest", digest(record)) != digest(record):
+        raise InputError(
+            f"{decision_file(store, phase)} was edited after the decision was taken; bring it back, or take "
+            f"it anew with `python -m orchestrator decide {phase} --again`, and give what you want with --set"
+        )
+    return record
+
+
+def on_disk(store: Store, phase: str) -> dict[str, Any] | None:
+    """Return the record of a phase's decision, edited or not; None when none has been taken.
+
+    Raises:
         InputError: its file is damaged, or of a newer version of the program.
     """
     path = decision_file(store, phase)
     return _read(path) if path.exists() else None
+
+
+def digest(record: Mapping[str, Any]) -> str:
+    """Return the hash of what a decision says, 64 hexadecimal digits."""
+    return fingerprint({name: value for name, value in record.items() if name != "digest"})
 
 
 def decision_file(store: Store, phase: str, *, version: int | None = None) -> Path:

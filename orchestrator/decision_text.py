@@ -9,32 +9,93 @@ from orchestrator.report.cells import chance
 from orchestrator.report.verdict import metric_name, signed
 
 
-def decision_sentences(record: Mapping[str, Any]) -> list[str]:
-    """Say what was chosen, why, how sure that is, what it cost, and what the test scores beside it are.
-
-    `record` is what a decision file holds.
-    """
-    evidence = record["evidence"]
-    found = {each["experiment"]: each for each in evidence["candidates"]}
+def outcome_sentences(record: Mapping[str, Any]) -> list[str]:
+    """Say what was chosen and why: the first of `decision_sentences`."""
+    metric = metric_name(record["evidence"]["metric"])
+    if "factors" in record:
+        return [_factor(factor, record, metric) for factor in record["factors"]]
+    found = {each["experiment"]: each for each in record["evidence"]["candidates"]}
     chosen, other = found[record["chosen"]], found[record["runner_up"]]
-    metric = metric_name(evidence["metric"])
     lines = [
         f"{record['phase']}: {record['chosen']} is chosen, on validation scores: {metric} "
         f"{chosen['validation']['mean']:.3f} against {other['validation']['mean']:.3f} of "
         f"{record['runner_up']} ({_splits(chosen['validation']['n'])}).",
         _why(record, found, metric),
-        _how_sure(evidence["chosen_against_runner_up"], record),
     ]
+    return [_selection(record, found, metric), *lines] if "selected" in record else lines
+
+
+def decision_sentences(record: Mapping[str, Any]) -> list[str]:
+    """Say what was chosen, why, how sure that is, what it cost, and what the test scores beside it are.
+
+    `record` is what a decision file holds.
+    """
+    evidence, lines = record["evidence"], outcome_sentences(record)
+    if "factors" in record:
+        lines.append(
+            f"A value is changed only where that is better by more than {record['rule']['rope']:g} with a "
+            f"probability above {evidence['sure']:g}, over all its pairs: what is not shown to help is not "
+            "done."
+        )
+    else:
+        lines.append(_how_sure(evidence["chosen_against_runner_up"], record))
     if record["handed_over"]:
         lines.append(f"Handed over to the next phase: {_keys(record['handed_over'])}.")
     beside = [
-        f"{name} {each['test_beside_it']['mean']:.3f}"
-        for name, each in found.items()
-        if each["test_beside_it"] is not None
+        f"{each['experiment']} {each['test_beside_it']['mean']:.3f}"
+        for each in evidence["candidates"]
+        if each.get("test_beside_it") is not None
     ]
     if beside:
+        metric = metric_name(evidence["metric"])
         lines.append(f"Test scores, which had no say: {metric} {', '.join(beside)}.")
     return lines
+
+
+def _factor(factor: Mapping[str, Any], record: Mapping[str, Any], metric: str) -> str:
+    """Say what was decided of one key, and on what."""
+    key, value = factor["key"], _plain(factor["value"])
+    if factor["decided_by"] == "same value":
+        return (
+            f"{record['phase']}: {key} = {value}, as all its experiments have it here (a preset or --set "
+            "made them the same): nothing was compared."
+        )
+    pairs = f"{len(factor['pairs'])} pairs" if len(factor["pairs"]) > 1 else "1 pair"
+    other = _plain(factor["treatment"] if factor["value"] == factor["baseline"] else factor["baseline"])
+    difference = f"{metric} on validation rows {signed(factor['mean_diff'])}"
+    if factor.get("p_better") is None:
+        basis = f"{difference}, {pairs}, a single split, which gives no probability"
+    else:
+        basis = (
+            f"{difference} ({signed(factor['ci_low'])} to {signed(factor['ci_high'])}) with "
+            f"{_plain(factor['treatment'])}, {pairs} in {_splits(factor['n'])}; probability that this is "
+            f"better by more than {record['rule']['rope']:g}: {chance(factor['p_better'])}, worse: "
+            f"{chance(factor['p_worse'])}"
+        )
+    verb = "is taken instead of" if factor["decided_by"] == "gain" else "stays, not"
+    return f"{record['phase']}: {key} = {value} {verb} {other}: {basis}."
+
+
+def _selection(record: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]], metric: str) -> str:
+    """Name the experiments that were selected, in their order."""
+    said = []
+    for place in record["places"]:
+        score = f"{place['chosen']} ({found[place['chosen']]['validation']['mean']:.3f}"
+        tied = f", tied with {len(place['ties']) - 1} more and taken for its {place['decided_by']}"
+        said.append(f"{score}{tied if place['is_tie'] and place['decided_by'] != 'score' else ''})")
+    return (
+        f"{record['phase']}: {len(said)} of {len(found)} are selected, by {metric} on validation rows: "
+        f"{', '.join(said)}."
+    )
+
+
+def _plain(value: Any) -> str:
+    """A value of a key in a sentence: an object by its name alone."""
+    if isinstance(value, Mapping):
+        return "on"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "none" if value is None else str(value)
 
 
 def _why(record: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]], metric: str) -> str:

@@ -5,9 +5,12 @@ A decision is taken once. Asked again over the same rule and the same trials (ke
 a byte changes. Where something has moved, the decision stays all the same and what moved is said, with what
 the rule would choose now; only `again` writes a new version.
 
-`handed_over` is what the next phase takes: the values of the recipe keys in which the candidates differed.
+`handed_over` is what the next phase takes: the values of the recipe keys in which the candidates differed, or
+that were decided one by one. Where several experiments are selected, the next phase takes their names, and
+what this phase had taken over itself.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +19,8 @@ from typing import Any
 from orchestrator import provenance
 from orchestrator.collect import Tables, collect
 from orchestrator.decide import NOT_YET, Candidate, choose, differing_keys, read_candidates
-from orchestrator.decision_file import decision_file, in_force
+from orchestrator.decision_file import decision_file, digest, in_force, on_disk
+from orchestrator.factors import choose_values
 from orchestrator.phase import Rule
 from orchestrator.store import Store, read_record
 from trainables.errors import InputError
@@ -54,25 +58,26 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
     tables = tables or collect(store, phase)
     rule = _rule(tables.study, phase)
     path = decision_file(store, phase)
-    old = in_force(store, phase)
+    old = on_disk(store, phase) if again else in_force(store, phase)
     if old is not None and not again:
         moved, now = moved_since(old, store, tables)
         return Decided(old, path, is_new=False, moved=moved, now=now)
     candidates = read_candidates(tables, rule)
     trials = _trial_hashes(store, candidates)
-    moved = () if old is None else _moved(old, rule, trials)
+    moved = () if old is None else _edited(old) or _moved(old, rule, trials)
     if old is not None and not moved:
         return Decided(old, path, is_new=False)
-    outcome = choose(candidates, rule)
+    outcome = _outcome(candidates, rule)
     version = 1 if old is None else int(old["version"]) + 1
-    recipes = {candidate.name: candidate.recipe for candidate in candidates}
     record = {
         "format": FORMAT,
         "phase": phase,
         "version": version,
+        "preset": tables.study.get("preset"),
+        "data": [each["fingerprint"] for each in tables.study["data"] if "fingerprint" in each],
         "rule": rule.model_dump(mode="json"),
         **outcome,
-        "handed_over": differing_keys(outcome["chosen"], recipes),
+        "handed_over": _handed_over(outcome, candidates, tables.study),
         "trials": trials,
         "moved": list(moved),
         "made": {
@@ -81,6 +86,7 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
             "environment": provenance.environment(),
         },
     }
+    record["digest"] = digest(record)
     if old is not None:
         # First, so that at no moment a version is lost.
         write_json(decision_file(store, phase, version=int(old["version"])), old)
@@ -104,8 +110,8 @@ def moved_since(old: Mapping[str, Any], store: Store, tables: Tables) -> tuple[t
     moved = _moved(old, rule, _trial_hashes(store, candidates))
     if not moved:
         return (), ""
-    choice = choose(candidates, rule)["chosen"]
-    return moved, f"the rule would {'still' if choice == old['chosen'] else 'now'} choose {choice}"
+    before, after = _said(old), _said(_outcome(candidates, rule))
+    return moved, f"the rule would {'still' if before == after else 'now'} choose {after}"
 
 
 def _rule(study: Mapping[str, Any], phase: str) -> Rule:
@@ -115,7 +121,40 @@ def _rule(study: Mapping[str, Any], phase: str) -> Rule:
             f'the last run of {phase} had no decision rule; give its phase.json a "decision", like '
             '{"choose": "auc"}, and run the phase again: finished trials are not run twice'
         )
-    return Rule.model_validate({**rule, "among": tuple(rule["among"])})
+    return _read_rule(rule)
+
+
+def _read_rule(rule: Mapping[str, Any]) -> Rule:
+    return Rule.model_validate_json(json.dumps(rule))
+
+
+def _outcome(candidates: Sequence[Candidate], rule: Rule) -> dict[str, Any]:
+    return choose_values(candidates, rule) if rule.factors else choose(candidates, rule)
+
+
+def _said(outcome: Mapping[str, Any]) -> str:
+    """What was chosen, in a few words."""
+    if "factors" in outcome:
+        return ", ".join(f"{factor['key']} = {factor['value']}" for factor in outcome["factors"])
+    return ", ".join(outcome.get("selected", [outcome["chosen"]]))
+
+
+def _handed_over(
+    outcome: Mapping[str, Any], candidates: Sequence[Candidate], study: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the next phase takes from this outcome."""
+    if "factors" in outcome:
+        return {factor["key"]: factor["value"] for factor in outcome["factors"]}
+    recipes = {candidate.name: candidate.recipe for candidate in candidates}
+    if "selected" not in outcome:
+        return differing_keys(outcome["chosen"], recipes)
+    taken = {key for each in study.get("handed_over", ()) for key in each["values"]}
+    return {key: value for key, value in recipes[outcome["chosen"]].items() if key in taken}
+
+
+def _edited(old: Mapping[str, Any]) -> tuple[str, ...]:
+    is_edited = old.get("digest", digest(old)) != digest(old)
+    return ("its file was edited after it was taken",) if is_edited else ()
 
 
 def _trial_hashes(store: Store, candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
@@ -141,9 +180,10 @@ def _trial_hashes(store: Store, candidates: Sequence[Candidate]) -> list[dict[st
 def _moved(old: Mapping[str, Any], rule: Rule, trials: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Say in which way rule and trials are not those that the decision was taken on."""
     lines = []
-    new_rule = rule.model_dump(mode="json")
-    for name in sorted({*old["rule"], *new_rule}):
-        before, after = old["rule"].get(name), new_rule.get(name)
+    # A rule of an earlier version has what it does not name by default.
+    old_rule, new_rule = (each.model_dump(mode="json") for each in (_read_rule(old["rule"]), rule))
+    for name in sorted(new_rule):
+        before, after = old_rule[name], new_rule[name]
         if before != after:
             lines.append(f"the rule's {name} was {_text(before)} and is {_text(after)}")
     before_trials, now_trials = (

@@ -2,9 +2,12 @@
 
 Layers, low to high: shared.json < what `extends` names (recursively) < the file < what decisions of earlier
 phases hand over < --preset < --set. A preset is presets/NAME.json, and on top of it the presets/NAME.json
-beside the experiment, if there is one. Objects (optimizer, scheduler, loss) are merged key by key; everything
-else is replaced. Each layer remembers where it came from, so that an error names the file, the key, what was
-given and the nearest valid key or value. All problems of all files are collected before any is reported.
+beside the experiment, if there is one. Two things lie between --preset and --set: what was decided under the
+same preset, since it was chosen among the preset's own values, and what tells a made experiment (`Made`) from
+its siblings, since a preset would make them all one. Objects (optimizer, scheduler, loss) are merged key by
+key; everything else is replaced. Each layer remembers where it came from, so that an error names the file,
+the key, what was given and the nearest valid key or value. All problems of all files are collected before any
+is reported.
 """
 
 import json
@@ -91,15 +94,31 @@ class Layer:
     values: Values
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An experiment without a file of its own, made by a phase.
+
+    `values` lie on top of the experiment that it `extends`. `folder` is that of the phase, whose presets it
+    has, and `origin` is how the place of the values is called in a message.
+    """
+
+    name: str
+    extends: str
+    values: Values
+    folder: Path
+    origin: str
+
+
 class Problems(InputError):
     """Everything that is wrong with the files given, a line each."""
 
 
 def load_experiments(
     folder: Path,
-    names: Sequence[str],
+    names: Sequence[str | Made],
     *,
     handed_over: Sequence[Layer] = (),
+    decided: Sequence[Layer] = (),
     preset: str | None = None,
     settings: Sequence[str] = (),
 ) -> tuple[Experiment, ...]:
@@ -107,8 +126,9 @@ def load_experiments(
 
     Args:
         folder: the experiments folder, with shared.json and presets/.
-        names: stems of files below `folder`, or paths to JSON files.
+        names: stems of files below `folder`, paths to JSON files, or what a phase made.
         handed_over: layers on top of each file, below the preset.
+        decided: layers above the preset.
         preset: the stem of a file in presets/.
         settings: "key=value" strings; keys may be dotted, values are JSON or else text.
 
@@ -130,17 +150,30 @@ def load_experiments(
             parts.append([])
             problems += str(error).splitlines()
     shared, below, above = parts
-    for name in dict.fromkeys(names):
+    for wanted in {name if isinstance(name, str) else name.name: name for name in names}.values():
         try:
-            path = find_file(folder, name)
+            path, files, own = _files(folder, wanted)
             mine = _preset(path.parent, preset, needed=False) if path.parent != folder else []
-            files = [*shared, *_chain(folder, path, ())]
-            experiments.append(_validate(path, [*files, *handed_over, *below, *mine, *above]))
+            layers = [*shared, *files, *handed_over, *below, *mine, *decided, *own, *above]
+            experiments.append(_validate(path, layers))
         except InputError as error:
             problems += str(error).splitlines()
     if problems:
         raise Problems("\n".join(dict.fromkeys(problems)))
     return tuple(experiments)
+
+
+def _files(folder: Path, wanted: str | Made) -> tuple[Path, list[Layer], list[Layer]]:
+    """Where an experiment is at home, the layers of its files, and what it has of its own above a preset."""
+    if isinstance(wanted, str):
+        path = find_file(folder, wanted)
+        return path, _chain(folder, path, ()), []
+    try:
+        parent = find_file(folder, wanted.extends)
+    except InputError as error:
+        raise InputError(f"{wanted.origin}: extends {wanted.extends!r}: {error}") from error
+    files = [Layer(layer.origin, _inheritable(layer.values)) for layer in _chain(folder, parent, ())]
+    return wanted.folder / f"{wanted.name}.json", files, [_layer(wanted.origin, wanted.values)]
 
 
 def values_of_files(folder: Path, name: str) -> Values:

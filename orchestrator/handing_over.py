@@ -1,9 +1,11 @@
 """What a phase takes over from the decisions of the phases that it builds on.
 
-A decision hands over the values of the keys in which its candidates differed. They lie on top of the
-experiment files and below --preset and --set. A key in which the experiments of this phase differ themselves
-is this phase's question: it stays as the files say, whatever was decided before. Only values get into a
-trial's identity, so a decision that is taken again with the same outcome runs nothing again.
+A decision hands over keys of an experiment file, and, where it selected several experiments, their names. The
+keys lie on top of the experiment files and below --preset and --set; what was decided under the preset of
+this run lies above it, since it was chosen among values that the preset had set. A key in which the
+experiments of this phase differ themselves is this phase's question: it stays as the files say, whatever was
+decided before. Only values get into a trial's identity, so a decision that is taken again with the same
+outcome runs nothing again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,11 +15,14 @@ from typing import Any
 
 from orchestrator.decision_file import in_force
 from orchestrator.experiment import Layer, Values, values_of_files
+from orchestrator.generated import DataFacts
 from orchestrator.phase import Phase
 from orchestrator.store import Store
 from trainables.errors import InputError
+from trainables.recipe import RecipeKeys
 
 Key = tuple[str, ...]
+HELD_OUT = ("train_sources", "eval_sources")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,9 @@ class HandedOver:
     """What is taken over from the decision of one phase.
 
     `values` are keys of an experiment file. `own` names, with dots, the keys that were decided and are the
-    question of this phase.
+    question of this phase. `selected` are the experiments that were selected, where there are several.
+    `preset` is what the decision was taken under, and `data` are the fingerprints of its images. Version 0:
+    nothing has been decided, and `values` are those of the experiment files, which are assumed to be right.
     """
 
     phase: str
@@ -33,6 +40,14 @@ class HandedOver:
     chosen: str
     values: Values
     own: tuple[str, ...]
+    selected: tuple[str, ...] = ()
+    preset: str | None = None
+    data: tuple[str, ...] = ()
+
+    @property
+    def is_assumed(self) -> bool:
+        """Whether nothing was decided."""
+        return self.version == 0
 
     @property
     def origin(self) -> str:
@@ -43,20 +58,35 @@ class HandedOver:
         """Return the values as a layer of an experiment, some keys left out."""
         return Layer(self.origin, {key: value for key, value in self.values.items() if key not in without})
 
-    def sentence(self) -> str:
-        """Say what was taken over, and what was not."""
-        taken = ", ".join(f"{key} = {_text(value)}" for key, value in _dotted(self.values)) or "nothing"
+    def sentence(self, recipes: Sequence[Mapping[str, Any]]) -> str:
+        """Say what was taken over, what was not, and what --preset or --set put in its place.
+
+        `recipes` are those of the experiments that took it over.
+        """
+        taken = ", ".join(f"{key} = {_text(value)}" for key, value in _dotted(self.values))
         own = f"; its own question: {', '.join(self.own)}" if self.own else ""
-        return f"From the {self.origin}, {self.chosen}: {taken}{own}"
+        replaced = [
+            f"{key} = {_text(found)}"
+            for key, value in _dotted(self.values)
+            for found in _others(key, value, recipes)
+        ]
+        instead = f"; --preset or --set puts in its place: {', '.join(replaced)}" if replaced else ""
+        if self.is_assumed:
+            return f"{self.phase} has not decided anything here, so this is assumed: {taken}{own}{instead}"
+        selected = f"{', '.join(self.selected)} selected; " if self.selected else ""
+        chosen = f", {self.chosen}" if self.chosen and not self.selected else ""
+        return f"From the {self.origin}{chosen}: {selected}{taken or 'no setting'}{own}{instead}"
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "HandedOver":
         """Return what `to_json` wrote down."""
-        return cls(**{**record, "own": tuple(record["own"])})
+        lists = {name: tuple(record.get(name, ())) for name in ("own", "selected", "data")}
+        return cls(**{**record, **lists})
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {**asdict(self), "own": list(self.own)}
+        lists = {name: list(getattr(self, name)) for name in ("own", "selected", "data")}
+        return {**asdict(self), **lists}
 
 
 def take_over(folder: Path, phase: Phase, store: Store) -> tuple[HandedOver, ...]:
@@ -64,23 +94,59 @@ def take_over(folder: Path, phase: Phase, store: Store) -> tuple[HandedOver, ...
 
     Args:
         folder: the experiments folder.
-        phase: a phase of that folder.
+        phase: a phase of that folder, its templates included.
         store: the results that hold the decisions.
 
     Raises:
-        InputError: a decision has not been taken, or its file is damaged.
+        InputError: a decision has not been taken and nothing is assumed in its place, or its file is damaged
+            or was edited.
     """
-    if not phase.builds_on:
-        return ()
     records = {earlier: in_force(store, earlier) for earlier in phase.builds_on}
     missing = [earlier for earlier, record in records.items() if record is None]
-    if missing:
+    if missing and not phase.assumes:
         raise InputError(
             f"{phase.name} builds on the decision of {' and of '.join(missing)}, which {store.root} does not "
             f"hold; run `python -m orchestrator {missing[0]}` first, with the same --results"
         )
-    varied = varied_keys([values_of_files(folder, name) for name in phase.experiments])
-    return tuple(_take(earlier, record, varied) for earlier, record in records.items() if record is not None)
+    unselected = [
+        earlier for earlier, record in records.items() if record is not None and not record.get("selected")
+    ]
+    if phase.for_each_selected and len(unselected) == len(phase.builds_on):
+        raise InputError(
+            f"{phase.name} makes its experiments from a selection, but the decision of "
+            f'{" and of ".join(unselected)} selects none; give its phase.json a "top" above 1, '
+            "and decide again"
+        )
+    varied = _varied(folder, phase)
+    return tuple(
+        _take(earlier, record, varied) if record is not None else _assume(folder, phase, earlier)
+        for earlier, record in records.items()
+    )
+
+
+def layers(
+    taken: Sequence[HandedOver], preset: str | None, *, without: Sequence[str] = ()
+) -> tuple[list[Layer], list[Layer]]:
+    """Return the layers of what was taken over: those below the preset of a run, and those above it."""
+    below: list[Layer] = []
+    above: list[Layer] = []
+    for each in taken:
+        if not each.is_assumed:
+            is_above = preset is not None and each.preset == preset
+            (above if is_above else below).append(each.layer(without=without))
+    return below, above
+
+
+def data_notes(taken: Sequence[HandedOver], data: Sequence[DataFacts]) -> tuple[str, ...]:
+    """Say which decisions were taken on other images than those of this run."""
+    here = {each.fingerprint for each in data}
+    roots = ", ".join(dict.fromkeys(each.root for each in data))
+    return tuple(
+        f"The {each.origin} was taken on other data than {roots}: what it hands over may not be best here; "
+        f"run {each.phase} on this data, in another folder of --results, to be sure"
+        for each in taken
+        if each.data and not here & set(each.data)
+    )
 
 
 def varied_keys(experiments: Sequence[Values]) -> frozenset[Key]:
@@ -90,10 +156,34 @@ def varied_keys(experiments: Sequence[Values]) -> frozenset[Key]:
     return frozenset(key for key in every if len({each.get(key) for each in leaves}) > 1)
 
 
+def _varied(folder: Path, phase: Phase) -> frozenset[Key]:
+    """The keys that are a phase's own question: in which its files, or its templates, differ."""
+    files = varied_keys([values_of_files(folder, name) for name in phase.experiments])
+    templates = varied_keys([template.values for template in phase.templates])
+    held_out = frozenset((name,) for name in HELD_OUT) if phase.for_each_source else frozenset()
+    return files | templates | held_out
+
+
 def _take(earlier: str, record: Mapping[str, Any], varied: frozenset[Key]) -> HandedOver:
     own: list[str] = []
     values = _without(record["handed_over"], varied, (), own)
-    return HandedOver(earlier, int(record["version"]), str(record["chosen"]), values, tuple(own))
+    return HandedOver(
+        earlier,
+        int(record["version"]),
+        str(record["chosen"] or ""),
+        values,
+        tuple(own),
+        selected=tuple(map(str, record.get("selected", ()))),
+        preset=record.get("preset"),
+        data=tuple(map(str, record.get("data", ()))),
+    )
+
+
+def _assume(folder: Path, phase: Phase, earlier: str) -> HandedOver:
+    files = values_of_files(folder, phase.experiments[0]) if phase.experiments else {}
+    usual = RecipeKeys.model_fields
+    values = {key: files.get(key, usual[key].default if key in usual else None) for key in phase.assumes}
+    return HandedOver(earlier, 0, "", values, ())
 
 
 def _without(values: Mapping[str, Any], varied: frozenset[Key], above: Key, own: list[str]) -> Values:
@@ -125,6 +215,18 @@ def _leaves(values: Mapping[str, Any], above: Key = ()) -> Iterator[tuple[Key, A
 def _dotted(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in _leaves(values):
         yield ".".join(key), value
+
+
+def _others(key: str, value: Any, recipes: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """What the recipes have in the place of a value, each other value once."""
+    found: list[Any] = []
+    for recipe in recipes:
+        inside: Any = recipe
+        for part in key.split("."):
+            inside = inside.get(part) if isinstance(inside, Mapping) else None
+        if inside != value and inside not in found:
+            found.append(inside)
+    return found
 
 
 def _text(value: object) -> str:

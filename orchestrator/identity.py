@@ -37,6 +37,13 @@ def rows_fingerprint(table: pd.DataFrame) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def data_fingerprint(rows: pd.DataFrame) -> str:
+    """Name a data set by its images' contents, labels, sources and groups, wherever it lies."""
+    columns = [rows[name].astype(str) for name in ("sha256", "label", "source", "group")]
+    lines = sorted("\x1f".join(values) for values in zip(*columns, strict=True))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:SHORT]
+
+
 _OPTIONAL = {
     "": ("sampler", "mix", "stages", "micro_batch"),
     "scheduler": ("warmup_epochs", "mode", "patience", "factor"),

@@ -1,23 +1,45 @@
-"""From the names on a command line to a phase and its experiments, with what earlier phases decided."""
+"""From the names on a command line to a phase and its experiments, with what earlier phases decided.
+
+`load` reads files alone, so that whatever is wrong in them is said before anything is looked at. `complete`
+then adds the experiments that hang on what the data is, and says what a reader has to know beforehand.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator.bases import with_bases
-from orchestrator.experiment import Experiment, load_experiments
-from orchestrator.handing_over import HandedOver, take_over
-from orchestrator.phase import Phase, load_phase, phase_names, phase_of
+from orchestrator.experiment import Experiment, Made, find_file, load_experiments
+from orchestrator.generated import Generated, Look, for_selected, for_sources
+from orchestrator.handing_over import HandedOver, data_notes, layers, take_over
+from orchestrator.phase import Phase, completed, load_phase, phase_names, phase_of
 from orchestrator.store import Store
+from trainables.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which experiments a command names, and what it puts on top of their files."""
+
+    names: tuple[str, ...]
+    folder: Path
+    preset: str | None = None
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a command is about: a phase, its experiments in running order, and what it takes over."""
+    """What a command is about: a phase, its experiments in running order, and what it takes over.
 
+    `made` came of the phase's templates so far, and `notes` are sentences that belong beside its answers.
+    """
+
+    asked: Asked
     phase: Phase
     experiments: tuple[Experiment, ...]
     handed_over: tuple[HandedOver, ...] = ()
+    made: Generated = field(default_factory=Generated)
+    notes: tuple[str, ...] = ()
 
 
 def load(
@@ -35,21 +57,48 @@ def load(
     Raises:
         InputError: a file is wrong, or a decision that the phase builds on has not been taken.
     """
+    asked = Asked(tuple(names), folder, preset, tuple(settings))
     by_phase = len(names) == 1 and (names[0] in phase_names(folder) or names[0].startswith("phase"))
-    phase = load_phase(folder, names[0]) if by_phase else None
-    taken = take_over(folder, phase, Store.look(results)) if phase is not None else ()
-    asked = load_experiments(
-        folder,
-        phase.experiments if phase is not None else names,
-        handed_over=[each.layer() for each in taken],
-        preset=preset,
-        settings=settings,
-    )
-    if phase is None:
-        phase = phase_of(tuple(experiment.name for experiment in asked))
-    experiments = with_bases(folder, asked, handed_over=taken, preset=preset, settings=settings)
-    everything = tuple(experiment.name for experiment in experiments)
-    return Question(phase.model_copy(update={"experiments": everything}), experiments, taken)
+    if not by_phase:
+        experiments = _experiments(asked, asked.names, ())
+        phase = phase_of(tuple(experiment.name for experiment in experiments))
+        return _question(asked, phase, experiments, ())
+    store = Store.look(results)
+    phase = load_phase(folder, names[0])
+    taken = take_over(folder, phase, store)
+    made = Generated()
+    for each in taken:
+        made += for_selected(folder, phase, each.selected)
+    experiments = _experiments(asked, (*phase.experiments, *made.experiments), taken)
+    if phase.templates and not phase.for_each_source:
+        phase = _completed(folder, phase, made)
+    notes = _not_run(folder, phase, store)
+    return replace(_question(asked, phase, experiments, taken), notes=notes, made=made)
+
+
+def complete(question: Question, look: Look) -> Question:
+    """Add the experiments that hold a source out, and say which decisions were taken on other data.
+
+    Args:
+        question: what `load` gave.
+        look: finds out about the data of an experiment.
+
+    Raises:
+        InputError: the data can't be used, or a made experiment is wrong.
+    """
+    phase, asked, taken = question.phase, question.asked, question.handed_over
+    notes = question.notes
+    if taken:
+        notes += data_notes(taken, [look(experiment) for experiment in question.experiments])
+    if not phase.for_each_source:
+        return replace(question, notes=notes)
+    held_out = for_sources(asked.folder, phase, look(_parent(phase, asked)))
+    made = question.made + held_out
+    experiments = _experiments(asked, (*phase.experiments, *made.experiments), taken)
+    if not experiments:
+        raise InputError(f"{phase.name} has nothing to run; {'; '.join(held_out.notes)}")
+    phase = _completed(asked.folder, phase, made)
+    return replace(_question(asked, phase, experiments, taken), notes=notes + held_out.notes)
 
 
 def experiments_folder(given: Path | None) -> Path:
@@ -58,3 +107,55 @@ def experiments_folder(given: Path | None) -> Path:
         return given
     here = Path("experiments")
     return here if (here / "shared.json").is_file() else Path(__file__).parent.parent / "experiments"
+
+
+def _experiments(
+    asked: Asked, names: Sequence[str | Made], taken: Sequence[HandedOver]
+) -> tuple[Experiment, ...]:
+    below, above = layers(taken, asked.preset)
+    loaded = load_experiments(
+        asked.folder, names, handed_over=below, decided=above, preset=asked.preset, settings=asked.settings
+    )
+    return with_bases(asked.folder, loaded, handed_over=taken, preset=asked.preset, settings=asked.settings)
+
+
+def _parent(phase: Phase, asked: Asked) -> Experiment:
+    """Load what the hold-outs of a phase extend: its data is theirs."""
+    name = phase.for_each_source[0].extends
+    try:
+        (found,) = load_experiments(asked.folder, [name], preset=asked.preset, settings=asked.settings)
+    except InputError as error:
+        where = asked.folder / phase.name / "phase.json"
+        raise InputError(f"{where}: for_each_source extends {name!r}: {error}") from error
+    return found
+
+
+def _question(
+    asked: Asked, phase: Phase, experiments: tuple[Experiment, ...], taken: tuple[HandedOver, ...]
+) -> Question:
+    everything = tuple(experiment.name for experiment in experiments)
+    phase = phase.model_copy(update={"experiments": everything})
+    return Question(asked, phase, experiments, taken)
+
+
+def _completed(folder: Path, phase: Phase, made: Generated) -> Phase:
+    names = [each.name for each in made.experiments]
+    return completed(phase, str(folder / phase.name / "phase.json"), names, made.comparisons)
+
+
+def _not_run(folder: Path, phase: Phase, store: Store) -> tuple[str, ...]:
+    """Say which experiments of this phase belong to a phase that has not been run."""
+    owners: dict[str, list[str]] = {}
+    for name in phase.experiments:
+        try:
+            owner = find_file(folder, name).parent.name
+        except InputError:
+            # What a phase made has no file.
+            continue
+        if owner != phase.name and owner in phase_names(folder) and owner not in store.studies():
+            owners.setdefault(owner, []).append(name)
+    return tuple(
+        f"{owner} has not been run in {store.root}: its {' and '.join(names)} run here, as part of "
+        f"{phase.name}, and {owner} will find them finished"
+        for owner, names in owners.items()
+    )

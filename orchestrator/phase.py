@@ -1,20 +1,24 @@
 """A phase file: the experiments, and the comparisons and decision declared before any of them ran.
 
-`builds_on` names the phases whose decisions this one takes over (`handing_over`).
+`builds_on` names the phases whose decisions this one takes over (`handing_over`). A phase may also have
+templates, from which experiments are made when it is known for what: one for each source of fakes that the
+data has, or one for each experiment that an earlier phase selected (`generated`).
 """
 
 import json
 from collections import Counter
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from orchestrator.experiment import read_object
 from orchestrator.identity import SHORT, fingerprint
 from orchestrator.problems import explain, meant, nearest
 from trainables.errors import InputError
-from trainables.recipe import Frozen
+from trainables.recipe import Frozen, RecipeKeys
 
 Metric = Literal[
     "auc", "accuracy", "balanced_accuracy", "f1", "precision", "recall", "average_precision", "log_loss",
@@ -38,17 +42,69 @@ class Comparison(Frozen):
     delong: bool = False
 
 
-class Rule(Frozen):
-    """How a phase decides, on inner-validation scores: the best of `among` by the metric `choose`.
+class Factor(Frozen):
+    """A key that a phase decides by pairs of experiments (baseline, treatment) which differ in it alone."""
 
-    Candidates whose mean lies within `rope` of the best one's are tied with it, and the tie goes to the one
-    that `prefer` names. `among` is every experiment of the phase where it is left out.
+    key: str
+    pairs: tuple[tuple[str, str], ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.key not in RecipeKeys.model_fields:
+            near = nearest(self.key, RecipeKeys.model_fields)
+            raise ValueError(f"decision.factors: {self.key!r} is no key of an experiment; {near}")
+        return self
+
+
+class Rule(Frozen):
+    """How a phase decides, on inner-validation scores: by the metric `choose`.
+
+    Among experiments: the best of `among`, names or patterns like "p4b_*" (every experiment of the phase
+    where it is left out). Candidates whose mean lies within `rope` of the best one's are tied with it, and
+    the tie goes to the one that `prefer` names. With `top` above 1 the same rule fills each further place
+    from those that are left.
+
+    By `factors`: each key on its own. A treatment's value is taken where it is more than `rope` better with
+    a probability above 0.95, over all its pairs; else the baseline's value stays.
     """
 
     choose: Metric
     among: tuple[str, ...] = ()
+    top: Annotated[int, Field(ge=1)] = 1
+    factors: tuple[Factor, ...] = ()
     prefer: Literal["cheaper"] = "cheaper"
     rope: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False)] = 0.01
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if self.factors and (self.among or self.top > 1):
+            raise ValueError("decision: factors decide keys, among and top experiments; keep one of the two")
+        twice = [key for key, count in Counter(factor.key for factor in self.factors).items() if count > 1]
+        if twice:
+            raise ValueError(f"decision.factors: {', '.join(twice)} is there twice; put its pairs together")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The experiments that the decision is taken on."""
+        pairs = (pair for factor in self.factors for pair in factor.pairs)
+        return self.among or tuple(dict.fromkeys(name for pair in pairs for name in pair))
+
+
+class Template(Frozen):
+    """An experiment that is made for each of several sources or models, named in braces.
+
+    `values` are keys of an experiment file on top of the one that it `extends`. `against` names the baseline
+    of a comparison that is declared with it; where that is the experiment itself there is none.
+    """
+
+    name: str
+    extends: str
+    description: str = ""
+    values: dict[str, Any] = Field(default_factory=dict)
+    against: str | None = None
+    question: str = ""
+    metrics: tuple[Metric, ...] = Field(("auc",), min_length=1)
 
 
 def _one_or_several(given: object) -> object:
@@ -60,16 +116,36 @@ def _one_or_several(given: object) -> object:
 class Phase(Frozen):
     """What a phase asks.
 
-    Of two phases in `builds_on` that hand over the same key the one named later counts.
+    Of two phases in `builds_on` that hand over the same key the one named later counts. Where one has not
+    decided, the phase can't run, unless it `assumes` keys: these are then as the experiment files have them.
+    `for_each_source` (with {source}) leaves one source of fakes out of training and tests on all;
+    `for_each_selected` (with {model}, {experiment}, and {first} for the model that came first) stands on the
+    selection of a phase in `builds_on`.
     """
 
     name: str
     title: str
     question: str = ""
     builds_on: Annotated[tuple[str, ...], BeforeValidator(_one_or_several)] = ()
-    experiments: tuple[str, ...] = Field(min_length=1)
+    assumes: tuple[str, ...] = ()
+    experiments: tuple[str, ...] = ()
+    for_each_source: tuple[Template, ...] = ()
+    for_each_selected: tuple[Template, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     decision: Rule | None = None
+
+    @model_validator(mode="after")
+    def _asks(self) -> Self:
+        if not (self.experiments or self.for_each_source or self.for_each_selected):
+            raise ValueError("experiments: a phase needs at least one")
+        if self.for_each_selected and not self.builds_on:
+            raise ValueError("for_each_selected: builds_on has to name the phase that selects")
+        return self
+
+    @property
+    def templates(self) -> tuple[Template, ...]:
+        """What experiments are made from."""
+        return self.for_each_source + self.for_each_selected
 
 
 def load_phase(folder: Path, name: str) -> Phase:
@@ -99,15 +175,35 @@ def load_phase(folder: Path, name: str) -> Phase:
     twice = [known for known, count in Counter(phase.experiments).items() if count > 1]
     if twice:
         raise InputError(f"{path}: experiments names {', '.join(twice)} more than once")
+    _check_order(folder, phase)
+    return phase if phase.templates else completed(phase, str(path))
+
+
+def completed(
+    phase: Phase, where: str, made: Sequence[str] = (), comparisons: Sequence[Comparison] = ()
+) -> Phase:
+    """Return a phase with the experiments that were made for it, every name in it checked.
+
+    `where` is its file; `made` and `comparisons` are what came of its templates.
+
+    Raises:
+        InputError: a comparison or the decision names an experiment that the phase does not run.
+    """
+    everything = {
+        "experiments": (*phase.experiments, *made),
+        "comparisons": (*phase.comparisons, *comparisons),
+        "for_each_source": (),
+        "for_each_selected": (),
+    }
+    phase = phase.model_copy(update=everything)
     for comparison in phase.comparisons:
         for side in (comparison.baseline, comparison.treatment):
             if side not in phase.experiments:
                 raise InputError(
-                    f"{path}: comparison {comparison.question!r} names {side!r}, which the phase does not "
+                    f"{where}: comparison {comparison.question!r} names {side!r}, which the phase does not "
                     f"run; {nearest(side, phase.experiments)}"
                 )
-    _check_order(folder, phase)
-    return phase if phase.decision is None else _with_candidates(path, phase, phase.decision)
+    return phase if phase.decision is None else _with_candidates(where, phase, phase.decision)
 
 
 def _check_order(folder: Path, phase: Phase) -> None:
@@ -135,25 +231,48 @@ def _check_order(folder: Path, phase: Phase) -> None:
             waiting += [(earlier, str(name)) for name in further] if isinstance(further, tuple) else []
 
 
-def _with_candidates(path: Path, phase: Phase, rule: Rule) -> Phase:
+def _with_candidates(where: str, phase: Phase, rule: Rule) -> Phase:
     """Check the candidates of a decision; where none are named they are all experiments of the phase."""
-    among = rule.among or phase.experiments
-    for name in among:
-        if name not in phase.experiments:
+    kind = "factors" if rule.factors else "among"
+    found: list[str] = []
+    for name in rule.names or phase.experiments:
+        matching = [known for known in phase.experiments if fnmatchcase(known, name)]
+        if not matching:
             raise InputError(
-                f"{path}: decision.among names {name!r}, which the phase does not run; "
+                f"{where}: decision.{kind} names {name!r}, which the phase does not run; "
                 f"{nearest(name, phase.experiments)}"
             )
-    if len(set(among)) < len(among):
-        raise InputError(f"{path}: decision.among names an experiment more than once")
-    if len(among) < 2:
-        raise InputError(f"{path}: decision.among names {among[0]} alone; a decision is between two or more")
-    return phase.model_copy(update={"decision": rule.model_copy(update={"among": among})})
+        found += matching
+    if len(set(found)) < len(found):
+        raise InputError(f"{where}: decision.{kind} names an experiment more than once")
+    if len(found) < 2:
+        raise InputError(
+            f"{where}: decision.{kind} names {found[0]} alone; a decision is between two or more"
+        )
+    if rule.factors:
+        return phase
+    return phase.model_copy(update={"decision": rule.model_copy(update={"among": tuple(found)})})
 
 
 def phase_names(folder: Path) -> list[str]:
     """Return the names of the phases below `folder`."""
     return sorted(path.parent.name for path in folder.glob("*/phase.json"))
+
+
+def phases_in_order(folder: Path) -> list[str]:
+    """Return the names of the phases below `folder`, each after those that it builds on."""
+    phases = {name: load_phase(folder, name).builds_on for name in phase_names(folder)}
+    ordered: list[str] = []
+
+    def put(name: str) -> None:
+        for earlier in phases[name]:
+            put(earlier)
+        if name not in ordered:
+            ordered.append(name)
+
+    for name in phases:
+        put(name)
+    return ordered
 
 
 def phase_of(names: tuple[str, ...]) -> Phase:

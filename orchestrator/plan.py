@@ -18,14 +18,14 @@ import pandas as pd
 
 from orchestrator import identity
 from orchestrator.bases import check_rows, chosen_with_bases
+from orchestrator.data_sets import DataSets
 from orchestrator.experiment import Experiment
 from orchestrator.handing_over import HandedOver
 from orchestrator.phase import Phase
 from orchestrator.resources import Machine, Share, share_of, this_machine
 from orchestrator.store import State, Store, read_record, trial_state
-from trainables.data.inspection import Progress
-from trainables.data.manifest import Manifest, scan
-from trainables.data.rows import experiment_rows, trial_table
+from trainables.data.manifest import Manifest
+from trainables.data.rows import trial_table
 from trainables.device import device_type
 from trainables.errors import InputError
 from trainables.models.registry import is_kernel_machine
@@ -87,6 +87,8 @@ class Study:
     experiments: tuple[PlannedExperiment, ...]
     trials: tuple[Trial, ...]
     handed_over: tuple[HandedOver, ...] = ()
+    preset: str | None = None
+    notes: tuple[str, ...] = ()
 
     def selected(self) -> list[Trial]:
         """Return the trials that this command is about."""
@@ -113,49 +115,6 @@ class Study:
         return next(planned for planned in self.experiments if planned.experiment.name == name)
 
 
-@dataclass(slots=True)
-class DataSets:
-    """The data folders of one command, each scanned once; their rows and folds, each dealt once."""
-
-    store: Store
-    override: Path | None = None
-    progress: Progress | None = None
-    _manifests: dict[Any, Manifest] = field(default_factory=dict)
-    _rows: dict[Any, pd.DataFrame] = field(default_factory=dict)
-
-    def manifest(self, experiment: Experiment) -> Manifest:
-        """Scan the experiment's data folder."""
-        root = self.override or Path(experiment.data_dir)
-        arguments = (
-            root,
-            experiment.layout,
-            experiment.group_by,
-            experiment.real_sources,
-            experiment.max_unusable,
-        )
-        if arguments not in self._manifests:
-            self._manifests[arguments] = scan(
-                root,
-                layout=experiment.layout,
-                group_by=experiment.group_by,
-                real_sources=experiment.real_sources,
-                max_unusable=experiment.max_unusable,
-                memory=scan_memory(self.store, root),
-                progress=self.progress,
-            )
-        return self._manifests[arguments]
-
-    def rows(self, experiment: Experiment, manifest: Manifest, repeat: int) -> pd.DataFrame:
-        """Return the rows that the experiment uses, with folds."""
-        recipe = experiment.recipe_keys()
-        sources = (recipe.train_sources, recipe.eval_sources)
-        folds = (recipe.protocol, recipe.cv_folds, recipe.test_ratio)
-        arguments = (id(manifest), recipe.seed, folds, recipe.subsample, sources, repeat)
-        if arguments not in self._rows:
-            self._rows[arguments] = experiment_rows(manifest, recipe, repeat=repeat)
-        return self._rows[arguments]
-
-
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the command line says about how to run."""
@@ -178,12 +137,15 @@ def plan_study(
     *,
     data: DataSets,
     handed_over: tuple[HandedOver, ...] = (),
+    preset: str | None = None,
+    notes: tuple[str, ...] = (),
     machine: Machine | None = None,
     device: str | None = None,
 ) -> Study:
     """Plan a phase for this machine, or for another `machine` with another `device` ("cpu" or "cuda").
 
-    `handed_over` is what the experiments took over when they were loaded: it is recorded.
+    What the experiments took over when they were loaded, the preset that they have, and the notes that belong
+    beside their answers are recorded.
 
     Raises:
         InputError: the data can't be used as asked.
@@ -204,12 +166,7 @@ def plan_study(
         for repeat, rows in enumerate(each.rows):
             for fold in range(each.experiment.num_folds):
                 planner.add(each, rows, repeat=repeat, fold=fold, selected=fold in wanted)
-    return Study(phase, store, device, planned, tuple(planner.trials.values()), handed_over)
-
-
-def scan_memory(store: Store, root: Path) -> Path:
-    """Name the file that keeps what was found in the data folder `root`; near-duplicates lie beside it."""
-    return store.cache / "scans" / f"{identity.fingerprint(str(root.resolve()))[:16]}.parquet"
+    return Study(phase, store, device, planned, tuple(planner.trials.values()), handed_over, preset, notes)
 
 
 def measurement_file(store: Store, experiment: Experiment, device: str) -> Path:

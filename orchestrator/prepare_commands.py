@@ -58,7 +58,7 @@ def prepare_command(
         raise InputError("data prepare: say what to prepare, --faces or --size PX")
     if not faces and out is not None:
         raise InputError("--out goes with --faces; the pixel cache is kept in --results")
-    from orchestrator.plan import scan_memory
+    from orchestrator.data_sets import scan_memory
     from orchestrator.progress import progress_bar, screen
     from orchestrator.store import Store
     from trainables.data.manifest import scan

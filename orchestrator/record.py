@@ -66,7 +66,7 @@ def write_study(study: Study, *, shortcuts: Sequence[dict[str, Any]] = ()) -> No
 
 def same_plan(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Tell whether two records ask for the same trials of the same data; command and time do not count."""
-    asked = ("format", "phase", "handed_over", "experiments", "data", "shortcuts")
+    asked = ("format", "phase", "preset", "handed_over", "notes", "experiments", "data", "shortcuts")
     return all(one.get(name) == other[name] for name in asked)
 
 
@@ -100,7 +100,9 @@ def study_record(study: Study, *, shortcuts: Sequence[dict[str, Any]] = ()) -> d
     return {
         "format": FORMAT,
         "phase": study.phase.model_dump(mode="json"),
+        "preset": study.preset,
         "handed_over": [each.to_json() for each in study.handed_over],
+        "notes": list(study.notes),
         "device": study.device,
         "experiments": experiments,
         "data": [
@@ -135,6 +137,7 @@ def data_summary(planned: PlannedExperiment) -> dict[str, Any]:
         "layout": manifest.layout,
         "group_by": manifest.group_by,
         "classes": list(manifest.classes),
+        "fingerprint": identity.data_fingerprint(rows),
         "images": len(rows),
         "groups": int(rows["group"].nunique()),
         "counts": counts.to_dict("records"),

@@ -1,7 +1,7 @@
 """`status`, `collect`, `report`, `explain`, `ui`: what is made of results/ alone."""
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,37 +15,37 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 
 
-def show_outcome(tables: "Tables", store: "Store", *, as_json: bool) -> None:
-    """Print the verdict, or everything as JSON, and say what failed.
-
-    Raises:
-        typer.Exit: a trial failed.
-    """
+def outcome_json(tables: "Tables", store: "Store") -> dict[str, Any]:
+    """Return what a phase came to as plain JSON values."""
     from orchestrator.decision_file import in_force
+    from orchestrator.report.verdict import verdict
+
+    phase = str(tables.study["phase"]["name"])
+    return {
+        "phase": phase,
+        "verdict": verdict(tables),
+        "failures": tables.failures.to_dict("records"),
+        "summary": json.loads(tables.summary.to_json(orient="records")),
+        "comparisons": json.loads(tables.comparisons.to_json(orient="records")),
+        "shortcuts": json.loads(tables.shortcuts.to_json(orient="records")),
+        "decision": in_force(store, phase),
+        "report": str(store.report(phase) / "index.html"),
+    }
+
+
+def say_outcome(tables: "Tables", *, as_json: bool) -> int:
+    """Print the verdict, unless JSON says it, and what failed; return how many trials did."""
     from orchestrator.report.verdict import verdict
     from orchestrator.shortcuts import warnings
 
-    sentence, phase = verdict(tables), str(tables.study["phase"]["name"])
-    if as_json:
-        outcome = {
-            "verdict": sentence,
-            "failures": tables.failures.to_dict("records"),
-            "summary": json.loads(tables.summary.to_json(orient="records")),
-            "comparisons": json.loads(tables.comparisons.to_json(orient="records")),
-            "shortcuts": json.loads(tables.shortcuts.to_json(orient="records")),
-            "decision": in_force(store, phase),
-            "report": str(store.report(phase) / "index.html"),
-        }
-        print(json.dumps(outcome, indent=1))
-    else:
-        say(sentence)
+    if not as_json:
+        say(verdict(tables))
     for line in warnings(tables.study):
         warn(line)
     failed = tables.failures[tables.failures["state"].isin(["failed", "unreadable"])]
     for row in failed.itertuples():
         complain(f"{row.experiment} repeat {row.repeat} fold {row.fold} {row.state}: {row.reason}")
-    if len(failed):
-        raise typer.Exit(EXIT_FAILED)
+    return len(failed)
 
 
 def status_command(
@@ -85,7 +85,10 @@ def collect_command(
 
     store = Store.reopen(results)
     tables = finish(store, phase, console=screen(stderr=as_json), quiet=quiet, sync=sync)
-    show_outcome(tables, store, as_json=as_json)
+    if as_json:
+        print(json.dumps(outcome_json(tables, store), indent=1))
+    if say_outcome(tables, as_json=as_json):
+        raise typer.Exit(EXIT_FAILED)
 
 
 def report_command(

@@ -14,8 +14,10 @@ from rich.console import Console
 
 from orchestrator import data_gate, decisions, face_finding, preparation, provenance, record, tracking
 from orchestrator.collect import Tables, collect
-from orchestrator.loading import Question
-from orchestrator.plan import DataSets, Options, Study, Trial, plan_study
+from orchestrator.data_sets import DataSets
+from orchestrator.decision_file import in_force
+from orchestrator.loading import Question, complete
+from orchestrator.plan import Options, Study, Trial, plan_study
 from orchestrator.progress import Board, Display, board_from_disk, progress_bar, score_names
 from orchestrator.store import Store
 from trainables.data.pixels import ensure_pixels
@@ -37,9 +39,8 @@ def run_study(question: Question, options: Options, *, console: Console) -> Tabl
     store = Store.open(options.results)
     with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
         data = DataSets(store, override=options.data, progress=progress)
-        study = plan_study(
-            question.phase, question.experiments, options, data=data, handed_over=question.handed_over
-        )
+        study = plan_question(complete(question, data.facts), options, data)
+    _say_notes(study, console, quiet=options.quiet)
     shortcuts = data_gate.check_study(study, options, console=console)
     if study.missing():
         _run_missing(study, data, options, console, shortcuts)
@@ -47,6 +48,33 @@ def run_study(question: Question, options: Options, *, console: Console) -> Tabl
         record.write_rows(study)
         _record_if_new(study, shortcuts)
     return finish(store, question.phase.name, console=console, quiet=options.quiet, decides=True)
+
+
+def plan_question(question: Question, options: Options, data: DataSets) -> Study:
+    """Plan what a completed question asks for."""
+    return plan_study(
+        question.phase,
+        question.experiments,
+        options,
+        data=data,
+        handed_over=question.handed_over,
+        preset=question.asked.preset,
+        notes=question.notes,
+    )
+
+
+def _say_notes(study: Study, console: Console, *, quiet: bool) -> None:
+    """Say what was taken over, assumed, or left out; only what may mislead is said to the quiet too."""
+    recipes = [planned.experiment.recipe_keys().model_dump(mode="json") for planned in study.experiments]
+    for each in study.handed_over:
+        if each.is_assumed or not quiet:
+            _line(console, each.sentence(recipes), "yellow" if each.is_assumed else "")
+    for note in study.notes:
+        _line(console, f"Note: {note}", "yellow")
+
+
+def _line(console: Console, text: str, style: str = "") -> None:
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def finish(
@@ -82,11 +110,13 @@ def finish(
 
 def _decide(store: Store, phase: str, tables: Tables, *, console: Console, quiet: bool) -> None:
     """Take the phase's decision, or say why there is none, or what has moved since it was taken."""
-    from orchestrator.decision_text import decision_sentences
+    from orchestrator.decision_text import outcome_sentences
 
     def line(text: str, style: str = "") -> None:
-        console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        _line(console, text, style)
 
+    # What was edited or damaged is the user's to mend; what is only not there yet is said.
+    in_force(store, phase)
     try:
         found = decisions.decide(store, phase, tables=tables)
     except InputError as error:
@@ -102,8 +132,8 @@ def _decide(store: Store, phase: str, tables: Tables, *, console: Console, quiet
             "yellow",
         )
     if not quiet:
-        # Who is chosen and why; `decide` and the report say the rest.
-        for sentence in decision_sentences(found.record)[:2]:
+        # What is chosen and why; `decide` and the report say the rest.
+        for sentence in outcome_sentences(found.record):
             line(sentence)
         line(f"Decision: {found.path} (version {found.record['version']})")
 
@@ -137,6 +167,8 @@ def _run_missing(
             options,
             data=data,
             handed_over=study.handed_over,
+            preset=study.preset,
+            notes=study.notes,
             machine=cluster.machine,
             device=cluster.device,
         )

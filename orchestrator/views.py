@@ -13,12 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator import data_gate, identity
-from orchestrator.loading import Question
+from orchestrator.data_sets import DataSets
+from orchestrator.loading import Question, complete
 from orchestrator.options import check_layout
-from orchestrator.plan import DataSets, Options, Study, plan_study
+from orchestrator.plan import Options, Study
 from orchestrator.progress import Board, board_from_disk, duration, progress_bar, time_left_from_disk
 from orchestrator.shortcuts import CHECKS, plan_text
 from orchestrator.store import Store, read_record, trial_state
+from orchestrator.study import plan_question
 from trainables.data.manifest import Manifest, scan
 from trainables.errors import InputError
 from trainables.files import replace_file
@@ -31,16 +33,16 @@ def make_plan(question: Question, options: Options, *, console: Console) -> Stud
     """Plan without starting anything; what was found in the data folder is remembered."""
     with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
         data = DataSets(Store.look(options.results), override=options.data, progress=progress)
-        return plan_study(
-            question.phase, question.experiments, options, data=data, handed_over=question.handed_over
-        )
+        return plan_question(complete(question, data.facts), options, data)
 
 
 def plan_json(study: Study) -> dict[str, Any]:
     """Return a plan as plain values."""
     return {
         "phase": study.phase.name,
+        "preset": study.preset,
         "handed_over": [each.to_json() for each in study.handed_over],
+        "notes": list(study.notes),
         "device": study.device,
         "trials": [
             {
@@ -103,12 +105,14 @@ def plan_table(study: Study) -> Table:
             "?" if trial.estimate_s is None else duration(trial.estimate_s),
             trial.why,
         )
-    lines = [each.sentence() for each in study.handed_over]
+    recipes = [planned.experiment.recipe_keys().model_dump(mode="json") for planned in study.experiments]
+    lines = [each.sentence(recipes) for each in study.handed_over]
+    lines += study.notes
     lines += [
         f"Shortcuts in {planned.manifest.root}: {plan_text(known)}"
         for planned, known in data_gate.known_checks(study)
     ]
-    table.caption = Text("\n".join(lines))
+    table.caption = Text("\n".join(dict.fromkeys(lines)))
     table.caption_justify = "left"
     return table
 

@@ -120,7 +120,16 @@ def fold_sizes(counts: pd.DataFrame, classes: Sequence[str]) -> Grid:
 
 def taken_over(study: Record) -> list[str]:
     """Say which settings come from decisions of earlier phases, a sentence a phase."""
-    return [HandedOver.from_json(record).sentence() + "." for record in study.get("handed_over", ())]
+    recipes = [each["recipe"] for each in study["experiments"]]
+    return [HandedOver.from_json(record).sentence(recipes) + "." for record in study.get("handed_over", ())]
+
+
+def notes(study: Record) -> list[str]:
+    """Say what a reader has to know beforehand: what was assumed, left out, or decided on other data."""
+    recipes = [each["recipe"] for each in study["experiments"]]
+    taken = [HandedOver.from_json(record) for record in study.get("handed_over", ())]
+    assumed = [each.sentence(recipes) for each in taken if each.is_assumed]
+    return [f"{note}." for note in (*assumed, *study.get("notes", ()))]
 
 
 def settings(experiments: Sequence[Record], parameters: Mapping[str, int]) -> tuple[Grid | None, Grid]:

@@ -257,6 +257,7 @@ def _render(
         "data": [_data(each) for each in study["data"]],
         "folds": _folds(store, study),
         "listed": listed,
+        "notes": content.notes(study),
         "taken_over": content.taken_over(study),
         "settings": content.settings(
             listed, dict(zip(known["experiment"], known["parameters"], strict=True))

@@ -31,6 +31,8 @@ from trainables.evaluation.metrics import LOWER_IS_BETTER
 # Told once: for several classes these are other names for F1 and AUC.
 ALIASES = ("macro_f1", "auc_ovr")
 RATES = ("detection_rate", "false_alarm_rate", "auc")
+# From which loss of AUC on a held-out source a model is said to have learned what belongs to its sources.
+FLAGGED, STRONG = 0.05, 0.10
 BY_CLASS = ("precision", "recall", "f1", "support")
 
 Record = Mapping[str, Any]
@@ -167,7 +169,10 @@ def sources(tables: Tables, summary: Summary, names: Sequence[str]) -> Grid | No
 
 
 def held_out(tables: Tables) -> Grid | None:
-    """Typeset what each experiment loses on sources that it was not trained on; None where none is so."""
+    """Typeset what each experiment loses on sources that it was not trained on; None where none is so.
+
+    A loss above FLAGGED says that what was learned belongs to the sources trained on; above STRONG, clearly.
+    """
     rows: list[list[Cell | str]] = []
     for row in tables.holdout.to_dict("records"):
         reason = row["reason"] if isinstance(row["reason"], str) else ""
@@ -180,14 +185,21 @@ def held_out(tables: Tables) -> Grid | None:
                 Cell(number(row["delta"], sign=True), reason or spread(_plain(row["std"]))),
                 between(_plain(row["ci_low"]), _plain(row["ci_high"]), sign=True),
                 p_value(_plain(row["p_value"])),
+                _flag(_plain(row["delta"])),
                 f"{row['n']} of {row['n_expected']}",
             ]
         )
     heads = [
-        "Experiment", "Held-out source", "AUC trained on", "AUC held out", "Loss", "95 % interval", "p",
-        "Folds",
+        "Experiment", "Held-out source", "AUC in-source", "AUC held out", "Delta", "95 % interval", "p",
+        "Source-specific", "Folds",
     ]  # fmt: skip
     return grid("Held-out sources", heads, rows, 2) if rows else None
+
+
+def _flag(delta: float) -> Cell | str:
+    if delta > STRONG:
+        return Cell("strong", f"above {STRONG:g}", "badge worse")
+    return Cell("flagged", f"above {FLAGGED:g}", "badge undecided") if delta > FLAGGED else DASH
 
 
 def ranking(tables: Tables, names: Sequence[str]) -> Grid | None:

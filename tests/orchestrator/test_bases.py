@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from orchestrator.bases import check_rows, with_bases
+from orchestrator.data_sets import DataSets
 from orchestrator.experiment import Experiment, load_experiments
 from orchestrator.phase import phase_of
-from orchestrator.plan import DataSets, Options, Study, plan_study
+from orchestrator.plan import Options, Study, plan_study
 from orchestrator.resources import Machine
 from orchestrator.store import Store
 from trainables.errors import InputError

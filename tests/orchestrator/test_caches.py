@@ -12,10 +12,11 @@ from filelock import FileLock
 
 from orchestrator import caches
 from orchestrator.cli import main
+from orchestrator.data_sets import DataSets
 from orchestrator.experiment import load_experiments
 from orchestrator.phase import phase_of
 from orchestrator.pixel_plan import pixel_line, pixel_needs
-from orchestrator.plan import DataSets, Options, Study, plan_study
+from orchestrator.plan import Options, Study, plan_study
 from orchestrator.record import write_rows, write_study
 from orchestrator.resources import Machine
 from orchestrator.store import Store

@@ -138,7 +138,7 @@ def test_collect_prints_json_and_nothing_else(
     found = json.loads(out)
     assert code == 0
     assert set(found) == {
-        "verdict", "failures", "summary", "comparisons", "shortcuts", "decision", "report",
+        "phase", "verdict", "failures", "summary", "comparisons", "shortcuts", "decision", "report",
     }  # fmt: skip
     assert found["decision"] is None
     assert found["failures"] == []

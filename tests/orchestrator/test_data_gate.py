@@ -14,9 +14,10 @@ from rich.console import Console
 from orchestrator import data_gate, record
 from orchestrator.cli import main
 from orchestrator.data_gate import check_name, check_study, known_checks
+from orchestrator.data_sets import DataSets
 from orchestrator.experiment import load_experiments
 from orchestrator.phase import phase_of
-from orchestrator.plan import DataSets, Options, Study, plan_study
+from orchestrator.plan import Options, Study, plan_study
 from orchestrator.store import Store
 from trainables.errors import InputError
 from trainables.files import write_json

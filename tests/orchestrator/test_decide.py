@@ -8,6 +8,8 @@ import pytest
 
 from orchestrator.collect import Tables, collect
 from orchestrator.decide import choose, differing_keys, read_candidates
+from orchestrator.decision_text import decision_sentences
+from orchestrator.decisions import decide
 from orchestrator.phase import Rule
 from orchestrator.statistics import correlated_t
 from orchestrator.store import Store
@@ -248,3 +250,39 @@ def test_a_key_that_is_an_object_for_one_alone_is_handed_over_whole() -> None:
     one, other = {"augment": {"hflip_p": 0.5, "blur_p": 0.0}}, {"augment": False}
     assert differing_keys("one", {"one": one, "other": other}) == one
     assert differing_keys("other", {"one": one, "other": other}) == other
+
+
+def test_the_places_of_a_selection_are_filled_by_one_rule_after_the_other(results: Any) -> None:
+    """Catches a tie on the last place that goes to the dearer one, and places in another order."""
+    for name, good, seconds in (
+        ("best", 4.0, 9.0),
+        ("dear", 1.0, 90.0),
+        ("cheap", 1.0, 9.0),
+        ("bad", -2.0, 1.0),
+    ):
+        results.add(name)
+        results.separate(name, "val", good)
+        results.facts(name, training_seconds=seconds)
+    found = chosen(results, top=2)
+    assert found["selected"] == ["best", "cheap"] and found["chosen"] == "best"
+    assert [place["decided_by"] for place in found["places"]] == ["score", "cost"]
+    assert sorted(found["places"][1]["ties"]) == ["cheap", "dear"]
+    assert chosen(results, top=9)["selected"] == ["best", "cheap", "dear", "bad"]
+
+
+def test_a_selection_is_handed_over_with_what_the_phase_had_taken_over(results: Any) -> None:
+    for name, good in (("a", 0.0), ("b", 4.0), ("c", 2.0)):
+        results.add(name, image_size=48, backbone={"a": "simple_cnn"}.get(name, "resnet18"))
+        results.separate(name, "val", good)
+    results.decide("a", "b", "c", top=2)
+    path = results.write() / "studies" / "phase1.json"
+    taken = [{"phase": "phase0", "version": 1, "chosen": "", "values": {"image_size": 48}, "own": []}]
+    study = json.loads(path.read_text())
+    path.write_text(json.dumps({**study, "handed_over": taken, "preset": "smoke"}))
+    record = decide(Store.open(results.root), "phase1").record
+    assert (record["selected"], record["handed_over"]) == (["b", "c"], {"image_size": 48})
+    assert record["preset"] == "smoke"
+    first = decision_sentences(record)[0]
+    assert (
+        first.startswith("phase1: 2 of 3 are selected, by AUC on validation rows: b (") and ", c (" in first
+    )

@@ -45,7 +45,8 @@ def test_a_decision_is_written_with_its_evidence(decided: Any) -> None:
     assert record == json.loads(json.dumps(found.record))
     assert (record["format"], record["phase"], record["version"]) == (1, "phase1", 1)
     assert (record["chosen"], record["runner_up"], record["ties"]) == ("b", "a", [])
-    assert record["rule"] == {"choose": "auc", "among": ["a", "b"], "prefer": "cheaper", "rope": 0.01}
+    asked = {"choose": "auc", "among": ["a", "b"], "top": 1, "factors": [], "prefer": "cheaper", "rope": 0.01}
+    assert record["rule"] == asked
     assert record["handed_over"] == {"backbone": "resnet18", "pretrained": True}
     assert {"command", "time", "environment"} == set(record["made"])
     assert "numpy" in record["made"]["environment"]["versions"]

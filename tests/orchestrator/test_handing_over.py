@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.cli import main
+from orchestrator.decisions import decide
+from orchestrator.generated import DataFacts
 from orchestrator.handing_over import varied_keys
-from orchestrator.loading import Question, load
+from orchestrator.loading import Question, complete, load
+from orchestrator.store import Store
 from trainables.errors import InputError
 
 Write = Callable[..., Path]
@@ -91,7 +94,7 @@ def test_what_a_phase_asks_itself_is_not_decided_for_it(
     (taken,) = question.handed_over
     assert (taken.phase, taken.version, taken.chosen, taken.own) == ("phase1", 3, "b", ("image_size",))
     assert taken.values == {key: value for key, value in VALUES.items() if key != "image_size"}
-    said = taken.sentence()
+    said = taken.sentence([each.recipe_keys().model_dump(mode="json") for each in question.experiments])
     assert "decision of phase1 (version 3), b: backbone = resnet18, optimizer.lr = 0.5" in said
     assert said.endswith("its own question: image_size")
 
@@ -194,8 +197,98 @@ def test_plan_shows_what_was_taken_over(
             "chosen": "b",
             "values": {key: value for key, value in VALUES.items() if key != "image_size"},
             "own": ["image_size"],
+            "selected": [],
+            "preset": None,
+            "data": [],
         }
     ]
+
+
+ASSUMING = {**PHASE2, "assumes": ["backbone", "dropout"]}
+
+
+def test_without_a_decision_what_the_files_say_is_assumed_and_said(
+    write_experiments: Write, tmp_path: Path
+) -> None:
+    """Catches a phase on settings that nobody decided, which looks like one that stands on a decision."""
+    files = {**FILES, "phase2/phase.json": ASSUMING, "phase2/c.json": {"backbone": "resnet18"}}
+    files["phase2/d.json"] = {"backbone": "resnet18", "image_size": 48}
+    question = loaded(write_experiments(files), tmp_path / "results", settings=("dropout=0.5",))
+    (taken,) = question.handed_over
+    assert taken.is_assumed and taken.values == {"backbone": "resnet18", "dropout": 0.0}
+    recipes = [each.recipe_keys().model_dump(mode="json") for each in question.experiments]
+    assert taken.sentence(recipes) == (
+        "phase1 has not decided anything here, so this is assumed: backbone = resnet18, dropout = 0.0; "
+        "--preset or --set puts in its place: dropout = 0.5"
+    )
+
+
+def test_a_decision_counts_where_something_could_have_been_assumed(
+    write_experiments: Write, decided: Callable[..., Path]
+) -> None:
+    question = loaded(write_experiments({**FILES, "phase2/phase.json": ASSUMING}), decided())
+    assert {each.backbone for each in question.experiments} == {"resnet18"}
+    assert not question.handed_over[0].is_assumed
+
+
+@pytest.mark.parametrize(("taken_under", "dropout"), [("quick", 0.75), ("other", 0.5), (None, 0.5)])
+def test_what_was_decided_under_a_preset_is_not_undone_by_it(
+    write_experiments: Write, decided: Callable[..., Path], taken_under: str | None, dropout: float
+) -> None:
+    """Catches a smoke run whose phase 3 has the preset's image size and not the one that phase 2 chose."""
+    results = decided({"dropout": 0.75})
+    path = results / "decisions" / "phase1.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "preset": taken_under}))
+    files = {**FILES, "presets/quick.json": {"dropout": 0.5}, "presets/other.json": {}}
+    question = loaded(write_experiments(files), results, preset="quick")
+    assert {each.dropout for each in question.experiments} == {dropout}
+    recipes = [each.recipe_keys().model_dump(mode="json") for each in question.experiments]
+    said = question.handed_over[0].sentence(recipes)
+    assert ("--preset or --set puts in its place: dropout = 0.5" in said) == (dropout == 0.5)
+    forced = loaded(write_experiments(files), results, preset="quick", settings=("dropout=0.25",))
+    assert {each.dropout for each in forced.experiments} == {0.25}
+
+
+@pytest.mark.parametrize(("fingerprint", "number"), [("here", 0), ("elsewhere", 1)])
+def test_a_decision_from_other_data_is_said(
+    write_experiments: Write, decided: Callable[..., Path], fingerprint: str, number: int
+) -> None:
+    results = decided()
+    path = results / "decisions" / "phase1.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "data": [fingerprint]}))
+    question = loaded(write_experiments(FILES), results)
+    facts = DataFacts("/faces", "here", 2, ("wiki", "fake"), ("fake",))
+    notes = complete(question, lambda _: facts).notes
+    assert len(notes) == number
+    for note in notes:
+        assert note.startswith("The decision of phase1 (version 3) was taken on other data than /faces")
+
+
+def test_a_decision_that_was_edited_is_refused_until_it_is_taken_again(
+    write_experiments: Write, results: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Catches a value that somebody wrote into a decision, and a dead end for who did."""
+    results.add("a", shift=0.5)
+    results.add("b", shift=2.0, dropout=0.25)
+    results.decide("a", "b")
+    store = Store.open(results.write())
+    first = decide(store, "phase1")
+    path = results.root / "decisions" / "phase1.json"
+    folder = write_experiments(FILES)
+    assert loaded(folder, results.root).handed_over[0].version == 1
+    path.write_text(path.read_text().replace('"dropout": 0.25', '"dropout": 0.75'))
+    with pytest.raises(InputError, match=r"phase1.json was edited .* decide phase1 --again"):
+        loaded(folder, results.root)
+    with pytest.raises(SystemExit) as end:
+        main(["decide", "phase1", "--results", str(results.root)])
+    assert end.value.code == 2 and "was edited" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as end:
+        main(["decide", "phase1", "--again", "--results", str(results.root)])
+    assert end.value.code == 0
+    taken = loaded(folder, results.root).handed_over[0]
+    assert (taken.version, taken.values) == (2, first.record["handed_over"])
+    assert json.loads(path.read_text())["moved"] == ["its file was edited after it was taken"]
+    assert "0.75" in (results.root / "decisions" / "phase1.v1.json").read_text()
 
 
 TREES = st.recursive(

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from orchestrator.data_sets import DataSets
 from orchestrator.experiment import load_experiments
 from orchestrator.phase import phase_of
-from orchestrator.plan import DataSets, Options, Study, Trial, measurement_file, plan_study
+from orchestrator.plan import Options, Study, Trial, measurement_file, plan_study
 from orchestrator.preparation import questions
 from orchestrator.resources import Machine
 from orchestrator.store import Store

@@ -12,9 +12,10 @@ from rich.console import Console
 
 from orchestrator import face_finding, record
 from orchestrator.cli import main
+from orchestrator.data_sets import DataSets
 from orchestrator.experiment import load_experiments
 from orchestrator.phase import phase_of
-from orchestrator.plan import DataSets, Options, Study, plan_study
+from orchestrator.plan import Options, Study, plan_study
 from orchestrator.report import content
 from orchestrator.resources import Machine
 from orchestrator.store import Store

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from orchestrator import record
+from orchestrator.data_sets import DataSets
 from orchestrator.experiment import load_experiments
 from orchestrator.phase import Phase
-from orchestrator.plan import DataSets, Options, Study, plan_study
+from orchestrator.plan import Options, Study, plan_study
 from orchestrator.resources import Machine
 from orchestrator.store import Store
 

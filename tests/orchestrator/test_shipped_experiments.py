@@ -65,7 +65,10 @@ def test_phase_1_decides_between_its_two_baselines(shipped: Path) -> None:
 
 def test_every_shipped_phase_loads_with_its_experiments(shipped: Path) -> None:
     for name in phase_names(shipped):
-        assert load_experiments(shipped, load_phase(shipped, name).experiments)
+        phase = load_phase(shipped, name)
+        loaded = load_experiments(shipped, phase.experiments)
+        assert [each.name for each in loaded] == list(phase.experiments)
+        assert loaded or phase.templates
 
 
 def test_shared_holds_what_the_design_says(shipped: Path) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from orchestrator import worker
+from orchestrator.data_sets import DataSets
 from orchestrator.experiment import load_experiments
 from orchestrator.phase import phase_of
-from orchestrator.plan import DataSets, Options, plan_study
+from orchestrator.plan import Options, plan_study
 from orchestrator.record import write_rows
 from orchestrator.resources import Machine
 from orchestrator.store import Store

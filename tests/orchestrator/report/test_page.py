@@ -4,12 +4,15 @@ import hashlib
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from orchestrator.report.cells import DASH
+from orchestrator.report.score_tables import held_out
 from orchestrator.report.shortcuts import share
 from orchestrator.report.verdict import verdict
 from orchestrator.store import Store
@@ -306,15 +309,45 @@ def test_what_earlier_phases_decided_is_named_beside_the_settings(
     store = write_results(tmp_path, names=("p1_a",), compare=False)
     taken = {
         "phase": "phase0", "version": 2, "chosen": "p0_<b>", "own": ["image_size"],
-        "values": {"backbone": "resnet18", "optimizer": {"lr": 0.5}},
+        "values": {"backbone": "simple_cnn", "optimizer": {"lr": 0.5}},
     }  # fmt: skip
     write_json(store.study_file("phase1"), {**store.study("phase1"), "handed_over": [taken]})
     found = render(store)
     assert (
-        "From the decision of phase0 (version 2), p0_<b>: backbone = resnet18, optimizer.lr = 0.5; its own "
-        "question: image_size."
+        "From the decision of phase0 (version 2), p0_<b>: backbone = simple_cnn, optimizer.lr = 0.5; its own "
+        "question: image_size; --preset or --set puts in its place: optimizer.lr = 0.0001."
     ) in found.words
     assert "p0_<b>" not in found.html
+
+
+def test_what_was_assumed_or_left_out_is_said_before_the_answer(
+    tmp_path: Path, write_results: Any, render: Any
+) -> None:
+    """Catches a phase on assumed settings, or on another data set's decision, that looks like any other."""
+    store = write_results(tmp_path, names=("p1_a",), compare=False)
+    taken = {"phase": "phase0", "version": 0, "chosen": "", "own": [], "values": {"face_crop": False}}
+    notes = ["p_{source}: left out, since <b> has 1 source of fakes"]
+    write_json(store.study_file("phase1"), {**store.study("phase1"), "handed_over": [taken], "notes": notes})
+    found = render(store)
+    assumed = "phase0 has not decided anything here, so this is assumed: face_crop = False."
+    start = found.words.index("Before you read on")
+    assert start < found.words.index(assumed) < found.words.index(notes[0]) < found.words.index("Answer")
+    assert "<b>" not in found.html
+
+
+@pytest.mark.parametrize(("delta", "flag"), [(0.05, DASH), (0.051, "flagged"), (0.101, "strong")])
+def test_a_loss_on_a_held_out_source_is_flagged_from_a_twentieth_and_strong_from_a_tenth(
+    delta: float, flag: str
+) -> None:
+    row = {
+        "experiment": "a", "source": "insight", "n": 5, "n_expected": 5, "in_source": 0.9,
+        "held_out": 0.9 - delta, "delta": delta, "std": 0.01, "ci_low": 0.0, "ci_high": 0.2, "p_value": 0.1,
+        "reason": "",
+    }  # fmt: skip
+    found = held_out(SimpleNamespace(holdout=pd.DataFrame([row])))  # type: ignore[arg-type]
+    assert found is not None
+    cell = found.rows[0][list(found.columns).index("Source-specific")]
+    assert cell.text == flag
 
 
 def test_a_fold_of_one_class_leaves_curves_without_a_mean(

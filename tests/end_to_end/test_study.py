@@ -1,0 +1,128 @@
+"""A whole study on real Ray: three phases, each on the decision of the one before, in one command."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from orchestrator import cli
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(290)]
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT_S = 280
+SHARED = {
+    "seed": 7, "image_size": 24, "epochs": 1, "batch_size": 8, "cv_folds": 2, "val_ratio": 0.3, "lr": 1e-3,
+    "backbone": "simple_cnn", "cnn_preset": "micro", "precision": "float32", "early_stopping_patience": None,
+}  # fmt: skip
+FILES: dict[str, Any] = {
+    "shared.json": SHARED,
+    "presets/quick.json": {"dropout": 0.1, "subsample": 1.0},
+    "phase1/phase.json": {
+        "title": "Preprocessing",
+        "experiments": ["plain", "large"],
+        "for_each_source": [{"name": "without_{source}", "extends": "plain"}],
+        "comparisons": [{"question": "Larger?", "baseline": "plain", "treatment": "large"}],
+        "decision": {"choose": "auc", "factors": [{"key": "image_size", "pairs": [["plain", "large"]]}]},
+    },
+    "phase1/plain.json": {},
+    "phase1/large.json": {"image_size": 32},
+    "phase2/phase.json": {
+        "title": "Models",
+        "builds_on": "phase1",
+        "assumes": ["image_size"],
+        "experiments": ["m_micro", "m_small"],
+        "decision": {"choose": "auc", "top": 2},
+    },
+    "phase2/m_micro.json": {},
+    "phase2/m_small.json": {"cnn_preset": "small"},
+    "phase3/phase.json": {
+        "title": "Data",
+        "builds_on": "phase2",
+        "for_each_selected": [
+            {"name": "half_{model}", "extends": "{experiment}", "values": {"subsample": 0.5}},
+            {
+                "name": "full_{model}",
+                "extends": "{experiment}",
+                "values": {"subsample": 1.0},
+                "against": "half_{model}",
+            },
+        ],
+        "decision": {"choose": "auc", "among": ["full_*"]},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory, faces: Path) -> list[str]:
+    """The command line of the study, which has not been run."""
+    root = tmp_path_factory.mktemp("study")
+    for name, content in FILES.items():
+        path = root / "experiments" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content))
+    return [
+        *("study", "--preset", "quick", "--experiments", str(root / "experiments"), "--data", str(faces)),
+        *("--results", str(root / "results")),
+    ]
+
+
+def call(line: list[str]) -> int:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(line)
+    return int(str(ended.value.code))
+
+
+def test_three_phases_run_in_one_command_and_never_again(
+    line: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Catches a phase that does not stand on the one before, and a study that can't be repeated."""
+    results = Path(line[-1])
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestrator", *line],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    decisions = {
+        name: json.loads((results / "decisions" / f"{name}.json").read_text())
+        for name in ("phase1", "phase2", "phase3")
+    }
+    size = decisions["phase1"]["handed_over"]["image_size"]
+    assert set(decisions["phase2"]["selected"]) == {"m_micro", "m_small"}
+    assert decisions["phase2"]["handed_over"] == {"image_size": size}
+    assert decisions["phase3"]["chosen"] in ("full_micro", "full_small")
+    assert {record["preset"] for record in decisions.values()} == {"quick"}
+    for name in ("phase2", "phase3"):
+        study = json.loads((results / "studies" / f"{name}.json").read_text())
+        assert {each["recipe"]["image_size"] for each in study["experiments"]} == {size}
+        assert {each["recipe"]["dropout"] for each in study["experiments"]} == {0.1}
+    # plain, large and two hold-outs; two models, of which one is plain at its size; half of the data of both.
+    assert len(list((results / "trials").glob("*/done.json"))) == 2 * (4 + 1 + 2)
+    holdout = pd.read_csv(results / "collected" / "phase1" / "holdout.csv")
+    assert dict(zip(holdout["experiment"], holdout["source"], strict=True)) == {
+        "without_inpainting": "inpainting", "without_text2img": "text2img",
+    }  # fmt: skip
+    rows = pd.read_csv(results / "collected" / "phase3" / "comparisons.csv")
+    assert len(rows) == 2 and set(rows["verdict"]) != {"incomplete"}
+    for name in decisions:
+        assert (results / "reports" / name / "index.html").is_file()
+
+    from orchestrator import launch
+
+    def refuse(*args: object, **options: object) -> None:
+        raise AssertionError("Ray was started though nothing is missing")
+
+    monkeypatch.setattr(launch, "start", refuse)
+    kept = {path: path.read_bytes() for path in results.glob("*/*.json")}
+    assert call([*line, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["phases"]
+    assert [each["phase"] for each in found] == ["phase1", "phase2", "phase3"]
+    assert {path: path.read_bytes() for path in kept} == kept

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.messages import screen, show_table
 from orchestrator.options import DebugOption, JsonOption
 from trainables.errors import InputError
 
@@ -82,11 +83,9 @@ def _show(store: "Store", entries: "list[Entry]") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from orchestrator.progress import screen
-
     size = size_text(sum(entry.bytes for entry in entries))
-    title = escape(f"{store.cache}: {len(entries)} caches, {size}")
-    table = Table(title=title, title_justify="left", title_style="bold")
+    title = f"{store.cache}: {len(entries)} caches, {size}"
+    table = Table()
     for column in ("kind", "name", "size", "last used"):
         table.add_column(column, no_wrap=True, justify="right" if column == "size" else "left")
     table.add_column("what for", overflow="fold")
@@ -104,7 +103,7 @@ def _show(store: "Store", entries: "list[Entry]") -> None:
         size = size_text(sum(entry.bytes for entry in rest))
         latest = _ago(max(entry.last_used for entry in rest))
         table.add_row(escape(kind), f"and {len(rest):,} smaller ones", size, latest, "")
-    screen().print(table)
+    show_table(table, title=title, console=screen())
 
 
 def _ago(moment: float) -> str:

@@ -17,7 +17,7 @@ import typer
 
 from orchestrator.data_commands import data_app
 from orchestrator.decision_commands import compare_command, decide_command
-from orchestrator.messages import complain, say
+from orchestrator.messages import UNWRAPPED, complain, say, screen
 from orchestrator.options import (
     RESULTS,
     AcceptOption,
@@ -52,7 +52,8 @@ app = typer.Typer(
     help="Cross-validation studies for deepfake detection: plan, run what is missing, collect, report.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    # Of the plain help alone, which `main` chooses where there is no terminal.
+    context_settings={"terminal_width": UNWRAPPED},
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_app, name="data")
@@ -62,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; never returns."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
+    # Rich draws boxes as wide as COLUMNS, or as 80 columns, and wraps all that is in them.
+    app.rich_markup_mode = "rich" if sys.stdout.isatty() else None
     try:
         code = app(arguments, standalone_mode=False)
     except InputError as error:
@@ -73,10 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = end.exit_code
     except Exception as error:
         if hasattr(error, "exit_code") and hasattr(error, "format_message"):
-            code = EXIT_INPUT
-            # Without a message the help has been shown already.
-            if error.format_message().strip():
-                complain(f"{error.format_message()} (see --help)")
+            code, message = EXIT_INPUT, error.format_message().strip()
+            if message.startswith("Usage:"):
+                # A group without a command: this is its help, which on a terminal has been shown already.
+                print(message)
+            elif message:
+                complain(f"{message} (see --help)")
         else:
             code = _defect(error, arguments, debug=debug)
     if code == EXIT_INTERRUPTED:
@@ -119,7 +124,6 @@ def _given_results(arguments: Sequence[str]) -> Path:
 def _run(names: Sequence[str], **given: Any) -> None:
     from orchestrator.loading import experiments_folder, load
     from orchestrator.plan import Options
-    from orchestrator.progress import screen
     from orchestrator.store import Store
     from orchestrator.study import run_study
 
@@ -228,8 +232,7 @@ def plan_command(
     from orchestrator.loading import experiments_folder, load
     from orchestrator.pixel_plan import pixel_json, pixel_line
     from orchestrator.plan import Options
-    from orchestrator.progress import screen
-    from orchestrator.views import make_plan, plan_json, plan_table
+    from orchestrator.views import make_plan, plan_json, show_plan
 
     question = load(
         names, experiments_folder(experiments), results=results, preset=preset, settings=settings or ()
@@ -241,7 +244,7 @@ def plan_command(
     if as_json:
         print(json.dumps({**plan_json(study), "pixel_caches": pixel_json(study)}, indent=1))
     else:
-        screen().print(plan_table(study))
+        show_plan(study, console=screen())
         say(pixel_line(study))
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from orchestrator import data_gate, decisions, face_finding, preparation, provenance, record, tracking
 from orchestrator.collect import Tables, collect
 from orchestrator.loading import Question
+from orchestrator.messages import say
 from orchestrator.plan import DataSets, Options, Study, Trial, plan_study
 from orchestrator.progress import Board, Display, board_from_disk, progress_bar, score_names
 from orchestrator.store import Store
@@ -75,8 +76,8 @@ def finish(
         except tracking.TrackingError as error:
             _warn_tracking(store, phase, str(error), console)
     if not quiet:
-        console.print(f"Tables: {store.collected(phase)}", highlight=False, soft_wrap=True)
-        console.print(f"Report: {store.report(phase) / 'index.html'}", highlight=False, soft_wrap=True)
+        say(f"Tables: {store.collected(phase)}", console=console)
+        say(f"Report: {store.report(phase) / 'index.html'}", console=console)
     return tables
 
 
@@ -85,7 +86,7 @@ def _decide(store: Store, phase: str, tables: Tables, *, console: Console, quiet
     from orchestrator.decision_text import decision_sentences
 
     def line(text: str, style: str = "") -> None:
-        console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        say(text, console=console, style=style)
 
     try:
         found = decisions.decide(store, phase, tables=tables)
@@ -110,14 +111,12 @@ def _decide(store: Store, phase: str, tables: Tables, *, console: Console, quiet
 
 def _warn_tracking(store: Store, phase: str, problem: str, console: Console) -> None:
     """Say that MLflow misses something, and how it catches up."""
-    console.print(
+    say(
         f"Warning: MLflow at {tracking.tracking_uri(store)} can't be used ({problem[:160]}); "
         "nothing is lost, "
         f"`python -m orchestrator collect {phase} --sync` catches up later",
+        console=console,
         style="yellow",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
     )
 
 
@@ -182,13 +181,11 @@ def _warn_split_batches(study: Study, console: Console) -> None:
             note = (
                 "; its batch normalisation sees the parts, so scores may differ from those of whole batches"
             )
-        console.print(
+        say(
             f"Warning: {planned.experiment.name}: a batch of {recipe.batch_size} does not fit into memory "
             f"and is worked on in parts of {recipe.micro_batch}{note}",
+            console=console,
             style="yellow",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
         )
 
 

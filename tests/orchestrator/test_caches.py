@@ -61,11 +61,8 @@ def planned(write_experiments: Callable[..., Path], faces: Path, tmp_path: Path)
 
 
 @pytest.fixture
-def cache(
-    planned: Planned, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., tuple[int, str, str]]:
+def cache(planned: Planned, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Run `data cache` on the results."""
-    monkeypatch.setenv("COLUMNS", "250")
 
     def run(*arguments: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as end:

@@ -95,11 +95,17 @@ class Board:
             found[cell.state] = found.get(cell.state, 0) + 1
         return found
 
-    def table(self, *, title: str | None = None) -> Table:
+    def titled(self) -> Table:
+        """Draw experiment x fold below the headline, for a live display."""
+        table = self.table()
+        table.title, table.title_justify, table.title_style = self.headline(), "left", "bold"
+        return table
+
+    def table(self) -> Table:
         """Draw experiment x fold."""
         columns = sorted({(cell.repeat, cell.fold) for cell in self.cells.values()})
         repeats = len({repeat for repeat, _ in columns}) > 1
-        table = Table(title=title, title_justify="left", title_style="bold", expand=False)
+        table = Table()
         table.add_column("experiment", no_wrap=True)
         for repeat, fold in columns:
             table.add_column(f"r{repeat} f{fold}" if repeats else f"fold {fold}", no_wrap=True)
@@ -152,7 +158,7 @@ class Display:
         self.board.start()
         if self._console.is_terminal and not self._quiet:
             self._live = Live(
-                get_renderable=self._titled,
+                get_renderable=self.board.titled,
                 console=self._console,
                 refresh_per_second=1 / REFRESH_S,
                 transient=True,
@@ -166,10 +172,7 @@ class Display:
     def __exit__(self, *error: object) -> None:
         if self._live:
             self._live.stop()
-            self._console.print(self._titled())
-
-    def _titled(self) -> Table:
-        return self.board.table(title=self.board.headline())
+            self._console.print(self.board.titled())
 
     def event(self, key: str, event: Mapping[str, Any]) -> None:
         """Take in what a worker said about a trial."""

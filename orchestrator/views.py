@@ -126,19 +126,14 @@ def show_status(results: Path, phase: str | None, *, watch: bool, as_json: bool,
             _print_board(store, name, console)
         return
     for name in phases:
-        with Live(_titled(store, name), console=console, refresh_per_second=2) as live:
+        with Live(_board(store, name).titled(), console=console, refresh_per_second=2) as live:
             while _board(store, name).counts().get("running"):
-                live.update(_titled(store, name))
+                live.update(_board(store, name).titled())
                 time.sleep(WATCH_S)
 
 
 def _board(store: Store, phase: str) -> Board:
     return board_from_disk(store, store.study(phase))
-
-
-def _titled(store: Store, phase: str) -> Table:
-    board = _board(store, phase)
-    return board.table(title=board.headline())
 
 
 def _with_time(store: Store, phase: str, board: Board) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.messages import say, screen, show_table
 from orchestrator.options import DebugOption, JsonOption
 from trainables.errors import InputError
 
@@ -51,7 +52,7 @@ def cache_command(
         caches.check_idle(store)
         if not as_json:
             _show(store, chosen)
-        _ask(chosen, yes=yes)
+        _ask([entry for entry in chosen if not entry.is_linked], yes=yes)
         _, left = caches.prune(chosen, on_removed=removed.append)
     if as_json:
         print(json.dumps(_json(store, entries if prune else chosen, removed, left), indent=1))
@@ -69,7 +70,7 @@ def size_text(num_bytes: int) -> str:
 
 
 def _ask(chosen: "list[Entry]", *, yes: bool) -> None:
-    if yes:
+    if yes or not chosen:
         return
     size = size_text(sum(entry.bytes for entry in chosen))
     if not sys.stdin.isatty():
@@ -82,11 +83,9 @@ def _show(store: "Store", entries: "list[Entry]") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from orchestrator.progress import screen
-
     size = size_text(sum(entry.bytes for entry in entries))
-    title = escape(f"{store.cache}: {len(entries)} caches, {size}")
-    table = Table(title=title, title_justify="left", title_style="bold")
+    title = f"{store.cache}: {len(entries)} caches, {size}"
+    table = Table()
     for column in ("kind", "name", "size", "last used"):
         table.add_column(column, no_wrap=True, justify="right" if column == "size" else "left")
     table.add_column("what for", overflow="fold")
@@ -104,7 +103,7 @@ def _show(store: "Store", entries: "list[Entry]") -> None:
         size = size_text(sum(entry.bytes for entry in rest))
         latest = _ago(max(entry.last_used for entry in rest))
         table.add_row(escape(kind), f"and {len(rest):,} smaller ones", size, latest, "")
-    screen().print(table)
+    show_table(table, title=title, console=screen())
 
 
 def _ago(moment: float) -> str:
@@ -116,9 +115,10 @@ def _ago(moment: float) -> str:
 
 def _say(removed: "list[Entry]", left: "list[Entry]") -> None:
     size = size_text(sum(entry.bytes for entry in removed))
-    typer.echo(f"Removed {len(removed)} caches, {size}" if removed else "Nothing to remove")
+    say(f"Removed {len(removed)} caches, {size}" if removed else "Nothing to remove")
     for entry in left:
-        typer.echo(f"Left, another command is using it: {entry.path}")
+        why = "it lies behind a link" if entry.is_linked else "another command is using it"
+        say(f"Left, {why}: {entry.path}")
 
 
 def _json(
@@ -137,9 +137,11 @@ def _json(
                 "purpose": entry.purpose,
                 "users": list(entry.users),
                 "in_use": entry.in_use,
+                "behind_link": entry.is_linked,
                 "removed": entry.path in gone,
             }
             for entry in entries
         ],
-        "left_because_in_use": [str(entry.path) for entry in left],
+        "left_because_in_use": [str(entry.path) for entry in left if not entry.is_linked],
+        "left_behind_a_link": [str(entry.path) for entry in left if entry.is_linked],
     }

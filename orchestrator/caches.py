@@ -2,7 +2,8 @@
 
 Everything below cache/ can be built again from images and experiments; deleting it costs time and nothing
 else. Each folder in it is a kind (pixels, scans, rows, ...), and each file or folder in that one entry, with
-its lock `<name>.lock` beside it. A kind that this module does not know is listed all the same.
+its lock `<name>.lock` beside it. A kind that this module does not know is listed all the same. What lies
+behind a symbolic link is listed too, and never removed: it may be of another study, or no cache at all.
 """
 
 import contextlib
@@ -58,6 +59,11 @@ class Entry:
         """Whether it is what a builder that died left behind."""
         return self.path.name.endswith(UNFINISHED)
 
+    @property
+    def is_linked(self) -> bool:
+        """Whether it, the folder of its kind, or results/cache is a symbolic link."""
+        return any(path.is_symlink() for path in (self.path, *self.path.parents[:2]))
+
 
 def list_caches(store: Store) -> list[Entry]:
     """Return every entry of results/cache, the largest first."""
@@ -110,12 +116,16 @@ def check_idle(store: Store) -> None:
 def prune(
     entries: Sequence[Entry], *, on_removed: Callable[[Entry], None] | None = None
 ) -> tuple[int, list[Entry]]:
-    """Remove caches; return the bytes set free and the entries that were left because their lock is held.
+    """Remove caches; return the bytes set free and the entries that were left.
 
-    Each is renamed first, under its lock, so that a half-removed cache is never taken for a whole one.
+    Left is what lies behind a link, and what another command holds the lock of. Each of the others is renamed
+    first, under its lock, so that a half-removed cache is never taken for a whole one.
     """
     freed, left = 0, []
     for entry in entries:
+        if entry.is_linked:
+            left.append(entry)
+            continue
         lock = entry.path.with_name(f"{_lock_name(entry.path)}.lock")
         try:
             with FileLock(lock, timeout=0) if lock.exists() else contextlib.nullcontext():

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
+from orchestrator.messages import say, screen
 from orchestrator.options import (
     REAL_SOURCES,
     DebugOption,
@@ -56,7 +56,7 @@ def check_command(
 
     Example: python -m orchestrator data check ~/faces --results results
     """
-    from orchestrator.progress import progress_bar, screen
+    from orchestrator.progress import progress_bar
     from orchestrator.store import Store
     from orchestrator.verification import verify_runs
     from trainables.data.findings import worst_first
@@ -100,7 +100,7 @@ def check_command(
     if as_json:
         print(json.dumps(_to_json(manifest, findings), indent=1))
     else:
-        _show(manifest, findings, Console())
+        _show(manifest, findings)
     raise typer.Exit(exit_code(findings))
 
 
@@ -200,26 +200,23 @@ def _to_json(manifest: "Manifest", findings: "Sequence[Finding]") -> dict[str, A
     }
 
 
-def _show(manifest: "Manifest", findings: "Sequence[Finding]", console: Console) -> None:
+def _show(manifest: "Manifest", findings: "Sequence[Finding]") -> None:
     from rich.text import Text
 
     num_groups = manifest.rows["group"].nunique()
-    console.print(
+    say(
         f"{manifest.root}: {len(manifest.rows)} images, {num_groups} groups "
         f"({manifest.layout}, by {manifest.group_by})",
         style="bold",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
     )
     for finding in findings:
         line = Text.assemble(
             (f"{finding.severity:8}", _STYLES[finding.severity]), f"{finding.name}: {finding.sentence}"
         )
-        console.print(line, soft_wrap=True)
+        screen().print(line, soft_wrap=True)
         for text in _cases(finding.rows):
-            console.print(f"{'':8}{text}", markup=False, highlight=False, soft_wrap=True)
-    console.print(_verdict(findings), markup=False, highlight=False, soft_wrap=True)
+            say(f"{'':8}{text}")
+    say(_verdict(findings))
 
 
 def _cases(rows: "Sequence[Mapping[str, Any]]") -> list[str]:

@@ -15,7 +15,7 @@ import typer
 
 from orchestrator.data_commands import data_app
 from orchestrator.decision_commands import compare_command, decide_command
-from orchestrator.messages import complain
+from orchestrator.messages import UNWRAPPED, complain
 from orchestrator.options import RESULTS
 from orchestrator.reference_commands import models_command, schema_command
 from orchestrator.results_commands import (
@@ -35,7 +35,8 @@ app = typer.Typer(
     help="Cross-validation studies for deepfake detection: plan, run what is missing, collect, report.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    # Of the plain help alone, which `main` chooses where there is no terminal.
+    context_settings={"terminal_width": UNWRAPPED},
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_app, name="data")
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; never returns."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
+    # Rich draws boxes as wide as COLUMNS, or as 80 columns, and wraps all that is in them.
+    app.rich_markup_mode = "rich" if sys.stdout.isatty() else None
     try:
         code = app(arguments, standalone_mode=False)
     except InputError as error:
@@ -56,10 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = end.exit_code
     except Exception as error:
         if hasattr(error, "exit_code") and hasattr(error, "format_message"):
-            code = EXIT_INPUT
-            # Without a message the help has been shown already.
-            if error.format_message().strip():
-                complain(f"{error.format_message()} (see --help)")
+            code, message = EXIT_INPUT, error.format_message().strip()
+            if message.startswith("Usage:"):
+                # A group without a command: this is its help, which on a terminal has been shown already.
+                print(message)
+            elif message:
+                complain(f"{message} (see --help)")
         else:
             code = _defect(error, arguments, debug=debug)
     if code == EXIT_INTERRUPTED:

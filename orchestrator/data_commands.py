@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from orchestrator.cache_commands import cache_command
 from orchestrator.check_commands import check_command
 from orchestrator.data_report_commands import data_report_command
 from orchestrator.equalise_commands import equalise_command
 from orchestrator.fetch_commands import fetch_command
+from orchestrator.messages import say, screen
 from orchestrator.options import (
     REAL_SOURCES,
     DebugOption,
@@ -69,11 +69,9 @@ def demo_command(
 
     Example: python -m orchestrator data demo demo-data
     """
-    from orchestrator.progress import progress_bar, screen
+    from orchestrator.progress import progress_bar
     from trainables.data.demo import write_demo
 
     with progress_bar(screen(), "Drawing faces", quiet=False) as progress:
         counts = write_demo(folder, num_faces=faces, size_px=size, seed=seed, progress=progress)
-    Console().print(
-        f"{folder}: " + ", ".join(f"{count} {source}" for source, count in counts.items()), highlight=False
-    )
+    say(f"{folder}: " + ", ".join(f"{count} {source}" for source, count in counts.items()))

@@ -19,6 +19,7 @@ from rich.console import Console
 
 from orchestrator import identity, provenance
 from orchestrator.experiment import DEFAULT_THRESHOLD
+from orchestrator.messages import say
 from orchestrator.plan import Options, PlannedExperiment, Study
 from orchestrator.progress import progress_bar
 from orchestrator.shortcuts import CHECKS, Record, found_text, refusal, shortcut_record
@@ -66,8 +67,7 @@ def check_study(study: Study, options: Options, *, console: Console) -> list[Rec
             )
             records.append(record)
             if not options.quiet:
-                said = f"Shortcuts in {root}: {found_text(record)}"
-                console.print(said, markup=False, highlight=False, soft_wrap=True)
+                say(f"Shortcuts in {root}: {found_text(record)}", console=console)
             if record["verdict"] == "refused" and selected & set(names):
                 refusals.append(refusal(record, root=str(root)))
     # What is finished can still be looked at; only what would start is stopped.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.messages import say, screen
 from orchestrator.options import (
     REAL_SOURCES,
     DebugOption,
@@ -42,7 +43,7 @@ def data_report_command(
 
     Example: python -m orchestrator data report ~/faces --out faces.html
     """
-    from orchestrator.progress import progress_bar, screen
+    from orchestrator.progress import progress_bar
     from orchestrator.report.data_page import write_data_report
     from trainables.data.manifest import scan
     from trainables.data.near_duplicates import IDENTICAL, find_links
@@ -72,7 +73,7 @@ def data_report_command(
             manifest, out, per_source=per_source, near_duplicates=pairs, face_rates=rates, progress=progress
         )
     size = out.stat().st_size / 2**20
-    console.print(f"Report: {out} ({size:.1f} MiB)", markup=False, highlight=False, soft_wrap=True)
+    say(f"Report: {out} ({size:.1f} MiB)")
 
 
 def _face_rates(

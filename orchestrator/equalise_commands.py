@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
+from orchestrator.messages import say, screen
 from orchestrator.options import (
     REAL_SOURCES,
     DebugOption,
@@ -35,7 +35,7 @@ def equalise_command(
 
     Example: python -m orchestrator data equalise ~/faces ~/faces-equal --size 256
     """
-    from orchestrator.progress import progress_bar, screen
+    from orchestrator.progress import progress_bar
     from trainables.data.equalise import equalise, settle
     from trainables.data.manifest import scan
 
@@ -57,4 +57,4 @@ def equalise_command(
     if done.enlarged:
         lines.append(f"{done.enlarged} images are smaller than {settings.size_px} px and were enlarged")
     lines += [f"left out  {row.path}: {row.reason}" for row in manifest.excluded.itertuples()]
-    Console().print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+    say("\n".join(lines))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.messages import say, screen
 from orchestrator.options import DebugOption
 from trainables.errors import InputError
 
@@ -42,7 +43,6 @@ def fetch_command(
 
     Example: python -m orchestrator data fetch --from https://example.org/faces.zip ~/faces
     """
-    from orchestrator.progress import screen
     from trainables.data.fetch import fetch_from, fetch_hub
 
     console = screen()
@@ -71,7 +71,7 @@ def _agree(terms: "Terms", console: "Console", *, accepted: bool) -> None:
         f"Licence: {terms.licence or 'none is stated; the rights are unknown'}",
     )
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(line, console=console)
     if accepted:
         return
     if not sys.stdin.isatty():
@@ -88,7 +88,7 @@ def _bars(console: "Console", *, quiet: bool) -> Any:
         if quiet or not console.is_terminal:
             yield lambda done, total: None
             if not quiet:
-                console.print(title, markup=False, highlight=False, soft_wrap=True)
+                say(title, console=console)
             return
         from rich.markup import escape
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -106,4 +106,4 @@ def _say(done: "Fetched", console: "Console") -> None:
         f"{done.folder}: {done.num_files} files from {', '.join(done.archives)}\n"
         f"Next: python -m orchestrator data scan {done.folder}"
     )
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    say(text, console=console)

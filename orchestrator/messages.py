@@ -1,23 +1,47 @@
-"""What commands say: sentences on standard output, warnings and errors on standard error."""
+"""What commands say: sentences on standard output, warnings and errors on standard error.
+
+`screen` is the one place that makes consoles. A file or a pipe has no width: a line that is written there is
+never broken, whatever COLUMNS says, so that sentences and paths in it can be searched for.
+"""
+
+import sys
+from collections.abc import Iterable
 
 from rich.console import Console
+from rich.table import Table
+
+# Columns of what is no terminal: more than any sentence, path or table has.
+UNWRAPPED = 100_000
 
 
-def say(line: str) -> None:
+def screen(*, stderr: bool = False) -> Console:
+    """Return the console for people (standard error when standard output carries JSON)."""
+    stream = sys.stderr if stderr else sys.stdout
+    if stream.isatty():
+        return Console(file=stream)
+    # FORCE_COLOR and the like would make a terminal of COLUMNS columns of it.
+    return Console(file=stream, width=UNWRAPPED, force_terminal=False)
+
+
+def say(line: str, *, console: Console | None = None, style: str = "") -> None:
     """Print a sentence as it is: no markup, no colours for numbers, no line breaks of our own."""
-    Console().print(line, markup=False, highlight=False, soft_wrap=True)
+    (console or screen()).print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_table(table: Table, *, title: str, notes: Iterable[str] = (), console: Console) -> None:
+    """Print a table between its title and notes, which as parts of it would be wrapped to its width."""
+    say(title, console=console, style="bold")
+    console.print(table)
+    for note in notes:
+        say(note, console=console)
 
 
 def warn(line: str) -> None:
     """Print a warning."""
-    _aside(f"Warning: {line}", "yellow")
+    say(f"Warning: {line}", console=screen(stderr=True), style="yellow")
 
 
 def complain(message: str) -> None:
     """Print an error, a line each where there are several."""
     for line in message.splitlines():
-        _aside(f"Error: {line}", "red")
-
-
-def _aside(line: str, style: str) -> None:
-    Console(stderr=True).print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+        say(f"Error: {line}", console=screen(stderr=True), style="red")

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from orchestrator.experiment import read_object
 from orchestrator.identity import SHORT, fingerprint
 from orchestrator.problems import explain, meant, nearest
+from orchestrator.store import is_plain
 from trainables.errors import InputError
 from trainables.recipe import Frozen, RecipeKeys
 
@@ -155,7 +156,7 @@ def load_phase(folder: Path, name: str) -> Phase:
         InputError: there is no such phase, or its file is wrong.
     """
     path = folder / name / "phase.json"
-    if not path.is_file():
+    if not is_plain(name) or not path.is_file():
         known = ", ".join(phase_names(folder)) or "none"
         raise InputError(f"no {path}; the phases below {folder} are: {known}")
     values = {key: value for key, value in read_object(path).items() if key != "$schema"}

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestrator.messages import say, screen
 from orchestrator.options import (
     REAL_SOURCES,
     DebugOption,
@@ -59,7 +60,7 @@ def prepare_command(
     if not faces and out is not None:
         raise InputError("--out goes with --faces; the pixel cache is kept in --results")
     from orchestrator.data_sets import scan_memory
-    from orchestrator.progress import progress_bar, screen
+    from orchestrator.progress import progress_bar
     from orchestrator.store import Store
     from trainables.data.manifest import scan
 
@@ -85,7 +86,7 @@ def prepare_command(
         print(json.dumps(outcome, indent=1))
     elif not quiet:
         for line in _lines(outcome):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            say(line, console=console)
 
 
 def _write_crops(

@@ -5,7 +5,6 @@ terminal.
 `board_from_disk` fills one from results/ alone, for `status` in another terminal.
 """
 
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,12 +18,12 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from orchestrator.messages import say
 from orchestrator.store import Store, read_record, trial_state
 from trainables.trial_files import ERROR, HISTORY, METRICS
 
 REFRESH_S = 0.5
 LINE_EVERY_S = 20.0
-PLAIN_WIDTH = 160
 SYMBOLS = {
     "done": "[green]✓[/]",
     "failed": "[red]✗[/]",
@@ -96,11 +95,17 @@ class Board:
             found[cell.state] = found.get(cell.state, 0) + 1
         return found
 
+    def titled(self) -> Table:
+        """Draw experiment x fold below the headline, for a live display."""
+        table = self.table()
+        table.title, table.title_justify, table.title_style = self.headline(), "left", "bold"
+        return table
+
     def table(self) -> Table:
         """Draw experiment x fold."""
         columns = sorted({(cell.repeat, cell.fold) for cell in self.cells.values()})
         repeats = len({repeat for repeat, _ in columns}) > 1
-        table = Table(title=self.headline(), title_justify="left", title_style="bold", expand=False)
+        table = Table()
         table.add_column("experiment", no_wrap=True)
         for repeat, fold in columns:
             table.add_column(f"r{repeat} f{fold}" if repeats else f"fold {fold}", no_wrap=True)
@@ -153,7 +158,7 @@ class Display:
         self.board.start()
         if self._console.is_terminal and not self._quiet:
             self._live = Live(
-                get_renderable=self.board.table,
+                get_renderable=self.board.titled,
                 console=self._console,
                 refresh_per_second=1 / REFRESH_S,
                 transient=True,
@@ -167,7 +172,7 @@ class Display:
     def __exit__(self, *error: object) -> None:
         if self._live:
             self._live.stop()
-            self._console.print(self.board.table())
+            self._console.print(self.board.titled())
 
     def event(self, key: str, event: Mapping[str, Any]) -> None:
         """Take in what a worker said about a trial."""
@@ -193,7 +198,7 @@ class Display:
     def _line(self, text: str) -> None:
         if not self._live and not self._quiet:
             self._last_line = time.monotonic()
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            say(text, console=self._console)
 
 
 def _said(cell: Cell) -> str:
@@ -289,7 +294,7 @@ class _LastLine:
 
     def __call__(self, done: int, total: int) -> None:
         if done == total and not self._quiet:
-            self._console.print(f"{self._title}: {total}", markup=False, highlight=False)
+            say(f"{self._title}: {total}", console=self._console)
 
 
 def duration(seconds: float) -> str:
@@ -299,11 +304,3 @@ def duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
-
-
-def screen(*, stderr: bool = False) -> Console:
-    """Return the console for people (standard error when standard output carries JSON)."""
-    console = Console(file=sys.stderr if stderr else sys.stdout)
-    if not console.is_terminal:
-        console.width = PLAIN_WIDTH
-    return console

@@ -2,8 +2,7 @@
 
 import json
 
-from rich.console import Console
-
+from orchestrator.messages import screen
 from orchestrator.options import JsonOption
 
 
@@ -19,7 +18,7 @@ def models_command(as_json: JsonOption = False) -> None:
     if as_json:
         print(json.dumps(rows, indent=1))
     else:
-        Console().print(models_table(rows))
+        screen().print(models_table(rows))
 
 
 def schema_command() -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.messages import complain, say, warn
+from orchestrator.messages import complain, say, screen, warn
 from orchestrator.options import RESULTS, DebugOption, JsonOption, QuietOption, ResultsOption
 
 if TYPE_CHECKING:
@@ -59,7 +59,6 @@ def status_command(
 
     Example: python -m orchestrator status --watch
     """
-    from orchestrator.progress import screen
     from orchestrator.views import show_status
 
     show_status(results, phase, watch=watch, as_json=as_json, console=screen())
@@ -79,7 +78,6 @@ def collect_command(
 
     Example: python -m orchestrator collect phase1 --sync
     """
-    from orchestrator.progress import screen
     from orchestrator.store import Store
     from orchestrator.study import finish
 

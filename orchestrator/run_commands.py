@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.messages import complain, say
+from orchestrator.messages import complain, say, screen
 from orchestrator.options import (
     RESULTS,
     AcceptOption,
@@ -150,8 +150,7 @@ def plan_command(
     from orchestrator.loading import experiments_folder, load
     from orchestrator.pixel_plan import pixel_json, pixel_line
     from orchestrator.plan import Options
-    from orchestrator.progress import screen
-    from orchestrator.views import make_plan, plan_json, plan_table
+    from orchestrator.views import make_plan, plan_json, show_plan
 
     question = load(
         names, experiments_folder(experiments), results=results, preset=preset, settings=settings or ()
@@ -163,7 +162,7 @@ def plan_command(
     if as_json:
         print(json.dumps({**plan_json(study), "pixel_caches": pixel_json(study)}, indent=1))
     else:
-        screen().print(plan_table(study))
+        show_plan(study, console=screen())
         say(pixel_line(study))
 
 
@@ -181,7 +180,6 @@ def _run(names: list[str], **given: Any) -> Any:
     """Run a phase or experiments with what the command line gave; return the tables."""
     from orchestrator.loading import experiments_folder, load
     from orchestrator.plan import Options
-    from orchestrator.progress import screen
     from orchestrator.study import run_study
 
     question = load(

@@ -139,15 +139,28 @@ class Store:
         return self.root / "studies" / f"{phase}.json"
 
     def study(self, phase: str) -> dict[str, Any]:
-        """Read the record of a phase's last run; InputError when there is none, or it names no experiment."""
+        """Read the record of a phase's last run.
+
+        Raises:
+            InputError: `phase` is no plain name, there is no record of it, or the record is damaged.
+        """
+        known = ", ".join(self.studies()) or "none"
+        if not is_plain(phase):
+            raise InputError(f"{phase!r} is no name of a phase (there are: {known}); give its name, no path")
         record = read_record(self.study_file(phase))
         if record is None:
-            known = ", ".join(self.studies()) or "none"
             raise InputError(f"{self.root} has no record of {phase!r} (there are: {known}); run it first")
         if not record.get("experiments"):
             raise InputError(
                 f"{self.study_file(phase)} names no experiments, so it is damaged; run {phase!r} "
                 "again, which writes it anew and repeats no finished trial"
+            )
+        named = record["phase"].get("name") if isinstance(record.get("phase"), dict) else None
+        if named != phase:
+            # Tables and the page go into folders of this name, and what they replace is removed there.
+            raise InputError(
+                f"{self.study_file(phase)} says that it is of the phase {named!r}; move it away, and run "
+                f"{phase!r} again, which repeats no finished trial"
             )
         return record
 
@@ -164,6 +177,11 @@ class Store:
     def new_folder(self, experiment: str, repeat: int, fold: int, key: str) -> Path:
         """Name the folder of a trial that has none yet."""
         return self.trials / f"{experiment}-r{repeat}f{fold}-{key[:SHORT]}"
+
+
+def is_plain(name: str) -> bool:
+    """Tell whether a name is that of one file or folder, and leads nowhere else."""
+    return name not in ("", ".", "..") and Path(name).name == name
 
 
 def _probe(folder: Path) -> None:

@@ -17,6 +17,7 @@ from orchestrator.collect import Tables, collect
 from orchestrator.data_sets import DataSets
 from orchestrator.decision_file import in_force
 from orchestrator.loading import Question, complete
+from orchestrator.messages import say
 from orchestrator.plan import Options, Study, Trial, plan_study
 from orchestrator.progress import Board, Display, board_from_disk, progress_bar, score_names
 from orchestrator.store import Store
@@ -68,13 +69,9 @@ def _say_notes(study: Study, console: Console, *, quiet: bool) -> None:
     recipes = [planned.experiment.recipe_keys().model_dump(mode="json") for planned in study.experiments]
     for each in study.handed_over:
         if each.is_assumed or not quiet:
-            _line(console, each.sentence(recipes), "yellow" if each.is_assumed else "")
+            say(each.sentence(recipes), console=console, style="yellow" if each.is_assumed else "")
     for note in study.notes:
-        _line(console, f"Note: {note}", "yellow")
-
-
-def _line(console: Console, text: str, style: str = "") -> None:
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        say(f"Note: {note}", console=console, style="yellow")
 
 
 def finish(
@@ -103,8 +100,8 @@ def finish(
         except tracking.TrackingError as error:
             _warn_tracking(store, phase, str(error), console)
     if not quiet:
-        console.print(f"Tables: {store.collected(phase)}", highlight=False, soft_wrap=True)
-        console.print(f"Report: {store.report(phase) / 'index.html'}", highlight=False, soft_wrap=True)
+        say(f"Tables: {store.collected(phase)}", console=console)
+        say(f"Report: {store.report(phase) / 'index.html'}", console=console)
     return tables
 
 
@@ -113,7 +110,7 @@ def _decide(store: Store, phase: str, tables: Tables, *, console: Console, quiet
     from orchestrator.decision_text import outcome_sentences
 
     def line(text: str, style: str = "") -> None:
-        _line(console, text, style)
+        say(text, console=console, style=style)
 
     # What was edited or damaged is the user's to mend; what is only not there yet is said.
     in_force(store, phase)
@@ -140,14 +137,12 @@ def _decide(store: Store, phase: str, tables: Tables, *, console: Console, quiet
 
 def _warn_tracking(store: Store, phase: str, problem: str, console: Console) -> None:
     """Say that MLflow misses something, and how it catches up."""
-    console.print(
+    say(
         f"Warning: MLflow at {tracking.tracking_uri(store)} can't be used ({problem[:160]}); "
         "nothing is lost, "
         f"`python -m orchestrator collect {phase} --sync` catches up later",
+        console=console,
         style="yellow",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
     )
 
 
@@ -214,13 +209,11 @@ def _warn_split_batches(study: Study, console: Console) -> None:
             note = (
                 "; its batch normalisation sees the parts, so scores may differ from those of whole batches"
             )
-        console.print(
+        say(
             f"Warning: {planned.experiment.name}: a batch of {recipe.batch_size} does not fit into memory "
             f"and is worked on in parts of {recipe.micro_batch}{note}",
+            console=console,
             style="yellow",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
         )
 
 

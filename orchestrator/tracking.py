@@ -319,7 +319,9 @@ def _state(store: Store, study: Mapping[str, Any]) -> str:
         for trial in experiment["trials"]
     ]
     tables = store.collected(study["phase"]["name"])
-    texts = [path.read_text() for path in sorted(tables.glob("*.csv"))] if tables.is_dir() else []
+    texts = (
+        [path.read_text(encoding="utf-8") for path in sorted(tables.glob("*.csv"))] if tables.is_dir() else []
+    )
     return fingerprint([trials, texts, tracking_uri(store)])
 
 

@@ -10,11 +10,11 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
 from orchestrator import data_gate, identity
 from orchestrator.data_sets import DataSets
 from orchestrator.loading import Question, complete
+from orchestrator.messages import screen, show_table
 from orchestrator.options import check_layout
 from orchestrator.plan import Options, Study
 from orchestrator.progress import Board, board_from_disk, duration, progress_bar, time_left_from_disk
@@ -84,14 +84,14 @@ def models_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def plan_table(study: Study) -> Table:
-    """Draw a plan."""
+def show_plan(study: Study, *, console: Console) -> None:
+    """Print a plan."""
     left = [trial.estimate_s for trial in study.missing()]
     total = f", about {duration(sum(filter(None, left)))} of work" if left and all(left) else ""
     title = (
         f"{study.phase.title}: {len(study.selected())} trials, {len(left)} to run on {study.device}{total}"
     )
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table()
     for column in ("trial", "state", "train/val/test", "resources", "estimate"):
         table.add_column(column, no_wrap=True)
     table.add_column("why", overflow="fold")
@@ -112,9 +112,7 @@ def plan_table(study: Study) -> Table:
         f"Shortcuts in {planned.manifest.root}: {plan_text(known)}"
         for planned, known in data_gate.known_checks(study)
     ]
-    table.caption = Text("\n".join(dict.fromkeys(lines)))
-    table.caption_justify = "left"
-    return table
+    show_table(table, title=title, notes=list(dict.fromkeys(lines)), console=console)
 
 
 def show_status(results: Path, phase: str | None, *, watch: bool, as_json: bool, console: Console) -> None:
@@ -132,9 +130,9 @@ def show_status(results: Path, phase: str | None, *, watch: bool, as_json: bool,
             _print_board(store, name, console)
         return
     for name in phases:
-        with Live(_board(store, name).table(), console=console, refresh_per_second=2) as live:
+        with Live(_board(store, name).titled(), console=console, refresh_per_second=2) as live:
             while _board(store, name).counts().get("running"):
-                live.update(_board(store, name).table())
+                live.update(_board(store, name).titled())
                 time.sleep(WATCH_S)
 
 
@@ -148,16 +146,12 @@ def _with_time(store: Store, phase: str, board: Board) -> dict[str, Any]:
 
 def _print_board(store: Store, phase: str, console: Console) -> None:
     board = _board(store, phase)
-    console.print(f"{phase}: ", end="", style="bold")
     left = time_left_from_disk(store, store.study(phase), board)
-    console.print(board.table())
-    if left is not None:
-        console.print(f"about {duration(left)} left", highlight=False)
-    for cell in board.cells.values():
-        if cell.state == "failed":
-            console.print(
-                f"{cell.name} failed: {cell.message}", markup=False, highlight=False, soft_wrap=True
-            )
+    notes = [] if left is None else [f"about {duration(left)} left"]
+    notes += [
+        f"{cell.name} failed: {cell.message}" for cell in board.cells.values() if cell.state == "failed"
+    ]
+    show_table(board.table(), title=f"{phase}: {board.headline()}", notes=notes, console=console)
 
 
 def explain(store: Store, wanted: str) -> str:
@@ -226,20 +220,14 @@ def show_scan(
     if as_json:
         print(json.dumps(_scan_json(manifest), indent=1))
         return
-    console = Console()
     found = _scan_json(manifest)
     how = f"{found['layout']}, by {found['group_by']}"
     title = f"{folder}: {found['images']} images, {found['groups']} groups ({how})"
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for column in ("source", "class", "split", "images"):
-        table.add_column(column)
+    table = Table("source", "class", "split", "images")
     for row in found["counts"]:
         table.add_row(row["source"], row["class"], row["split"] or "-", str(row["images"]))
-    console.print(table)
-    for row in found["excluded"]:
-        console.print(
-            f"kept out  {row['path']}: {row['reason']}", markup=False, highlight=False, soft_wrap=True
-        )
+    notes = [f"kept out  {row['path']}: {row['reason']}" for row in found["excluded"]]
+    show_table(table, title=title, notes=notes, console=screen())
 
 
 def _scan_json(manifest: Manifest) -> dict[str, Any]:

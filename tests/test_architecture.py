@@ -79,6 +79,14 @@ def test_the_one_module_does_import_its_engine(library: str) -> None:
 
 
 @every_module
+def test_consoles_are_made_in_one_place(path: Path) -> None:
+    """Catches output that is wrapped at 80 columns in a file or a pipe."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    makes = any(ast.unparse(call.func).endswith("Console") for call in calls)
+    assert makes == (name_of(path) == "orchestrator/messages.py")
+
+
+@every_module
 def test_nothing_is_unpickled(path: Path) -> None:
     """Catches results or weights that could run code when they are read."""
     assert roots(path).isdisjoint({"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"})

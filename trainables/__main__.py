@@ -7,6 +7,7 @@ in it (layout, precision) is found out here, as the orchestrator does; a trial.j
 """
 
 import argparse
+import functools
 import json
 import sys
 from pathlib import Path
@@ -28,11 +29,17 @@ from trainables.training.loop import EpochReport
 from trainables.training.precision import measure
 from trainables.trial import TrialRows, read_base, run_trial
 
+UNWRAPPED = 100_000
+
 
 def main() -> int:
     """Run one trial; return the exit code: 0 done, 2 the input can't be used."""
+    # In a file or a pipe nothing is wrapped; argparse takes COLUMNS, or 80 columns, otherwise.
+    width = None if sys.stdout.isatty() and sys.stderr.isatty() else UNWRAPPED
     parser = argparse.ArgumentParser(
-        prog="python -m trainables", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m trainables",
+        description=__doc__,
+        formatter_class=functools.partial(argparse.RawDescriptionHelpFormatter, width=width),
     )
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder of images")

@@ -21,6 +21,8 @@ LATEX = {
     "↓": r"$\downarrow$", "→": r"$\rightarrow$", "·": r"$\cdot$", "≥": r"$\geq$", "\u00a0": "~",
     "\u202f": r"\,", "…": r"\dots{}", "’": "'", "“": "``", "”": "''",
 }  # fmt: skip
+# The folders beside a page, and what is written into each.
+WRITTEN = {"figures": (".svg", ".png"), "tables": (".csv",), "tables/paper": (".csv", ".md", ".tex")}
 MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 
 
@@ -87,14 +89,19 @@ def latex(text: str) -> str:
 
 
 def clear(folder: Path, files: Iterable[str]) -> None:
-    """Remove what an earlier page wrote and this one doesn't: a figure of a dropped experiment misleads."""
+    """Remove what an earlier page wrote and this one doesn't: a figure of a dropped experiment misleads.
+
+    Links, and what lies behind them, are left.
+    """
     kept = set(files)
-    patterns = ("figures/*.svg", "figures/*.png", "tables/*.csv", "tables/paper/*")
-    for old in [path for pattern in patterns for path in folder.glob(pattern)]:
-        if old.relative_to(folder).as_posix() not in kept:
-            old.unlink()
-    for name in ("figures", "tables/paper"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+    for name, suffixes in WRITTEN.items():
+        place = folder / name
+        if not any(path.is_symlink() for path in (folder, place, place.parent)):
+            place.mkdir(parents=True, exist_ok=True)
+            for old in place.iterdir():
+                is_ours = old.suffix in suffixes and old.is_file() and not old.is_symlink()
+                if is_ours and f"{name}/{old.name}" not in kept:
+                    old.unlink()
 
 
 def _text(cell: Cell) -> str:

@@ -3,9 +3,9 @@
 Drawing is most of the time that a page takes, and one new trial changes few of its figures. Within `keeping`,
 a function marked `kept` looks for a picture of the same arguments before it draws one. A picture is one file
 `<key>.figure`: a line with the hash of what follows and the length of the SVG, then the SVG, then the PNG.
-The key is a hash of the arguments, the code of this folder and the libraries' versions. What the page does
-not show any more is removed. A page never hangs on this: what can't be read is drawn, and what can't be
-written is drawn again next time.
+The key is a hash of the arguments, the code of this folder and the libraries' versions. A picture that the
+page does not show any more is removed, and nothing else. A page never hangs on this: what can't be read is
+drawn, and what can't be written is drawn again next time.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ _ALBUM: ContextVar[_Album | None] = ContextVar("album", default=None)
 
 @contextmanager
 def keeping(folder: Path) -> Iterator[None]:
-    """Keep the pictures that are drawn in this block in `folder`, and at its end nothing else."""
+    """Keep the pictures that are drawn in this block in `folder`, and at its end no other picture."""
     album = _Album(folder)
     token = _ALBUM.set(album)
     try:
@@ -53,9 +53,8 @@ def keeping(folder: Path) -> Iterator[None]:
     with contextlib.suppress(OSError):
         # That it was used is seen where nothing was drawn too.
         os.utime(folder)
-    for path in _inside(folder):
+    for path in _pictures(folder):
         if path.name not in album.shown:
-            # What a writer that was killed left is among them.
             with contextlib.suppress(OSError):
                 path.unlink()
 
@@ -79,11 +78,12 @@ def kept(draw: Callable[P, Picture]) -> Callable[P, Picture]:
     return look_or_draw
 
 
-def _inside(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError:
+def _pictures(folder: Path) -> list[Path]:
+    """The files that `_write` made, or left when it was killed; none behind a link."""
+    if folder.is_symlink():
         return []
+    found = [path for pattern in (f"*{SUFFIX}", f".*{SUFFIX}.*.partial") for path in folder.glob(pattern)]
+    return [path for path in found if path.is_file() and not path.is_symlink()]
 
 
 def _read(path: Path) -> Picture | None:

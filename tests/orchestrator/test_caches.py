@@ -62,11 +62,8 @@ def planned(write_experiments: Callable[..., Path], faces: Path, tmp_path: Path)
 
 
 @pytest.fixture
-def cache(
-    planned: Planned, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., tuple[int, str, str]]:
+def cache(planned: Planned, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Run `data cache` on the results."""
-    monkeypatch.setenv("COLUMNS", "250")
 
     def run(*arguments: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as end:
@@ -155,6 +152,34 @@ def test_a_cache_that_is_being_built_or_used_is_left(planned: Planned, cache: Ca
         assert planned.pixels.is_dir() and partial.is_dir()
     assert f"another command is using it: {planned.pixels}" in out
     assert out.splitlines()[-3].startswith("Removed 4 caches")
+
+
+@pytest.mark.parametrize("linked", ["cache", "cache/pixels", "cache/pixels/{name}"])
+def test_what_lies_behind_a_link_is_left(planned: Planned, cache: Cache, tmp_path: Path, linked: str) -> None:
+    """Catches everything on another disk being removed, because results/ has a link to it."""
+    link, elsewhere = planned.results / linked.format(name=planned.pixels.name), tmp_path / "other-disk"
+    link.rename(elsewhere)
+    link.symlink_to(elsewhere)
+    before = {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()}
+    num_plain = 0 if linked == "cache" else 4
+    listed = json.loads(cache("--json")[1])["entries"]
+    assert len(listed) == 5 and sum(entry["behind_link"] for entry in listed) == 5 - num_plain
+    code, out, _ = cache("--prune", "--yes")
+    assert code == 0 and f"Left, it lies behind a link: {planned.pixels}" in out.splitlines()
+    assert (f"Removed {num_plain} caches" if num_plain else "Nothing to remove") in out
+    assert {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()} == before
+    assert link.is_symlink() and planned.pixels.is_dir()
+    assert len(caches.list_caches(planned.store)) == 5 - num_plain
+    found = json.loads(cache("--prune", "--json")[1])
+    assert str(planned.pixels) in found["left_behind_a_link"] and found["left_because_in_use"] == []
+
+
+def test_a_file_behind_a_link_is_left(planned: Planned, cache: Cache, own_faces: Path) -> None:
+    photo = next(own_faces.rglob("*.jpg"))
+    link = planned.results / "cache" / "rows" / "mine.parquet"
+    link.symlink_to(photo)
+    assert f"Left, it lies behind a link: {link}" in cache("--prune", "--yes")[1].splitlines()
+    assert link.is_symlink() and photo.stat().st_size and not planned.pixels.exists()
 
 
 def test_nothing_is_pruned_while_a_trial_runs(planned: Planned, cache: Cache) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,8 +11,9 @@ from typing import Any
 
 import jsonschema
 import pytest
+import typer
 
-from orchestrator.cli import main
+from orchestrator.cli import app, main
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
@@ -38,12 +40,52 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tm
     return run
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_every_command_shows_an_example_of_itself(call: Call, command: list[str]) -> None:
+def documented(command: list[str]) -> tuple[list[str], list[str]]:
+    """What a command's author wrote: its examples, and the help of each of its options."""
+    found: Any = typer.main.get_command(app)
+    for name in command:
+        found = found.commands[name]
+    lines = [line.strip() for line in found.help.splitlines()]
+    return [line for line in lines if line.startswith("Example:")], [each.help or "" for each in found.params]
+
+
+every_command = pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+
+
+@every_command
+def test_every_command_shows_an_example_of_itself(
+    call: Call, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    """Catches help that is broken into lines of 80 or 40 columns where it is piped into a file."""
+    monkeypatch.setenv("COLUMNS", "40")
     code, out, _ = call(*command, "--help")
+    lines = [line.strip() for line in out.splitlines()]
+    examples, options = documented(command)
     assert code == 0
-    words = " ".join(out.split())
-    assert f"Example: python -m orchestrator {' '.join(command)}" in words
+    assert examples[0].startswith(f"Example: python -m orchestrator {' '.join(command)}")
+    assert set(examples) <= set(lines)
+    assert all(any(option in line for line in lines) for option in options)
+
+
+@every_command
+def test_every_command_shows_its_example_on_a_narrow_terminal(
+    call: Call, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    code, out, _ = call(*command, "--help")
+    out = re.sub("\x1b\\[[0-9;]*m", "", out)
+    assert code == 0 and "╭─ Options ─" in out
+    assert all("".join(each.split()) in "".join(out.split()) for each in documented(command)[0])
+
+
+@pytest.mark.parametrize("group", [[], ["data"]], ids=str)
+def test_a_group_without_a_command_shows_its_help(call: Call, group: list[str]) -> None:
+    """Catches help that is printed as an error."""
+    code, out, err = call(*group)
+    assert (code, err) == (2, "")
+    assert out.strip() == call(*group, "--help")[1].strip()
 
 
 def test_the_help_lists_every_command(call: Call) -> None:
@@ -65,7 +107,7 @@ def test_models_lists_every_backbone_as_json_and_as_a_table(call: Call) -> None:
     assert all(set(row) == keys for row in found.values())
     assert found["three_cnn"]["parameters"] == 691_781 and found["svm_rbf"]["parameters"] is None
     table = call("models")[1]
-    assert all(name[:12] in table for name in found) and "691,781" in table
+    assert all(name in table for name in found) and "691,781" in table
 
 
 def test_the_shipped_experiments_are_found_from_any_folder(call: Call, tmp_path: Path) -> None:

@@ -355,3 +355,24 @@ def test_an_interrupt_is_130_and_says_how_to_go_on(cli: CommandLine, monkeypatch
     ended = cli("status", "--results", cli.results)
     assert ended.code == 130
     assert "same command" in ended.err
+
+
+@pytest.mark.parametrize("command", ["collect", "report", "decide", "status"])
+def test_a_record_that_names_another_folder_removes_nothing(
+    cli: CommandLine, results: Any, tmp_path: Path, command: str
+) -> None:
+    """Catches the files of a folder that a record names as its phase being taken for an old page's."""
+    theirs = tmp_path / "theirs"
+    files = [theirs / name for name in ("figures/a.svg", "tables/b.csv", "tables/paper/c.txt", "d.figure")]
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    results.add("a", folds=2)
+    file = results.write() / "studies" / "phase1.json"
+    record = json.loads(file.read_text())
+    file.write_text(json.dumps({**record, "phase": {**record["phase"], "name": str(theirs)}}))
+    for name, said in (("phase1", "says that it is of the phase"), (theirs, "is no name of a phase")):
+        ended = cli(command, name, "--results", results.root)
+        assert ended.code == 2 and said in ended.err and ended.err.count("\n") == 1
+    assert all(path.read_text() == "mine" for path in files)
+    assert sorted(path for path in theirs.rglob("*") if path.is_file()) == sorted(files)

@@ -118,10 +118,12 @@ def test_a_phase_need_not_decide_anything(write_experiments: Write) -> None:
     assert load_phase(write_experiments({"p/phase.json": GOOD}), "p").decision is None
 
 
-def test_an_unknown_phase_is_refused_with_those_that_are_there(write_experiments: Write) -> None:
+@pytest.mark.parametrize("name", ["r", "p/", "p/../q"])
+def test_an_unknown_phase_is_refused_with_those_that_are_there(write_experiments: Write, name: str) -> None:
+    """Catches a path for a name, which would lead the record and the page of a run elsewhere."""
     folder = write_experiments({"p/phase.json": GOOD, "q/phase.json": GOOD})
     with pytest.raises(InputError, match="p, q"):
-        load_phase(folder, "r")
+        load_phase(folder, name)
 
 
 def test_the_name_of_many_single_experiments_fits_a_file_name() -> None:

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from orchestrator import progress
+from orchestrator.messages import screen
 from orchestrator.progress import (
     Board,
     Cell,
@@ -16,7 +17,6 @@ from orchestrator.progress import (
     duration,
     progress_bar,
     score_names,
-    screen,
     time_left_from_disk,
 )
 from orchestrator.store import Store

@@ -88,6 +88,25 @@ def test_a_record_that_names_no_experiment_is_damaged(tmp_path: Path, content: d
         store.study("p1")
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "../p1", "p1/", "/elsewhere", "a/b"])
+def test_a_phase_is_called_by_its_name_alone(tmp_path: Path, name: str) -> None:
+    """Catches a path that leads out of results/."""
+    with pytest.raises(InputError, match="is no name of a phase"):
+        Store.open(tmp_path).study(name)
+
+
+@pytest.mark.parametrize("phase", [{"name": "/elsewhere"}, {"name": "p2"}, {}, "p1", None])
+def test_a_record_of_another_name_is_refused(tmp_path: Path, phase: Any) -> None:
+    store = Store.open(tmp_path)
+    write_json(store.study_file("p1"), {"phase": phase, "experiments": [{}]})
+    with pytest.raises(
+        InputError, match=r"p1\.json says that it is of the phase .*; move it away, and run 'p1'"
+    ):
+        store.study("p1")
+    write_json(store.study_file("a+b"), {"phase": {"name": "a+b"}, "experiments": [{}]})
+    assert store.study("a+b")["phase"] == {"name": "a+b"}
+
+
 def test_a_missing_study_is_said_with_those_that_are_there(tmp_path: Path) -> None:
     (tmp_path / "studies").mkdir()
     (tmp_path / "studies" / "phase1.json").write_text("{}")

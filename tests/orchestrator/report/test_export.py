@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from orchestrator.report.cells import Cell, grid
-from orchestrator.report.export import as_csv, as_latex, as_markdown, latex
+from orchestrator.report.export import as_csv, as_latex, as_markdown, clear, latex
 
 SCORES = grid(
     "Scores of 5 folds",
@@ -84,3 +85,22 @@ def test_every_figure_lies_beside_the_page_twice(two_classes: Any) -> None:
 def test_collected_tables_are_there_with_every_digit(two_classes: Any, name: str) -> None:
     collected = two_classes.store.collected("phase1") / f"{name}.csv"
     assert (two_classes.page.parent / "tables" / f"{name}.csv").read_bytes() == collected.read_bytes()
+
+
+@pytest.mark.parametrize("linked", [None, ".", "figures", "tables", "tables/paper"])
+def test_only_files_of_an_earlier_page_are_removed(tmp_path: Path, linked: str | None) -> None:
+    """Catches a user's own files being removed from beside a page, or from behind a link."""
+    page = tmp_path / "page"
+    ours = {"figures/old.svg", "figures/old.png", "tables/old.csv", "tables/paper/old.tex"}
+    theirs = {"figures/notes.txt", "tables/mine.xlsx", "tables/paper/draft.docx", "figures/folder.svg/a.svg"}
+    for name in ours | theirs | {"figures/new.svg"}:
+        (page / name).parent.mkdir(parents=True, exist_ok=True)
+        (page / name).write_text("")
+    (page / "tables" / "link.csv").symlink_to(page / "tables" / "mine.xlsx")
+    if linked is not None:
+        (page / linked).rename(tmp_path / "elsewhere")
+        (page / linked).symlink_to(tmp_path / "elsewhere")
+    clear(page, ["figures/new.svg"])
+    kept = {name for name in ours if linked == "." or (linked is not None and name.startswith(linked))}
+    assert {name for name in ours if (page / name).is_file()} == kept
+    assert all((page / name).is_file() for name in theirs | {"figures/new.svg", "tables/link.csv"})

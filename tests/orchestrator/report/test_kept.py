@@ -109,6 +109,24 @@ def test_what_a_page_does_not_show_any_more_is_removed(tmp_path: Path) -> None:
     assert pen.drawn == 3
 
 
+def test_only_pictures_are_removed(tmp_path: Path) -> None:
+    """Catches a page that removes whatever it finds where it keeps its figures."""
+    folder, elsewhere = tmp_path / "figures", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    theirs = [folder / "notes.txt", folder / ".hidden.partial", elsewhere / "old.figure"]
+    for path in theirs:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    (folder / "linked.figure").symlink_to(elsewhere / "old.figure")
+    with keeping(folder):
+        Pen().draw(1)
+    (tmp_path / "link").symlink_to(elsewhere)
+    with keeping(tmp_path / "link"):
+        pass
+    assert all(path.read_text() == "mine" for path in theirs)
+    assert (folder / "linked.figure").is_symlink()
+
+
 def test_looking_is_use(tmp_path: Path) -> None:
     """Catches pictures that every page shows being pruned as not used."""
     store = Store.open(tmp_path)

@@ -1,6 +1,6 @@
 """The kernel machine against scikit-learn's radial SVC on the same scaled pixels: how much faster, and equal?
 
-python benchmarks/svm.py [--images 2000] [--features 30000]
+python benchmarks/svm.py [--images 2000] [--features 30000] [--small]
 """
 
 import argparse
@@ -23,8 +23,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--features", type=int, default=30_000)
+    parser.add_argument(
+        "--small", action="store_true", help="300 images of 3,000 features; no limit is enforced"
+    )
     wanted = parser.parse_args()
-    pixels, labels = images(wanted.images, wanted.features)
+    size = (300, 3000) if wanted.small else (wanted.images, wanted.features)
+    pixels, labels = images(*size)
     cut = round(len(pixels) * (1 - TEST_SHARE))
     train, test = np.arange(cut), np.arange(cut, len(pixels))
     with threadpool_limits(2):
@@ -45,7 +49,7 @@ def main() -> int:
         f"{cut} + {len(test)} images of {flat.shape[1]} features: SVC {theirs_s:.1f} s, ours {ours_s:.1f} s"
     )
     print(f"{ratio:.1f} times faster   (limit {MIN_RATIO}); equal predictions: {equal:.2%}")
-    return int(ratio < MIN_RATIO or equal < 1.0)
+    return int(not wanted.small and (ratio < MIN_RATIO or equal < 1.0))
 
 
 def images(count: int, num_features: int) -> tuple[np.ndarray, np.ndarray]:

@@ -34,7 +34,7 @@ from trainables.data.layouts import IMAGE_SUFFIXES
 from trainables.data.manifest import scan
 from trainables.data.near_duplicates import link_contents
 
-AIM_S, MAX_PLAIN_RATIO = 180.0, 2.0
+AIM_S, MAX_PLAIN_RATIO = 180.0, 3.0
 PLAIN_IMAGES = 500
 LIMIT_RATIO = 2.6
 ROUNDS = 3

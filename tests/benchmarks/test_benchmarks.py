@@ -1,6 +1,7 @@
 """Every benchmark in its small size: it runs to its end and prints its figures with their limits."""
 
 import math
+import os
 import re
 import subprocess
 import sys
@@ -39,6 +40,7 @@ def test_a_benchmark_ends_with_figures(command: tuple[str, ...]) -> None:
     done = subprocess.run(
         [sys.executable, f"benchmarks/{name}.py", *rest, "--small"],
         cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,

@@ -1,11 +1,14 @@
 """Report 1,000 trials of 5,000 predictions: processor seconds, memory, size, and how fast a browser opens it.
 
-python benchmarks/reporting.py [--trials 1000] [--rows 5000]
+python benchmarks/reporting.py [--trials 1000] [--rows 5000] [--small]
 
 Writes the made-up trials of benchmarks/collecting.py to a temporary folder, collects them and writes the
 page, each time in a process of its own: first from nothing, then again with nothing new. Where Chromium is
 there, it opens the page five times in a window of 390 px, each time in a new process; the figure is the
 median of the time from the start of the navigation to the load event.
+
+Limits are the page's share of the processor time that collecting takes, memory, and the page's size; the
+seconds that a machine of two quiet cores should need are printed as aims.
 """
 
 import argparse
@@ -19,7 +22,8 @@ from pathlib import Path
 
 from collecting import FOLDS, report_elsewhere, write_results
 
-MAX_CPU_S, MAX_MIB, MAX_PAGE_MIB, MAX_OPEN_MS = 5.0, 1536, 5.0, 1000.0
+MAX_SHARE, MAX_MIB, MAX_PAGE_MIB = 0.5, 1536, 5.0
+AIM_CPU_S, AIM_OPEN_MS = 5.0, 1000.0
 OPENINGS = 5
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 # Written into a copy of the page, which is then read back as the browser has it.
@@ -36,12 +40,15 @@ def main() -> int:
     )
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--rows", type=int, default=5000)
+    parser.add_argument("--small", action="store_true", help="20 trials of 400 rows; no limit is enforced")
     wanted = parser.parse_args()
+    trials, rows = (20, 400) if wanted.small else (wanted.trials, wanted.rows)
     with tempfile.TemporaryDirectory() as folder:
-        return measure(Path(folder), wanted.trials, wanted.rows)
+        is_good = measure(Path(folder), trials, rows)
+    return int(not is_good and not wanted.small)
 
 
-def measure(root: Path, trials: int, rows: int) -> int:
+def measure(root: Path, trials: int, rows: int) -> bool:
     write_results(root, trials // FOLDS, rows, group_size=1)
     found, again = report_elsewhere(root), report_elsewhere(root)
     page = root / "reports" / "all" / "index.html"
@@ -50,16 +57,17 @@ def measure(root: Path, trials: int, rows: int) -> int:
     total_mib = sum(path.stat().st_size for path in files) / 2**20
     opened_ms = opening_ms(page)
     print(f"{trials} trials of {rows} test rows")
-    spent = f"{found['report_cpu_s']:.2f} s of CPU (limit {MAX_CPU_S}), {found['report_s']:.2f} s"
+    spent = f"{found['report_cpu_s']:.2f} s of CPU (aim {AIM_CPU_S:.0f}), {found['report_s']:.2f} s"
     print(f"  page and files: {spent}")
+    share = found["report_cpu_s"] / found["collect_cpu_s"]
+    print(f"                  {share:.2f} of collecting's (limit {MAX_SHARE})")
     print(f"  nothing new:    {again['report_cpu_s']:.2f} s of CPU")
     print(f"  memory:         {found['mib']:.0f} MiB (limit {MAX_MIB})")
     beside = f"{len(files)} files of {total_mib:.1f} MiB in all"
     print(f"  page:           {size_mib:.2f} MiB (limit {MAX_PAGE_MIB}); {beside}")
-    said = "no Chromium here" if opened_ms is None else f"{opened_ms:.0f} ms (limit {MAX_OPEN_MS:.0f})"
+    said = "no Chromium here" if opened_ms is None else f"{opened_ms:.0f} ms (aim {AIM_OPEN_MS:.0f})"
     print(f"  opens in:       {said}")
-    is_slow = found["report_cpu_s"] > MAX_CPU_S or (opened_ms or 0.0) > MAX_OPEN_MS
-    return int(is_slow or found["mib"] > MAX_MIB or size_mib > MAX_PAGE_MIB)
+    return share <= MAX_SHARE and found["mib"] <= MAX_MIB and size_mib <= MAX_PAGE_MIB
 
 
 def opening_ms(page: Path) -> float | None:

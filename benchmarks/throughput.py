@@ -11,11 +11,11 @@ and how many rounds there are, so that a slow CPU takes as long as a quick one.
 
 `smoke`: seconds of a plain loop (for each experiment and fold: PIL in a DataLoader, float32, all cores) over
 seconds of `python -m orchestrator phase1 --preset smoke` with 15 epochs in an empty results folder, with all
-its start-up, over the same images, folds and number of epochs; at least 2. The plain loop is timed on one fold of each
-experiment, for as many epochs as its budget allows, and scaled to all epochs of all folds. Where other work
-held it up (it got less processor time than the time that went by) the ratio says nothing, and the run fails:
-its threads wait for each other then, which makes it slower without bounds, and ours look quick. Without
---data, both train on drawn faces.
+its start-up, over the same images, folds and number of epochs; at least 2. The plain loop is timed on one
+fold of each experiment, for as many epochs as its budget allows, and scaled to all epochs of all folds. Where
+other work held it up (it got less processor time than the time that went by) the ratio says nothing, and the
+run fails: its threads wait for each other then, which makes it slower without bounds, and ours look quick.
+Without --data, both train on drawn faces.
 """
 
 import argparse

@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; never returns."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
+    if arguments and arguments[0] in _own_phases(arguments):
+        app.command(arguments[0])(phase_command(arguments[0]))
     # Rich draws boxes as wide as COLUMNS, or as 80 columns, and wraps all that is in them.
     app.rich_markup_mode = "rich" if sys.stdout.isatty() else None
     try:
@@ -95,13 +97,28 @@ def _defect(error: Exception, arguments: Sequence[str], *, debug: bool) -> int:
     return EXIT_FAILED
 
 
+def _own_phases(arguments: Sequence[str]) -> list[str]:
+    """The phases of the experiments folder, each a command by its name, where no other command is asked for."""
+    if arguments[0] in COMMANDS or arguments[0] == "data" or arguments[0].startswith("-"):
+        return []
+    from orchestrator.loading import experiments_folder
+    from orchestrator.phase import phase_names
+
+    return phase_names(experiments_folder(_given(arguments, "--experiments")))
+
+
 def _given_results(arguments: Sequence[str]) -> Path:
+    return _given(arguments, "--results") or RESULTS
+
+
+def _given(arguments: Sequence[str], option: str) -> Path | None:
+    """The path that an option was given, before anything has been parsed."""
     for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
-        if argument == "--results":
+        if argument == option:
             return Path(following)
-        if argument.startswith("--results="):
+        if argument.startswith(f"{option}="):
             return Path(argument.partition("=")[2])
-    return RESULTS
+    return None
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

@@ -90,6 +90,16 @@ def for_sources(folder: Path, phase: Phase, data: DataFacts) -> Generated:
     return found
 
 
+def maker_of(phases: Sequence[Phase], name: str) -> str | None:
+    """Name the phase one of whose templates makes experiments of such a name; None where none does."""
+    for phase in phases:
+        for template in phase.templates:
+            parts = re.split(r"{.*?}", template.name)
+            if re.fullmatch(".+".join(map(re.escape, parts)), name):
+                return phase.name
+    return None
+
+
 def _make(
     folder: Path, phase: Phase, key: str, templates: Sequence[Template], names: Names, values: dict[str, Any]
 ) -> Generated:

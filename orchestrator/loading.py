@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator.bases import with_bases
-from orchestrator.experiment import Experiment, Made, find_file, load_experiments
-from orchestrator.generated import Generated, Look, for_selected, for_sources
+from orchestrator.experiment import Experiment, Made, experiment_files, find_file, load_experiments
+from orchestrator.generated import Generated, Look, for_selected, for_sources, maker_of
 from orchestrator.handing_over import HandedOver, data_notes, layers, take_over
 from orchestrator.phase import Phase, completed, load_phase, phase_names, phase_of
 from orchestrator.store import Store
@@ -60,6 +60,7 @@ def load(
     asked = Asked(tuple(names), folder, preset, tuple(settings))
     by_phase = len(names) == 1 and (names[0] in phase_names(folder) or names[0].startswith("phase"))
     if not by_phase:
+        _refuse_made(folder, names)
         experiments = _experiments(asked, asked.names, ())
         phase = phase_of(tuple(experiment.name for experiment in experiments))
         return _question(asked, phase, experiments, ())
@@ -117,6 +118,19 @@ def _experiments(
         asked.folder, names, handed_over=below, decided=above, preset=asked.preset, settings=asked.settings
     )
     return with_bases(asked.folder, loaded, handed_over=taken, preset=asked.preset, settings=asked.settings)
+
+
+def _refuse_made(folder: Path, names: Sequence[str]) -> None:
+    """Say of an experiment without a file which phase makes it."""
+    files = {path.stem for path in experiment_files(folder)}
+    for name in names:
+        if name in files or name.endswith(".json"):
+            continue
+        maker = maker_of([load_phase(folder, phase) for phase in phase_names(folder)], name)
+        if maker is not None:
+            raise InputError(
+                f"{name} has no file, {maker} makes it; `python -m orchestrator {maker} --only {name}` runs it"
+            )
 
 
 def _parent(phase: Phase, asked: Asked) -> Experiment:

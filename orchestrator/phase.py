@@ -197,6 +197,11 @@ def completed(
         "for_each_selected": (),
     }
     phase = phase.model_copy(update=everything)
+    twice = [name for name, count in Counter(phase.experiments).items() if count > 1]
+    if twice:
+        raise InputError(
+            f"{where}: {', '.join(twice)} is made, and there already; give its template another name"
+        )
     for comparison in phase.comparisons:
         for side in (comparison.baseline, comparison.treatment):
             if side not in phase.experiments:

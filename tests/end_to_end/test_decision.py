@@ -12,7 +12,7 @@ from orchestrator import cli
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 200
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.cli import main
 from orchestrator.generated import DataFacts, for_selected, for_sources
 from orchestrator.loading import Question, complete, load
 from orchestrator.phase import Phase
@@ -203,3 +204,36 @@ def test_baselines_of_a_phase_that_was_not_run_are_said(write_experiments: Write
     (tmp_path / "results" / "studies").mkdir(parents=True)
     (tmp_path / "results" / "studies" / "phase1.json").write_text("{}")
     assert question(folder, tmp_path / "results", "phase2").notes == ()
+
+
+def test_a_made_experiment_that_is_asked_for_by_name_says_who_makes_it(
+    write_experiments: Write, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"phase2 makes it; .*phase2 --only c_without_text2img"):
+        load(["c_without_text2img"], write_experiments(FILES), results=tmp_path, preset=None, settings=())
+
+
+def test_a_template_that_makes_what_is_there_already_is_refused(
+    write_experiments: Write, tmp_path: Path
+) -> None:
+    template = {"name": "c_{source}", "extends": "c"}
+    files = {"phase2/c_text2img.json": {}, "phase2/phase.json": {
+        "title": "Two", "experiments": ["c", "c_text2img"], "for_each_source": [template]
+    }}  # fmt: skip
+    with pytest.raises(InputError, match=r"phase.json: c_text2img is made, and there already"):
+        question(write_experiments({**FILES, **files}), tmp_path / "results", "phase2")
+
+
+def test_a_phase_of_ones_own_is_a_command_by_its_name(
+    write_experiments: Write, faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_experiments(
+        {"robust/phase.json": {"title": "R", "experiments": ["x"]}, "robust/x.json": {}}
+    )
+    given = ["--experiments", str(folder), "--results", str(tmp_path / "results"), "--data", str(faces)]
+    with pytest.raises(SystemExit) as ended:
+        main(["robust", *given, "--folds", "9"])
+    assert ended.value.code == 2 and "x has the folds 0 to 4" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        main(["robusta", *given])
+    assert ended.value.code == 2 and "No such command" in capsys.readouterr().err

@@ -98,7 +98,7 @@ def _defect(error: Exception, arguments: Sequence[str], *, debug: bool) -> int:
 
 
 def _own_phases(arguments: Sequence[str]) -> list[str]:
-    """The phases of the experiments folder, each a command by its name, where no other command is asked for."""
+    """The phases of the experiments folder: each is a command by its name, unless another is called so."""
     if arguments[0] in COMMANDS or arguments[0] == "data" or arguments[0].startswith("-"):
         return []
     from orchestrator.loading import experiments_folder

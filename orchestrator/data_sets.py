@@ -27,6 +27,7 @@ class DataSets:
     progress: Progress | None = None
     _manifests: dict[Any, Manifest] = field(default_factory=dict)
     _rows: dict[Any, pd.DataFrame] = field(default_factory=dict)
+    _facts: dict[int, DataFacts] = field(default_factory=dict)
 
     def manifest(self, experiment: Experiment) -> Manifest:
         """Scan the experiment's data folder."""
@@ -53,15 +54,18 @@ class DataSets:
     def facts(self, experiment: Experiment) -> DataFacts:
         """Say what a phase has to know of the experiment's data before it is complete."""
         manifest = self.manifest(experiment)
+        if id(manifest) in self._facts:
+            return self._facts[id(manifest)]
         labelled = manifest.rows[manifest.rows["label"] != UNLABELLED]
         fakes = labelled.loc[labelled["label"] == FAKE, "source"]
-        return DataFacts(
+        found = self._facts[id(manifest)] = DataFacts(
             root=str(manifest.root),
             fingerprint=identity.data_fingerprint(manifest.rows),
             num_classes=len(manifest.classes),
             sources=tuple(sorted(set(labelled["source"]))),
             fake_sources=tuple(sorted(set(fakes))),
         )
+        return found
 
     def rows(self, experiment: Experiment, manifest: Manifest, repeat: int) -> pd.DataFrame:
         """Return the rows that the experiment uses, with folds."""

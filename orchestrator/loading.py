@@ -95,6 +95,9 @@ def complete(question: Question, look: Look) -> Question:
         return replace(question, notes=notes)
     held_out = for_sources(asked.folder, phase, look(_parent(phase, asked)))
     made = question.made + held_out
+    before = {each.name for each in question.made.experiments}
+    with_files = tuple(name for name in phase.experiments if name not in before)
+    phase = phase.model_copy(update={"experiments": with_files})
     experiments = _experiments(asked, (*phase.experiments, *made.experiments), taken)
     if not experiments:
         raise InputError(f"{phase.name} has nothing to run; {'; '.join(held_out.notes)}")
@@ -128,9 +131,8 @@ def _refuse_made(folder: Path, names: Sequence[str]) -> None:
             continue
         maker = maker_of([load_phase(folder, phase) for phase in phase_names(folder)], name)
         if maker is not None:
-            raise InputError(
-                f"{name} has no file, {maker} makes it; `python -m orchestrator {maker} --only {name}` runs it"
-            )
+            command = f"python -m orchestrator {maker} --only {name}"
+            raise InputError(f"{name} has no file: {maker} makes it, and `{command}` runs it")
 
 
 def _parent(phase: Phase, asked: Asked) -> Experiment:

@@ -144,6 +144,16 @@ def test_each_selected_model_has_its_experiments_and_comparisons(
     assert found.phase.decision is not None and found.phase.decision.among == ("b_full", "a_full")
 
 
+def test_a_phase_may_make_both_kinds_beside_its_files(write_experiments: Write, selected: Path) -> None:
+    both = {**SIZES, "experiments": ["c"], "for_each_source": HOLDOUTS["for_each_source"]}
+    found = question(write_experiments({**FILES, "phase3/phase.json": both}), selected, "phase3")
+    assert [each.name for each in found.experiments] == [
+        "c", *(f"{model}_{size}" for model in ("b", "a") for size in ("20", "100", "full")),
+        "c_without_inpainting", "c_without_text2img",
+    ]  # fmt: skip
+    assert found.phase.experiments == tuple(each.name for each in found.experiments)
+
+
 def test_a_preset_does_not_make_siblings_the_same(write_experiments: Write, selected: Path) -> None:
     """Catches `subsample` of a preset that makes 20 % and 100 % of the data one experiment."""
     found = question(write_experiments(FILES), selected, "phase3", preset="quick")
@@ -209,7 +219,7 @@ def test_baselines_of_a_phase_that_was_not_run_are_said(write_experiments: Write
 def test_a_made_experiment_that_is_asked_for_by_name_says_who_makes_it(
     write_experiments: Write, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match=r"phase2 makes it; .*phase2 --only c_without_text2img"):
+    with pytest.raises(InputError, match=r"phase2 makes it, .*phase2 --only c_without_text2img"):
         load(["c_without_text2img"], write_experiments(FILES), results=tmp_path, preset=None, settings=())
 
 

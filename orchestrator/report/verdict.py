@@ -38,14 +38,35 @@ OTHER_NAMES = {
     "support": "images",
 }
 HEADLINES = ("auc", "accuracy")
-MOST_NAMED = 6
+MOST_NAMED, MOST_TOLD = 6, 2
 
 
 def verdict(tables: Tables) -> str:
-    """Return the sentence: which is better, by how much, how sure; or what is missing."""
+    """Return the sentence: which is better, by how much, how sure; or what is missing.
+
+    Of more than MOST_TOLD questions it says how each kind of answer fared, and names what is better or worse.
+    """
     if tables.comparisons.empty:
         return _best(tables.summary)
-    return comparison_sentence(tables.comparisons.iloc[0], tables)
+    asked = tables.comparisons.drop_duplicates(["question", "baseline", "treatment"])
+    return comparison_sentence(asked.iloc[0], tables) if len(asked) <= MOST_TOLD else _many(asked)
+
+
+def _many(asked: pd.DataFrame) -> str:
+    told = []
+    for word in ("better", "worse"):
+        rows = asked[asked["verdict"] == word]
+        named = [
+            f"{row.treatment} is {word} than {row.baseline}" for row in rows.head(MOST_NAMED).itertuples()
+        ]
+        more = [f"{len(rows) - MOST_NAMED} more are {word}"] if len(rows) > MOST_NAMED else []
+        told += [*named, *more]
+    counts = asked["verdict"].value_counts()
+    others = {"equivalent": "practically equal", "undecided": "undecided", "incomplete": "incomplete"}
+    told += [f"{counts[word]} {said}" for word, said in others.items() if word in counts]
+    metrics = {metric_name(str(metric)) for metric in asked["metric"]}
+    by = f", by {metrics.pop()}" if len(metrics) == 1 else ""
+    return f"{len(asked)} questions{by}: {'; '.join(told)}."
 
 
 def comparison_sentence(row: pd.Series[Any], tables: Tables) -> str:

@@ -196,3 +196,15 @@ def test_the_tables_are_json_for_other_programs(results: Any) -> None:
     results.compare("a", "b")
     text = compared(results).to_json(orient="records")
     assert json.loads(text)[0]["p_value"] is None
+
+
+def test_of_many_questions_the_answers_are_counted_and_those_that_tell_are_named(results: Any) -> None:
+    """Catches a phase of nine questions whose one sentence is about the first."""
+    results.add("a", shift=0.2)
+    results.add("b", shift=0.2)
+    results.add("c", shift=6.0)
+    results.add("d", shift=0.2, states={1: "failed"})
+    for name in ("b", "c", "d"):
+        results.compare("a", name, "auc", "accuracy")
+    tables = collect(Store.look(results.write()), results.phase)
+    assert verdict(tables) == ("3 questions, by AUC: c is better than a; 1 practically equal; 1 incomplete.")

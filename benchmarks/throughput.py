@@ -57,7 +57,7 @@ MIN_CORES = 0.9
 MIN_LOOP_RATIO, MIN_SMOKE_RATIO = 0.95, 2.0
 NUM_FACES, SMALL_NUM_FACES = 150, 15
 SMALL = ("--set", "epochs=1", "--set", "cv_folds=2")
-# Of the preset's own 5 epochs half of the time is start-up.
+# Of the preset's own 4 epochs half of the time is start-up.
 LONG = ("--set", "epochs=15", "--set", "scheduler.T_max=15")
 
 

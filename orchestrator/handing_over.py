@@ -137,6 +137,18 @@ def layers(
     return below, above
 
 
+def preset_notes(taken: Sequence[HandedOver], preset: str | None) -> tuple[str, ...]:
+    """Say which decisions were taken under another preset than that of this run: its values are theirs."""
+    here = f"has --preset {preset}" if preset is not None else "has no preset"
+    return tuple(
+        f"The {each.origin} was taken under --preset {each.preset}, and this run {here}: what it hands over "
+        f"was chosen among values of that preset; run {each.phase} in the same way, in another folder of "
+        "--results, to be sure"
+        for each in taken
+        if each.preset is not None and each.preset != preset
+    )
+
+
 def data_notes(taken: Sequence[HandedOver], data: Sequence[DataFacts]) -> tuple[str, ...]:
     """Say which decisions were taken on other images than those of this run."""
     here = {each.fingerprint for each in data}

@@ -11,7 +11,7 @@ from pathlib import Path
 from orchestrator.bases import with_bases
 from orchestrator.experiment import Experiment, Made, experiment_files, find_file, load_experiments
 from orchestrator.generated import Generated, Look, for_selected, for_sources, maker_of
-from orchestrator.handing_over import HandedOver, data_notes, layers, take_over
+from orchestrator.handing_over import HandedOver, data_notes, layers, preset_notes, take_over
 from orchestrator.phase import Phase, completed, load_phase, phase_names, phase_of
 from orchestrator.store import Store
 from trainables.errors import InputError
@@ -73,7 +73,7 @@ def load(
     experiments = _experiments(asked, (*phase.experiments, *made.experiments), taken)
     if phase.templates and not phase.for_each_source:
         phase = _completed(folder, phase, made)
-    notes = _not_run(folder, phase, store)
+    notes = (*_not_run(folder, phase, store), *preset_notes(taken, preset))
     return replace(_question(asked, phase, experiments, taken), notes=notes, made=made)
 
 

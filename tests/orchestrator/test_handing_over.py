@@ -247,6 +247,12 @@ def test_what_was_decided_under_a_preset_is_not_undone_by_it(
     assert ("--preset or --set puts in its place: dropout = 0.5" in said) == (dropout == 0.5)
     forced = loaded(write_experiments(files), results, preset="quick", settings=("dropout=0.25",))
     assert {each.dropout for each in forced.experiments} == {0.25}
+    notes = question.notes
+    assert len(notes) == (taken_under == "other")
+    assert all("was taken under --preset other, and this run has --preset quick" in note for note in notes)
+    # Catches a smoke run's image size in a study that nobody told of it.
+    full = loaded(write_experiments(files), results).notes
+    assert len(full) == (taken_under is not None) and all("this run has no preset" in note for note in full)
 
 
 @pytest.mark.parametrize(("fingerprint", "number"), [("here", 0), ("elsewhere", 1)])

@@ -39,7 +39,7 @@ def test_an_unlabelled_test_split_gets_a_submission_and_the_labelled_one_scores(
 ) -> None:
     """Catches predictions of unlabelled rows that are taken for damage: a finished trial without scores."""
     results = tmp_path / "results"
-    line = ["run", "unibuc_svm", "unibuc_threecnn", "--data", str(generators), "--results", str(results)]
+    line = ["run", "unibuc_threecnn", "--data", str(generators), "--results", str(results)]
     for setting in ("image_size=32", "epochs=2", "precision=float32", "num_workers=1"):
         line += ["--set", setting]
     done = subprocess.run(
@@ -55,7 +55,7 @@ def test_an_unlabelled_test_split_gets_a_submission_and_the_labelled_one_scores(
     (collected,) = (results / "collected").iterdir()
     assert pd.read_csv(collected / "failures.csv").empty
     summary = pd.read_csv(collected / "summary.csv").set_index(["experiment", "metric", "source"])
-    for name in ("unibuc_svm", "unibuc_threecnn"):
+    for name in ("unibuc_threecnn",):
         assert 0.0 <= summary.loc[(name, "accuracy", "all"), "mean"] <= 1.0
         (folder,) = (results / "trials").glob(f"{name}-*")
         predictions = pd.read_parquet(folder / "predictions.parquet")

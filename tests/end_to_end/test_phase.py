@@ -169,10 +169,9 @@ def is_trial(process: psutil.Process) -> bool:
         return False
 
 
-def test_a_failed_trial_is_a_row_and_stops_no_other(
-    tmp_path: Path, run_phase: Command, undisturbed: Path
-) -> None:
-    """Catches an error of one trial that ends the run, is retried for nothing, or is averaged away."""
+@pytest.fixture
+def obstructed(tmp_path: Path, undisturbed: Path) -> tuple[Path, Path]:
+    """Results of which two trials are missing, and what is in the way of one of them."""
     results = Path(shutil.copytree(undisturbed, tmp_path / "results"))
     victim, other = (
         next(path.parent.name for path in undisturbed.glob(f"trials/{name}-*/done.json"))
@@ -182,6 +181,15 @@ def test_a_failed_trial_is_a_row_and_stops_no_other(
         shutil.rmtree(results / "trials" / name)
     obstacle = results / "trials" / victim / "predictions.parquet"
     obstacle.mkdir(parents=True)
+    return results, obstacle
+
+
+def test_a_failed_trial_is_a_row_and_stops_no_other(
+    obstructed: tuple[Path, Path], run_phase: Command
+) -> None:
+    """Catches an error of one trial that ends the run, is retried for nothing, or is averaged away."""
+    results, obstacle = obstructed
+    victim = obstacle.parent.name
     failed = run_phase(results, "--json")
     assert failed.returncode == 1, failed.stderr
     assert len(list(results.glob("trials/*/done.json"))) == 5
@@ -191,6 +199,15 @@ def test_a_failed_trial_is_a_row_and_stops_no_other(
     assert outcome["comparisons"][0]["verdict"] == "incomplete"
     summary = pd.read_csv(results / "collected" / "phase1" / "summary.csv")
     assert summary.loc[summary["experiment"] == "plain", "mean"].isna().all()
+
+
+@pytest.mark.slow
+def test_a_failed_trial_runs_again_when_nothing_is_in_its_way(
+    obstructed: tuple[Path, Path], run_phase: Command, undisturbed: Path
+) -> None:
+    """Catches a failure that stays, or numbers that depend on it."""
+    results, obstacle = obstructed
+    assert run_phase(results).returncode == 1
     obstacle.rmdir()
     assert run_phase(results).returncode == 0
     assert tables(results) == tables(undisturbed)

@@ -26,10 +26,10 @@ study: setup
 	@test -d $(DEMO) || $(BIN)/python -m orchestrator data demo $(DEMO)
 	@$(BIN)/python -m orchestrator study --data $(DEMO) --preset smoke
 
-# What starts Ray has the machine for itself; everything else is spread over its cores.
+# What starts Ray waits for it most of the time, so two files run at once; everything else is spread over the cores.
 test: setup
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu and not ray" -n auto --maxprocesses 8 --dist worksteal
-	@$(BIN)/python -m pytest -m "ray and not slow and not gpu"
+	@$(BIN)/python -m pytest -m "ray and not slow and not gpu" -n 2 --dist loadfile
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -1,11 +1,13 @@
 """Fixtures for both packages: small folders of noise images, drawn once, in the layouts that are read."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 SOURCES = ("wiki", "text2img", "inpainting")
@@ -46,9 +48,18 @@ def make_faces(draw: Draw) -> MakeFaces:
 
 
 @pytest.fixture(scope="session")
-def faces(tmp_path_factory: pytest.TempPathFactory, make_faces: MakeFaces) -> Path:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run of the tests have in common."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def faces(shared_folder: Path, make_faces: MakeFaces) -> Path:
     """12 basenames in wiki (real), text2img and inpainting (fake): 36 images. Read it, don't change it."""
-    return make_faces(tmp_path_factory.mktemp("faces") / "faces")
+    root = shared_folder / "drawn" / "faces"
+    with FileLock(shared_folder / "drawn.lock"):
+        return root if root.exists() else make_faces(root)
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """A tiny phase on real Ray and real MLflow: two small networks, three folds, 72 noise images."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 200
@@ -78,9 +80,12 @@ def run_phase(arguments: Callable[[Path], list[str]]) -> Command:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, run_phase: Command) -> Path:
-    """Results of a run that nothing disturbed."""
-    results = tmp_path_factory.mktemp("undisturbed") / "results"
-    done = run_phase(results)
-    assert done.returncode == 0, done.stderr
-    return results
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, shared_folder: Path, run_phase: Command) -> Path:
+    """Results of a run that nothing disturbed; processes that test side by side share one."""
+    results = shared_folder / "undisturbed" / "results"
+    with FileLock(shared_folder / "undisturbed.lock"):
+        if not results.exists():
+            done = run_phase(results)
+            assert done.returncode == 0, done.stderr
+    # A test in another process may look at it too: each has a copy of its own.
+    return Path(shutil.copytree(results, tmp_path_factory.mktemp("undisturbed") / "results"))

@@ -101,6 +101,8 @@ def take_over(folder: Path, phase: Phase, store: Store) -> tuple[HandedOver, ...
         InputError: a decision has not been taken and nothing is assumed in its place, or its file is damaged
             or was edited.
     """
+    if not phase.builds_on:
+        return ()
     records = {earlier: in_force(store, earlier) for earlier in phase.builds_on}
     missing = [earlier for earlier, record in records.items() if record is None]
     if missing and not phase.assumes:

@@ -157,7 +157,7 @@ def compare_pair(
         "ci_high": difference.high,
         "p_value": test.p_value,
         "p_wilcoxon": statistics.wilcoxon(differences),
-        **_oriented(posterior, is_lower),
+        **oriented(posterior, is_lower),
         "min_detectable": statistics.visible_difference(difference, test_share=share),
     }
     gains = -differences if is_lower else differences
@@ -175,7 +175,8 @@ def compare_pair(
     return row, effect
 
 
-def _oriented(posterior: Posterior, is_lower: bool) -> dict[str, float]:
+def oriented(posterior: Posterior, is_lower: bool) -> dict[str, float]:
+    """Return p_worse, p_equivalent and p_better, minding whether lower is better."""
     worse, better = (posterior.above, posterior.below) if is_lower else (posterior.below, posterior.above)
     return {"p_worse": worse, "p_equivalent": posterior.within, "p_better": better}
 

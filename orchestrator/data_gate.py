@@ -6,7 +6,6 @@ results/checks/<hash>.json and read from there the next time; what was read of t
 results/cache/facts/. Experiments on the same rows and folds share one check.
 """
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -179,12 +178,9 @@ def read_outcome(store: Store, check: str) -> Outcome | None:
 
 
 def _digest(table: pd.DataFrame) -> str:
-    suffixes = table["path"].map(lambda path: Path(path).suffix)
-    columns = [
-        table[name].astype(str) for name in ("sha256", "label", "source", "group", "fold", "learnable")
-    ]
-    lines = sorted("\x1f".join(values) for values in zip(*columns, suffixes, strict=True))
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    with_suffix = table.assign(suffix=table["path"].map(lambda path: Path(path).suffix))
+    names = ("sha256", "label", "source", "group", "fold", "learnable", "suffix")
+    return identity.table_fingerprint(with_suffix, names)
 
 
 def _by_check(study: Study) -> dict[str, list[PlannedExperiment]]:

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from orchestrator.collect import ALL, Tables
+from orchestrator.comparing import oriented
 from orchestrator.gathered import Gathered
 from orchestrator.phase import Rule
 from orchestrator.statistics import corrected_interval, corrected_paired_t_test, correlated_t
@@ -244,17 +245,12 @@ def _against(baseline: Candidate, treatment: Candidate, rule: Rule) -> dict[str,
     share = (baseline.val_share + treatment.val_share) / 2
     test = corrected_paired_t_test(baseline.val, treatment.val, test_share=share)
     found = correlated_t(treatment.val - baseline.val, test_share=share, rope=rule.rope)
-    worse, better = found.below, found.above
-    if rule.choose in LOWER_IS_BETTER:
-        worse, better = better, worse
     numbers = {
         "mean_diff": test.difference.mean,
         "ci_low": test.difference.low,
         "ci_high": test.difference.high,
         "p_value": test.p_value,
-        "p_worse": worse,
-        "p_equivalent": found.within,
-        "p_better": better,
+        **oriented(found, rule.choose in LOWER_IS_BETTER),
     }
     return {"baseline": baseline.name, "treatment": treatment.name, **without_infinities(numbers)}
 

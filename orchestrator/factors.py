@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.comparing import SURE
+from orchestrator.comparing import SURE, oriented
 from orchestrator.decide import Candidate, mean_json
 from orchestrator.phase import Factor, Rule
 from orchestrator.statistics import corrected_interval, correlated_t
@@ -65,19 +65,15 @@ def _decide(factor: Factor, candidates: Mapping[str, Candidate], rule: Rule) -> 
     share = float(np.mean([each.val_share for pair in pairs for each in pair]))
     interval = corrected_interval(differences, test_share=share)
     posterior = correlated_t(differences, test_share=share, rope=rule.rope)
-    worse, better = posterior.below, posterior.above
-    if rule.choose in LOWER_IS_BETTER:
-        worse, better = better, worse
+    chances = oriented(posterior, rule.choose in LOWER_IS_BETTER)
     numbers = {
         "mean_diff": interval.mean,
         "std_diff": interval.std,
         "ci_low": interval.low,
         "ci_high": interval.high,
-        "p_worse": worse,
-        "p_equivalent": posterior.within,
-        "p_better": better,
+        **chances,
     }
-    is_gain = better > SURE
+    is_gain = chances["p_better"] > SURE
     return {
         **found,
         "value": treatment if is_gain else baseline,

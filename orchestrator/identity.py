@@ -30,18 +30,21 @@ def fingerprint(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
-def rows_fingerprint(table: pd.DataFrame) -> str:
-    """Hash a trial's rows: content hash, label, source, group and part, whatever their order or path."""
-    columns = [table[name].astype(str) for name in ("sha256", "label", "source", "group", "part")]
+def table_fingerprint(table: pd.DataFrame, names: Sequence[str]) -> str:
+    """Return the SHA-256 of the rows of a table in the columns `names`, whatever their order."""
+    columns = [table[name].astype(str) for name in names]
     lines = sorted("\x1f".join(values) for values in zip(*columns, strict=True))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def rows_fingerprint(table: pd.DataFrame) -> str:
+    """Hash a trial's rows: content hash, label, source, group and part, whatever their order or path."""
+    return table_fingerprint(table, ("sha256", "label", "source", "group", "part"))
+
+
 def data_fingerprint(rows: pd.DataFrame) -> str:
     """Name a data set by its images' contents, labels, sources and groups, wherever it lies."""
-    columns = [rows[name].astype(str) for name in ("sha256", "label", "source", "group")]
-    lines = sorted("\x1f".join(values) for values in zip(*columns, strict=True))
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:SHORT]
+    return table_fingerprint(rows, ("sha256", "label", "source", "group"))[:SHORT]
 
 
 _OPTIONAL = {

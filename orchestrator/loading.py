@@ -162,13 +162,14 @@ def _completed(folder: Path, phase: Phase, made: Generated) -> Phase:
 def _not_run(folder: Path, phase: Phase, store: Store) -> tuple[str, ...]:
     """Say which experiments of this phase belong to a phase that has not been run."""
     owners: dict[str, list[str]] = {}
+    others = set(phase_names(folder)) - {phase.name, *store.studies()}
     for name in phase.experiments:
         try:
             owner = find_file(folder, name).parent.name
         except InputError:
             # What a phase made has no file.
             continue
-        if owner != phase.name and owner in phase_names(folder) and owner not in store.studies():
+        if owner in others:
             owners.setdefault(owner, []).append(name)
     return tuple(
         f"{owner} has not been run in {store.root}: its {' and '.join(names)} run here, as part of "

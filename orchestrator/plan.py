@@ -90,6 +90,10 @@ class Study:
     preset: str | None = None
     notes: tuple[str, ...] = ()
 
+    def recipes(self) -> list[dict[str, Any]]:
+        """Return what decides the numbers of each experiment, in plain JSON values."""
+        return [each.experiment.recipe_keys().model_dump(mode="json") for each in self.experiments]
+
     def selected(self) -> list[Trial]:
         """Return the trials that this command is about."""
         return [trial for trial in self.trials if trial.selected]

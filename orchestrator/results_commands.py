@@ -48,6 +48,18 @@ def say_outcome(tables: "Tables", *, as_json: bool) -> int:
     return len(failed)
 
 
+def show_outcome(tables: "Tables", store: "Store", *, as_json: bool) -> None:
+    """Print what a phase came to, for people or as JSON.
+
+    Raises:
+        typer.Exit: a trial failed.
+    """
+    if as_json:
+        print(json.dumps(outcome_json(tables, store), indent=1))
+    if say_outcome(tables, as_json=as_json):
+        raise typer.Exit(EXIT_FAILED)
+
+
 def status_command(
     phase: Annotated[str | None, typer.Argument(help="A phase; default: all that have run.")] = None,
     results: ResultsOption = RESULTS,
@@ -83,10 +95,7 @@ def collect_command(
 
     store = Store.reopen(results)
     tables = finish(store, phase, console=screen(stderr=as_json), quiet=quiet, sync=sync)
-    if as_json:
-        print(json.dumps(outcome_json(tables, store), indent=1))
-    if say_outcome(tables, as_json=as_json):
-        raise typer.Exit(EXIT_FAILED)
+    show_outcome(tables, store, as_json=as_json)
 
 
 def report_command(

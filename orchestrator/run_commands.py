@@ -23,7 +23,7 @@ from orchestrator.options import (
     ResultsOption,
     SetOption,
 )
-from orchestrator.results_commands import EXIT_FAILED, outcome_json, say_outcome
+from orchestrator.results_commands import EXIT_FAILED, outcome_json, say_outcome, show_outcome
 from trainables.errors import InputError
 
 
@@ -170,10 +170,7 @@ def _run_one(names: list[str], **given: Any) -> None:
     from orchestrator.store import Store
 
     tables = _run(names, **given)
-    if given["as_json"]:
-        print(json.dumps(outcome_json(tables, Store.look(given["results"])), indent=1))
-    if say_outcome(tables, as_json=given["as_json"]):
-        raise typer.Exit(EXIT_FAILED)
+    show_outcome(tables, Store.look(given["results"]), as_json=given["as_json"])
 
 
 def _run(names: list[str], **given: Any) -> Any:

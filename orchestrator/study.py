@@ -66,7 +66,7 @@ def plan_question(question: Question, options: Options, data: DataSets) -> Study
 
 def _say_notes(study: Study, console: Console, *, quiet: bool) -> None:
     """Say what was taken over, assumed, or left out; only what may mislead is said to the quiet too."""
-    recipes = [planned.experiment.recipe_keys().model_dump(mode="json") for planned in study.experiments]
+    recipes = study.recipes()
     for each in study.handed_over:
         if each.is_assumed or not quiet:
             say(each.sentence(recipes), console=console, style="yellow" if each.is_assumed else "")

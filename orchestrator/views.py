@@ -105,7 +105,7 @@ def show_plan(study: Study, *, console: Console) -> None:
             "?" if trial.estimate_s is None else duration(trial.estimate_s),
             trial.why,
         )
-    recipes = [planned.experiment.recipe_keys().model_dump(mode="json") for planned in study.experiments]
+    recipes = study.recipes()
     lines = [each.sentence(recipes) for each in study.handed_over]
     lines += study.notes
     lines += [

@@ -22,7 +22,8 @@ from orchestrator.problems import explain, meant, nearest
 from trainables.errors import InputError
 from trainables.evaluation.thresholds import ThresholdMetric
 from trainables.models import registry
-from trainables.recipe import Frozen, Recipe, RecipeKeys
+from trainables.recipe import Recipe, RecipeKeys
+from trainables.recipe_part import Frozen
 
 SHORTHANDS = {"lr": ("optimizer", "lr"), "weight_decay": ("optimizer", "weight_decay")}
 Values = dict[str, Any]

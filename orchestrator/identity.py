@@ -47,47 +47,11 @@ def data_fingerprint(rows: pd.DataFrame) -> str:
     return table_fingerprint(rows, ("sha256", "label", "source", "group"))[:SHORT]
 
 
-_OPTIONAL = {
-    "": ("sampler", "mix", "stages", "micro_batch"),
-    "scheduler": ("warmup_epochs", "mode", "patience", "factor"),
-    "loss": ("gamma",),
-}
-
-
 def recipe_ingredients(recipe: Recipe) -> dict[str, Any]:
-    """Return the recipe's values that decide numbers.
-
-    Where the rows come from (layout, grouping, sources, subsample, folds) is left to the rows' own
-    fingerprint: two ways of saying the same rows are the same trial.
-    """
-    values = recipe.model_dump(mode="json")
-    for name in (
-        "layout",
-        "group_by",
-        "real_sources",
-        "train_sources",
-        "eval_sources",
-        "subsample",
-        "test_ratio",
-        "cv_repeats",
-    ):
-        del values[name]
-    if recipe.protocol != "cv":
-        # There are no folds to count; which rows are where is in the rows' fingerprint.
-        del values["cv_folds"]
+    """Return the recipe's values that decide numbers, each model by its one name."""
+    values = recipe.identity() | {"backbone": registry.canonical(recipe.backbone)}
     if recipe.stages is not None:
-        values["stages"] = [stage.model_dump(mode="json") for stage in recipe.training_stages]
-    values["backbone"] = registry.canonical(recipe.backbone)
-    if recipe.backbone != "simple_cnn":
-        del values["cnn_preset"]
-    if not recipe.face_crop:
-        del values["face_crop_margin"], values["face_rule"]
-    # What is not used has no say, and keys that came later leave the identity of earlier trials alone.
-    for section, names in _OPTIONAL.items():
-        part = values if not section else values[section]
-        for name in names:
-            if part[name] is None:
-                del part[name]
+        values["stages"] = [stage.identity() for stage in recipe.training_stages]
     return values
 
 

@@ -19,7 +19,8 @@ from orchestrator.identity import SHORT, fingerprint
 from orchestrator.problems import explain, meant, nearest
 from orchestrator.store import is_plain
 from trainables.errors import InputError
-from trainables.recipe import Frozen, RecipeKeys
+from trainables.recipe import RecipeKeys
+from trainables.recipe_part import Frozen
 
 Metric = Literal[
     "auc", "accuracy", "balanced_accuracy", "f1", "precision", "recall", "average_precision", "log_loss",

@@ -4,16 +4,20 @@
 starts (the memory format that belongs to the measured precision). Names, paths, resources and worker counts
 are not here: they can't change a result, so they can't enter its identity.
 
+Each key says, with its type, whether it is part of a trial's identity; one that does not is refused when this
+module is imported, so a new key can't be left out of what tells trials apart.
+
 A value whose part does not exist is not in the schema at all: asking for it is an error that names the key,
 never a setting that is silently ignored.
 """
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from trainables.data.crops import FaceRule
 from trainables.models import registry
+from trainables.recipe_part import BY_ROWS, COUNTS, IF_SET, Identity, Part, refuse_undeclared
 
 Precision = Literal["float32", "bf16", "fp16"]
 MemoryFormat = Literal["contiguous", "channels_last"]
@@ -34,22 +38,22 @@ MEMORY_FORMATS: dict[Precision, MemoryFormat] = {
 }
 
 
-class Frozen(BaseModel):
-    """Immutable, strict about types, and closed: an unknown key is an error."""
+CROP = Identity(lambda recipe, value: recipe.face_crop)
+PRESET = Identity(lambda recipe, value: recipe.backbone == "simple_cnn")
+# Of one split there are no folds to count.
+FOLDS = Identity(lambda recipe, value: recipe.protocol == "cv")
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
 
-
-class Optimizer(Frozen):
+class Optimizer(Part):
     """AdamW (Loshchilov & Hutter 2019), Adam (Kingma & Ba 2015) or SGD with Nesterov-free momentum."""
 
-    type: Literal["adamw", "adam", "sgd"] = "adamw"
-    lr: Annotated[float, Field(gt=0.0, le=10.0, allow_inf_nan=False)] = 1e-4
-    weight_decay: NonNegative = 1e-4
-    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
+    type: Annotated[Literal["adamw", "adam", "sgd"], COUNTS] = "adamw"
+    lr: Annotated[float, Field(gt=0.0, le=10.0, allow_inf_nan=False), COUNTS] = 1e-4
+    weight_decay: Annotated[NonNegative, COUNTS] = 1e-4
+    momentum: Annotated[float, Field(ge=0.0, lt=1.0), COUNTS] = 0.9
 
 
-class Scheduler(Frozen):
+class Scheduler(Part):
     """Learning rate per epoch, in each stage anew.
 
     `cosine_annealing`: from lr to 0 over T_max epochs (default: `epochs`); as torch has it, it rises again
@@ -60,12 +64,14 @@ class Scheduler(Frozen):
     constant.
     """
 
-    type: Literal["cosine_annealing", "warmup_cosine", "reduce_on_plateau", "none"] = "cosine_annealing"
-    T_max: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    warmup_epochs: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    mode: Literal["max", "min"] | None = None
-    patience: Annotated[int, Field(ge=0, le=10_000)] | None = None
-    factor: Ratio | None = None
+    type: Annotated[Literal["cosine_annealing", "warmup_cosine", "reduce_on_plateau", "none"], COUNTS] = (
+        "cosine_annealing"
+    )
+    T_max: Annotated[Annotated[int, Field(ge=1, le=100_000)] | None, COUNTS] = None
+    warmup_epochs: Annotated[Annotated[int, Field(ge=1, le=10_000)] | None, IF_SET] = None
+    mode: Annotated[Literal["max", "min"] | None, IF_SET] = None
+    patience: Annotated[Annotated[int, Field(ge=0, le=10_000)] | None, IF_SET] = None
+    factor: Annotated[Ratio | None, IF_SET] = None
 
     @model_validator(mode="after")
     def _read(self) -> Self:
@@ -79,17 +85,17 @@ class Scheduler(Frozen):
         return self
 
 
-class Loss(Frozen):
+class Loss(Part):
     """Cross-entropy, binary cross-entropy, or the focal loss, with smoothing and weights by class.
 
     Two classes have one logit, and cross_entropy and bce are the same; bce is for two classes alone. Focal
     (Lin et al. 2017): times (1 - p) ** gamma, gamma 2 by default.
     """
 
-    type: Literal["cross_entropy", "bce", "focal"] = "cross_entropy"
-    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    class_weights: tuple[Positive, ...] | Literal["balanced"] | None = None
-    gamma: Annotated[float, Field(ge=0.0, le=10.0)] | None = None
+    type: Annotated[Literal["cross_entropy", "bce", "focal"], COUNTS] = "cross_entropy"
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0), COUNTS] = 0.0
+    class_weights: Annotated[tuple[Positive, ...] | Literal["balanced"] | None, COUNTS] = None
+    gamma: Annotated[Annotated[float, Field(ge=0.0, le=10.0)] | None, IF_SET] = None
 
     @model_validator(mode="after")
     def _read(self) -> Self:
@@ -98,30 +104,32 @@ class Loss(Frozen):
         return self
 
 
-class Augment(Frozen):
+class Augment(Part):
     """Random changes of training images; `_p` is how likely one is, for each image on its own.
 
     brightness, contrast, saturation: factors from 1 - x to 1 + x. hue: up to x of a full turn. noise_std: in
     units of 0..1. random_resized_crop: least and greatest share of the image that is kept.
     """
 
-    hflip_p: Probability = 0.0
-    rotation_degrees: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0
-    random_resized_crop: tuple[Probability, Probability] | None = None
-    brightness: Probability = 0.0
-    contrast: Probability = 0.0
-    saturation: Probability = 0.0
-    hue: Annotated[float, Field(ge=0.0, le=0.5)] = 0.0
-    grayscale_p: Probability = 0.0
-    blur_p: Probability = 0.0
-    jpeg_p: Probability = 0.0
-    jpeg_quality: tuple[Annotated[int, Field(ge=1, le=100)], Annotated[int, Field(ge=1, le=100)]] = (30, 95)
-    quantise_p: Probability = 0.0
-    quantise_bits: Annotated[int, Field(ge=1, le=8)] = 5
-    noise_p: Probability = 0.0
-    noise_std: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
-    erase_p: Probability = 0.0
-    cutout_p: Probability = 0.0
+    hflip_p: Annotated[Probability, COUNTS] = 0.0
+    rotation_degrees: Annotated[float, Field(ge=0.0, le=180.0), COUNTS] = 0.0
+    random_resized_crop: Annotated[tuple[Probability, Probability] | None, COUNTS] = None
+    brightness: Annotated[Probability, COUNTS] = 0.0
+    contrast: Annotated[Probability, COUNTS] = 0.0
+    saturation: Annotated[Probability, COUNTS] = 0.0
+    hue: Annotated[float, Field(ge=0.0, le=0.5), COUNTS] = 0.0
+    grayscale_p: Annotated[Probability, COUNTS] = 0.0
+    blur_p: Annotated[Probability, COUNTS] = 0.0
+    jpeg_p: Annotated[Probability, COUNTS] = 0.0
+    jpeg_quality: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=100)], Annotated[int, Field(ge=1, le=100)]], COUNTS
+    ] = (30, 95)
+    quantise_p: Annotated[Probability, COUNTS] = 0.0
+    quantise_bits: Annotated[int, Field(ge=1, le=8), COUNTS] = 5
+    noise_p: Annotated[Probability, COUNTS] = 0.0
+    noise_std: Annotated[float, Field(ge=0.0, le=1.0), COUNTS] = 0.05
+    erase_p: Annotated[Probability, COUNTS] = 0.0
+    cutout_p: Annotated[Probability, COUNTS] = 0.0
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -133,11 +141,11 @@ class Augment(Frozen):
         return self
 
 
-class Mix(Frozen):
+class Mix(Part):
     """Alpha of MixUp (Zhang et al. 2018) and of CutMix (Yun et al. 2019); 0 = not used."""
 
-    mixup: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
-    cutmix: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
+    mixup: Annotated[float, Field(ge=0.0, le=100.0), COUNTS] = 0.0
+    cutmix: Annotated[float, Field(ge=0.0, le=100.0), COUNTS] = 0.0
 
     @model_validator(mode="after")
     def _used(self) -> Self:
@@ -146,15 +154,15 @@ class Mix(Frozen):
         return self
 
 
-class SelectWeights(Frozen):
+class SelectWeights(Part):
     """A weighted sum of validation metrics to select the best epoch by."""
 
-    accuracy: Probability = 0.0
-    balanced_accuracy: Probability = 0.0
-    precision: Probability = 0.0
-    recall: Probability = 0.0
-    f1: Probability = 0.0
-    auc: Probability = 0.0
+    accuracy: Annotated[Probability, COUNTS] = 0.0
+    balanced_accuracy: Annotated[Probability, COUNTS] = 0.0
+    precision: Annotated[Probability, COUNTS] = 0.0
+    recall: Annotated[Probability, COUNTS] = 0.0
+    f1: Annotated[Probability, COUNTS] = 0.0
+    auc: Annotated[Probability, COUNTS] = 0.0
 
     @model_validator(mode="after")
     def _used(self) -> Self:
@@ -164,7 +172,7 @@ class SelectWeights(Frozen):
         return self
 
 
-class Stage(Frozen):
+class Stage(Part):
     """Some epochs of training in which only a part of the network learns.
 
     `trainable`: `head` (what follows the features; around a pretrained trunk, all that is new), `last:0.3`
@@ -172,9 +180,11 @@ class Stage(Frozen):
     `all`. Frozen layers keep their weights and their statistics. `lr` is optimizer.lr where it is not given.
     """
 
-    epochs: Annotated[int, Field(ge=0, le=10_000)]
-    trainable: Annotated[str, Field(json_schema_extra={"pattern": "^(head|all|last:[0-9.]+)$"})] = "all"
-    lr: Annotated[float, Field(gt=0.0, le=10.0, allow_inf_nan=False)] | None = None
+    epochs: Annotated[int, Field(ge=0, le=10_000), COUNTS]
+    trainable: Annotated[str, Field(json_schema_extra={"pattern": "^(head|all|last:[0-9.]+)$"}), COUNTS] = (
+        "all"
+    )
+    lr: Annotated[Annotated[float, Field(gt=0.0, le=10.0, allow_inf_nan=False)] | None, COUNTS] = None
 
     @property
     def share(self) -> float:
@@ -222,62 +232,66 @@ def count_folds(protocol: str, cv_folds: int) -> int:
     return cv_folds if protocol == "cv" else 1
 
 
-class RecipeKeys(Frozen):
+class RecipeKeys(Part):
     """The keys of an experiment file that decide the numbers of its trials."""
 
-    layout: Literal["auto", "sources", "splits", "csv"] = "auto"
-    group_by: str = Field(
+    layout: Annotated[Literal["auto", "sources", "splits", "csv"], BY_ROWS] = "auto"
+    group_by: Annotated[str, BY_ROWS] = Field(
         "auto", min_length=1, description="auto, basename, none, pairs, or a column of manifest.csv"
     )
-    real_sources: tuple[str, ...] = Field(("wiki", "real"), min_length=1)
-    train_sources: tuple[str, ...] | None = None
-    eval_sources: tuple[str, ...] | None = None
-    subsample: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
-    image_size: Annotated[int, Field(ge=16, le=1024)] = 128
-    face_crop: bool = Field(False, description="crop to the face that is found; without one, to the middle")
-    face_crop_margin: Annotated[float, Field(ge=0.0, le=4.0)] = Field(
+    real_sources: Annotated[tuple[str, ...], BY_ROWS] = Field(("wiki", "real"), min_length=1)
+    train_sources: Annotated[tuple[str, ...] | None, BY_ROWS] = None
+    eval_sources: Annotated[tuple[str, ...] | None, BY_ROWS] = None
+    subsample: Annotated[float, Field(gt=0.0, le=1.0), BY_ROWS] = 1.0
+    image_size: Annotated[int, Field(ge=16, le=1024), COUNTS] = 128
+    face_crop: Annotated[bool, COUNTS] = Field(
+        False, description="crop to the face that is found; without one, to the middle"
+    )
+    face_crop_margin: Annotated[float, Field(ge=0.0, le=4.0), CROP] = Field(
         0.6, description="share of the face's longer side that is added on each side"
     )
-    face_rule: FaceRule = Field("largest", description="of several faces, the largest or the most central")
-    normalization: Literal["imagenet", "half", "real_norm", "none"] = Field(
+    face_rule: Annotated[FaceRule, CROP] = Field(
+        "largest", description="of several faces, the largest or the most central"
+    )
+    normalization: Annotated[Literal["imagenet", "half", "real_norm", "none"], COUNTS] = Field(
         "imagenet", description="real_norm: mean and std of the fold's real training images"
     )
-    augment: Augment | Literal[False] = False
+    augment: Annotated[Augment | Literal[False], COUNTS] = False
 
-    backbone: str = Field(
+    backbone: Annotated[str, COUNTS] = Field(
         "simple_cnn", min_length=1, description="one of `models`, or any timm model by its name"
     )
-    pretrained: bool = False
-    cnn_preset: Literal["micro", "small", "medium", "large"] = "medium"
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    pretrained: Annotated[bool, COUNTS] = False
+    cnn_preset: Annotated[Literal["micro", "small", "medium", "large"], PRESET] = "medium"
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0), COUNTS] = 0.0
 
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 15
-    stages: tuple[Stage, ...] | None = Field(
+    epochs: Annotated[int, Field(ge=1, le=10_000), COUNTS] = 15
+    stages: Annotated[tuple[Stage, ...] | None, IF_SET] = Field(
         None,
         description="parts of the training in which other layers learn; `epochs` is their sum, and one that "
         "is set elsewhere (--set, a preset) is shared out in their proportion",
     )
-    batch_size: Annotated[int, Field(le=8192, json_schema_extra={"minimum": 2})] = 32
-    optimizer: Optimizer = Optimizer()
-    scheduler: Scheduler = Scheduler()
-    early_stopping_patience: Annotated[int, Field(ge=1)] | None = 5
-    loss: Loss = Loss()
-    sampler: Literal["weighted"] | None = Field(
+    batch_size: Annotated[int, Field(le=8192, json_schema_extra={"minimum": 2}), COUNTS] = 32
+    optimizer: Annotated[Optimizer, COUNTS] = Optimizer()
+    scheduler: Annotated[Scheduler, COUNTS] = Scheduler()
+    early_stopping_patience: Annotated[Annotated[int, Field(ge=1)] | None, COUNTS] = 5
+    loss: Annotated[Loss, COUNTS] = Loss()
+    sampler: Annotated[Literal["weighted"] | None, IF_SET] = Field(
         None, description="weighted: draw training images with replacement, all classes equally often"
     )
-    mix: Mix | None = None
-    precision: Literal["auto"] | Precision = "auto"
-    select_by: MetricName | SelectWeights = "auc"
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 42
+    mix: Annotated[Mix | None, IF_SET] = None
+    precision: Annotated[Literal["auto"] | Precision, COUNTS] = "auto"
+    select_by: Annotated[MetricName | SelectWeights, COUNTS] = "auc"
+    seed: Annotated[int, Field(ge=0, lt=2**63), COUNTS] = 42
 
-    protocol: Literal["cv", "official", "holdout"] = Field(
+    protocol: Annotated[Literal["cv", "official", "holdout"], COUNTS] = Field(
         "cv",
         description="cv: grouped folds; official: the data set's own splits; holdout: one grouped split",
     )
-    cv_folds: Annotated[int, Field(ge=2, le=100)] = 5
-    cv_repeats: Annotated[int, Field(ge=1, le=100)] = 1
-    val_ratio: Annotated[float, Field(gt=0.0, le=0.5)] = 0.1
-    test_ratio: Ratio = 0.1
+    cv_folds: Annotated[int, Field(ge=2, le=100), FOLDS] = 5
+    cv_repeats: Annotated[int, Field(ge=1, le=100), BY_ROWS] = 1
+    val_ratio: Annotated[float, Field(gt=0.0, le=0.5), COUNTS] = 0.1
+    test_ratio: Annotated[Ratio, BY_ROWS] = 0.1
 
     @field_validator("batch_size")
     @classmethod
@@ -339,9 +353,12 @@ class RecipeKeys(Frozen):
 class Recipe(RecipeKeys):
     """A recipe with nothing left to find out: what `run_trial` is given."""
 
-    layout: Literal["sources", "splits", "csv"]
-    precision: Precision
-    memory_format: MemoryFormat
-    micro_batch: Annotated[int, Field(ge=1)] | None = Field(
+    layout: Annotated[Literal["sources", "splits", "csv"], BY_ROWS]
+    precision: Annotated[Precision, COUNTS]
+    memory_format: Annotated[MemoryFormat, COUNTS]
+    micro_batch: Annotated[Annotated[int, Field(ge=1)] | None, IF_SET] = Field(
         None, description="the most images at a time where a whole batch does not fit into memory"
     )
+
+
+refuse_undeclared(Optimizer, Scheduler, Loss, Augment, Mix, SelectWeights, Stage, RecipeKeys, Recipe)

@@ -8,7 +8,15 @@ import pytest
 from pydantic import ValidationError
 
 from trainables.evaluation.metrics import compute_metrics
-from trainables.recipe import Loss, MetricName, Optimizer, Recipe, RecipeKeys, Scheduler
+from trainables.recipe import (
+    Loss,
+    MetricName,
+    Optimizer,
+    Recipe,
+    RecipeKeys,
+    Scheduler,
+)
+from trainables.recipe_part import Part, refuse_undeclared
 
 RESOLVED = {"layout": "sources", "precision": "float32", "memory_format": "contiguous"}
 
@@ -187,3 +195,13 @@ def test_settings_that_do_not_go_together_are_refused(values: dict[str, Any], sa
     """Catches a setting that is silently ignored because another makes it meaningless."""
     with pytest.raises(ValidationError, match=said):
         RecipeKeys.model_validate_json(json.dumps(values))
+
+
+def test_a_key_that_does_not_say_whether_it_tells_trials_apart_is_refused() -> None:
+    """Catches a new key whose values all have the same trials."""
+
+    class WithNewKey(Part):
+        new: int = 0
+
+    with pytest.raises(TypeError, match=r"WithNewKey\.new does not say"):
+        refuse_undeclared(Recipe, WithNewKey)

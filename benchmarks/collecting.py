@@ -146,7 +146,7 @@ def report_elsewhere(root: Path) -> Spent:
 def report_here(root: Path) -> int:
     from orchestrator.collect import collect
     from orchestrator.report.page import write_report
-    from orchestrator.store import Store
+    from orchestrator.store.folder import Store
 
     store = Store.look(root)
     start, start_cpu = time.perf_counter(), time.process_time()

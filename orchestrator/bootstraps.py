@@ -17,7 +17,7 @@ from orchestrator import predictions
 from orchestrator.statistics import bootstrap, delong, resampled
 from orchestrator.statistics.bootstrap import Bounds
 from orchestrator.statistics.resampled import Groups, Sample, make_sample
-from orchestrator.store import read_record
+from orchestrator.store.folder import read_record
 from orchestrator.trial_scores import Place, Reader, TrialScores, keep
 from trainables.evaluation import detection
 

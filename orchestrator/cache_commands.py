@@ -14,7 +14,7 @@ from trainables.errors import InputError
 
 if TYPE_CHECKING:
     from orchestrator.caches import Entry
-    from orchestrator.store import Store
+    from orchestrator.store.folder import Store
 
 # A study of a thousand trials has as many scores.
 MOST_OF_A_KIND = 12
@@ -41,7 +41,7 @@ def cache_command(
     Example: python -m orchestrator data cache --prune --older-than 30
     """
     from orchestrator import caches
-    from orchestrator.store import Store
+    from orchestrator.store.folder import Store
 
     store = Store.look(results)
     entries = caches.list_caches(store)

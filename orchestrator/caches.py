@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from orchestrator import face_finding
 from orchestrator.record import FOLD_COLUMNS, fold_file
-from orchestrator.store import Store, is_locked
+from orchestrator.store.folder import Store, is_locked
 from trainables.data.faces import recipe_squares
 from trainables.data.pixels import find_cache
 from trainables.errors import InputError
@@ -190,7 +190,7 @@ def _pixel_users(store: Store) -> dict[str, list[str]]:
                 for name in experiment["fold_files"]:
                     by_folds[name].append((experiment["name"], recipe))
     users: dict[str, list[str]] = defaultdict(list)
-    for path in _inside(store.cache / "rows"):
+    for path in _inside(store.cached("rows")):
         with contextlib.suppress(OSError, ValueError, KeyError):
             rows = pd.read_parquet(path)
             if not set(FOLD_COLUMNS) <= set(rows.columns):
@@ -198,7 +198,7 @@ def _pixel_users(store: Store) -> dict[str, list[str]]:
             hashes = list(rows["sha256"])
             for name, recipe in by_folds.get(fold_file(store, rows).name, ()):
                 squares = recipe_squares(face_finding.table(store), hashes, recipe)
-                found = find_cache(store.cache / "pixels", hashes, size_px=recipe.image_size, squares=squares)
+                found = find_cache(store.cached("pixels"), hashes, size_px=recipe.image_size, squares=squares)
                 if found is not None and name not in users[found.name]:
                     users[found.name].append(name)
     return users

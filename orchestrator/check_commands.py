@@ -57,7 +57,7 @@ def check_command(
     Example: python -m orchestrator data check ~/faces --results results
     """
     from orchestrator.progress import progress_bar
-    from orchestrator.store import Store
+    from orchestrator.store.folder import Store
     from orchestrator.verification import verify_runs
     from trainables.data.findings import worst_first
     from trainables.data.manifest import scan

@@ -23,7 +23,7 @@ from orchestrator.csv_text import as_csv
 from orchestrator.garbage import rarely_collected
 from orchestrator.gathered import Gathered, gather, num_expected, score_rows
 from orchestrator.shortcuts import shortcut_table
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from orchestrator.summaries import FAILURES, SUMMARY
 from orchestrator.trial_scores import ALL, TUNED
 from trainables.evaluation.detection import AT_A_THRESHOLD

@@ -14,7 +14,7 @@ from orchestrator.comparing import compare_pair, effort, pair_up, verdict
 from orchestrator.finding import find_experiment, trial_folders
 from orchestrator.gathered import Gathered, read_experiment
 from orchestrator.problems import nearest
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from orchestrator.trial_scores import ALL, Reader
 from trainables.errors import InputError
 from trainables.files import without_infinities

@@ -22,7 +22,7 @@ from orchestrator.messages import say
 from orchestrator.plan import Options, PlannedExperiment, Study
 from orchestrator.progress import progress_bar
 from orchestrator.shortcuts import CHECKS, Record, found_text, refusal, shortcut_record
-from orchestrator.store import Store, read_record
+from orchestrator.store.folder import Store, read_record
 from trainables.data import facts, shortcuts
 from trainables.data.inspection import Progress
 from trainables.data.manifest import Manifest
@@ -221,7 +221,7 @@ def _look(store: Store, planned: PlannedExperiment, options: Options, console: C
 
 def _facts_memory(store: Store, root: Path) -> Path:
     name = identity.fingerprint([str(root.resolve()), facts.VERSION])[:16]
-    return store.cache / "facts" / f"{name}.parquet"
+    return store.cached("facts", f"{name}.parquet")
 
 
 def _accepted_before(study: Study) -> set[str]:
@@ -230,4 +230,4 @@ def _accepted_before(study: Study) -> set[str]:
 
 
 def _file(store: Store, check: str) -> Path:
-    return store.root / "checks" / f"{check}.json"
+    return store.check_file(check)

@@ -83,7 +83,7 @@ def _face_rates(
     from tempfile import TemporaryDirectory
 
     from orchestrator.face_finding import table
-    from orchestrator.store import Store
+    from orchestrator.store.folder import Store
     from trainables.data.face_detector import look_here
     from trainables.data.faces import ensure_faces
     from trainables.data.overview import sample

@@ -9,7 +9,7 @@ import pandas as pd
 from orchestrator import identity
 from orchestrator.experiment import Experiment
 from orchestrator.generated import DataFacts
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.data.inspection import Progress
 from trainables.data.layouts import UNLABELLED
 from trainables.data.manifest import Manifest, scan
@@ -80,4 +80,4 @@ class DataSets:
 
 def scan_memory(store: Store, root: Path) -> Path:
     """Name the file that keeps what was found in the data folder `root`; near-duplicates lie beside it."""
-    return store.cache / "scans" / f"{identity.fingerprint(str(root.resolve()))[:16]}.parquet"
+    return store.cached("scans", f"{identity.fingerprint(str(root.resolve()))[:16]}.parquet")

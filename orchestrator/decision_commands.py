@@ -30,7 +30,7 @@ def decide_command(
     """
     from orchestrator.decision_text import decision_sentences
     from orchestrator.decisions import decide
-    from orchestrator.store import Store
+    from orchestrator.store.folder import Store
 
     found = decide(Store.reopen(results), phase, again=again)
     if as_json:
@@ -79,7 +79,7 @@ def compare_command(
     """
     from orchestrator.compare import compare
     from orchestrator.compare_text import comparison_lines
-    from orchestrator.store import Store
+    from orchestrator.store.folder import Store
 
     store = Store.look(results)
     if not store.root.exists():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.identity import fingerprint
-from orchestrator.store import Store, read_record
+from orchestrator.store.folder import Store, read_record
 from trainables.errors import InputError
 from trainables.trial_files import FORMAT
 
@@ -23,7 +23,7 @@ def in_force(store: Store, phase: str) -> dict[str, Any] | None:
     record = on_disk(store, phase)
     if record is not None and record.get("digest", digest(record)) != digest(record):
         raise InputError(
-            f"{decision_file(store, phase)} was edited after the decision was taken; bring it back, or take "
+            f"{store.decision_file(phase)} was edited after the decision was taken; bring it back, or take "
             f"it anew with `python -m orchestrator decide {phase} --again`, and give what you want with --set"
         )
     return record
@@ -35,19 +35,13 @@ def on_disk(store: Store, phase: str) -> dict[str, Any] | None:
     Raises:
         InputError: its file is damaged, or of a newer version of the program.
     """
-    path = decision_file(store, phase)
+    path = store.decision_file(phase)
     return _read(path) if path.exists() else None
 
 
 def digest(record: Mapping[str, Any]) -> str:
     """Return the hash of what a decision says, 64 hexadecimal digits."""
     return fingerprint({name: value for name, value in record.items() if name != "digest"})
-
-
-def decision_file(store: Store, phase: str, *, version: int | None = None) -> Path:
-    """Name the file of a phase's decision: the one in force, or a `version` that was replaced."""
-    name = phase if version is None else f"{phase}.v{version}"
-    return store.root / "decisions" / f"{name}.json"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -19,10 +19,10 @@ from typing import Any
 from orchestrator import provenance
 from orchestrator.collect import Tables, collect
 from orchestrator.decide import NOT_YET, Candidate, choose, differing_keys, read_candidates
-from orchestrator.decision_file import decision_file, digest, in_force, on_disk
+from orchestrator.decision_file import digest, in_force, on_disk
 from orchestrator.factors import choose_values
 from orchestrator.phase import Rule
-from orchestrator.store import Store, read_record
+from orchestrator.store.folder import Store, read_record
 from trainables.errors import InputError
 from trainables.files import write_json
 from trainables.trial_files import FORMAT, TRIAL
@@ -57,7 +57,7 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
     """
     tables = tables or collect(store, phase)
     rule = _rule(tables.study, phase)
-    path = decision_file(store, phase)
+    path = store.decision_file(phase)
     old = on_disk(store, phase) if again else in_force(store, phase)
     if old is not None and not again:
         moved, now = moved_since(old, store, tables)
@@ -89,7 +89,7 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
     record["digest"] = digest(record)
     if old is not None:
         # First, so that at no moment a version is lost.
-        write_json(decision_file(store, phase, version=int(old["version"])), old)
+        write_json(store.decision_file(phase, version=int(old["version"])), old)
     write_json(path, record)
     return Decided(record, path, is_new=True, moved=moved)
 
@@ -168,7 +168,7 @@ def _trial_hashes(store: Store, candidates: Sequence[Candidate]) -> list[dict[st
             "experiment": candidate.name,
             "repeat": place[0],
             "fold": place[1],
-            "folder": candidate.folders[place].relative_to(store.root).as_posix(),
+            "folder": store.called(candidate.folders[place]),
             "key": keys[candidate.name, place],
             "predictions_sha256": trial.sha256,
         }

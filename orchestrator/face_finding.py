@@ -14,7 +14,7 @@ from rich.console import Console
 
 from orchestrator.plan import PlannedExperiment, Study
 from orchestrator.progress import progress_bar
-from orchestrator.store import Store, read_record
+from orchestrator.store.folder import Store, read_record
 from trainables.data.crops import Square
 from trainables.data.faces import Found, count_faces, ensure_faces, read_faces, recipe_squares
 from trainables.data.rows import image_files
@@ -23,7 +23,7 @@ from trainables.versions import FACES
 
 def table(store: Store) -> Path:
     """Name the table of all faces that this version of the detector has found."""
-    return store.cache / "faces" / f"mtcnn-{FACES}.parquet"
+    return store.cached("faces", f"mtcnn-{FACES}.parquet")
 
 
 def find(study: Study, cluster: Any, launch: Any, *, console: Console, quiet: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator.identity import SHORT, fingerprint
 from orchestrator.problems import nearest
-from orchestrator.store import Store, read_record, trial_state
+from orchestrator.store.folder import State, Store, read_record, trial_state
 from trainables.errors import InputError
 from trainables.trial_files import TRIAL
 
@@ -62,7 +62,7 @@ def trial_folders(record: Record) -> list[str]:
 
 
 def _is_started(store: Store, record: Record) -> bool:
-    return any(trial_state(store.root / folder) == "done" for folder in trial_folders(record))
+    return any(trial_state(store.trial(folder)) == State.DONE for folder in trial_folders(record))
 
 
 def _recorded(store: Store) -> Iterator[tuple[str, Record]]:
@@ -91,8 +91,8 @@ def _from_trials(store: Store) -> list[Record]:
         )  # fmt: skip
         place = (int(said["repeat"]), int(said["fold"]))
         known = record["places"].get(place)
-        if known is None or trial_state(store.root / known) != "done":
-            record["places"][place] = folder.relative_to(store.root).as_posix()
+        if known is None or trial_state(store.trial(known)) != State.DONE:
+            record["places"][place] = store.called(folder)
     for record in groups.values():
         record["trials"] = [
             {"repeat": place[0], "fold": place[1], "folder": folder}

@@ -21,7 +21,7 @@ from orchestrator import calibrate, holdout
 from orchestrator.bootstraps import Bootstraps
 from orchestrator.predictions import DAMAGE
 from orchestrator.statistics import bayesian, intervals, paired
-from orchestrator.store import Store, read_record
+from orchestrator.store.folder import Store, read_record
 from orchestrator.trial_scores import ALL, CACHE, GAP, Place, Problem, Reader, TrialScores, keep
 from trainables.evaluation import calibration, detection, metrics, reliability
 from trainables.recipe import count_folds
@@ -123,11 +123,11 @@ def num_expected(experiment: Mapping[str, Any]) -> int:
 def gather(store: Store, study: Mapping[str, Any]) -> list[Gathered]:
     """Read every trial of a study."""
     reader = Reader(store)
-    bootstraps = Bootstraps(store.cache / CACHE)
+    bootstraps = Bootstraps(store.cached(CACHE))
     found = []
     for record in study["experiments"]:
         experiment = read_experiment(reader, store, record)
-        path = store.cache / CACHE / f"experiment-{_key(experiment)}.json"
+        path = store.cached(CACHE, f"experiment-{_key(experiment)}.json")
         known = read_record(path) if experiment.is_complete else None
         try:
             if known is not None and set(KEPT) <= known.keys():
@@ -156,7 +156,7 @@ def read_experiment(reader: Reader, store: Store, record: Mapping[str, Any]) -> 
     """Read the trials that a record names, without what needs the rows of all folds at once."""
     experiment = Gathered(record)
     for trial in record["trials"]:
-        folder = store.root / trial["folder"]
+        folder = store.trial(trial["folder"])
         found = reader.read(folder, threshold_by=record["threshold_by"])
         experiment.add((int(trial["repeat"]), int(trial["fold"])), folder, found)
     return experiment

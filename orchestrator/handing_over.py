@@ -17,7 +17,7 @@ from orchestrator.decision_file import in_force
 from orchestrator.experiment import Layer, Values, values_of_files
 from orchestrator.generated import DataFacts
 from orchestrator.phase import Phase
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.errors import InputError
 from trainables.recipe import RecipeKeys
 

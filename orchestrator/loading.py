@@ -13,7 +13,7 @@ from orchestrator.experiment import Experiment, Made, experiment_files, find_fil
 from orchestrator.generated import Generated, Look, for_selected, for_sources, maker_of
 from orchestrator.handing_over import HandedOver, data_notes, layers, preset_notes, take_over
 from orchestrator.phase import Phase, completed, load_phase, phase_names, phase_of
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.errors import InputError
 
 

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from orchestrator.experiment import read_object
 from orchestrator.identity import SHORT, fingerprint
 from orchestrator.problems import explain, meant, nearest
-from orchestrator.store import is_plain
+from orchestrator.store.folder import is_plain
 from trainables.errors import InputError
 from trainables.recipe import RecipeKeys
 from trainables.recipe_part import Frozen

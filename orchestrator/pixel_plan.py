@@ -40,7 +40,7 @@ def pixel_needs(study: Study) -> tuple[PixelNeed, ...]:
             # Faces have not been looked for yet, so no cache can hold them.
             is_there = False
         key = cache_key(hashes, size_px=size_px, squares=squares)
-        folder = study.store.cache / "pixels"
+        folder = study.store.cached("pixels")
         is_there = is_there and find_cache(folder, hashes, size_px=size_px, squares=squares) is not None
         needs[key] = PixelNeed(key, len(hashes), size_px, num_bytes(len(hashes), size_px), is_there)
     return tuple(sorted(needs.values(), key=lambda need: need.size_px))

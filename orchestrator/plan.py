@@ -23,7 +23,7 @@ from orchestrator.experiment import Experiment
 from orchestrator.handing_over import HandedOver
 from orchestrator.phase import Phase
 from orchestrator.resources import Machine, Share, share_of, this_machine
-from orchestrator.store import State, Store, read_record, trial_state
+from orchestrator.store.folder import State, Store, read_record, trial_state
 from trainables.data.manifest import Manifest
 from trainables.data.rows import trial_table
 from trainables.device import device_type
@@ -100,7 +100,7 @@ class Study:
 
     def missing(self) -> list[Trial]:
         """Return the trials that have to run, the longest first (so that the last ones end together)."""
-        missing = [trial for trial in self.selected() if trial.state != "done"]
+        missing = [trial for trial in self.selected() if trial.state != State.DONE]
         # Experiments that differ in name alone share trials; each is run once.
         once = {trial.key or trial.name: trial for trial in reversed(missing)}
         return sorted(reversed(once.values()), key=lambda trial: -(trial.estimate_s or 0.0))
@@ -180,7 +180,7 @@ def measurement_file(store: Store, experiment: Experiment, device: str) -> Path:
         model += f"-{experiment.cnn_preset}"
     asked = "" if experiment.precision == "auto" else f"-{experiment.precision}"
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{model}-{experiment.image_size}px-{device}{asked}")
-    return store.root / "precision" / f"{name}.json"
+    return store.precision_file(name)
 
 
 def read_measurement(store: Store, experiment: Experiment, device: str) -> dict[str, Any] | None:
@@ -292,7 +292,7 @@ class _Planner:
         if planned.recipe is None or any(not base.key for base in bases):
             why = "precision not measured yet"
             self.trials[place] = Trial(
-                **common, key="", ingredients={}, folder=None, state="missing", why=why
+                **common, key="", ingredients={}, folder=None, state=State.MISSING, why=why
             )
             return
         ingredients = identity.trial_ingredients(
@@ -341,12 +341,12 @@ def _estimate(sizes: Mapping[str, int], experiment: Experiment, images_per_s: fl
 
 
 def _why(state: State, folder: Path) -> str:
-    if state == "failed":
+    if state == State.FAILED:
         error = read_record(folder / ERROR) or {}
         return f"failed before: {error.get('message', 'no reason kept')}"
     return {
-        "done": f"finished in {folder.name}",
-        "running": "another process is running it",
-        "interrupted": "goes on from its last checkpoint",
-        "missing": "no such trial in results yet",
+        State.DONE: f"finished in {folder.name}",
+        State.RUNNING: "another process is running it",
+        State.INTERRUPTED: "goes on from its last checkpoint",
+        State.MISSING: "no such trial in results yet",
     }[state]

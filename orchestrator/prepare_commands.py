@@ -61,7 +61,7 @@ def prepare_command(
         raise InputError("--out goes with --faces; the pixel cache is kept in --results")
     from orchestrator.data_sets import scan_memory
     from orchestrator.progress import progress_bar
-    from orchestrator.store import Store
+    from orchestrator.store.folder import Store
     from trainables.data.manifest import scan
 
     console = screen(stderr=as_json)
@@ -138,7 +138,7 @@ def _build_cache(manifest: Any, size_px: int, *, store: Any, console: Any, quiet
 
     files = image_files(manifest.rows, manifest.root)
     with progress_bar(console, "Preparing pixels", quiet=quiet) as progress:
-        folder = ensure_pixels(store.cache / "pixels", files, size_px=size_px, progress=progress)
+        folder = ensure_pixels(store.cached("pixels"), files, size_px=size_px, progress=progress)
     return {"cache": str(folder), "images": len(files), "bytes": int(open_pixels(folder).array.nbytes)}
 
 

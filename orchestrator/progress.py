@@ -19,16 +19,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from orchestrator.messages import say
-from orchestrator.store import Store, read_record, trial_state
+from orchestrator.store.folder import State, Store, read_record, trial_state
 from trainables.trial_files import ERROR, HISTORY, METRICS
 
 REFRESH_S = 0.5
 LINE_EVERY_S = 20.0
 SYMBOLS = {
-    "done": "[green]✓[/]",
-    "failed": "[red]✗[/]",
-    "running": "[cyan]▶[/]",
-    "interrupted": "[yellow]‖[/]",
+    State.DONE: "[green]✓[/]",
+    State.FAILED: "[red]✗[/]",
+    State.RUNNING: "[cyan]▶[/]",
+    State.INTERRUPTED: "[yellow]‖[/]",
 }
 
 
@@ -39,7 +39,7 @@ class Cell:
     experiment: str
     repeat: int
     fold: int
-    state: str = "missing"
+    state: State = State.MISSING
     epoch: int = 0
     epochs: int = 1
     score: float | None = None
@@ -47,9 +47,14 @@ class Cell:
     weight_s: float = 1.0
 
     @property
+    def is_over(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self.state in (State.DONE, State.FAILED)
+
+    @property
     def share(self) -> float:
         """Part of the trial that is behind it, 0 to 1."""
-        return 1.0 if self.state in ("done", "failed") else min(1.0, self.epoch / max(1, self.epochs))
+        return 1.0 if self.is_over else min(1.0, self.epoch / max(1, self.epochs))
 
     @property
     def name(self) -> str:
@@ -60,7 +65,7 @@ class Cell:
         """The cell in the table."""
         symbol = SYMBOLS.get(self.state, "[dim]·[/]")
         score = "" if self.score is None else f" {self.score:.3f}"
-        epoch = f" {self.epoch}/{self.epochs}" if self.state in ("running", "interrupted") else ""
+        epoch = f" {self.epoch}/{self.epochs}" if self.state in (State.RUNNING, State.INTERRUPTED) else ""
         return f"{symbol}{epoch}{score}"
 
 
@@ -118,12 +123,14 @@ class Board:
     def headline(self) -> str:
         """One line: how many trials in which state, and the time left."""
         counts = self.counts()
-        parts = [f"{counts.get('done', 0)}/{len(self.cells)} trials done"]
+        parts = [f"{counts.get(State.DONE, 0)}/{len(self.cells)} trials done"]
         parts += [
-            f"{counts[state]} {state}" for state in ("running", "failed", "interrupted") if counts.get(state)
+            f"{counts[state]} {state}"
+            for state in (State.RUNNING, State.FAILED, State.INTERRUPTED)
+            if counts.get(state)
         ]
         left = self.seconds_left()
-        if left is not None and counts.get("done", 0) < len(self.cells):
+        if left is not None and counts.get(State.DONE, 0) < len(self.cells):
             parts.append(f"about {duration(left)} left")
         return ", ".join(parts) + f" (validation {self.metric})"
 
@@ -183,7 +190,7 @@ class Display:
     def _update(self, cell: Cell, event: Mapping[str, Any]) -> None:
         before = cell.state
         state = str(event["state"])
-        cell.state = {"lost": "failed", "restarted": "interrupted"}.get(state, state)
+        cell.state = {"lost": State.FAILED, "restarted": State.INTERRUPTED}.get(state) or State(state)
         cell.epoch, cell.epochs = event.get("epoch", cell.epoch), event.get("epochs", cell.epochs)
         cell.score = event.get("best_score", cell.score)
         cell.message = event.get("message", cell.message)
@@ -202,11 +209,11 @@ class Display:
 
 
 def _said(cell: Cell) -> str:
-    if cell.state == "done":
+    if cell.state == State.DONE:
         return "done" if cell.score is None else f"done, best validation score {cell.score:.3f}"
-    if cell.state == "failed":
+    if cell.state == State.FAILED:
         return f"failed: {cell.message}"
-    return {"running": "started", "interrupted": "its worker was lost; it starts again"}.get(
+    return {State.RUNNING: "started", State.INTERRUPTED: "its worker was lost; it starts again"}.get(
         cell.state, cell.state
     )
 
@@ -223,7 +230,7 @@ def board_from_disk(store: Store, study: Mapping[str, Any]) -> Board:
                 epochs=experiment["recipe"]["epochs"],
                 weight_s=trial.get("estimate_s") or 1.0,
             )
-            _fill(cell, store.root / trial["folder"], lower=experiment["recipe"]["select_by"] == "log_loss")
+            _fill(cell, store.trial(trial["folder"]), lower=experiment["recipe"]["select_by"] == "log_loss")
             cells[experiment["name"], trial["key"]] = cell
     board = Board(
         cells, metric=score_names(experiment["recipe"]["select_by"] for experiment in study["experiments"])
@@ -240,7 +247,7 @@ def score_names(select_by: Iterable[object]) -> str:
 def _fill(cell: Cell, folder: Path, *, lower: bool) -> None:
     cell.state = trial_state(folder)
     cell.message = str((read_record(folder / ERROR) or {}).get("message", ""))
-    if cell.state == "done":
+    if cell.state == State.DONE:
         metrics = read_record(folder / METRICS) or {}
         cell.epoch = cell.epochs
         cell.score = metrics.get("score")
@@ -255,14 +262,14 @@ def _fill(cell: Cell, folder: Path, *, lower: bool) -> None:
 
 def time_left_from_disk(store: Store, study: Mapping[str, Any], board: Board) -> float | None:
     """Estimate from the seconds that epochs took so far, for as many trials at a time as run now."""
-    running = sum(cell.state == "running" for cell in board.cells.values())
+    running = sum(cell.state == State.RUNNING for cell in board.cells.values())
     if not running:
         return None
     left = 0.0
     for experiment in study["experiments"]:
         cells = [board.cells[experiment["name"], trial["key"]] for trial in experiment["trials"]]
-        seconds = [s for trial in experiment["trials"] for s in _epoch_seconds(store.root / trial["folder"])]
-        epochs = sum(cell.epochs - cell.epoch for cell in cells if cell.state not in ("done", "failed"))
+        seconds = [s for trial in experiment["trials"] for s in _epoch_seconds(store.trial(trial["folder"]))]
+        epochs = sum(cell.epochs - cell.epoch for cell in cells if not cell.is_over)
         if epochs and not seconds:
             return None
         left += epochs * (sum(seconds) / len(seconds) if seconds else 0.0)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from orchestrator import face_finding, identity, provenance
 from orchestrator.plan import PlannedExperiment, Study, Trial
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.data.folds import refuse_divided_groups
 from trainables.files import replace_file, write_json
 from trainables.trial_files import FORMAT
@@ -34,9 +34,8 @@ def write_rows(study: Study) -> dict[str, tuple[Path, ...]]:
                 rows["group"], rows["fold"], where="the fold file", way_out="deal the folds again, by group"
             )
             _write_once(fold_file(study.store, rows), rows[FOLD_COLUMNS])
-            path = (
-                study.store.cache / "rows" / f"{identity.fingerprint(rows.to_csv(index=False))[:16]}.parquet"
-            )
+            name = identity.fingerprint(rows.to_csv(index=False))[:16]
+            path = study.store.cached("rows", f"{name}.parquet")
             _write_once(path, rows)
             paths.append(path)
         files[planned.experiment.name] = tuple(paths)
@@ -46,7 +45,7 @@ def write_rows(study: Study) -> dict[str, tuple[Path, ...]]:
 def fold_file(store: Store, rows: pd.DataFrame) -> Path:
     """Name the fold file of these rows by its content."""
     digest = identity.fingerprint(rows[FOLD_COLUMNS].to_csv(index=False))
-    return store.root / "folds" / f"{digest[: identity.SHORT]}.csv"
+    return store.fold_file(f"{digest[: identity.SHORT]}.csv")
 
 
 def _write_once(path: Path, table: pd.DataFrame) -> None:
@@ -122,7 +121,7 @@ def _trial_record(trial: Trial, store: Store) -> dict[str, Any]:
         "key": trial.key,
         "repeat": trial.repeat,
         "fold": trial.fold,
-        "folder": trial.folder.relative_to(store.root).as_posix(),
+        "folder": store.called(trial.folder),
         "sizes": dict(trial.sizes),
         "estimate_s": trial.estimate_s,
     }

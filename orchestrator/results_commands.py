@@ -10,7 +10,7 @@ from orchestrator.options import RESULTS, DebugOption, JsonOption, QuietOption, 
 
 if TYPE_CHECKING:
     from orchestrator.collect import Tables
-    from orchestrator.store import Store
+    from orchestrator.store.folder import Store
 
 EXIT_FAILED = 1
 
@@ -37,12 +37,13 @@ def say_outcome(tables: "Tables", *, as_json: bool) -> int:
     """Print the verdict, unless JSON says it, and what failed; return how many trials did."""
     from orchestrator.report.verdict import verdict
     from orchestrator.shortcuts import warnings
+    from orchestrator.store.folder import State
 
     if not as_json:
         say(verdict(tables))
     for line in warnings(tables.study):
         warn(line)
-    failed = tables.failures[tables.failures["state"].isin(["failed", "unreadable"])]
+    failed = tables.failures[tables.failures["state"].isin([State.FAILED, State.UNREADABLE])]
     for row in failed.itertuples():
         complain(f"{row.experiment} repeat {row.repeat} fold {row.fold} {row.state}: {row.reason}")
     return len(failed)
@@ -90,7 +91,7 @@ def collect_command(
 
     Example: python -m orchestrator collect phase1 --sync
     """
-    from orchestrator.store import Store
+    from orchestrator.store.folder import Store
     from orchestrator.study import finish
 
     store = Store.reopen(results)
@@ -109,7 +110,7 @@ def report_command(
     """
     from orchestrator.collect import collect
     from orchestrator.report.page import write_report
-    from orchestrator.store import Store
+    from orchestrator.store.folder import Store
 
     store = Store.reopen(results)
     tables = collect(store, phase)
@@ -126,7 +127,7 @@ def explain_command(
 
     Example: python -m orchestrator explain p1_resnet18_baseline-r0f0-0123456789ab
     """
-    from orchestrator.store import Store
+    from orchestrator.store.folder import Store
     from orchestrator.views import explain
 
     say(explain(Store.look(results), trial))
@@ -144,7 +145,7 @@ def ui_command(
     """
     import subprocess
 
-    from orchestrator.store import Store
+    from orchestrator.store.folder import Store
     from orchestrator.tracking import serve
 
     raise typer.Exit(subprocess.run(serve(Store.look(results), host=host, port=port), check=False).returncode)

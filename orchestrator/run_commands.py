@@ -101,7 +101,7 @@ def study_command(
     from orchestrator.decision_file import in_force
     from orchestrator.loading import experiments_folder
     from orchestrator.phase import load_phase, phases_in_order
-    from orchestrator.store import Store
+    from orchestrator.store.folder import Store
 
     folder = experiments_folder(experiments)
     phases = phases_in_order(folder)
@@ -167,7 +167,7 @@ def plan_command(
 
 
 def _run_one(names: list[str], **given: Any) -> None:
-    from orchestrator.store import Store
+    from orchestrator.store.folder import Store
 
     tables = _run(names, **given)
     show_outcome(tables, Store.look(given["results"]), as_json=given["as_json"])

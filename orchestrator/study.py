@@ -20,7 +20,7 @@ from orchestrator.loading import Question, complete
 from orchestrator.messages import say
 from orchestrator.plan import Options, Study, Trial, plan_study
 from orchestrator.progress import Board, Display, board_from_disk, progress_bar, score_names
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.data.pixels import ensure_pixels
 from trainables.data.rows import image_files
 from trainables.errors import InputError
@@ -264,7 +264,7 @@ def _build_pixels(study: Study, options: Options, console: Console) -> None:
             files = image_files(rows, planned.manifest.root)
             with progress_bar(console, "Preparing pixels", quiet=options.quiet) as progress:
                 ensure_pixels(
-                    study.store.cache / "pixels",
+                    study.store.cached("pixels"),
                     files,
                     size_px=planned.experiment.image_size,
                     squares=face_finding.squares(study.store, planned, files),
@@ -287,7 +287,7 @@ def _task(study: Study, trial: Trial, files: dict[str, tuple[Path, ...]]) -> dic
         "ingredients": json.loads(json.dumps(dict(trial.ingredients))),
         "rows": str(files[trial.experiment][trial.repeat]),
         "data": str(planned.manifest.root.resolve()),
-        "cache": str(study.store.cache / "pixels"),
+        "cache": str(study.store.cached("pixels")),
         "faces": str(face_finding.table(study.store)),
         "num_classes": planned.num_classes,
         "device": study.device,

@@ -22,7 +22,7 @@ import pandas as pd
 from filelock import FileLock
 
 from orchestrator.identity import fingerprint
-from orchestrator.store import Store, read_record, trial_state
+from orchestrator.store.folder import State, Store, read_record, trial_state
 from trainables.files import write_json
 from trainables.trial_files import ERROR, HISTORY, METRICS, TRIAL
 
@@ -40,7 +40,7 @@ class TrackingError(RuntimeError):
 
 def tracking_uri(store: Store) -> str:
     """Return where runs are tracked: MLFLOW_TRACKING_URI, else SQLite in results/."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store.root / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store.tracking_database}"
 
 
 def sync(store: Store, study: Mapping[str, Any], *, final: bool = True) -> None:
@@ -49,7 +49,7 @@ def sync(store: Store, study: Mapping[str, Any], *, final: bool = True) -> None:
     Raises:
         TrackingError: the store can't be reached.
     """
-    with _errors(), FileLock(store.cache / "mlflow.lock", timeout=LOCK_TIMEOUT_S):
+    with _errors(), FileLock(store.cached("mlflow.lock"), timeout=LOCK_TIMEOUT_S):
         mirror = _Mirror(store, study)
         for experiment in study["experiments"]:
             for trial in experiment["trials"]:
@@ -93,12 +93,12 @@ class Tracker:
 
     def _work(self) -> None:
         try:
-            with _errors(), FileLock(self._store.cache / "mlflow.lock", timeout=LOCK_TIMEOUT_S):
+            with _errors(), FileLock(self._store.cached("mlflow.lock"), timeout=LOCK_TIMEOUT_S):
                 mirror = _Mirror(self._store, self._study)
             more = True
             while more:
                 keys, more = self._next_keys()
-                with _errors(), FileLock(self._store.cache / "mlflow.lock", timeout=LOCK_TIMEOUT_S):
+                with _errors(), FileLock(self._store.cached("mlflow.lock"), timeout=LOCK_TIMEOUT_S):
                     for key in sorted(keys):
                         for experiment, trial in self._by_key[key]:
                             mirror.trial(experiment, trial)
@@ -135,7 +135,7 @@ class _Mirror:
         if found is not None:
             return str(found.experiment_id)
         local = tracking_uri(self.store).startswith("sqlite:")
-        location = (self.store.root / "mlflow").as_uri() if local else None
+        location = self.store.artifacts.as_uri() if local else None
         return str(self.client.create_experiment(name, artifact_location=location))
 
     def _existing_runs(self) -> dict[tuple[str, str], Any]:
@@ -156,7 +156,7 @@ class _Mirror:
 
     def trial(self, experiment: Mapping[str, Any], trial: Mapping[str, Any]) -> None:
         """Bring one trial's run up to date with its folder."""
-        folder = self.store.root / trial["folder"]
+        folder = self.store.trial(trial["folder"])
         state = trial_state(folder)
         record = read_record(folder / TRIAL)
         if record is None:
@@ -169,10 +169,10 @@ class _Mirror:
             return
         self._parameters(run, record)
         self._history(run, folder)
-        if state == "done":
+        if state == State.DONE:
             self._result(run, folder)
             self._end(run, "FINISHED")
-        elif state == "failed":
+        elif state == State.FAILED:
             error = read_record(folder / ERROR) or {}
             self.client.set_tag(run.info.run_id, "error", str(error.get("message", ""))[:5000])
             self._end(run, "FAILED")
@@ -204,7 +204,7 @@ class _Mirror:
                         self.client.log_artifacts(parent.info.run_id, str(folder), name)
                 self.client.set_tag(parent.info.run_id, STATE_OF_FILES, state)
             done = all(
-                trial_state(self.store.root / trial["folder"]) == "done" for trial in experiment["trials"]
+                trial_state(self.store.trial(trial["folder"])) == State.DONE for trial in experiment["trials"]
             )
             self._end(parent, "FINISHED" if done else "RUNNING")
 
@@ -314,7 +314,7 @@ def serve(store: Store, *, host: str, port: int) -> list[str]:
 def _state(store: Store, study: Mapping[str, Any]) -> str:
     """Hash what `sync` mirrors: the state of each trial and the tables."""
     trials = [
-        (trial["key"], trial_state(store.root / trial["folder"]))
+        (trial["key"], trial_state(store.trial(trial["folder"])))
         for experiment in study["experiments"]
         for trial in experiment["trials"]
     ]
@@ -326,7 +326,7 @@ def _state(store: Store, study: Mapping[str, Any]) -> str:
 
 
 def _marker(store: Store, study: Mapping[str, Any]) -> Path:
-    return store.cache / "tracking" / f"{study['phase']['name']}.json"
+    return store.cached("tracking", f"{study['phase']['name']}.json")
 
 
 def _client(uri: str) -> Any:

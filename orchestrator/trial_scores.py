@@ -19,7 +19,7 @@ import numpy as np
 
 from orchestrator import predictions as reading
 from orchestrator.predictions import DAMAGE, Part, Predictions, read_predictions
-from orchestrator.store import Store, read_record, trial_state
+from orchestrator.store.folder import State, Store, read_record, trial_state
 from trainables.evaluation import classes, detection, thresholds
 from trainables.evaluation.detection import AT_A_THRESHOLD, Curve, Found
 from trainables.evaluation.thresholds import ThresholdMetric, best_threshold
@@ -73,7 +73,7 @@ class TrialScores:
 class Problem:
     """Why a trial has no scores: its state, and the reason in words."""
 
-    state: str
+    state: State
     reason: str
 
 
@@ -101,22 +101,22 @@ class Reader:
     def read(self, folder: Path, *, threshold_by: ThresholdMetric) -> TrialScores | Problem:
         """Return the scores of the trial at `folder`, from the cache where it has them."""
         state = trial_state(folder)
-        if state != "done":
+        if state != State.DONE:
             return _unfinished(folder, state)
         try:
             stamp = _stamp(folder, threshold_by)
-            path = self._store.cache / CACHE / f"{folder.name}.{threshold_by}.json"
+            path = self._store.cached(CACHE, f"{folder.name}.{threshold_by}.json")
             known = read_record(path)
             if known is not None and known.get("stamp") == stamp and _is_whole(known):
                 return TrialScores(**known["scores"])
             scores = _score(folder, self.predictions(folder), threshold_by)
         except DAMAGE as error:
             state = trial_state(folder)
-            if state != "done":
+            if state != State.DONE:
                 # It was taken away, or begun again, while it was being read.
                 return _unfinished(folder, state)
             text = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            return Problem("unreadable", f"{text}; delete the trial's folder to run it again")
+            return Problem(State.UNREADABLE, f"{text}; delete the trial's folder to run it again")
         keep(path, {"stamp": stamp, "scores": {name: getattr(scores, name) for name in FIELDS}})
         return scores
 
@@ -143,9 +143,9 @@ def _is_whole(known: Mapping[str, Any]) -> bool:
     return isinstance(scores, dict) and scores.keys() == set(FIELDS)
 
 
-def _unfinished(folder: Path, state: str) -> Problem:
+def _unfinished(folder: Path, state: State) -> Problem:
     error = read_record(folder / ERROR) or {}
-    reason = error.get("message") or {"running": "still running"}.get(state, "not run to its end yet")
+    reason = error.get("message") or {State.RUNNING: "still running"}.get(state, "not run to its end yet")
     return Problem(state, str(reason))
 
 

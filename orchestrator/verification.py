@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.store import Store, read_record, trial_state
+from orchestrator.store.folder import State, Store, read_record, trial_state
 from trainables.data.findings import Finding
 from trainables.data.layouts import UNLABELLED
 from trainables.data.manifest import Manifest
@@ -84,8 +84,8 @@ def _rounds(store: Store, phase: str, experiment: Mapping[str, Any]) -> tuple[li
     tables: dict[int, list[pd.DataFrame]] = {}
     unreadable: list[dict[str, Any]] = []
     for trial in experiment["trials"]:
-        folder = store.root / trial["folder"]
-        if trial_state(folder) != "done":
+        folder = store.trial(trial["folder"])
+        if trial_state(folder) != State.DONE:
             continue
         try:
             table = pd.read_parquet(folder / PREDICTIONS)[_COLUMNS]
@@ -126,7 +126,7 @@ def _planned(store: Store, fold_files: Sequence[str], repeat: int) -> pd.DataFra
         return None
     try:
         return pd.read_csv(
-            store.root / "folds" / fold_files[repeat],
+            store.fold_file(fold_files[repeat]),
             dtype={"path": str, "group": str, "source": str, "label": int, "fold": int},
             keep_default_na=False,
         )

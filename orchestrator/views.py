@@ -19,7 +19,7 @@ from orchestrator.options import check_layout
 from orchestrator.plan import Options, Study
 from orchestrator.progress import Board, board_from_disk, duration, progress_bar, time_left_from_disk
 from orchestrator.shortcuts import CHECKS, plan_text
-from orchestrator.store import Store, read_record, trial_state
+from orchestrator.store.folder import State, Store, read_record, trial_state
 from orchestrator.study import plan_question
 from trainables.data.manifest import Manifest, scan
 from trainables.errors import InputError
@@ -131,7 +131,7 @@ def show_status(results: Path, phase: str | None, *, watch: bool, as_json: bool,
         return
     for name in phases:
         with Live(_board(store, name).titled(), console=console, refresh_per_second=2) as live:
-            while _board(store, name).counts().get("running"):
+            while _board(store, name).counts().get(State.RUNNING):
                 live.update(_board(store, name).titled())
                 time.sleep(WATCH_S)
 
@@ -149,7 +149,7 @@ def _print_board(store: Store, phase: str, console: Console) -> None:
     left = time_left_from_disk(store, store.study(phase), board)
     notes = [] if left is None else [f"about {duration(left)} left"]
     notes += [
-        f"{cell.name} failed: {cell.message}" for cell in board.cells.values() if cell.state == "failed"
+        f"{cell.name} failed: {cell.message}" for cell in board.cells.values() if cell.state == State.FAILED
     ]
     show_table(board.table(), title=f"{phase}: {board.headline()}", notes=notes, console=console)
 
@@ -178,11 +178,11 @@ def explain(store: Store, wanted: str) -> str:
         f"started   {run['started']} on {run['host']} ({run['device']}), commit {run['git_commit']}",
         f"command   {run['command']}",
     ]
-    if state == "failed":
+    if state == State.FAILED:
         lines.append(f"error     {(read_record(folder / ERROR) or {}).get('message')}")
     again = (
         "no: it is finished and its ingredients are the same"
-        if state == "done"
+        if state == State.DONE
         else "yes: it is not finished"
     )
     lines.append(f"again?    {again}")
@@ -193,7 +193,7 @@ def _nearest(store: Store, folder: Path, record: dict[str, Any]) -> list[str]:
     differences = []
     for other in store.folders_by_key().values():
         known = read_record(other / TRIAL)
-        if other != folder and known is not None and trial_state(other) == "done":
+        if other != folder and known is not None and trial_state(other) == State.DONE:
             lines = identity.difference(record["ingredients"], known["ingredients"])
             differences.append((len(lines), other.name, lines))
     if not differences:

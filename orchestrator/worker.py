@@ -15,6 +15,7 @@ import pandas as pd
 from filelock import FileLock
 
 from orchestrator import provenance
+from orchestrator.store.folder import State
 from trainables.data.faces import recipe_squares
 from trainables.data.pixels import ensure_pixels
 from trainables.data.rows import image_files, trial_table
@@ -38,7 +39,7 @@ def run_task(task: Task, report: Report) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / LOCK):
         if (folder / DONE).is_file():
-            report({"state": "done"})
+            report({"state": State.DONE})
             return
         (folder / ERROR).unlink(missing_ok=True)
         try:
@@ -46,9 +47,9 @@ def run_task(task: Task, report: Report) -> None:
         # The border of a trial: whatever it raised is its row in failures.csv, and no other trial's concern.
         except Exception as error:
             write_json(folder / ERROR, error_record(error))
-            report({"state": "failed", "message": _one_line(error)})
+            report({"state": State.FAILED, "message": _one_line(error)})
         else:
-            report({"state": "done"})
+            report({"state": State.DONE})
 
 
 def error_record(error: Exception) -> dict[str, Any]:
@@ -96,10 +97,10 @@ def _run(task: Task, folder: Path, report: Report) -> None:
             },
         },
     )
-    report({"state": "running", "epochs": recipe.epochs})
+    report({"state": State.RUNNING, "epochs": recipe.epochs})
 
     def on_epoch(epoch: EpochReport) -> None:
-        report({"state": "running", **{k: v for k, v in asdict(epoch).items() if k != "val"}})
+        report({"state": State.RUNNING, **{k: v for k, v in asdict(epoch).items() if k != "val"}})
 
     run_trial(
         recipe,

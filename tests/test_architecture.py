@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -84,6 +85,16 @@ def test_consoles_are_made_in_one_place(path: Path) -> None:
     calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
     makes = any(ast.unparse(call.func).endswith("Console") for call in calls)
     assert makes == (name_of(path) == "orchestrator/messages.py")
+
+
+@every_module
+def test_what_lies_where_is_known_to_the_store_alone(path: Path) -> None:
+    """Catches a path below results/ that is put together elsewhere."""
+    if path.is_relative_to(ROOT / "orchestrator" / "store"):
+        return
+    joined = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.BinOp)]
+    left = [ast.unparse(node.left) for node in joined if isinstance(node.op, ast.Div)]
+    assert not [name for name in left if re.search(r"store\.(root|cache)$", name)]
 
 
 @every_module

@@ -40,11 +40,12 @@ from orchestrator.report.verdict import (
     signed,
     text_of,
 )
+from orchestrator.store.folder import State
 
 MOST_ROWS = 50
 MOST_CARDS = 6
 QUESTION = ["question", "baseline", "treatment"]
-STATES = ("failed", "unreadable", "running", "interrupted", "missing")
+STATES = (State.FAILED, State.UNREADABLE, State.RUNNING, State.INTERRUPTED, State.MISSING)
 MORE_THAN_ANYONE_RUNS = 100
 
 

@@ -19,7 +19,7 @@ from orchestrator.collect import Tables
 from orchestrator.identity import SHORT
 from orchestrator.predictions import DAMAGE, Part, read_predictions
 from orchestrator.report.verdict import headline, metric_name, whole_rows
-from orchestrator.store import Store
+from orchestrator.store.folder import State, Store
 from orchestrator.trial_scores import spent
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 from trainables.trial_files import DONE, ERROR, HISTORY, METRICS, TRIAL
@@ -90,7 +90,7 @@ def read_files(store: Store, study: Mapping[str, Any]) -> dict[str, Files]:
     found: dict[str, Files] = {}
     for experiment in study["experiments"]:
         for trial in experiment["trials"]:
-            folder = store.root / trial["folder"]
+            folder = store.trial(trial["folder"])
             mine = found[trial["folder"]] = {}
             for name in SMALL:
                 with contextlib.suppress(OSError):
@@ -112,14 +112,14 @@ def read_evidence(store: Store, tables: Tables, files: Mapping[str, Files], show
     for experiment in tables.study["experiments"]:
         name = str(experiment["name"])
         for trial in experiment["trials"]:
-            folder = store.root / trial["folder"]
-            state = states.get(folder.name, "done")
+            folder = store.trial(trial["folder"])
+            state = states.get(folder.name, State.DONE)
             where = {"experiment": name, "repeat": trial["repeat"], "fold": trial["fold"]}
             where |= {"trial": folder.name, "key": trial["key"][:SHORT]}
             mine = files[trial["folder"]]
             facts = _record(mine, METRICS)
             runs.append({**where, "state": state, "auc": auc.get(folder.name), **_facts(mine, facts)})
-            if state == "done" and name in shown:
+            if state == State.DONE and name in shown:
                 histories.append(_history(mine).assign(**where, best_epoch=facts.get("best_epoch")))
                 if (part := _test_rows(folder)) is not None:
                     place = (int(trial["repeat"]), int(trial["fold"]))
@@ -140,7 +140,7 @@ def costs(runs: pd.DataFrame, summary: pd.DataFrame, metric: str) -> pd.DataFram
     finished: dict[str, list[dict[Any, Any]]] = {}
     for run in runs.to_dict("records"):
         mine = finished.setdefault(str(run["experiment"]), [])
-        if run["state"] == "done":
+        if run["state"] == State.DONE:
             mine.append(run)
     rows = []
     for number, (name, done) in enumerate(finished.items(), start=1):

@@ -40,7 +40,7 @@ from orchestrator.report.kept import keeping
 from orchestrator.report.panels import Panel
 from orchestrator.report.rendering import HERE, environment
 from orchestrator.report.verdict import headline, verdict
-from orchestrator.store import Store, trial_state
+from orchestrator.store.folder import State, Store, trial_state
 from trainables.files import replace_file
 
 # Of how many experiments there are curves (of more than 6, four), rows in a figure (of more than 12, eight),
@@ -102,7 +102,7 @@ def write_report(store: Store, tables: Tables) -> Path:
     bounds = _bounds(tables, decision)
     evidence = read_evidence(store, tables, trial_files, bounds.curves.names)
     points = costs(evidence.runs, tables.summary, headline(tables))
-    with keeping(store.cache / "figures" / phase):
+    with keeping(store.cached("figures", phase)):
         drawn = _draw(tables, evidence, bounds, points)
     matrices = score_tables.confusions(tables, bounds.lines.names)
     grids = _grids(tables, bounds, points, matrices)
@@ -141,9 +141,9 @@ def _inputs(store: Store, tables: Tables, decision: Record | None, trial_files: 
         add(text.encode())
     for experiment in tables.study["experiments"]:
         for name in experiment["fold_files"]:
-            add(str((store.root / "folds" / name).is_file()).encode())
+            add(str(store.fold_file(name).is_file()).encode())
         for trial in experiment["trials"]:
-            add(trial_state(store.root / trial["folder"]).encode())
+            add(trial_state(store.trial(trial["folder"])).encode())
             for name in SMALL:
                 add(trial_files[trial["folder"]].get(name, b""))
     for path in sorted(HERE.iterdir()):
@@ -245,7 +245,7 @@ def _render(
         ),
         "missing": answers.missing(tables),
         "num_trials": len(runs),
-        "num_done": int((runs["state"] == "done").sum()),
+        "num_done": int((runs["state"] == State.DONE).sum()),
         "num_comparisons": len(tables.comparisons),
         "num_undefined": len(tables.missing),
         "shortcuts": shortcuts.said(study),
@@ -301,7 +301,7 @@ def _folds(store: Store, study: Record) -> list[tuple[str, str, Grid | None]]:
     found = []
     for file, users in content.fold_files(study).items():
         try:
-            rows = pd.read_csv(store.root / "folds" / file)
+            rows = pd.read_csv(store.fold_file(file))
         except (OSError, ValueError):
             rows = pd.DataFrame()
         usable = {"label", "fold"} <= set(rows) and len(rows)

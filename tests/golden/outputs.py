@@ -19,7 +19,7 @@ from orchestrator.loading import complete, load
 from orchestrator.phase import phase_names
 from orchestrator.plan import Options, plan_study
 from orchestrator.resources import Machine
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.data.manifest import COLUMNS, Manifest
 from trainables.files import write_json
 

@@ -13,7 +13,7 @@ from orchestrator.experiment import Experiment, load_experiments
 from orchestrator.phase import phase_of
 from orchestrator.plan import Options, Study, plan_study
 from orchestrator.resources import Machine
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.errors import InputError
 
 Write = Callable[..., Path]

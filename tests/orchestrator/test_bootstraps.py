@@ -9,7 +9,7 @@ import pytest
 from orchestrator import bootstraps
 from orchestrator.bootstraps import Bootstraps
 from orchestrator.statistics.bootstrap import Bounds, mean_bounds
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from orchestrator.trial_scores import Place, Reader, TrialScores
 
 

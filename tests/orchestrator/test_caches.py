@@ -19,7 +19,7 @@ from orchestrator.pixel_plan import pixel_line, pixel_needs
 from orchestrator.plan import Options, Study, plan_study
 from orchestrator.record import write_rows, write_study
 from orchestrator.resources import Machine
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.data.pixels import cache_key, ensure_pixels
 from trainables.data.rows import image_files
 from trainables.errors import InputError

@@ -11,7 +11,7 @@ from sklearn.metrics import brier_score_loss
 from orchestrator.calibrate import CALIBRATION, RELIABILITY, SHOWN, fit_all
 from orchestrator.collect import Tables, collect
 from orchestrator.predictions import read_predictions
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.evaluation.calibration import METHODS, calibrated, fit
 from trainables.evaluation.reliability import calibration_error
 

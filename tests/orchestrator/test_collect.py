@@ -11,7 +11,7 @@ import pytest
 from sklearn import metrics
 
 from orchestrator.collect import Tables, collect
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.errors import InputError
 
 SCORES = ["experiment", "repeat", "fold", "split", "source", "metric", "value", "trial"]

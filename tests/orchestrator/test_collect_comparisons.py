@@ -11,7 +11,7 @@ from scipy import stats
 
 from orchestrator.collect import collect
 from orchestrator.report.verdict import verdict
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 # 24 test images; 90 to train and 10 to choose the epoch by.

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from orchestrator.collect import Tables, collect
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 
 
 def tables(results: Any) -> Tables:

@@ -14,7 +14,7 @@ from orchestrator import comparing, statistics
 from orchestrator.collect import Tables, collect
 from orchestrator.holdout import holdout_deltas
 from orchestrator.statistics.delong import combined_p, delong_test
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 
 SHARE = 24 / 100
 

@@ -13,7 +13,7 @@ from orchestrator.collect import collect
 from orchestrator.compare import NUMBERS, compare
 from orchestrator.compare_text import comparison_lines
 from orchestrator.statistics import correlated_t
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.errors import InputError
 
 # 24 test images; 90 to train and 10 to choose the epoch by.

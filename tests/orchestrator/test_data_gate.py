@@ -18,7 +18,7 @@ from orchestrator.data_sets import DataSets
 from orchestrator.experiment import load_experiments
 from orchestrator.phase import phase_of
 from orchestrator.plan import Options, Study, plan_study
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.errors import InputError
 from trainables.files import write_json
 

@@ -12,7 +12,7 @@ from orchestrator.decision_text import decision_sentences
 from orchestrator.decisions import decide
 from orchestrator.phase import Rule
 from orchestrator.statistics import correlated_t
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.errors import InputError
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from orchestrator.decision_file import decision_file, in_force
+from orchestrator.decision_file import in_force
 from orchestrator.decision_text import decision_sentences
 from orchestrator.decisions import decide
 from orchestrator.experiment import Experiment
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.errors import InputError
 
 DAMAGED = '{"chosen": "b", "version": 1, "rule": {}, "trials": [], "handed_over": ["backbone"]}'
@@ -166,7 +166,7 @@ def test_a_phase_without_a_rule_says_where_it_belongs(results: Any) -> None:
 @pytest.mark.parametrize("content", ["{", "[]", '{"chosen": "b"}', DAMAGED])
 def test_a_damaged_file_is_not_written_over(decided: Any, content: str) -> None:
     """Catches a frozen decision that is lost because a byte of it was."""
-    path = decision_file(store(decided), "phase1")
+    path = store(decided).decision_file("phase1")
     path.parent.mkdir()
     path.write_text(content)
     for call in (
@@ -284,5 +284,5 @@ def test_test_scores_beside_a_choice_are_of_all_folds_or_none(results: Any) -> N
 
 
 def test_a_version_file_is_beside_the_decision(tmp_path: Path) -> None:
-    found = decision_file(Store.look(tmp_path), "phase1", version=3)
+    found = Store.look(tmp_path).decision_file("phase1", version=3)
     assert found.relative_to(tmp_path.resolve()).as_posix() == "decisions/phase1.v3.json"

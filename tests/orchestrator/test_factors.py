@@ -13,7 +13,7 @@ from orchestrator.decision_text import decision_sentences
 from orchestrator.decisions import decide
 from orchestrator.factors import choose_values
 from orchestrator.phase import Rule
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.errors import InputError
 
 PAIRS = [["small_a", "large_a"], ["small_b", "large_b"]]

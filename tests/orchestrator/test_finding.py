@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.finding import find_experiment, trial_folders
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.errors import InputError
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from orchestrator.study import finish
 
 Finish = Callable[..., str]

@@ -14,7 +14,7 @@ from orchestrator.decisions import decide
 from orchestrator.generated import DataFacts
 from orchestrator.handing_over import varied_keys
 from orchestrator.loading import Question, complete, load
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.errors import InputError
 
 Write = Callable[..., Path]

@@ -15,7 +15,7 @@ from orchestrator.phase import phase_of
 from orchestrator.plan import Options, Study, Trial, measurement_file, plan_study
 from orchestrator.preparation import questions
 from orchestrator.resources import Machine
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.errors import InputError
 from trainables.trial_files import CHECKPOINT, DONE, ERROR, LOCK, TRIAL
 

@@ -18,7 +18,7 @@ from orchestrator.phase import phase_of
 from orchestrator.plan import Options, Study, plan_study
 from orchestrator.report import content
 from orchestrator.resources import Machine
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.data.faces import Found
 from trainables.data.pixels import cache_key
 from trainables.errors import InputError

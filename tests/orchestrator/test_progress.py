@@ -19,7 +19,7 @@ from orchestrator.progress import (
     score_names,
     time_left_from_disk,
 )
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 
 
 class Clock:

@@ -14,7 +14,7 @@ from orchestrator.experiment import load_experiments
 from orchestrator.phase import Phase
 from orchestrator.plan import Options, Study, plan_study
 from orchestrator.resources import Machine
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 
 Plan = Callable[..., Study]
 

@@ -15,7 +15,7 @@ from orchestrator.phase import load_phase, phase_names, phases_in_order
 from orchestrator.plan import Options, Study, plan_study
 from orchestrator.record import fold_file
 from orchestrator.resources import Machine
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.files import write_json
 from trainables.recipe import Augment
 

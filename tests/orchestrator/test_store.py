@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from orchestrator.store import Store, is_locked, read_record, trial_state
+from orchestrator.store.folder import Store, is_locked, read_record, trial_state
 from trainables.errors import InputError
 from trainables.files import write_json
 from trainables.trial_files import CHECKPOINT, DONE, ERROR, FORMAT, LOCK, TRIAL

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from orchestrator.collect import collect
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from orchestrator.tracking import Tracker, TrackingError, is_synced, serve, sync, tracking_uri
 
 CHILD = "mlflow.parentRunId"

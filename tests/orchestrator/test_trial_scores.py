@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from orchestrator.trial_scores import Problem, Reader, TrialScores
 
 

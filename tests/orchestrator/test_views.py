@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.cli import main
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from orchestrator.views import explain
 from trainables.errors import InputError
 

@@ -15,7 +15,7 @@ from orchestrator.phase import phase_of
 from orchestrator.plan import Options, plan_study
 from orchestrator.record import write_rows
 from orchestrator.resources import Machine
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from orchestrator.study import _task
 from trainables.data import pixels
 from trainables.trial_files import DONE

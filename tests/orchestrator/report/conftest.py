@@ -22,7 +22,7 @@ import pytest
 
 from orchestrator.collect import Tables, collect
 from orchestrator.report.page import write_report
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.evaluation.metrics import predicted_classes
 from trainables.files import write_json
 

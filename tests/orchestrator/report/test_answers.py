@@ -14,7 +14,7 @@ from orchestrator.decisions import decide, moved_since
 from orchestrator.report import charts
 from orchestrator.report.answers import answers, comparison_grid, decided, missing, tally
 from orchestrator.report.evidence import choose_shown, costs, read_evidence, read_files
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 
 
 def tables_of(results: Any) -> tuple[Store, Tables]:

@@ -15,7 +15,7 @@ import pytest
 from orchestrator.caches import list_caches
 from orchestrator.report.kept import keeping, kept
 from orchestrator.report.panels import Picture
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.files import write_json
 
 SVG, PNG = "<svg>{}</svg>\n", b"\x89PNG {} IEND\xaeB`\x82"

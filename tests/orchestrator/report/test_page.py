@@ -15,7 +15,7 @@ from orchestrator.report.cells import DASH
 from orchestrator.report.score_tables import held_out
 from orchestrator.report.shortcuts import share
 from orchestrator.report.verdict import verdict
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.evaluation.metrics import compute_metrics
 from trainables.files import write_json
 

@@ -10,7 +10,7 @@ from orchestrator.report.cells import grid
 from orchestrator.report.page import write_report
 from orchestrator.report.shortcuts import beside, said
 from orchestrator.shortcuts import COLUMNS
-from orchestrator.store import Store
+from orchestrator.store.folder import Store
 from trainables.files import read_json, write_json
 
 NUMBERS = {"n": 5, "std": 0.01, "ci_low": 0.51, "ci_high": 0.59}

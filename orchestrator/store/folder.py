@@ -16,8 +16,9 @@ the operating system lets go of it when the process dies, however it dies.
 
 import os
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -26,7 +27,22 @@ from trainables.errors import InputError
 from trainables.files import read_json, write_json
 from trainables.trial_files import CHECKPOINT, DONE, ERROR, FORMAT, LOCK, TRIAL
 
-State = Literal["done", "failed", "running", "interrupted", "missing"]
+
+class State(StrEnum):
+    """How far a trial is, by its folder; the last is found out by what reads its predictions alone."""
+
+    # done.json is there.
+    DONE = "done"
+    # It ended with an error, which error.json holds.
+    FAILED = "failed"
+    # A living process holds its lock.
+    RUNNING = "running"
+    # It was begun and nobody is at it; it goes on from its last checkpoint.
+    INTERRUPTED = "interrupted"
+    # It has no folder, or nothing is in it.
+    MISSING = "missing"
+    # It is done, and its files are damaged.
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +142,44 @@ class Store:
         """The folder of what was kept off the screen."""
         return self.root / "logs"
 
+    @property
+    def artifacts(self) -> Path:
+        """The folder of what MLflow keeps beside its database."""
+        return self.root / "mlflow"
+
+    @property
+    def tracking_database(self) -> Path:
+        """The tracking store when no other is named."""
+        return self.root / "mlflow.db"
+
+    def trial(self, folder: str) -> Path:
+        """The folder of a trial, by what records call it: trials/<name>."""
+        return self.root / folder
+
+    def called(self, folder: Path) -> str:
+        """What records call a folder of results."""
+        return folder.relative_to(self.root).as_posix()
+
+    def fold_file(self, name: str) -> Path:
+        """The file that says which image is in which outer fold."""
+        return self.root / "folds" / name
+
+    def precision_file(self, model: str) -> Path:
+        """The record of the measured number format of a model."""
+        return self.root / "precision" / f"{model}.json"
+
+    def check_file(self, check: str) -> Path:
+        """The record of what was looked for in a data set."""
+        return self.root / "checks" / f"{check}.json"
+
+    def decision_file(self, phase: str, *, version: int | None = None) -> Path:
+        """The file of a phase's decision: the one in force, or a `version` that was replaced."""
+        return self.root / "decisions" / f"{phase if version is None else f'{phase}.v{version}'}.json"
+
+    def cached(self, kind: str, *names: str) -> Path:
+        """A folder of the cache, or what it holds under a name."""
+        return self.cache.joinpath(kind, *names)
+
     def collected(self, phase: str) -> Path:
         """The folder of a phase's tables."""
         return self.root / "collected" / phase
@@ -194,14 +248,15 @@ def _probe(folder: Path) -> None:
 def trial_state(folder: Path | None) -> State:
     """Tell the state of the trial at `folder`."""
     if folder is None or not folder.is_dir():
-        return "missing"
+        return State.MISSING
     if (folder / DONE).is_file():
-        return "done"
+        return State.DONE
     if is_locked(folder / LOCK):
-        return "running"
+        return State.RUNNING
     if (folder / ERROR).is_file():
-        return "failed"
-    return "interrupted" if (folder / CHECKPOINT).is_dir() or (folder / TRIAL).is_file() else "missing"
+        return State.FAILED
+    is_begun = (folder / CHECKPOINT).is_dir() or (folder / TRIAL).is_file()
+    return State.INTERRUPTED if is_begun else State.MISSING
 
 
 def is_locked(path: Path) -> bool:

@@ -16,7 +16,14 @@ from orchestrator.plan import PlannedExperiment, Study
 from orchestrator.progress import progress_bar
 from orchestrator.store.folder import Store, read_record
 from trainables.data.crops import Square
-from trainables.data.faces import Found, count_faces, ensure_faces, read_faces, recipe_squares
+from trainables.data.faces import (
+    Found,
+    count_faces,
+    count_unchanged,
+    ensure_faces,
+    read_faces,
+    recipe_squares,
+)
 from trainables.data.rows import image_files
 from trainables.versions import FACES
 
@@ -76,13 +83,17 @@ def summary(study: Study, root: str) -> dict[str, Any]:
     if not asking:
         return {}
     every = pd.concat([rows for planned in asking for rows in planned.rows])
-    counts: Mapping[str, Any] | None = count_faces(
-        every.drop_duplicates("path")[["path", "sha256", "source"]], read_faces(table(study.store))
-    )
+    images, known = every.drop_duplicates("path"), read_faces(table(study.store))
+    counts: Mapping[str, Any] | None = count_faces(images[["path", "sha256", "source"]], known)
     if counts is None:
         before = read_record(study.store.study_file(study.phase.name)) or {}
-        known = (each.get("faces") for each in before.get("data", ()) if each.get("root") == root)
-        counts = next(known, None)
+        earlier = (each.get("faces") for each in before.get("data", ()) if each.get("root") == root)
+        counts = next(earlier, None)
         return {} if counts is None else {"faces": counts}
-    rules = sorted({planned.experiment.face_rule for planned in asking})
-    return {"faces": {**counts, "rules": rules}}
+    shown = [known[digest] for digest in images["sha256"]]
+    cuts = sorted({(each.experiment.face_crop_margin, each.experiment.face_rule) for each in asking})
+    unchanged = [
+        {"margin": margin, "images": count_unchanged(shown, margin=margin, rule=rule)}
+        for margin, rule in cuts
+    ]
+    return {"faces": {**counts, "rules": sorted({rule for _, rule in cuts}), "unchanged": unchanged}}

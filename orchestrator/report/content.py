@@ -5,7 +5,7 @@ grid looks, this module knows what its cells say.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -129,7 +129,20 @@ def notes(study: Record) -> list[str]:
     recipes = [each["recipe"] for each in study["experiments"]]
     taken = [HandedOver.from_json(record) for record in study.get("handed_over", ())]
     assumed = [each.sentence(recipes) for each in taken if each.is_assumed]
-    return [f"{note}." for note in (*assumed, *study.get("notes", ()))]
+    crops = [note for data in study["data"] for note in _crops_that_cut_nothing(data)]
+    return [f"{note}." for note in (*assumed, *study.get("notes", ()), *crops)]
+
+
+def _crops_that_cut_nothing(data: Record) -> Iterator[str]:
+    """Say of each margin under which most faces fill their image: what a crop gains can't be seen there."""
+    faces = data.get("faces") or {}
+    for each in faces.get("unchanged", ()):
+        if each["images"] > faces["with_face"] / 2:
+            yield (
+                f"With face_crop_margin {each['margin']:g}, {integer(each['images'])} of the "
+                f"{integer(faces['with_face'])} face crops of {data['root']} are the picture that there is "
+                "without a crop, so what a crop gains can't be seen there; a smaller margin cuts closer"
+            )
 
 
 def settings(experiments: Sequence[Record], parameters: Mapping[str, int]) -> tuple[Grid | None, Grid]:

@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
-from trainables.data.crops import Box, FaceRule, Square, choose_face, face_square
+from trainables.data.crops import Box, FaceRule, Square, central_square, choose_face, face_square
 from trainables.data.inspection import Progress
 from trainables.errors import InputError
 from trainables.files import replace_file
@@ -142,6 +142,12 @@ def face_squares(found: Iterable[Found], *, margin: float, rule: FaceRule) -> di
     """Map content hashes to the squares around their faces; images without a face are left out."""
     squares = {each.sha256: each.square(margin=margin, rule=rule) for each in found}
     return {digest: square for digest, square in squares.items() if square is not None}
+
+
+def count_unchanged(found: Iterable[Found], *, margin: float, rule: FaceRule) -> int:
+    """Count the images whose face is so large that it is cut to what there is without a crop: the middle."""
+    squares = ((each, each.square(margin=margin, rule=rule)) for each in found)
+    return sum(square == central_square(each.width, each.height) for each, square in squares)
 
 
 def recipe_squares(table: Path, hashes: Iterable[str], recipe: RecipeKeys) -> dict[str, Square] | None:

@@ -18,6 +18,7 @@ from trainables.data.faces import (
     Found,
     Look,
     count_faces,
+    count_unchanged,
     ensure_faces,
     face_squares,
     read_faces,
@@ -139,6 +140,12 @@ def test_counts_by_source_and_the_images_without_a_face() -> None:
         ],
     }  # fmt: skip
     assert count_faces(rows, known(FACE)) is None
+
+
+@pytest.mark.parametrize(("margin", "expected"), [(0.0, 0), (1.4, 0), (1.5, 1), (3.0, 1)])
+def test_a_face_that_fills_the_image_is_the_picture_without_a_crop(margin: float, expected: int) -> None:
+    """FACE is 20 px wide, in the middle of an image of 100 x 80; an image without a face is never counted."""
+    assert count_unchanged([FACE, NONE, UNSURE], margin=margin, rule="largest") == expected
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ from trainables.training.precision import autocast, measure
 EPOCH_S, LOOP_BUDGET_S, SMALL_LOOP_BUDGET_S = 1.5, 90.0, 5.0
 NUM_BATCHES, NUM_ROUNDS = (2, 16), (4, 40)
 # Of the plain loop, for each experiment.
-PLAIN_BUDGET_S, SMALL_PLAIN_BUDGET_S = 40.0, 1.0
+PLAIN_BUDGET_S, SMALL_PLAIN_BUDGET_S = 20.0, 1.0
 # Processor time of the plain loop over the wall's: less is a machine that is busy with other work.
 MIN_CORES = 0.9
 MIN_LOOP_RATIO, MIN_SMOKE_RATIO = 0.95, 2.0

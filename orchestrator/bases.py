@@ -12,7 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from orchestrator.experiment import Experiment, load_experiments
-from orchestrator.handing_over import HandedOver, layers
+from orchestrator.handing_over import layers
+from orchestrator.store.records import HandedOver
 from trainables.errors import InputError
 from trainables.models import registry
 

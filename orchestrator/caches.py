@@ -7,7 +7,6 @@ behind a symbolic link is listed too, and never removed: it may be of another st
 """
 
 import contextlib
-import json
 import os
 import shutil
 import time
@@ -183,12 +182,10 @@ def _pixel_users(store: Store) -> dict[str, list[str]]:
     """Map the name of a pixel cache to the experiments that read it, as far as their plans are on record."""
     by_folds: dict[str, list[tuple[str, RecipeKeys]]] = defaultdict(list)
     for phase in store.studies():
-        with contextlib.suppress(InputError, KeyError, TypeError):
-            for experiment in store.study(phase)["experiments"]:
-                known = {name: experiment["recipe"][name] for name in RecipeKeys.model_fields}
-                recipe = RecipeKeys.model_validate_json(json.dumps(known))
-                for name in experiment["fold_files"]:
-                    by_folds[name].append((experiment["name"], recipe))
+        with contextlib.suppress(InputError):
+            for experiment in store.study(phase).experiments:
+                for name in experiment.fold_files or ():
+                    by_folds[name].append((experiment.name, experiment.recipe))
     users: dict[str, list[str]] = defaultdict(list)
     for path in _inside(store.cached("rows")):
         with contextlib.suppress(OSError, ValueError, KeyError):

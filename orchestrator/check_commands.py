@@ -143,11 +143,11 @@ def shortcut_findings(
         record = check_folder(manifest, recipe, store=store, bar=bar)
     except InputError as error:
         return [] if refused else [Finding("no_folds", "error", str(error))]
-    rows = tuple({"fact": fact, "AUC alone": auc} for fact, auc in record["leaks"])
-    if record["verdict"] == "refused":
+    rows = tuple({"fact": fact, "AUC alone": auc} for fact, auc in record.leaks)
+    if record.verdict == "refused":
         return [Finding("shortcut", "error", refusal(record, root=str(manifest.root)), rows)]
     said = found_text(record)
-    if record["verdict"] == "uncertain":
+    if record.verdict == "uncertain":
         sentence = f"{said}, by {leaks_text(record)}; too few images to tell a shortcut from chance"
         return [Finding("shortcut", "warning", sentence, rows)]
     return [Finding("shortcut", "note", said)]

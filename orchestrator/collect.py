@@ -24,6 +24,7 @@ from orchestrator.garbage import rarely_collected
 from orchestrator.gathered import Gathered, gather, num_expected, score_rows
 from orchestrator.shortcuts import shortcut_table
 from orchestrator.store.folder import Store
+from orchestrator.store.records import StudyRecord
 from orchestrator.summaries import FAILURES, SUMMARY
 from orchestrator.trial_scores import ALL, TUNED
 from trainables.evaluation.detection import AT_A_THRESHOLD
@@ -48,7 +49,7 @@ class Tables:
     `experiments` is what the trials said, by the experiment's name.
     """
 
-    study: Mapping[str, Any]
+    study: StudyRecord
     scores: pd.DataFrame
     summary: pd.DataFrame
     comparisons: pd.DataFrame
@@ -91,7 +92,7 @@ def collect(store: Store, phase: str) -> Tables:
     study = store.study(phase)
     experiments = gather(store, study)
     by_name = {experiment.name: experiment for experiment in experiments}
-    comparisons, effects = comparing.compare(study["phase"]["comparisons"], by_name)
+    comparisons, effects = comparing.compare(study.phase.comparisons, by_name)
     pairs, ranking = comparing.rank_all(experiments)
     tables = Tables(
         study,

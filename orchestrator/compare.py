@@ -13,10 +13,9 @@ import numpy as np
 from orchestrator.comparing import compare_pair, effort, pair_up, verdict
 from orchestrator.finding import find_experiment, trial_folders
 from orchestrator.gathered import Gathered, read_experiment
-from orchestrator.problems import nearest
 from orchestrator.store.folder import Store
 from orchestrator.trial_scores import ALL, Reader
-from trainables.errors import InputError
+from trainables.errors import InputError, nearest
 from trainables.files import without_infinities
 
 # What is compared by source: of its fakes the AUC against all real images and the share found; of its real
@@ -81,7 +80,7 @@ def _check_metric(metric: str, sides: Sides) -> None:
 
 def _measure(sides: Sides, metric: str, source: str, *, rope: float, delong: bool = False) -> dict[str, Any]:
     """Compare one score over all folds."""
-    row, effect = compare_pair(sides, metric, {"rope": rope, "delong": delong}, source=source)
+    row, effect = compare_pair(sides, metric, rope=rope, delong=delong, source=source)
     found = {"better_is": effect["better_is"], "reason": effect.get("reason", ""), "n": row["n"]}
     if "verdict" in row:
         return {**found, "verdict": row["verdict"]}

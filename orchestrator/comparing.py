@@ -32,6 +32,7 @@ from orchestrator.predictions import DAMAGE, read_predictions
 from orchestrator.statistics import Interval, Posterior
 from orchestrator.statistics.delong import combined_p, delong_test
 from orchestrator.statistics.ranking import all_pairs, rank
+from orchestrator.store.records import Comparison
 from orchestrator.trial_scores import ALL, GAP, Place, is_one_device
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
@@ -68,16 +69,16 @@ class Paired:
 
 
 def compare(
-    asked: Sequence[Mapping[str, Any]], experiments: Mapping[str, Gathered]
+    asked: Sequence[Comparison], experiments: Mapping[str, Gathered]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Answer the declared comparisons: comparisons.csv and effects.csv."""
     rows, effects, pairs = [], [], []
     for comparison in asked:
-        sides = (experiments[comparison["baseline"]], experiments[comparison["treatment"]])
-        for metric in comparison["metrics"]:
-            what = {name: comparison[name] for name in ("question", "baseline", "treatment")}
+        sides = (experiments[comparison.baseline], experiments[comparison.treatment])
+        for metric in comparison.metrics:
+            what = comparison.model_dump(include={"question", "baseline", "treatment"})
             what |= {"metric": metric, "source": ALL}
-            row, effect = compare_pair(sides, metric, comparison)
+            row, effect = compare_pair(sides, metric, rope=comparison.rope, delong=comparison.delong)
             rows.append(what | row)
             effects.append(what | effect)
             pairs.append(sides)
@@ -95,7 +96,7 @@ def compare(
 def pair_up(baseline: Gathered, treatment: Gathered, metric: str, source: str = ALL) -> Paired:
     """Pair two experiments by fold, or say why they can't be paired."""
     sides = (baseline, treatment)
-    files = [side.record["fold_files"] for side in sides]
+    files = [side.record.fold_files for side in sides]
     # Trials that no record names any more say nothing of a fold file: their test rows have to do.
     if None not in files and files[0] != files[1]:
         return Paired(0, reason="the two were not split by the same fold files")
@@ -130,15 +131,14 @@ def test_share(sides: Sequence[Gathered]) -> float:
 
 
 def compare_pair(
-    sides: tuple[Gathered, Gathered], metric: str, asked: Mapping[str, Any], *, source: str = ALL
+    sides: tuple[Gathered, Gathered], metric: str, *, rope: float, delong: bool = False, source: str = ALL
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Compare two experiments by one metric; `asked` may have rope and delong.
+    """Compare two experiments by one metric. Differences up to `rope` are practically none.
 
     Returns:
         The numbers of a row of comparisons.csv, without p_holm, and those of a row of effects.csv. Where the
         two can't be paired the first has the verdict `incomplete`, and the second the reason.
     """
-    rope = float(asked.get("rope", ROPE))
     is_lower = metric in LOWER
     effect: dict[str, Any] = {"better_is": "lower" if is_lower else "higher", "rope": rope}
     pairs = pair_up(*sides, metric, source)
@@ -170,7 +170,7 @@ def compare_pair(
         "folds_lost": int(np.sum(gains < 0)),
         "detectable": statistics.detectable_difference(difference, test_share=share),
     }
-    if asked.get("delong"):
+    if delong:
         effect |= _delong(sides, metric)
     return row, effect
 
@@ -294,7 +294,7 @@ def _alike(experiments: Sequence[Gathered]) -> list[Gathered]:
     by_rows: dict[tuple[Any, ...], list[Gathered]] = {}
     for each in experiments:
         rows: list[tuple[Place, str]] = sorted((place, trial.rows) for place, trial in each.trials.items())
-        by_rows.setdefault((tuple(each.record["fold_files"]), *rows), []).append(each)
+        by_rows.setdefault((each.record.fold_files, *rows), []).append(each)
     return max(by_rows.values(), key=len) if by_rows else []
 
 

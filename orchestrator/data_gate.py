@@ -7,7 +7,7 @@ results/cache/facts/. Experiments on the same rows and folds share one check.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
@@ -21,8 +21,9 @@ from orchestrator.experiment import DEFAULT_THRESHOLD
 from orchestrator.messages import say
 from orchestrator.plan import Options, PlannedExperiment, Study
 from orchestrator.progress import progress_bar
-from orchestrator.shortcuts import CHECKS, Record, found_text, refusal, shortcut_record
+from orchestrator.shortcuts import CHECKS, found_text, refusal, shortcut_record
 from orchestrator.store.folder import Store, read_record
+from orchestrator.store.records import ShortcutRecord
 from trainables.data import facts, shortcuts
 from trainables.data.inspection import Progress
 from trainables.data.manifest import Manifest
@@ -36,7 +37,7 @@ Outcome = dict[str, Any]
 Bar = Callable[[str], AbstractContextManager[Progress]]
 
 
-def check_study(study: Study, options: Options, *, console: Console) -> list[Record]:
+def check_study(study: Study, options: Options, *, console: Console) -> list[ShortcutRecord]:
     """Look for shortcuts in the data of every experiment that this command is about.
 
     Returns:
@@ -67,7 +68,7 @@ def check_study(study: Study, options: Options, *, console: Console) -> list[Rec
             records.append(record)
             if not options.quiet:
                 say(f"Shortcuts in {root}: {found_text(record)}", console=console)
-            if record["verdict"] == "refused" and selected & set(names):
+            if record.verdict == "refused" and selected & set(names):
                 refusals.append(refusal(record, root=str(root)))
     # What is finished can still be looked at; only what would start is stopped.
     if refusals and study.missing():
@@ -75,17 +76,21 @@ def check_study(study: Study, options: Options, *, console: Console) -> list[Rec
     return records
 
 
-def known_checks(study: Study) -> list[tuple[PlannedExperiment, Record | None]]:
+def known_checks(study: Study) -> list[tuple[PlannedExperiment, ShortcutRecord | None]]:
     """Return what is known of each check of a plan, with one of its experiments; None = not made yet."""
-    found: list[tuple[PlannedExperiment, Record | None]] = []
+    found: list[tuple[PlannedExperiment, ShortcutRecord | None]] = []
     for check, experiments in _by_check(study).items():
         outcome, first = read_outcome(study.store, check), experiments[0]
-        record = outcome and shortcut_record(
-            outcome,
-            experiments=[each.experiment.name for each in experiments],
-            data=str(first.manifest.root.resolve()),
-            threshold=first.experiment.shortcut_threshold,
-            accepted=False,
+        record = (
+            None
+            if outcome is None
+            else shortcut_record(
+                outcome,
+                experiments=[each.experiment.name for each in experiments],
+                data=str(first.manifest.root.resolve()),
+                threshold=first.experiment.shortcut_threshold,
+                accepted=False,
+            )
         )
         found.append((first, record))
     return found
@@ -130,11 +135,11 @@ def look(
         "written_alike": found.written_alike,
         "seconds": round(time.monotonic() - started, 1),
         "made": provenance.now(),
-        "environment": provenance.environment(),
+        "environment": provenance.environment().plain(),
     }
 
 
-def check_folder(manifest: Manifest, recipe: RecipeKeys, *, store: Store | None, bar: Bar) -> Record:
+def check_folder(manifest: Manifest, recipe: RecipeKeys, *, store: Store | None, bar: Bar) -> ShortcutRecord:
     """Check a data folder on the folds that an experiment with this recipe would have.
 
     Args:
@@ -225,8 +230,8 @@ def _facts_memory(store: Store, root: Path) -> Path:
 
 
 def _accepted_before(study: Study) -> set[str]:
-    earlier: Mapping[str, Any] = read_record(study.store.study_file(study.phase.name)) or {}
-    return {record["check"] for record in earlier.get("shortcuts", ()) if record.get("verdict") == "accepted"}
+    earlier = study.store.known_study(study.phase.name)
+    return {each.check for each in earlier.shortcuts if each.verdict == "accepted"} if earlier else set()
 
 
 def _file(store: Store, check: str) -> Path:

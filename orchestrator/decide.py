@@ -25,8 +25,8 @@ import pandas as pd
 from orchestrator.collect import ALL, Tables
 from orchestrator.comparing import oriented
 from orchestrator.gathered import Gathered
-from orchestrator.phase import Rule
 from orchestrator.statistics import corrected_interval, corrected_paired_t_test, correlated_t
+from orchestrator.store.records import Rule
 from orchestrator.trial_scores import Place, TrialScores, is_one_device
 from trainables.errors import InputError
 from trainables.evaluation.metrics import LOWER_IS_BETTER
@@ -216,7 +216,7 @@ def _read_candidate(experiment: Gathered, metric: str, scores: pd.DataFrame) -> 
             raise InputError(f"{_called(place)} has no {metric} on its validation rows (one class?)")
     return Candidate(
         experiment.name,
-        experiment.record["recipe"],
+        experiment.record.recipe.plain(),
         trials,
         experiment.folders,
         np.array([val[place] for place in trials]),

@@ -21,11 +21,11 @@ from orchestrator.collect import Tables, collect
 from orchestrator.decide import NOT_YET, Candidate, choose, differing_keys, read_candidates
 from orchestrator.decision_file import digest, in_force, on_disk
 from orchestrator.factors import choose_values
-from orchestrator.phase import Rule
-from orchestrator.store.folder import Store, read_record
+from orchestrator.store.folder import Store, read_trial
+from orchestrator.store.records import Rule, StudyRecord
 from trainables.errors import InputError
 from trainables.files import write_json
-from trainables.trial_files import FORMAT, TRIAL
+from trainables.trial_files import FORMAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,8 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
         "format": FORMAT,
         "phase": phase,
         "version": version,
-        "preset": tables.study.get("preset"),
-        "data": [each["fingerprint"] for each in tables.study["data"] if "fingerprint" in each],
+        "preset": tables.study.preset,
+        "data": [each.fingerprint for each in tables.study.data if each.fingerprint],
         "rule": rule.model_dump(mode="json"),
         **outcome,
         "handed_over": _handed_over(outcome, candidates, tables.study),
@@ -83,7 +83,7 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
         "made": {
             "command": provenance.command_line(),
             "time": provenance.now(),
-            "environment": provenance.environment(),
+            "environment": provenance.environment().plain(),
         },
     }
     record["digest"] = digest(record)
@@ -100,7 +100,7 @@ def moved_since(old: Mapping[str, Any], store: Store, tables: Tables) -> tuple[t
     Nothing and an empty text where all is as it was.
     """
     cannot = "the rule can't be applied any more"
-    if tables.study["phase"].get("decision") is None:
+    if tables.study.phase.decision is None:
         return ("the phase has no decision rule any more",), cannot
     rule = _rule(tables.study, str(old["phase"]))
     try:
@@ -114,14 +114,14 @@ def moved_since(old: Mapping[str, Any], store: Store, tables: Tables) -> tuple[t
     return moved, f"the rule would {'still' if before == after else 'now'} choose {after}"
 
 
-def _rule(study: Mapping[str, Any], phase: str) -> Rule:
-    rule = study["phase"].get("decision")
+def _rule(study: StudyRecord, phase: str) -> Rule:
+    rule = study.phase.decision
     if rule is None:
         raise InputError(
             f'the last run of {phase} had no decision rule; give its phase.json a "decision", like '
             '{"choose": "auc"}, and run the phase again: finished trials are not run twice'
         )
-    return _read_rule(rule)
+    return rule
 
 
 def _read_rule(rule: Mapping[str, Any]) -> Rule:
@@ -140,7 +140,7 @@ def _said(outcome: Mapping[str, Any]) -> str:
 
 
 def _handed_over(
-    outcome: Mapping[str, Any], candidates: Sequence[Candidate], study: Mapping[str, Any]
+    outcome: Mapping[str, Any], candidates: Sequence[Candidate], study: StudyRecord
 ) -> dict[str, Any]:
     """What the next phase takes from this outcome."""
     if "factors" in outcome:
@@ -148,7 +148,7 @@ def _handed_over(
     recipes = {candidate.name: candidate.recipe for candidate in candidates}
     if "selected" not in outcome:
         return differing_keys(outcome["chosen"], recipes)
-    taken = {key for each in study.get("handed_over", ()) for key in each["values"]}
+    taken = {key for each in study.handed_over for key in each.values}
     return {key: value for key, value in recipes[outcome["chosen"]].items() if key in taken}
 
 
@@ -161,8 +161,8 @@ def _trial_hashes(store: Store, candidates: Sequence[Candidate]) -> list[dict[st
     keys = {}
     for candidate in candidates:
         for place in candidate.trials:
-            record = read_record(candidate.folders[place] / TRIAL) or {}
-            keys[candidate.name, place] = str(record.get("key", ""))
+            record = read_trial(candidate.folders[place])
+            keys[candidate.name, place] = "" if record is None else record.key
     return [
         {
             "experiment": candidate.name,

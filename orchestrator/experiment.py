@@ -18,8 +18,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from orchestrator.problems import explain, meant, nearest
-from trainables.errors import InputError
+from orchestrator.problems import explain, meant
+from trainables.errors import InputError, nearest
 from trainables.evaluation.thresholds import ThresholdMetric
 from trainables.models import registry
 from trainables.recipe import Recipe, RecipeKeys

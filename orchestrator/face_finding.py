@@ -5,7 +5,7 @@ results/cache/faces/, one table for each version of the detector, whatever data 
 The record of a study says how many images show a face, so that the report can.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from rich.console import Console
 
 from orchestrator.plan import PlannedExperiment, Study
 from orchestrator.progress import progress_bar
-from orchestrator.store.folder import Store, read_record
+from orchestrator.store.folder import Store
+from orchestrator.store.records import FacesRecord
 from trainables.data.crops import Square
 from trainables.data.faces import (
     Found,
@@ -69,8 +70,8 @@ def squares(store: Store, planned: PlannedExperiment, hashes: Iterable[str]) -> 
     return recipe_squares(table(store), hashes, planned.experiment.recipe_keys())
 
 
-def summary(study: Study, root: str) -> dict[str, Any]:
-    """Say what was found in the data folder `root`, under the key faces; empty when nobody asked for faces.
+def summary(study: Study, root: str) -> FacesRecord | None:
+    """Say what was found in the data folder `root`; None when nobody asked for faces.
 
     Counted are the images of the experiments that crop to faces. Where the table is gone, or does not hold
     all of them, the counts of the record that is there stay.
@@ -81,19 +82,18 @@ def summary(study: Study, root: str) -> dict[str, Any]:
         if planned.experiment.face_crop and str(planned.manifest.root.resolve()) == root
     ]
     if not asking:
-        return {}
+        return None
     every = pd.concat([rows for planned in asking for rows in planned.rows])
     images, known = every.drop_duplicates("path"), read_faces(table(study.store))
-    counts: Mapping[str, Any] | None = count_faces(images[["path", "sha256", "source"]], known)
+    counts = count_faces(images[["path", "sha256", "source"]], known)
     if counts is None:
-        before = read_record(study.store.study_file(study.phase.name)) or {}
-        earlier = (each.get("faces") for each in before.get("data", ()) if each.get("root") == root)
-        counts = next(earlier, None)
-        return {} if counts is None else {"faces": counts}
+        before = study.store.known_study(study.phase.name)
+        return next((each.faces for each in before.data if each.root == root), None) if before else None
     shown = [known[digest] for digest in images["sha256"]]
     cuts = sorted({(each.experiment.face_crop_margin, each.experiment.face_rule) for each in asking})
     unchanged = [
         {"margin": margin, "images": count_unchanged(shown, margin=margin, rule=rule)}
         for margin, rule in cuts
     ]
-    return {"faces": {**counts, "rules": sorted({rule for _, rule in cuts}), "unchanged": unchanged}}
+    rules = sorted({rule for _, rule in cuts})
+    return FacesRecord.model_validate({**counts, "rules": rules, "unchanged": unchanged})

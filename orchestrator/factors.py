@@ -14,8 +14,8 @@ import numpy as np
 
 from orchestrator.comparing import SURE, oriented
 from orchestrator.decide import Candidate, mean_json
-from orchestrator.phase import Factor, Rule
 from orchestrator.statistics import corrected_interval, correlated_t
+from orchestrator.store.records import Factor, Rule
 from trainables.errors import InputError
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 from trainables.files import without_infinities

@@ -5,39 +5,30 @@ together from the trials that say they belong to it: then nothing says which fol
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from orchestrator.identity import SHORT, fingerprint
-from orchestrator.problems import nearest
-from orchestrator.store.folder import State, Store, read_record, trial_state
-from trainables.errors import InputError
-from trainables.trial_files import TRIAL
-
-# What a record of a phase says of an experiment, as far as its scores hang on it. `fold_files` may be None.
-Record = Mapping[str, Any]
-DEFAULT_THRESHOLD_BY = "balanced_accuracy"
+from orchestrator.store.folder import State, Store, read_trial, trial_state
+from orchestrator.store.records import ExperimentRecord, PlannedTrial, RecipeRecord
+from trainables.errors import InputError, nearest
 
 
-def find_experiment(store: Store, wanted: str) -> Record:
+def find_experiment(store: Store, wanted: str) -> ExperimentRecord:
     """Find an experiment by its name, by PHASE/NAME, or by the name of one of its trials' folders.
-
-    Returns:
-        name, recipe, threshold_by, fold_files (None where no record has them) and trials.
 
     Raises:
         InputError: none is called so, or several with different trials are.
     """
     found = {
-        f"{phase}/{record['name']}": record
+        f"{phase}/{record.name}": record
         for phase, record in _recorded(store)
-        if wanted in (record["name"], f"{phase}/{record['name']}")
+        if wanted in (record.name, f"{phase}/{record.name}")
     }
     if not found:
         found = {
             folder: record
             for record in _from_trials(store)
             for folder in trial_folders(record)
-            if wanted in (record["name"], folder.rpartition("/")[2])
+            if wanted in (record.name, folder.rpartition("/")[2])
         }
     distinct = _distinct(found)
     if len(distinct) > 1:
@@ -49,59 +40,58 @@ def find_experiment(store: Store, wanted: str) -> Record:
             f"name one as {' or '.join(way.rpartition('trials/')[2] for way in sorted(distinct)[:6])}"
         )
     if not distinct:
-        known = {record["name"] for _, record in _recorded(store)}
-        known |= {record["name"] for record in _from_trials(store)}
+        known = {record.name for _, record in _recorded(store)}
+        known |= {record.name for record in _from_trials(store)}
         hint = nearest(wanted, sorted(known)) or "nothing has run there yet"
         raise InputError(f"no experiment {wanted!r} in {store.root}; {hint}")
     return next(iter(distinct.values()))
 
 
-def trial_folders(record: Record) -> list[str]:
+def trial_folders(record: ExperimentRecord) -> list[str]:
     """Return the folders of an experiment's trials, below results/, in order."""
-    return sorted(str(trial["folder"]) for trial in record["trials"])
+    return sorted(str(trial.folder) for trial in record.trials)
 
 
-def _is_started(store: Store, record: Record) -> bool:
+def _is_started(store: Store, record: ExperimentRecord) -> bool:
     return any(trial_state(store.trial(folder)) == State.DONE for folder in trial_folders(record))
 
 
-def _recorded(store: Store) -> Iterator[tuple[str, Record]]:
+def _recorded(store: Store) -> Iterator[tuple[str, ExperimentRecord]]:
     """Every experiment that a phase's record names, with the phase; a damaged record is passed over."""
     for phase in store.studies():
-        for record in (read_record(store.study_file(phase)) or {}).get("experiments", ()):
+        study = store.known_study(phase)
+        for record in study.experiments if study is not None else ():
             yield phase, record
 
 
-def _from_trials(store: Store) -> list[Record]:
+def _from_trials(store: Store) -> list[ExperimentRecord]:
     """Put experiments together from trials: the same name and the same recipe are the same experiment."""
-    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    recipes: dict[tuple[str, str], RecipeRecord] = {}
+    places: dict[tuple[str, str], dict[tuple[int, int], str]] = {}
     for folder in store.folders_by_key().values():
-        said = read_record(folder / TRIAL) or {}
-        if not {"experiment", "recipe", "repeat", "fold", "key"} <= said.keys():
+        said = read_trial(folder)
+        if said is None or folder.name[-SHORT:] != said.key[:SHORT]:
             continue
-        if folder.name[-SHORT:] != str(said["key"])[:SHORT]:
-            continue
-        name = str(said["experiment"])
-        record = groups.setdefault(
-            (name, fingerprint(said["recipe"])),
-            {
-                "name": name, "recipe": said["recipe"], "threshold_by": DEFAULT_THRESHOLD_BY,
-                "fold_files": None, "places": {},
-            },
-        )  # fmt: skip
-        place = (int(said["repeat"]), int(said["fold"]))
-        known = record["places"].get(place)
-        if known is None or trial_state(store.trial(known)) != State.DONE:
-            record["places"][place] = store.called(folder)
-    for record in groups.values():
-        record["trials"] = [
-            {"repeat": place[0], "fold": place[1], "folder": folder}
-            for place, folder in sorted(record.pop("places").items())
-        ]
-    return list(groups.values())
+        group = (said.experiment, fingerprint(said.recipe.plain()))
+        recipes[group] = said.recipe
+        mine, place = places.setdefault(group, {}), (said.repeat, said.fold)
+        if place not in mine or trial_state(store.trial(mine[place])) != State.DONE:
+            mine[place] = store.called(folder)
+    return [
+        ExperimentRecord(
+            name=group[0],
+            recipe=recipes[group],
+            fold_files=None,
+            trials=tuple(
+                PlannedTrial(repeat=repeat, fold=fold, folder=folder)
+                for (repeat, fold), folder in sorted(mine.items())
+            ),
+        )
+        for group, mine in places.items()
+    ]
 
 
-def _distinct(found: Mapping[str, Record]) -> dict[str, Record]:
+def _distinct(found: Mapping[str, ExperimentRecord]) -> dict[str, ExperimentRecord]:
     """Keep one of those that have the same trials."""
     kept: dict[tuple[str, ...], str] = {}
     for way, record in found.items():

@@ -9,7 +9,7 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,9 @@ from orchestrator.bootstraps import Bootstraps
 from orchestrator.predictions import DAMAGE
 from orchestrator.statistics import bayesian, intervals, paired
 from orchestrator.store.folder import Store, read_record
+from orchestrator.store.records import ExperimentRecord, StudyRecord
 from orchestrator.trial_scores import ALL, CACHE, GAP, Place, Problem, Reader, TrialScores, keep
 from trainables.evaluation import calibration, detection, metrics, reliability
-from trainables.recipe import count_folds
 
 # What is kept of a complete experiment; `bootstraps` keeps the intervals.
 KEPT = ("holdout", "calibration", "reliability")
@@ -40,7 +40,7 @@ class Gathered:
     calibration and reliability: rows as in `calibrate`.
     """
 
-    record: Mapping[str, Any]
+    record: ExperimentRecord
     folders: dict[Place, Path] = field(default_factory=dict)
     trials: dict[Place, TrialScores] = field(default_factory=dict)
     problems: dict[Place, Problem] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Gathered:
     @property
     def name(self) -> str:
         """The experiment's name."""
-        return str(self.record["name"])
+        return str(self.record.name)
 
     @property
     def expected(self) -> int:
@@ -64,7 +64,7 @@ class Gathered:
     @property
     def repeats(self) -> int:
         """How many repeats the protocol asks for."""
-        return int(self.record["recipe"]["cv_repeats"])
+        return self.record.recipe.cv_repeats
 
     @property
     def is_complete(self) -> bool:
@@ -78,11 +78,11 @@ class Gathered:
         Of a subsample it is the share by which the folds were dealt: training parts that are cut to a share
         overlap as much as whole ones do, and a test fold that is large beside them tells more, not less.
         """
-        recipe, trials = self.record["recipe"], self.trials.values()
-        if recipe["subsample"] < 1.0 and recipe["protocol"] == "cv":
-            return 1.0 / (int(recipe["cv_folds"]) - 1)
-        if recipe["subsample"] < 1.0 and recipe["protocol"] == "holdout":
-            return float(recipe["test_ratio"] / (1.0 - recipe["test_ratio"]))
+        recipe, trials = self.record.recipe, self.trials.values()
+        if recipe.subsample < 1.0 and recipe.protocol == "cv":
+            return 1.0 / (recipe.cv_folds - 1)
+        if recipe.subsample < 1.0 and recipe.protocol == "holdout":
+            return recipe.test_ratio / (1.0 - recipe.test_ratio)
         return sum(trial.n_test for trial in trials) / sum(trial.n_train for trial in trials)
 
     def why_missing(self, source: str, metric: str) -> str:
@@ -114,18 +114,17 @@ class Gathered:
                     target.setdefault((source, metric), {})[place] = content
 
 
-def num_expected(experiment: Mapping[str, Any]) -> int:
+def num_expected(experiment: ExperimentRecord) -> int:
     """Return how many trials the experiment's protocol asks for."""
-    recipe = experiment["recipe"]
-    return count_folds(recipe["protocol"], int(recipe["cv_folds"])) * int(recipe["cv_repeats"])
+    return experiment.recipe.num_folds * experiment.recipe.cv_repeats
 
 
-def gather(store: Store, study: Mapping[str, Any]) -> list[Gathered]:
+def gather(store: Store, study: StudyRecord) -> list[Gathered]:
     """Read every trial of a study."""
     reader = Reader(store)
     bootstraps = Bootstraps(store.cached(CACHE))
     found = []
-    for record in study["experiments"]:
+    for record in study.experiments:
         experiment = read_experiment(reader, store, record)
         path = store.cached(CACHE, f"experiment-{_key(experiment)}.json")
         known = read_record(path) if experiment.is_complete else None
@@ -152,13 +151,13 @@ def gather(store: Store, study: Mapping[str, Any]) -> list[Gathered]:
     return found
 
 
-def read_experiment(reader: Reader, store: Store, record: Mapping[str, Any]) -> Gathered:
+def read_experiment(reader: Reader, store: Store, record: ExperimentRecord) -> Gathered:
     """Read the trials that a record names, without what needs the rows of all folds at once."""
     experiment = Gathered(record)
-    for trial in record["trials"]:
-        folder = store.trial(trial["folder"])
-        found = reader.read(folder, threshold_by=record["threshold_by"])
-        experiment.add((int(trial["repeat"]), int(trial["fold"])), folder, found)
+    for trial in record.trials:
+        folder = store.trial(trial.folder)
+        found = reader.read(folder, threshold_by=record.threshold_by)
+        experiment.add((trial.repeat, trial.fold), folder, found)
     return experiment
 
 
@@ -173,7 +172,7 @@ def _calibrations(reader: Reader, experiment: Gathered) -> tuple[list[dict[str, 
 
 def _holdout(reader: Reader, experiment: Gathered) -> list[dict[str, Any]]:
     """Compare held-out sources with those trained on, where the recipe restricts the training sources."""
-    trained = experiment.record["recipe"].get("train_sources")
+    trained = experiment.record.recipe.train_sources
     if not trained or any(trial.num_classes > 2 for trial in experiment.trials.values()):
         return []
     frames = [
@@ -214,7 +213,7 @@ def _key(experiment: Gathered) -> str:
         [*place, experiment.folders[place].name, trial.sha256, trial.n_test, trial.n_train]
         for place, trial in sorted(experiment.trials.items())
     ]
-    text = json.dumps([_code(), experiment.name, experiment.record["recipe"].get("train_sources"), trials])
+    text = json.dumps([_code(), experiment.name, experiment.record.recipe.train_sources, trials])
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 

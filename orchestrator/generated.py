@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.experiment import Experiment, Made
-from orchestrator.phase import Comparison, Phase, Template
+from orchestrator.phase import Phase, Template
+from orchestrator.store.records import Comparison
 from trainables.errors import InputError
 
 Names = Mapping[str, str]

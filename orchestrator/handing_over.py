@@ -9,7 +9,6 @@ outcome runs nothing again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from orchestrator.experiment import Layer, Values, values_of_files
 from orchestrator.generated import DataFacts
 from orchestrator.phase import Phase
 from orchestrator.store.folder import Store
+from orchestrator.store.records import HandedOver
 from trainables.errors import InputError
 from trainables.recipe import RecipeKeys
 
@@ -25,68 +25,29 @@ Key = tuple[str, ...]
 HELD_OUT = ("train_sources", "eval_sources")
 
 
-@dataclass(frozen=True, slots=True)
-class HandedOver:
-    """What is taken over from the decision of one phase.
+def layer(taken: HandedOver, *, without: Sequence[str] = ()) -> Layer:
+    """Return what was taken over as a layer of an experiment, some keys left out."""
+    return Layer(taken.origin, {key: value for key, value in taken.values.items() if key not in without})
 
-    `values` are keys of an experiment file. `own` names, with dots, the keys that were decided and are the
-    question of this phase. `selected` are the experiments that were selected, where there are several.
-    `preset` is what the decision was taken under, and `data` are the fingerprints of its images. Version 0:
-    nothing has been decided, and `values` are those of the experiment files, which are assumed to be right.
+
+def sentence(taken: HandedOver, recipes: Sequence[Mapping[str, Any]]) -> str:
+    """Say what was taken over, what was not, and what --preset or --set put in its place.
+
+    `recipes` are those of the experiments that took it over.
     """
-
-    phase: str
-    version: int
-    chosen: str
-    values: Values
-    own: tuple[str, ...]
-    selected: tuple[str, ...] = ()
-    preset: str | None = None
-    data: tuple[str, ...] = ()
-
-    @property
-    def is_assumed(self) -> bool:
-        """Whether nothing was decided."""
-        return self.version == 0
-
-    @property
-    def origin(self) -> str:
-        """How the place of these values is called in a message."""
-        return f"decision of {self.phase} (version {self.version})"
-
-    def layer(self, *, without: Sequence[str] = ()) -> Layer:
-        """Return the values as a layer of an experiment, some keys left out."""
-        return Layer(self.origin, {key: value for key, value in self.values.items() if key not in without})
-
-    def sentence(self, recipes: Sequence[Mapping[str, Any]]) -> str:
-        """Say what was taken over, what was not, and what --preset or --set put in its place.
-
-        `recipes` are those of the experiments that took it over.
-        """
-        taken = ", ".join(f"{key} = {_text(value)}" for key, value in _dotted(self.values))
-        own = f"; its own question: {', '.join(self.own)}" if self.own else ""
-        replaced = [
-            f"{key} = {_text(found)}"
-            for key, value in _dotted(self.values)
-            for found in _others(key, value, recipes)
-        ]
-        instead = f"; --preset or --set puts in its place: {', '.join(replaced)}" if replaced else ""
-        if self.is_assumed:
-            return f"{self.phase} has not decided anything here, so this is assumed: {taken}{own}{instead}"
-        selected = f"{', '.join(self.selected)} selected; " if self.selected else ""
-        chosen = f", {self.chosen}" if self.chosen and not self.selected else ""
-        return f"From the {self.origin}{chosen}: {selected}{taken or 'no setting'}{own}{instead}"
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> "HandedOver":
-        """Return what `to_json` wrote down."""
-        lists = {name: tuple(record.get(name, ())) for name in ("own", "selected", "data")}
-        return cls(**{**record, **lists})
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        lists = {name: list(getattr(self, name)) for name in ("own", "selected", "data")}
-        return {**asdict(self), **lists}
+    values = ", ".join(f"{key} = {_text(value)}" for key, value in _dotted(taken.values))
+    own = f"; its own question: {', '.join(taken.own)}" if taken.own else ""
+    replaced = [
+        f"{key} = {_text(found)}"
+        for key, value in _dotted(taken.values)
+        for found in _others(key, value, recipes)
+    ]
+    instead = f"; --preset or --set puts in its place: {', '.join(replaced)}" if replaced else ""
+    if taken.is_assumed:
+        return f"{taken.phase} has not decided anything here, so this is assumed: {values}{own}{instead}"
+    selected = f"{', '.join(taken.selected)} selected; " if taken.selected else ""
+    chosen = f", {taken.chosen}" if taken.chosen and not taken.selected else ""
+    return f"From the {taken.origin}{chosen}: {selected}{values or 'no setting'}{own}{instead}"
 
 
 def take_over(folder: Path, phase: Phase, store: Store) -> tuple[HandedOver, ...]:
@@ -135,7 +96,7 @@ def layers(
     for each in taken:
         if not each.is_assumed:
             is_above = preset is not None and each.preset == preset
-            (above if is_above else below).append(each.layer(without=without))
+            (above if is_above else below).append(layer(each, without=without))
     return below, above
 
 
@@ -182,11 +143,11 @@ def _take(earlier: str, record: Mapping[str, Any], varied: frozenset[Key]) -> Ha
     own: list[str] = []
     values = _without(record["handed_over"], varied, (), own)
     return HandedOver(
-        earlier,
-        int(record["version"]),
-        str(record["chosen"] or ""),
-        values,
-        tuple(own),
+        phase=earlier,
+        version=int(record["version"]),
+        chosen=str(record["chosen"] or ""),
+        values=values,
+        own=tuple(own),
         selected=tuple(map(str, record.get("selected", ()))),
         preset=record.get("preset"),
         data=tuple(map(str, record.get("data", ()))),
@@ -197,7 +158,7 @@ def _assume(folder: Path, phase: Phase, earlier: str) -> HandedOver:
     files = values_of_files(folder, phase.experiments[0]) if phase.experiments else {}
     usual = RecipeKeys.model_fields
     values = {key: files.get(key, usual[key].default if key in usual else None) for key in phase.assumes}
-    return HandedOver(earlier, 0, "", values, ())
+    return HandedOver(phase=earlier, version=0, chosen="", values=values, own=())
 
 
 def _without(values: Mapping[str, Any], varied: frozenset[Key], above: Key, own: list[str]) -> Values:

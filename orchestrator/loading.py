@@ -11,9 +11,10 @@ from pathlib import Path
 from orchestrator.bases import with_bases
 from orchestrator.experiment import Experiment, Made, experiment_files, find_file, load_experiments
 from orchestrator.generated import Generated, Look, for_selected, for_sources, maker_of
-from orchestrator.handing_over import HandedOver, data_notes, layers, preset_notes, take_over
+from orchestrator.handing_over import data_notes, layers, preset_notes, take_over
 from orchestrator.phase import Phase, completed, load_phase, phase_names, phase_of
 from orchestrator.store.folder import Store
+from orchestrator.store.records import HandedOver
 from trainables.errors import InputError
 
 

@@ -10,87 +10,19 @@ from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from orchestrator.experiment import read_object
 from orchestrator.identity import SHORT, fingerprint
-from orchestrator.problems import explain, meant, nearest
+from orchestrator.problems import explain, meant
 from orchestrator.store.folder import is_plain
-from trainables.errors import InputError
-from trainables.recipe import RecipeKeys
+from orchestrator.store.records import Comparison, Metric, Rule
+from trainables.errors import InputError, nearest
 from trainables.recipe_part import Frozen
 
-Metric = Literal[
-    "auc", "accuracy", "balanced_accuracy", "f1", "precision", "recall", "average_precision", "log_loss",
-    "eer", "brier", "ece", "macro_f1", "auc_ovr",
-]  # fmt: skip
 LONGEST_NAME = 80
-
-
-class Comparison(Frozen):
-    """A question that two experiments answer: is `treatment` better than `baseline` by `metrics`?
-
-    Differences up to `rope` are practically none. `delong` asks for DeLong's test of the AUC beside the tests
-    over folds.
-    """
-
-    question: str
-    baseline: str
-    treatment: str
-    metrics: tuple[Metric, ...] = Field(("auc",), min_length=1)
-    rope: float = Field(0.01, ge=0.0, lt=1.0, allow_inf_nan=False)
-    delong: bool = False
-
-
-class Factor(Frozen):
-    """A key that a phase decides by pairs of experiments (baseline, treatment) which differ in it alone."""
-
-    key: str
-    pairs: tuple[tuple[str, str], ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        if self.key not in RecipeKeys.model_fields:
-            near = nearest(self.key, RecipeKeys.model_fields)
-            raise ValueError(f"decision.factors: {self.key!r} is no key of an experiment; {near}")
-        return self
-
-
-class Rule(Frozen):
-    """How a phase decides, on inner-validation scores: by the metric `choose`.
-
-    Among experiments: the best of `among`, names or patterns like "p4b_*" (every experiment of the phase
-    where it is left out). Candidates whose mean lies within `rope` of the best one's are tied with it, and
-    the tie goes to the one that `prefer` names. With `top` above 1 the same rule fills each further place
-    from those that are left.
-
-    By `factors`: each key on its own. A treatment's value is taken where it is more than `rope` better with
-    a probability above 0.95, over all its pairs; else the baseline's value stays.
-    """
-
-    choose: Metric
-    among: tuple[str, ...] = ()
-    top: Annotated[int, Field(ge=1)] = 1
-    factors: tuple[Factor, ...] = ()
-    prefer: Literal["cheaper"] = "cheaper"
-    rope: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False)] = 0.01
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        if self.factors and (self.among or self.top > 1):
-            raise ValueError("decision: factors decide keys, among and top experiments; keep one of the two")
-        twice = [key for key, count in Counter(factor.key for factor in self.factors).items() if count > 1]
-        if twice:
-            raise ValueError(f"decision.factors: {', '.join(twice)} is there twice; put its pairs together")
-        return self
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The experiments that the decision is taken on."""
-        pairs = (pair for factor in self.factors for pair in factor.pairs)
-        return self.among or tuple(dict.fromkeys(name for pair in pairs for name in pair))
 
 
 class Template(Frozen):

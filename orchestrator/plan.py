@@ -20,10 +20,10 @@ from orchestrator import identity
 from orchestrator.bases import check_rows, chosen_with_bases
 from orchestrator.data_sets import DataSets
 from orchestrator.experiment import Experiment
-from orchestrator.handing_over import HandedOver
 from orchestrator.phase import Phase
 from orchestrator.resources import Machine, Share, share_of, this_machine
 from orchestrator.store.folder import State, Store, read_record, trial_state
+from orchestrator.store.records import HandedOver
 from trainables.data.manifest import Manifest
 from trainables.data.rows import trial_table
 from trainables.device import device_type

@@ -1,9 +1,10 @@
 """What is wrong with a file, in the user's words: pydantic's errors in a line each, with the nearest key."""
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
+
+from trainables.errors import nearest
 
 
 def _key_path(problem: Mapping[str, Any], given: Any) -> tuple[str, ...]:
@@ -96,12 +97,3 @@ def _model_in(annotation: Any) -> Any:
     if hasattr(annotation, "model_fields"):
         return annotation
     return next(filter(None, map(_model_in, get_args(annotation))), None)
-
-
-def nearest(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
-    """Say which of the known names come near, or which there are."""
-    folded = {each.casefold(): each for each in known}
-    near = difflib.get_close_matches(name.casefold(), list(folded), n=3, cutoff=0.4)
-    if near:
-        return f"nearest: {', '.join(folded[each] for each in near)}"
-    return f"known: {', '.join(sorted(known)[:12])}" if known else ""

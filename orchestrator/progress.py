@@ -20,6 +20,7 @@ from rich.table import Table
 
 from orchestrator.messages import say
 from orchestrator.store.folder import State, Store, read_record, trial_state
+from orchestrator.store.records import StudyRecord
 from trainables.trial_files import ERROR, HISTORY, METRICS
 
 REFRESH_S = 0.5
@@ -218,23 +219,21 @@ def _said(cell: Cell) -> str:
     )
 
 
-def board_from_disk(store: Store, study: Mapping[str, Any]) -> Board:
+def board_from_disk(store: Store, study: StudyRecord) -> Board:
     """Fill a board from results/."""
     cells = {}
-    for experiment in study["experiments"]:
-        for trial in experiment["trials"]:
+    for experiment in study.experiments:
+        for trial in experiment.trials:
             cell = Cell(
-                experiment["name"],
-                trial["repeat"],
-                trial["fold"],
-                epochs=experiment["recipe"]["epochs"],
-                weight_s=trial.get("estimate_s") or 1.0,
+                experiment.name,
+                trial.repeat,
+                trial.fold,
+                epochs=experiment.recipe.epochs,
+                weight_s=trial.estimate_s or 1.0,
             )
-            _fill(cell, store.trial(trial["folder"]), lower=experiment["recipe"]["select_by"] == "log_loss")
-            cells[experiment["name"], trial["key"]] = cell
-    board = Board(
-        cells, metric=score_names(experiment["recipe"]["select_by"] for experiment in study["experiments"])
-    )
+            _fill(cell, store.trial(trial.folder), lower=experiment.recipe.select_by == "log_loss")
+            cells[experiment.name, trial.key] = cell
+    board = Board(cells, metric=score_names(experiment.recipe.select_by for experiment in study.experiments))
     board.start()
     return board
 
@@ -260,15 +259,15 @@ def _fill(cell: Cell, folder: Path, *, lower: bool) -> None:
         return
 
 
-def time_left_from_disk(store: Store, study: Mapping[str, Any], board: Board) -> float | None:
+def time_left_from_disk(store: Store, study: StudyRecord, board: Board) -> float | None:
     """Estimate from the seconds that epochs took so far, for as many trials at a time as run now."""
     running = sum(cell.state == State.RUNNING for cell in board.cells.values())
     if not running:
         return None
     left = 0.0
-    for experiment in study["experiments"]:
-        cells = [board.cells[experiment["name"], trial["key"]] for trial in experiment["trials"]]
-        seconds = [s for trial in experiment["trials"] for s in _epoch_seconds(store.trial(trial["folder"]))]
+    for experiment in study.experiments:
+        cells = [board.cells[experiment.name, trial.key] for trial in experiment.trials]
+        seconds = [s for trial in experiment.trials for s in _epoch_seconds(store.trial(trial.folder))]
         epochs = sum(cell.epochs - cell.epoch for cell in cells if not cell.is_over)
         if epochs and not seconds:
             return None

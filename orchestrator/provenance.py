@@ -9,7 +9,8 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+
+from orchestrator.store.records import Environment
 
 PACKAGES = (
     "torch",
@@ -26,14 +27,16 @@ PACKAGES = (
 
 
 @functools.cache
-def environment() -> dict[str, Any]:
+def environment() -> Environment:
     """Return versions, host and commit of this process; read once."""
-    return {
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
-        "host": socket.gethostname(),
-        "platform": platform.platform(),
-        **_git(),
-    }
+    commit, is_dirty = _git()
+    return Environment(
+        versions={"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        host=socket.gethostname(),
+        platform=platform.platform(),
+        git_commit=commit,
+        git_dirty=is_dirty,
+    )
 
 
 def command_line() -> str:
@@ -53,14 +56,14 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _git() -> dict[str, Any]:
+def _git() -> tuple[str | None, bool | None]:
     here = Path(__file__).parent
     try:
         commit = _run(["git", "rev-parse", "HEAD"], here)
         changed = _run(["git", "status", "--porcelain", "--untracked-files=no"], here)
     except (OSError, subprocess.SubprocessError):
-        return {"git_commit": None, "git_dirty": None}
-    return {"git_commit": commit, "git_dirty": bool(changed)}
+        return None, None
+    return commit, bool(changed)
 
 
 def _run(command: list[str], folder: Path) -> str:

@@ -6,15 +6,26 @@ experiment files. folds/<hash>.csv is named by its content, so experiments on th
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from orchestrator import face_finding, identity, provenance
 from orchestrator.plan import PlannedExperiment, Study, Trial
 from orchestrator.store.folder import Store
+from orchestrator.store.records import (
+    DataRecord,
+    Excluded,
+    ExperimentRecord,
+    FacesRecord,
+    PhaseRecord,
+    PlannedTrial,
+    RecipeRecord,
+    ShortcutRecord,
+    SourceCount,
+    StudyRecord,
+)
 from trainables.data.folds import refuse_divided_groups
-from trainables.files import replace_file, write_json
+from trainables.files import replace_file
 from trainables.trial_files import FORMAT
 
 FOLD_COLUMNS = ["path", "group", "label", "source", "fold"]
@@ -58,94 +69,91 @@ def _write_once(path: Path, table: pd.DataFrame) -> None:
             table.to_parquet(partial, index=False)
 
 
-def write_study(study: Study, *, shortcuts: Sequence[dict[str, Any]] = ()) -> None:
+def write_study(study: Study, *, shortcuts: Sequence[ShortcutRecord] = ()) -> None:
     """Leave the record of this plan in studies/<phase>.json."""
-    write_json(study.store.study_file(study.phase.name), study_record(study, shortcuts=shortcuts))
+    study.store.write_study(study_record(study, shortcuts=shortcuts))
 
 
-def same_plan(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Tell whether two records ask for the same trials of the same data; command and time do not count."""
-    asked = ("format", "phase", "preset", "handed_over", "notes", "experiments", "data", "shortcuts")
-    return all(one.get(name) == other[name] for name in asked)
-
-
-def study_record(study: Study, *, shortcuts: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
-    """Describe a plan in plain values: what was asked, which trials answer it, what the data is.
+def study_record(study: Study, *, shortcuts: Sequence[ShortcutRecord] = ()) -> StudyRecord:
+    """Describe a plan: what was asked, which trials answer it, what the data is.
 
     `shortcuts` is what `data_gate.check_study` found in that data.
     """
-    experiments = []
-    for planned in study.experiments:
-        experiment = planned.experiment
-        experiments.append(
-            {
-                "name": experiment.name,
-                "description": experiment.description,
-                "tags": list(experiment.tags),
-                "recipe": (planned.recipe or planned.experiment.recipe_keys()).model_dump(mode="json"),
-                "threshold_by": experiment.threshold_by,
-                "measurement": planned.measurement,
-                "fold_files": [fold_file(study.store, rows).name for rows in planned.rows],
-                "data": str(planned.manifest.root.resolve()),
-                "num_classes": planned.num_classes,
-                "trials": [
-                    _trial_record(trial, study.store)
-                    for trial in study.trials
-                    if trial.experiment == experiment.name
-                ],
-            }
-        )
     manifests = {str(planned.manifest.root.resolve()): planned for planned in study.experiments}
-    return {
-        "format": FORMAT,
-        "phase": study.phase.model_dump(mode="json"),
-        "preset": study.preset,
-        "handed_over": [each.to_json() for each in study.handed_over],
-        "notes": list(study.notes),
-        "device": study.device,
-        "experiments": experiments,
-        "data": [
-            {**data_summary(planned), **face_finding.summary(study, root)}
+    return StudyRecord(
+        format=FORMAT,
+        phase=PhaseRecord.model_validate_json(study.phase.model_dump_json()),
+        preset=study.preset,
+        handed_over=study.handed_over,
+        notes=study.notes,
+        device=study.device,
+        experiments=tuple(_experiment_record(study, planned) for planned in study.experiments),
+        data=tuple(
+            data_record(planned, faces=face_finding.summary(study, root))
             for root, planned in manifests.items()
-        ],
-        "shortcuts": list(shortcuts),
-        "command": provenance.command_line(),
-        "started": provenance.now(),
-        "environment": provenance.environment(),
-    }
+        ),
+        shortcuts=tuple(shortcuts),
+        command=provenance.command_line(),
+        started=provenance.now(),
+        environment=provenance.environment(),
+    )
 
 
-def _trial_record(trial: Trial, store: Store) -> dict[str, Any]:
+def _experiment_record(study: Study, planned: PlannedExperiment) -> ExperimentRecord:
+    experiment, store = planned.experiment, study.store
+    recipe = planned.recipe or experiment.recipe_keys()
+    return ExperimentRecord(
+        name=experiment.name,
+        description=experiment.description,
+        tags=experiment.tags,
+        recipe=RecipeRecord.model_validate_json(recipe.model_dump_json()),
+        threshold_by=experiment.threshold_by,
+        measurement=None if planned.measurement is None else dict(planned.measurement),
+        fold_files=tuple(fold_file(store, rows).name for rows in planned.rows),
+        data=str(planned.manifest.root.resolve()),
+        num_classes=planned.num_classes,
+        trials=tuple(
+            _planned_trial(trial, store) for trial in study.trials if trial.experiment == experiment.name
+        ),
+    )
+
+
+def _planned_trial(trial: Trial, store: Store) -> PlannedTrial:
     assert trial.folder is not None, "a study is written after the precision is known"
-    return {
-        "key": trial.key,
-        "repeat": trial.repeat,
-        "fold": trial.fold,
-        "folder": store.called(trial.folder),
-        "sizes": dict(trial.sizes),
-        "estimate_s": trial.estimate_s,
-    }
+    return PlannedTrial(
+        key=trial.key,
+        repeat=trial.repeat,
+        fold=trial.fold,
+        folder=store.called(trial.folder),
+        sizes=dict(trial.sizes),
+        estimate_s=trial.estimate_s,
+    )
 
 
-def data_summary(planned: PlannedExperiment) -> dict[str, Any]:
+def data_record(planned: PlannedExperiment, *, faces: FacesRecord | None = None) -> DataRecord:
     """Describe a data set in counts: what the report says about it."""
     manifest, rows = planned.manifest, planned.manifest.rows
     counts = rows.groupby(["source", "label", "split"]).size().reset_index(name="count")
-    return {
-        "root": str(manifest.root.resolve()),
-        "layout": manifest.layout,
-        "group_by": manifest.group_by,
-        "classes": list(manifest.classes),
-        "fingerprint": identity.data_fingerprint(rows),
-        "images": len(rows),
-        "groups": int(rows["group"].nunique()),
-        "counts": counts.to_dict("records"),
-        "formats": {
-            str(name): int(count) for name, count in rows["format"].value_counts().sort_index().items()
-        },
-        "width": [int(value) for value in rows["width"].quantile([0, 0.5, 1])],
-        "height": [int(value) for value in rows["height"].quantile([0, 0.5, 1])],
-        "bytes": int(rows["bytes"].sum()),
-        "identical_files": int(len(rows) - rows["sha256"].nunique()),
-        "excluded": manifest.excluded.to_dict("records"),
+    least, median, greatest = 0, 0.5, 1
+    sizes = {
+        side: tuple(int(value) for value in rows[side].quantile([least, median, greatest]))
+        for side in ("width", "height")
     }
+    formats = rows["format"].value_counts().sort_index()
+    return DataRecord(
+        root=str(manifest.root.resolve()),
+        layout=manifest.layout,
+        group_by=manifest.group_by,
+        classes=manifest.classes,
+        fingerprint=identity.data_fingerprint(rows),
+        images=len(rows),
+        groups=int(rows["group"].nunique()),
+        counts=tuple(SourceCount.model_validate(each) for each in counts.to_dict("records")),
+        formats={str(name): int(count) for name, count in formats.items()},
+        width=sizes["width"],
+        height=sizes["height"],
+        bytes=int(rows["bytes"].sum()),
+        identical_files=int(len(rows) - rows["sha256"].nunique()),
+        excluded=tuple(Excluded.model_validate(each) for each in manifest.excluded.to_dict("records")),
+        faces=faces,
+    )

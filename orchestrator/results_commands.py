@@ -20,7 +20,7 @@ def outcome_json(tables: "Tables", store: "Store") -> dict[str, Any]:
     from orchestrator.decision_file import in_force
     from orchestrator.report.verdict import verdict
 
-    phase = str(tables.study["phase"]["name"])
+    phase = str(tables.study.phase.name)
     return {
         "phase": phase,
         "verdict": verdict(tables),

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from orchestrator.statistics import corrected_interval
+from orchestrator.store.records import CheckScores, ShortcutRecord, StudyRecord, Verdict
 from trainables.files import without_infinities
 
 CHANCE = 0.5
@@ -23,13 +24,11 @@ COLUMNS = ["experiment", "data", "check", "metric", "n", "mean", "std", "ci_low"
 MOST_LEAKS = 5
 BYTES = "bytes per pixel"
 
-Record = dict[str, Any]
-
 
 def shortcut_record(
     outcome: Mapping[str, Any], *, experiments: Sequence[str], data: str, threshold: float, accepted: bool
-) -> Record:
-    """Describe what one check says of some experiments, in plain values.
+) -> ShortcutRecord:
+    """Describe what one check says of some experiments.
 
     Args:
         outcome: what `data_gate` keeps in results/checks/.
@@ -41,21 +40,22 @@ def shortcut_record(
     found = {check: summary(outcome[check]) for check in CHECKS}
     # Of files that are written alike, bytes per pixel are a matter of what they show.
     alone = [pair for pair in outcome["alone"] if not outcome["written_alike"] or pair[0] != BYTES]
-    strongest = [pair for pair in alone[:1] if pair[1] > CHANCE]
-    return {
-        "check": outcome["check"],
-        "data": data,
-        "experiments": list(experiments),
-        "threshold": threshold,
-        "verdict": verdict(found[FILE_FACTS], threshold=threshold, accepted=accepted),
-        "leaks": [pair for pair in alone if pair[1] > threshold] or strongest,
-        "written_alike": outcome["written_alike"],
-        "bytes_alone": dict(outcome["alone"]).get(BYTES),
-        **found,
-    }
+    strongest = [(name, auc) for name, auc in alone[:1] if auc > CHANCE]
+    return ShortcutRecord(
+        check=outcome["check"],
+        data=data,
+        experiments=tuple(experiments),
+        threshold=threshold,
+        verdict=verdict(found[FILE_FACTS], threshold=threshold, accepted=accepted),
+        leaks=tuple((name, auc) for name, auc in alone if auc > threshold) or tuple(strongest),
+        written_alike=outcome["written_alike"],
+        bytes_alone=dict(outcome["alone"]).get(BYTES),
+        file_facts=found[FILE_FACTS],
+        trivial_pixels=found[TRIVIAL_PIXELS],
+    )
 
 
-def summary(scores: Mapping[str, Any]) -> Record:
+def summary(scores: Mapping[str, Any]) -> CheckScores:
     """Return n, mean, std and the 95 % interval of a model's fold scores; None where there is no number.
 
     Several folds: the corrected interval of `statistics`, cut at 0 and 1, which no AUC passes. A single
@@ -63,20 +63,18 @@ def summary(scores: Mapping[str, Any]) -> Record:
     """
     folds = [fold for fold in scores["folds"] if fold["auc"] is not None]
     if not folds:
-        return {"n": 0, "mean": None, "std": None, "ci_low": None, "ci_high": None}
+        return CheckScores(n=0, mean=None, std=None, ci_low=None, ci_high=None)
     share = sum(fold["n_test"] for fold in folds) / sum(fold["n_train"] for fold in folds)
     interval = corrected_interval(np.array([fold["auc"] for fold in folds]), test_share=share)
     low, high = scores["bootstrap"] or np.clip((interval.low, interval.high), 0.0, 1.0)
     numbers = {"mean": interval.mean, "std": interval.std, "ci_low": low, "ci_high": high}
-    return {
-        "n": interval.n,
-        **without_infinities({name: float(value) for name, value in numbers.items()}),
-    }
+    known = without_infinities({name: float(value) for name, value in numbers.items()})
+    return CheckScores(n=interval.n, **known)
 
 
-def verdict(file_facts: Mapping[str, Any], *, threshold: float, accepted: bool) -> str:
+def verdict(file_facts: CheckScores, *, threshold: float, accepted: bool) -> Verdict:
     """Judge what file facts reach: passed, refused, accepted, or uncertain (too few images to tell)."""
-    mean, low = file_facts["mean"], file_facts["ci_low"]
+    mean, low = file_facts.mean, file_facts.ci_low
     if mean is None:
         return "uncertain"
     if mean <= threshold:
@@ -86,82 +84,82 @@ def verdict(file_facts: Mapping[str, Any], *, threshold: float, accepted: bool) 
     return "accepted" if accepted else "refused"
 
 
-def shortcut_table(study: Mapping[str, Any]) -> pd.DataFrame:
+def shortcut_table(study: StudyRecord) -> pd.DataFrame:
     """Return shortcuts.csv of a study record: a row an experiment and check, columns COLUMNS."""
     rows = []
-    for record in study.get("shortcuts", ()):
-        for name in record["experiments"]:
+    for record in study.shortcuts:
+        for name in record.experiments:
             for check, said in CHECKS.items():
-                numbers = {column: record[check][column] for column in COLUMNS[4:9]}
-                judged = record["verdict"] if check == FILE_FACTS else "reported"
-                row = {"experiment": name, "data": record["data"], "check": said, "metric": METRIC}
+                numbers = record.scores(check).model_dump(include=set(COLUMNS[4:9]))
+                judged = record.verdict if check == FILE_FACTS else "reported"
+                row = {"experiment": name, "data": record.data, "check": said, "metric": METRIC}
                 rows.append({**row, **numbers, "verdict": judged})
-    order = {experiment["name"]: position for position, experiment in enumerate(study["experiments"])}
+    order = {experiment.name: position for position, experiment in enumerate(study.experiments)}
     rows.sort(key=lambda row: order.get(row["experiment"], len(order)))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def refusal(record: Mapping[str, Any], *, root: str) -> str:
+def refusal(record: ShortcutRecord, *, root: str) -> str:
     """Say in one sentence why a run does not start, and the ways out."""
     return (
         f"{root}: the files alone, without a look at a face, tell the classes apart with "
-        f"{auc_text(record[FILE_FACTS])}, above the limit of {record['threshold']:g} (shortcut_threshold); "
+        f"{auc_text(record.file_facts)}, above the limit of {record.threshold:g} (shortcut_threshold); "
         f"by {leaks_text(record)}, and a detector would learn that instead of faces; remove it with "
         f"`python -m orchestrator data equalise {root} NEW-FOLDER` and use that folder, or run all the same "
         "with --accept-shortcut, which is stamped on the report"
     )
 
 
-def warnings(study: Mapping[str, Any]) -> list[str]:
+def warnings(study: StudyRecord) -> list[str]:
     """Say of each check in a study record what a reader of the scores has to know, if anything."""
-    lines = [_warning(record) for record in study.get("shortcuts", ())]
+    lines = [_warning(record) for record in study.shortcuts]
     return list(dict.fromkeys(line for line in lines if line is not None))
 
 
-def _warning(record: Mapping[str, Any]) -> str | None:
-    facts = record[FILE_FACTS]
-    if record["verdict"] == "passed":
+def _warning(record: ShortcutRecord) -> str | None:
+    facts = record.file_facts
+    if record.verdict == "passed":
         return None
-    if record["verdict"] == "uncertain":
-        reached = f"reach {auc_text(facts)}" if facts["mean"] is not None else "could not be scored"
+    if record.verdict == "uncertain":
+        reached = f"reach {auc_text(facts)}" if facts.mean is not None else "could not be scored"
         return (
-            f"{record['data']}: file facts alone {reached}; these are too few images to tell a shortcut "
+            f"{record.data}: file facts alone {reached}; these are too few images to tell a shortcut "
             "from chance."
         )
-    how = "was accepted" if record["verdict"] == "accepted" else "was not accepted when these trials ran"
+    how = "was accepted" if record.verdict == "accepted" else "was not accepted when these trials ran"
     return (
-        f"{record['data']}: a shortcut {how}: file facts alone reach {auc_text(facts)} "
+        f"{record.data}: a shortcut {how}: file facts alone reach {auc_text(facts)} "
         f"through {leaks_text(record)}. The scores may measure how the files were written, not what they "
         "show."
     )
 
 
-def plan_text(record: Mapping[str, Any] | None) -> str:
+def plan_text(record: ShortcutRecord | None) -> str:
     """Say what is known before a run: nothing yet, or what both models reached."""
     if record is None:
         return "not looked for yet; a run does so before its first trial"
-    judged = "stops a run without --accept-shortcut" if record["verdict"] == "refused" else record["verdict"]
+    judged = "stops a run without --accept-shortcut" if record.verdict == "refused" else record.verdict
     return f"{found_text(record)}; {judged}"
 
 
-def found_text(record: Mapping[str, Any]) -> str:
+def found_text(record: ShortcutRecord) -> str:
     """Say what both models reached."""
-    return "; ".join(f"{said} alone {auc_text(record[check])}" for check, said in CHECKS.items())
+    return "; ".join(f"{said} alone {auc_text(record.scores(check))}" for check, said in CHECKS.items())
 
 
-def auc_text(numbers: Mapping[str, Any]) -> str:
+def auc_text(numbers: CheckScores) -> str:
     """Write a mean with its interval: AUC 0.551 (95 % interval 0.492 to 0.610)."""
-    if numbers["mean"] is None:
+    if numbers.mean is None:
         return "no AUC (no test fold holds every class)"
-    if numbers["ci_low"] is None:
-        return f"AUC {numbers['mean']:.3f}"
-    return f"AUC {numbers['mean']:.3f} (95 % interval {numbers['ci_low']:.3f} to {numbers['ci_high']:.3f})"
+    if numbers.ci_low is None:
+        return f"AUC {numbers.mean:.3f}"
+    return f"AUC {numbers.mean:.3f} (95 % interval {numbers.ci_low:.3f} to {numbers.ci_high:.3f})"
 
 
-def leaks_text(record: Mapping[str, Any]) -> str:
+def leaks_text(record: ShortcutRecord) -> str:
     """Name the facts that leak, each with the AUC that it reaches alone."""
-    if not record["leaks"]:
+    if not record.leaks:
         return "several facts together"
-    shown = ", ".join(f"{name} {auc:.3f}" for name, auc in record["leaks"][:MOST_LEAKS])
-    more = len(record["leaks"]) - MOST_LEAKS
+    shown = ", ".join(f"{name} {auc:.3f}" for name, auc in record.leaks[:MOST_LEAKS])
+    more = len(record.leaks) - MOST_LEAKS
     return shown + (f" and {more} more" if more > 0 else "")

@@ -16,11 +16,13 @@ from orchestrator import data_gate, decisions, face_finding, preparation, proven
 from orchestrator.collect import Tables, collect
 from orchestrator.data_sets import DataSets
 from orchestrator.decision_file import in_force
+from orchestrator.handing_over import sentence
 from orchestrator.loading import Question, complete
 from orchestrator.messages import say
 from orchestrator.plan import Options, Study, Trial, plan_study
 from orchestrator.progress import Board, Display, board_from_disk, progress_bar, score_names
 from orchestrator.store.folder import Store
+from orchestrator.store.records import ShortcutRecord
 from trainables.data.pixels import ensure_pixels
 from trainables.data.rows import image_files
 from trainables.errors import InputError
@@ -28,7 +30,7 @@ from trainables.files import write_json
 from trainables.models.hub import prepare_hub
 from trainables.trial_files import ERROR, FORMAT
 
-Shortcuts = Sequence[dict[str, Any]]
+Shortcuts = Sequence[ShortcutRecord]
 
 
 def run_study(question: Question, options: Options, *, console: Console) -> Tables:
@@ -69,7 +71,7 @@ def _say_notes(study: Study, console: Console, *, quiet: bool) -> None:
     recipes = study.recipes()
     for each in study.handed_over:
         if each.is_assumed or not quiet:
-            say(each.sentence(recipes), console=console, style="yellow" if each.is_assumed else "")
+            say(sentence(each, recipes), console=console, style="yellow" if each.is_assumed else "")
     for note in study.notes:
         say(f"Note: {note}", console=console, style="yellow")
 
@@ -90,7 +92,7 @@ def finish(
     from orchestrator.report.page import write_report
 
     tables = collect(store, phase)
-    if decides and tables.study["phase"].get("decision") is not None:
+    if decides and tables.study.phase.decision is not None:
         _decide(store, phase, tables, console=console, quiet=quiet)
     write_report(store, tables)
     study = store.study(phase)
@@ -248,12 +250,10 @@ def _start(study: Study, options: Options, launch: Any) -> Iterator[Any]:
 
 def _record_if_new(study: Study, shortcuts: Shortcuts) -> None:
     """Rewrite the plan's record only when it plans something else, so that a second run changes no file."""
-    path = study.store.study_file(study.phase.name)
-    if path.is_file():
-        known = study.store.study(study.phase.name)
-        if record.same_plan(known, record.study_record(study, shortcuts=shortcuts)):
-            return
-    record.write_study(study, shortcuts=shortcuts)
+    known = study.store.known_study(study.phase.name)
+    planned = record.study_record(study, shortcuts=shortcuts)
+    if known is None or not known.asks_the_same(planned):
+        study.store.write_study(planned)
 
 
 def _build_pixels(study: Study, options: Options, console: Console) -> None:

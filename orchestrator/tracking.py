@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,10 @@ import pandas as pd
 from filelock import FileLock
 
 from orchestrator.identity import fingerprint
-from orchestrator.store.folder import State, Store, read_record, trial_state
+from orchestrator.store.folder import State, Store, read_record, read_trial, trial_state
+from orchestrator.store.records import ExperimentRecord, PlannedTrial, StudyRecord, TrialRecord
 from trainables.files import write_json
-from trainables.trial_files import ERROR, HISTORY, METRICS, TRIAL
+from trainables.trial_files import ERROR, HISTORY, METRICS
 
 KEY, ROLE, STATE_OF_FILES = "orchestrator.key", "orchestrator.role", "orchestrator.files"
 PARENT = "mlflow.parentRunId"
@@ -43,7 +43,7 @@ def tracking_uri(store: Store) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store.tracking_database}"
 
 
-def sync(store: Store, study: Mapping[str, Any], *, final: bool = True) -> None:
+def sync(store: Store, study: StudyRecord, *, final: bool = True) -> None:
     """Bring the tracking store up to date with every trial of a study; with `final`, also tables and report.
 
     Raises:
@@ -51,15 +51,15 @@ def sync(store: Store, study: Mapping[str, Any], *, final: bool = True) -> None:
     """
     with _errors(), FileLock(store.cached("mlflow.lock"), timeout=LOCK_TIMEOUT_S):
         mirror = _Mirror(store, study)
-        for experiment in study["experiments"]:
-            for trial in experiment["trials"]:
+        for experiment in study.experiments:
+            for trial in experiment.trials:
                 mirror.trial(experiment, trial)
         if final:
             mirror.finish()
             write_json(_marker(store, study), {"state": _state(store, study)})
 
 
-def is_synced(store: Store, study: Mapping[str, Any]) -> bool:
+def is_synced(store: Store, study: StudyRecord) -> bool:
     """Tell, without importing MLflow, whether `sync` has already recorded just this state in this store."""
     marker = read_record(_marker(store, study))
     uri = tracking_uri(store)
@@ -70,13 +70,13 @@ def is_synced(store: Store, study: Mapping[str, Any]) -> bool:
 class Tracker:
     """Keeps the tracking store up to date in a thread of its own; never raises into the run."""
 
-    def __init__(self, store: Store, study: Mapping[str, Any]) -> None:
+    def __init__(self, store: Store, study: StudyRecord) -> None:
         self._store, self._study = store, study
         # Experiments that differ in name alone share a trial, and each has a run of it.
-        self._by_key: dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
-        for experiment in study["experiments"]:
-            for trial in experiment["trials"]:
-                self._by_key.setdefault(trial["key"], []).append((experiment, trial))
+        self._by_key: dict[str, list[tuple[ExperimentRecord, PlannedTrial]]] = {}
+        for experiment in study.experiments:
+            for trial in experiment.trials:
+                self._by_key.setdefault(trial.key, []).append((experiment, trial))
         self._touched: queue.Queue[str | None] = queue.Queue()
         self.problem: str | None = None
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
@@ -123,10 +123,10 @@ class Tracker:
 class _Mirror:
     """MLflow's side of one study."""
 
-    def __init__(self, store: Store, study: Mapping[str, Any]) -> None:
+    def __init__(self, store: Store, study: StudyRecord) -> None:
         self.store, self.study = store, study
         self.client = _client(tracking_uri(store))
-        self.experiment_id = self._experiment_id(study["phase"]["name"])
+        self.experiment_id = self._experiment_id(study.phase.name)
         self.runs = self._existing_runs()
         self._known_steps: dict[tuple[str, str], set[int]] = {}
 
@@ -150,27 +150,27 @@ class _Mirror:
             if not token:
                 return runs
 
-    def parent(self, experiment: Mapping[str, Any]) -> Any:
+    def parent(self, experiment: ExperimentRecord) -> Any:
         """The run of an experiment, found or made."""
-        return self._run("experiment", experiment_key(experiment), experiment["name"], {})
+        return self._run("experiment", experiment_key(experiment), experiment.name, {})
 
-    def trial(self, experiment: Mapping[str, Any], trial: Mapping[str, Any]) -> None:
+    def trial(self, experiment: ExperimentRecord, trial: PlannedTrial) -> None:
         """Bring one trial's run up to date with its folder."""
-        folder = self.store.trial(trial["folder"])
+        folder = self.store.trial(trial.folder)
         state = trial_state(folder)
-        record = read_record(folder / TRIAL)
+        record = read_trial(folder)
         if record is None:
             return
         parent = self.parent(experiment)
-        key = f"{experiment['name']}/{trial['key']}"
-        name = f"{experiment['name']}-r{trial['repeat']}f{trial['fold']}"
+        key = f"{experiment.name}/{trial.key}"
+        name = f"{experiment.name}-r{trial.repeat}f{trial.fold}"
         run = self._run("trial", key, name, {PARENT: parent.info.run_id})
         if run.info.status == "FINISHED":
             return
         self._parameters(run, record)
-        self._history(run, folder)
+        self._history(run, folder, record)
         if state == State.DONE:
-            self._result(run, folder)
+            self._result(run, folder, record)
             self._end(run, "FINISHED")
         elif state == State.FAILED:
             error = read_record(folder / ERROR) or {}
@@ -179,12 +179,12 @@ class _Mirror:
 
     def finish(self) -> None:
         """Write means, tables and report to the parent runs."""
-        phase = self.study["phase"]["name"]
+        phase = self.study.phase.name
         folders = {"tables": self.store.collected(phase), "report": self.store.report(phase)}
         summary = pd.read_csv(folders["tables"] / "summary.csv")
-        for experiment in self.study["experiments"]:
+        for experiment in self.study.experiments:
             parent = self.parent(experiment)
-            rows = summary[(summary["experiment"] == experiment["name"]) & (summary["source"] == "all")]
+            rows = summary[(summary["experiment"] == experiment.name) & (summary["source"] == "all")]
             values = {
                 f"test_{row['metric']}_{kind}": float(row[kind])
                 for row in rows.to_dict("records")
@@ -195,7 +195,7 @@ class _Mirror:
             new = {name: value for name, value in values.items() if known.get(name) != value}
             self._log(
                 parent,
-                [(name, value, 0, _milliseconds(self.study["started"])) for name, value in new.items()],
+                [(name, value, 0, _milliseconds(self.study.started)) for name, value in new.items()],
             )
             state = _state(self.store, self.study)
             if parent.data.tags.get(STATE_OF_FILES) != state:
@@ -204,7 +204,7 @@ class _Mirror:
                         self.client.log_artifacts(parent.info.run_id, str(folder), name)
                 self.client.set_tag(parent.info.run_id, STATE_OF_FILES, state)
             done = all(
-                trial_state(self.store.trial(trial["folder"])) == State.DONE for trial in experiment["trials"]
+                trial_state(self.store.trial(trial.folder)) == State.DONE for trial in experiment.trials
             )
             self._end(parent, "FINISHED" if done else "RUNNING")
 
@@ -216,23 +216,23 @@ class _Mirror:
             self.runs[role, key] = run
         return run
 
-    def _parameters(self, run: Any, record: Mapping[str, Any]) -> None:
+    def _parameters(self, run: Any, record: TrialRecord) -> None:
         if run.data.params:
             return
         from mlflow.entities import Param
 
-        flat = pd.json_normalize(record["recipe"]).iloc[0].to_dict()
-        flat |= {"repeat": record["repeat"], "fold": record["fold"], "device": record["run"]["device"]}
+        flat = pd.json_normalize(record.recipe.plain()).iloc[0].to_dict()
+        flat |= {"repeat": record.repeat, "fold": record.fold, "device": record.run.device}
         params = [Param(str(name), str(value)[:500]) for name, value in flat.items()]
         self.client.log_batch(run.info.run_id, params=params)
         self.runs[run.data.tags[ROLE], run.data.tags[KEY]] = self.client.get_run(run.info.run_id)
 
-    def _history(self, run: Any, folder: Path) -> None:
+    def _history(self, run: Any, folder: Path, record: TrialRecord) -> None:
         path = folder / HISTORY
         if not path.is_file():
             return
         history = pd.read_csv(path)
-        clock = _milliseconds(str((read_record(folder / TRIAL) or {})["run"]["started"]))
+        clock = _milliseconds(str(record.run.started))
         values = []
         for row in history.to_dict("records"):
             step = int(row.pop("epoch"))
@@ -254,12 +254,12 @@ class _Mirror:
             self._known_steps[place] = {value.step for value in history}
         return self._known_steps[place]
 
-    def _result(self, run: Any, folder: Path) -> None:
+    def _result(self, run: Any, folder: Path, record: TrialRecord) -> None:
         metrics = read_record(folder / METRICS) or {}
         final = {f"test_{name}": value for name, value in metrics["test"].items()}
         final |= {name: metrics[name] for name in ("best_epoch", "training_seconds", "peak_mib")}
         known = self.client.get_run(run.info.run_id).data.metrics
-        clock = _milliseconds(str((read_record(folder / TRIAL) or {})["run"]["started"]))
+        clock = _milliseconds(str(record.run.started))
         self._log(
             run,
             [
@@ -289,9 +289,9 @@ class _Mirror:
             self.runs[key] = self.client.get_run(run.info.run_id)
 
 
-def experiment_key(experiment: Mapping[str, Any]) -> str:
+def experiment_key(experiment: ExperimentRecord) -> str:
     """Name an experiment's parent run: one recipe on the same rows is one run, whatever folds were asked."""
-    return fingerprint([experiment["name"], experiment["recipe"], experiment["fold_files"]])
+    return fingerprint([experiment.name, experiment.recipe.plain(), experiment.fold_files])
 
 
 def serve(store: Store, *, host: str, port: int) -> list[str]:
@@ -311,22 +311,22 @@ def serve(store: Store, *, host: str, port: int) -> list[str]:
     ]
 
 
-def _state(store: Store, study: Mapping[str, Any]) -> str:
+def _state(store: Store, study: StudyRecord) -> str:
     """Hash what `sync` mirrors: the state of each trial and the tables."""
     trials = [
-        (trial["key"], trial_state(store.trial(trial["folder"])))
-        for experiment in study["experiments"]
-        for trial in experiment["trials"]
+        (trial.key, trial_state(store.trial(trial.folder)))
+        for experiment in study.experiments
+        for trial in experiment.trials
     ]
-    tables = store.collected(study["phase"]["name"])
+    tables = store.collected(study.phase.name)
     texts = (
         [path.read_text(encoding="utf-8") for path in sorted(tables.glob("*.csv"))] if tables.is_dir() else []
     )
     return fingerprint([trials, texts, tracking_uri(store)])
 
 
-def _marker(store: Store, study: Mapping[str, Any]) -> Path:
-    return store.cached("tracking", f"{study['phase']['name']}.json")
+def _marker(store: Store, study: StudyRecord) -> Path:
+    return store.cached("tracking", f"{study.phase.name}.json")
 
 
 def _client(uri: str) -> Any:

@@ -7,7 +7,7 @@ its trial, and no two versions of one picture where one could be trained on and 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.store.folder import State, Store, read_record, trial_state
+from orchestrator.store.records import ExperimentRecord
 from trainables.data.findings import Finding
 from trainables.data.layouts import UNLABELLED
 from trainables.data.manifest import Manifest
@@ -56,8 +57,8 @@ def verify_runs(
     findings: list[Finding] = []
     num_rounds = num_trials = 0
     for name in [phase] if phase is not None else store.studies():
-        for experiment in store.study(name)["experiments"]:
-            if experiment["data"] != root:
+        for experiment in store.study(name).experiments:
+            if experiment.data != root:
                 continue
             rounds, problems = _rounds(store, name, experiment)
             findings += problems
@@ -79,12 +80,12 @@ def verify_runs(
     ]
 
 
-def _rounds(store: Store, phase: str, experiment: Mapping[str, Any]) -> tuple[list[_Round], list[Finding]]:
+def _rounds(store: Store, phase: str, experiment: ExperimentRecord) -> tuple[list[_Round], list[Finding]]:
     """Read the predictions of an experiment's finished trials, a table for each repeat."""
     tables: dict[int, list[pd.DataFrame]] = {}
     unreadable: list[dict[str, Any]] = []
-    for trial in experiment["trials"]:
-        folder = store.trial(trial["folder"])
+    for trial in experiment.trials:
+        folder = store.trial(trial.folder)
         if trial_state(folder) != State.DONE:
             continue
         try:
@@ -94,14 +95,14 @@ def _rounds(store: Store, phase: str, experiment: Mapping[str, Any]) -> tuple[li
             continue
         if _changed(folder):
             unreadable.append({"trial": folder.name, "reason": "changed after the trial was finished"})
-        tables.setdefault(trial["repeat"], []).append(table.assign(fold=trial["fold"]))
-    name = f"{phase}, {experiment['name']}"
+        tables.setdefault(trial.repeat, []).append(table.assign(fold=trial.fold))
+    name = f"{phase}, {experiment.name}"
     rounds = [
         _Round(
             f"{name}, repeat {repeat}",
             pd.concat(parts, ignore_index=True),
-            _planned(store, experiment["fold_files"], repeat),
-            experiment["recipe"].get("eval_sources"),
+            _planned(store, experiment.fold_files or (), repeat),
+            experiment.recipe.eval_sources,
             frozenset(int(part["fold"].iloc[0]) for part in parts),
         )
         for repeat, parts in sorted(tables.items())

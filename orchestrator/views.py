@@ -13,13 +13,15 @@ from rich.table import Table
 
 from orchestrator import data_gate, identity
 from orchestrator.data_sets import DataSets
+from orchestrator.handing_over import sentence
 from orchestrator.loading import Question, complete
 from orchestrator.messages import screen, show_table
 from orchestrator.options import check_layout
 from orchestrator.plan import Options, Study
 from orchestrator.progress import Board, board_from_disk, duration, progress_bar, time_left_from_disk
 from orchestrator.shortcuts import CHECKS, plan_text
-from orchestrator.store.folder import State, Store, read_record, trial_state
+from orchestrator.store.folder import State, Store, read_record, read_trial, trial_state
+from orchestrator.store.records import TrialRecord
 from orchestrator.study import plan_question
 from trainables.data.manifest import Manifest, scan
 from trainables.errors import InputError
@@ -41,7 +43,7 @@ def plan_json(study: Study) -> dict[str, Any]:
     return {
         "phase": study.phase.name,
         "preset": study.preset,
-        "handed_over": [each.to_json() for each in study.handed_over],
+        "handed_over": [each.plain() for each in study.handed_over],
         "notes": list(study.notes),
         "device": study.device,
         "trials": [
@@ -63,8 +65,8 @@ def plan_json(study: Study) -> dict[str, Any]:
             {
                 "data": str(planned.manifest.root.resolve()),
                 "made": known is not None,
-                "verdict": known and known["verdict"],
-                **{check: known and known[check] for check in CHECKS},
+                "verdict": known and known.verdict,
+                **{check: known and known.scores(check).plain() for check in CHECKS},
             }
             for planned, known in data_gate.known_checks(study)
         ],
@@ -106,7 +108,7 @@ def show_plan(study: Study, *, console: Console) -> None:
             trial.why,
         )
     recipes = study.recipes()
-    lines = [each.sentence(recipes) for each in study.handed_over]
+    lines = [sentence(each, recipes) for each in study.handed_over]
     lines += study.notes
     lines += [
         f"Shortcuts in {planned.manifest.root}: {plan_text(known)}"
@@ -118,9 +120,11 @@ def show_plan(study: Study, *, console: Console) -> None:
 def show_status(results: Path, phase: str | None, *, watch: bool, as_json: bool, console: Console) -> None:
     """Print the state of one phase or of all; with `watch` until nothing runs any more."""
     store = Store.look(results)
-    phases = [phase] if phase else store.studies()
-    if not phases:
+    every = store.studies()
+    if not phase and not every:
         raise InputError(f"{store.root} has no record of a run yet; start one, for example with phase1")
+    # A copy that somebody kept beside the records does not stop the others from being shown.
+    phases = [phase] if phase else [name for name in every if store.known_study(name)] or every
     if as_json:
         boards = {name: _board(store, name) for name in phases}
         print(json.dumps({name: _with_time(store, name, board) for name, board in boards.items()}, indent=1))
@@ -168,15 +172,15 @@ def explain(store: Store, wanted: str) -> str:
             f"{len(folders)} trials in {store.trials} match {wanted!r}{': ' if many else ''}{many}"
         )
     folder = folders[0]
-    record = read_record(folder / TRIAL)
+    record = read_trial(folder)
     if record is None:
         raise InputError(f"{folder / TRIAL} can't be read: nothing is known of this trial but its name")
-    state, run = trial_state(folder), record["run"]
+    state, run = trial_state(folder), record.run
     lines = [
         f"{folder.name}: {state}",
-        f"key       {record['key']}",
-        f"started   {run['started']} on {run['host']} ({run['device']}), commit {run['git_commit']}",
-        f"command   {run['command']}",
+        f"key       {record.key}",
+        f"started   {run.started} on {run.host} ({run.device}), commit {run.git_commit}",
+        f"command   {run.command}",
     ]
     if state == State.FAILED:
         lines.append(f"error     {(read_record(folder / ERROR) or {}).get('message')}")
@@ -189,12 +193,12 @@ def explain(store: Store, wanted: str) -> str:
     return "\n".join([*lines, *_nearest(store, folder, record)])
 
 
-def _nearest(store: Store, folder: Path, record: dict[str, Any]) -> list[str]:
+def _nearest(store: Store, folder: Path, record: TrialRecord) -> list[str]:
     differences = []
     for other in store.folders_by_key().values():
-        known = read_record(other / TRIAL)
+        known = read_trial(other)
         if other != folder and known is not None and trial_state(other) == State.DONE:
-            lines = identity.difference(record["ingredients"], known["ingredients"])
+            lines = identity.difference(record.ingredients, known.ingredients)
             differences.append((len(lines), other.name, lines))
     if not differences:
         return ["nearest   no other finished trial"]

@@ -15,13 +15,14 @@ import pandas as pd
 from filelock import FileLock
 
 from orchestrator import provenance
-from orchestrator.store.folder import State
+from orchestrator.store.folder import State, write_trial
+from orchestrator.store.records import RecipeRecord, RunRecord, TrialRecord
 from trainables.data.faces import recipe_squares
 from trainables.data.pixels import ensure_pixels
 from trainables.data.rows import image_files, trial_table
 from trainables.files import write_json
 from trainables.recipe import Recipe
-from trainables.trial_files import DONE, ERROR, FORMAT, LOCK, TRIAL
+from trainables.trial_files import DONE, ERROR, FORMAT, LOCK
 
 Task = dict[str, Any]
 Report = Callable[[dict[str, Any]], None]
@@ -79,24 +80,18 @@ def _run(task: Task, folder: Path, report: Report) -> None:
     pixels = ensure_pixels(Path(task["cache"]), files, size_px=recipe.image_size, squares=squares)
     device = torch.device(task["device"])
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    write_json(
-        folder / TRIAL,
-        {
-            "format": FORMAT,
-            "key": task["key"],
-            "experiment": task["experiment"],
-            "repeat": task["repeat"],
-            "fold": task["fold"],
-            "ingredients": task["ingredients"],
-            "recipe": recipe.model_dump(mode="json"),
-            "run": {
-                **task["record"],
-                **provenance.environment(),
-                "device": name,
-                "started": provenance.now(),
-            },
-        },
+    here = provenance.environment().plain()
+    record = TrialRecord(
+        format=FORMAT,
+        key=task["key"],
+        experiment=task["experiment"],
+        repeat=task["repeat"],
+        fold=task["fold"],
+        ingredients=task["ingredients"],
+        recipe=RecipeRecord.model_validate_json(task["recipe"]),
+        run=RunRecord(**task["record"], **here, device=name, started=provenance.now()),
     )
+    write_trial(folder, record)
     report({"state": State.RUNNING, "epochs": recipe.epochs})
 
     def on_epoch(epoch: EpochReport) -> None:

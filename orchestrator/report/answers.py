@@ -217,7 +217,7 @@ def decided(
         now: what the rule would choose now.
     """
     if record is None:
-        if tables.study["phase"].get("decision") is None:
+        if tables.study.phase.decision is None:
             return ("This phase declares no decision.",)
         return ("No decision has been taken yet.",)
     lines = decision_sentences(record)
@@ -239,21 +239,21 @@ def decided(
 def missing(tables: Tables) -> Missing:
     """Say what is missing: trials that are not finished, and folds that were not asked for."""
     failures, lines = tables.failures, []
-    asked = sum(len(experiment["trials"]) for experiment in tables.study["experiments"])
+    asked = sum(len(experiment.trials) for experiment in tables.study.experiments)
     if len(failures):
         counts = failures["state"].value_counts()
         states = ", ".join(f"{counts[state]} {state}" for state in STATES if state in counts)
         lines.append(f"{len(failures)} of {asked} planned trials are not finished: {states}.")
-    for experiment in tables.study["experiments"]:
-        planned, expected = len(experiment["trials"]), num_expected(experiment)
+    for experiment in tables.study.experiments:
+        planned, expected = len(experiment.trials), num_expected(experiment)
         if planned < expected:
-            lines.append(f"{experiment['name']}: this run asked for {planned} of {expected} folds only.")
+            lines.append(f"{experiment.name}: this run asked for {planned} of {expected} folds only.")
     if not lines:
         return Missing((), None)
     if len(lines) > MOST_CARDS:
         lines = [*lines[:MOST_CARDS], f"And {len(lines) - MOST_CARDS} further experiments likewise."]
     lines.append("No score is averaged over an incomplete set of folds.")
-    repeats = max(int(each["recipe"]["cv_repeats"]) for each in tables.study["experiments"])
+    repeats = max(each.recipe.cv_repeats for each in tables.study.experiments)
     rows: list[list[Cell | str]] = [
         [
             str(row["experiment"]),

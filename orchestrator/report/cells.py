@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# Below it three decimals say nothing.
-TINY = 0.0005
+# Below the first three decimals say nothing, below the second a number is a rounding error.
+TINY, ROUNDING = 0.0005, 1e-12
 DASH = "–"
 
 
@@ -53,9 +53,10 @@ def number(value: Any, *, sign: bool = False) -> str:
     """Write a score with three decimals and a true minus sign; a tiny one by its power of ten, not as 0."""
     if value is None or math.isnan(value):
         return DASH
+    # What is left of a sum that is nothing, and nothing less than nothing, is nothing.
+    value = 0.0 if abs(value) < ROUNDING else value
     form = ".1e" if 0.0 < abs(value) < TINY else ".3f"
-    # Nothing less than nothing is nothing.
-    return f"{value + 0.0:{'+' if sign else ''}{form}}".replace("-", "−")
+    return f"{value:{'+' if sign else ''}{form}}".replace("-", "−")
 
 
 def chance(value: float) -> str:

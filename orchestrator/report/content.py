@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.handing_over import HandedOver
+from orchestrator.handing_over import sentence
 from orchestrator.report.cells import (
     DASH,
     Cell,
@@ -26,6 +26,13 @@ from orchestrator.report.cells import (
     when,
 )
 from orchestrator.report.verdict import metric_name
+from orchestrator.store.records import (
+    DataRecord,
+    Environment,
+    ExperimentRecord,
+    FacesRecord,
+    StudyRecord,
+)
 
 MOST_ROWS = 50
 DISPLAYED = "temperature"
@@ -34,49 +41,48 @@ ERRORS = ("ece_before", "ece_after", "brier_before", "brier_after")
 Record = Mapping[str, Any]
 
 
-def data_facts(data: Record) -> list[tuple[str, str]]:
+def data_facts(data: DataRecord) -> list[tuple[str, str]]:
     """List what is known of a data set."""
-    width, height = (list(data[side]) for side in ("width", "height"))
+    width, height = data.width, data.height
     pixels = f"{width[1]} × {height[1]} px (median)"
     if (width[0], height[0]) != (width[2], height[2]):
         pixels += f", from {width[0]} × {height[0]} to {width[2]} × {height[2]}"
-    formats = ", ".join(f"{name} {integer(count)}" for name, count in data["formats"].items())
-    kept_out, copies = len(data["excluded"]), int(data["identical_files"])
+    formats = ", ".join(f"{name} {integer(count)}" for name, count in data.formats.items())
+    kept_out, copies = len(data.excluded), data.identical_files
     return [
-        ("Folder", str(data["root"])),
-        ("Layout", str(data["layout"])),
-        ("Grouped by", str(data["group_by"])),
-        ("Images", f"{integer(data['images'])} in {integer(data['groups'])} groups"),
-        ("Classes", ", ".join(f"{index} = {name}" for index, name in enumerate(data["classes"]))),
+        ("Folder", data.root),
+        ("Layout", data.layout),
+        ("Grouped by", data.group_by),
+        ("Images", f"{integer(data.images)} in {integer(data.groups)} groups"),
+        ("Classes", ", ".join(f"{index} = {name}" for index, name in enumerate(data.classes))),
         ("Size", pixels),
         ("Formats", formats or DASH),
-        ("On disk", f"{data['bytes'] / 2**20:,.1f} MiB".replace(",", "\u202f")),
+        ("On disk", f"{data.bytes / 2**20:,.1f} MiB".replace(",", "\u202f")),
         (
             "Identical files",
             f"{integer(copies)} {'is a copy' if copies == 1 else 'are copies'} of another one",
         ),
         ("Kept out", f"{integer(kept_out)} {'file' if kept_out == 1 else 'files'} kept out"),
-        *([("Faces", _faces(data["faces"]))] if data.get("faces") else []),
+        *([("Faces", _faces(data.faces))] if data.faces is not None else []),
     ]
 
 
-def _faces(faces: Record) -> str:
+def _faces(faces: FacesRecord) -> str:
     """Say what the face crops found: how many images show a face, and what was done with the others."""
-    without = len(faces["without_face"])
+    without = len(faces.without_face)
     sources = ", ".join(
-        f"{each['source']} {integer(each['with_face'])} of {integer(each['images'])}"
-        for each in faces["by_source"]
+        f"{each.source} {integer(each.with_face)} of {integer(each.images)}" for each in faces.by_source
     )
     return (
-        f"{integer(faces['with_face'])} of {integer(faces['images'])} images show one ({sources}); "
-        f"{integer(without)} without are cut to their middle; {integer(faces['several'])} show several, "
-        f"of which the {' or '.join(faces['rules'])} is taken"
+        f"{integer(faces.with_face)} of {integer(faces.images)} images show one ({sources}); "
+        f"{integer(without)} without are cut to their middle; {integer(faces.several)} show several, "
+        f"of which the {' or '.join(faces.rules)} is taken"
     )
 
 
-def without_face(data: Record) -> Grid | None:
+def without_face(data: DataRecord) -> Grid | None:
     """Typeset the images in which no face was found, the first 50 of them."""
-    paths = (data.get("faces") or {}).get("without_face", [])
+    paths = data.faces.without_face if data.faces is not None else ()
     return (
         grid("Images without a face", ["File"], [[str(path)] for path in paths[:MOST_ROWS]], 1)
         if paths
@@ -84,9 +90,9 @@ def without_face(data: Record) -> Grid | None:
     )
 
 
-def data_counts(data: Record) -> Grid:
+def data_counts(data: DataRecord) -> Grid:
     """Typeset how many images each source has, by class and by the data's own split."""
-    counts = pd.DataFrame(data["counts"], columns=["source", "label", "split", "count"])
+    counts = pd.DataFrame(map(dict, data.counts), columns=["source", "label", "split", "count"])
     table = counts.pivot_table(
         index=["source", "label"], columns="split", values="count", aggfunc="sum", fill_value=0
     )
@@ -96,14 +102,14 @@ def data_counts(data: Record) -> Grid:
     rows: list[list[Cell | str]] = []
     for (source, label), line in zip(table.index, table.to_numpy(dtype=int).tolist(), strict=True):
         own = [integer(value) for value in line] if splits != [""] else []
-        rows.append([str(source), class_name(data["classes"], int(label)), *own, integer(sum(line))])
+        rows.append([str(source), class_name(data.classes, int(label)), *own, integer(sum(line))])
     heads = [split or "no split" for split in splits] if splits != [""] else []
     return grid("Images by source", ["Source", "Class", *heads, "Images"], rows, 2)
 
 
-def excluded(data: Record) -> Grid | None:
+def excluded(data: DataRecord) -> Grid | None:
     """Typeset the files that were kept out, the first 50 of them."""
-    rows = [[str(each["path"]), str(each["reason"])] for each in data["excluded"][:MOST_ROWS]]
+    rows = [[each.path, each.reason] for each in data.excluded[:MOST_ROWS]]
     return grid("Files kept out", ["File", "Reason"], rows, 2) if rows else None
 
 
@@ -118,38 +124,37 @@ def fold_sizes(counts: pd.DataFrame, classes: Sequence[str]) -> Grid:
     return grid("Images of each test fold", ["Test fold", *names, "Images"], rows)
 
 
-def taken_over(study: Record) -> list[str]:
+def taken_over(study: StudyRecord) -> list[str]:
     """Say which settings come from decisions of earlier phases, a sentence a phase."""
-    recipes = [each["recipe"] for each in study["experiments"]]
-    return [HandedOver.from_json(record).sentence(recipes) + "." for record in study.get("handed_over", ())]
+    recipes = study.recipes()
+    return [sentence(each, recipes) + "." for each in study.handed_over]
 
 
-def notes(study: Record) -> list[str]:
+def notes(study: StudyRecord) -> list[str]:
     """Say what a reader has to know beforehand: what was assumed, left out, or decided on other data."""
-    recipes = [each["recipe"] for each in study["experiments"]]
-    taken = [HandedOver.from_json(record) for record in study.get("handed_over", ())]
-    assumed = [each.sentence(recipes) for each in taken if each.is_assumed]
-    crops = [note for data in study["data"] for note in _crops_that_cut_nothing(data)]
-    return [f"{note}." for note in (*assumed, *study.get("notes", ()), *crops)]
+    recipes = study.recipes()
+    assumed = [sentence(each, recipes) for each in study.handed_over if each.is_assumed]
+    crops = [note for data in study.data for note in _crops_that_cut_nothing(data)]
+    return [f"{note}." for note in (*assumed, *study.notes, *crops)]
 
 
-def _crops_that_cut_nothing(data: Record) -> Iterator[str]:
+def _crops_that_cut_nothing(data: DataRecord) -> Iterator[str]:
     """Say of each margin under which most faces fill their image: what a crop gains can't be seen there."""
-    faces = data.get("faces") or {}
-    for each in faces.get("unchanged", ()):
-        if each["images"] > faces["with_face"] / 2:
+    faces = data.faces
+    for each in faces.unchanged if faces is not None else ():
+        if faces is not None and each.images > faces.with_face / 2:
             yield (
-                f"With face_crop_margin {each['margin']:g}, {integer(each['images'])} of the "
-                f"{integer(faces['with_face'])} face crops of {data['root']} are the picture that there is "
+                f"With face_crop_margin {each.margin:g}, {integer(each.images)} of the "
+                f"{integer(faces.with_face)} face crops of {data.root} are the picture that there is "
                 "without a crop, so what a crop gains can't be seen there; a smaller margin cuts closer"
             )
 
 
-def settings(experiments: Sequence[Record], parameters: Mapping[str, int]) -> tuple[Grid | None, Grid]:
+def settings(
+    experiments: Sequence[ExperimentRecord], parameters: Mapping[str, int]
+) -> tuple[Grid | None, Grid]:
     """Typeset the settings in which experiments differ, an experiment a row, and those that all share."""
-    described = {
-        str(each["name"]): _settings(each["recipe"], parameters.get(each["name"])) for each in experiments
-    }
+    described = {each.name: _settings(each.recipe.plain(), parameters.get(each.name)) for each in experiments}
     names = list(next(iter(described.values())))
     differing = [name for name in names if len({each[name] for each in described.values()}) > 1]
     first = next(iter(described.values()))
@@ -160,7 +165,7 @@ def settings(experiments: Sequence[Record], parameters: Mapping[str, int]) -> tu
     return differ, grid("Settings that all share", ["Setting", "Value"], shared, 2)
 
 
-def _settings(recipe: Record, parameters: int | None) -> dict[str, str]:
+def _settings(recipe: Mapping[str, Any], parameters: int | None) -> dict[str, str]:
     optimizer, scheduler, loss = (recipe.get(name) or {} for name in ("optimizer", "scheduler", "loss"))
     size = recipe.get("image_size")
     values = {
@@ -223,9 +228,9 @@ def trials(runs: pd.DataFrame, repeats: int) -> Grid:
     return grid("Trials", [*heads, "Started", "Key", "Predictions, SHA-256"], rows, 2)
 
 
-def environment(study: Record, runs: pd.DataFrame) -> Grid:
+def environment(study: StudyRecord, runs: pd.DataFrame) -> Grid:
     """Typeset versions and surroundings of the process that planned, and of the trials: they may be older."""
-    planned = _surroundings(study["environment"])
+    planned = _surroundings(study.environment)
     ran: dict[str, list[str]] = {}
     for run in runs["environment"]:
         for name, value in _surroundings(run).items() if run else ():
@@ -241,15 +246,14 @@ def environment(study: Record, runs: pd.DataFrame) -> Grid:
     return grid("Environment", ["", "Planned with", "Trials ran with"], rows, 3)
 
 
-def _surroundings(record: Record) -> dict[str, str]:
-    commit = str(record.get("git_commit") or "unknown")
-    state = {True: "with uncommitted changes", False: "clean", None: DASH}[record.get("git_dirty")]
+def _surroundings(record: Environment) -> dict[str, str]:
+    state = {True: "with uncommitted changes", False: "clean", None: DASH}[record.git_dirty]
     return {
-        **{str(name): str(version) for name, version in (record.get("versions") or {}).items()},
-        "git commit": commit,
+        **record.versions,
+        "git commit": record.git_commit or "unknown",
         "working tree": state,
-        "host": str(record.get("host", DASH)),
-        "platform": str(record.get("platform", DASH)),
+        "host": record.host or DASH,
+        "platform": record.platform or DASH,
     }
 
 
@@ -330,16 +334,16 @@ def _mean(rows: Sequence[Record], column: str) -> str:
     return number(math.fsum(values) / len(values)) if all(map(math.isfinite, values)) else DASH
 
 
-def fold_files(study: Record) -> dict[str, list[str]]:
+def fold_files(study: StudyRecord) -> dict[str, list[str]]:
     """Return who uses each fold file, and of which repeat where there are several."""
     users: dict[str, list[str]] = {}
-    for experiment in study["experiments"]:
-        several = len(experiment["fold_files"]) > 1
-        for repeat, file in enumerate(experiment["fold_files"]):
-            users.setdefault(file, []).append(experiment["name"] + (f" (repeat {repeat})" if several else ""))
+    for experiment in study.experiments:
+        several = len(experiment.fold_files or ()) > 1
+        for repeat, file in enumerate(experiment.fold_files or ()):
+            users.setdefault(file, []).append(experiment.name + (f" (repeat {repeat})" if several else ""))
     return users
 
 
-def commands(study: Record, runs: pd.DataFrame) -> list[str]:
+def commands(study: StudyRecord, runs: pd.DataFrame) -> list[str]:
     """Return the commands that planned this phase and that ran its trials, each once."""
-    return list(dict.fromkeys([str(study["command"]), *map(str, runs["command"].dropna())]))
+    return list(dict.fromkeys([str(study.command), *map(str, runs["command"].dropna())]))

@@ -19,6 +19,7 @@ from orchestrator.report.charts import Gallery, slug
 from orchestrator.report.evidence import Evidence, Place
 from orchestrator.report.panels import Panel, shorts
 from orchestrator.report.verdict import metric_name
+from orchestrator.store.records import ExperimentRecord
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 DISPLAYED = "temperature"
@@ -29,15 +30,15 @@ Parts = Mapping[Place, Part]
 def learning(tables: Tables, evidence: Evidence, names: Sequence[str]) -> dict[str, tuple[Panel, ...]]:
     """Draw losses and the selection metric by epoch of each experiment; no panels where it has no history."""
     found = {}
-    for position, experiment in enumerate(tables.study["experiments"], start=1):
-        name = str(experiment["name"])
+    for position, experiment in enumerate(tables.study.experiments, start=1):
+        name = experiment.name
         if name in names:
             history = evidence.history[evidence.history["experiment"] == name]
             found[name] = tuple(_learning(experiment, history, position))
     return found
 
 
-def _learning(experiment: Mapping[str, Any], history: pd.DataFrame, position: int) -> list[Panel]:
+def _learning(experiment: ExperimentRecord, history: pd.DataFrame, position: int) -> list[Panel]:
     if history.empty or not {"epoch", "train_loss", "val_loss"} <= set(history):
         return []
     # What was fitted in one go (a support vector machine) has no losses by epoch.
@@ -46,14 +47,14 @@ def _learning(experiment: Mapping[str, Any], history: pd.DataFrame, position: in
         return []
     from orchestrator.report import figures
 
-    name = str(experiment["name"])
+    name = experiment.name
     stem = f"{position:02d}-{slug(name)}"
     # An incomplete set of folds is drawn, and never averaged.
     is_whole = history["trial"].nunique() == num_expected(experiment)
     label = f"Training and validation loss by epoch of {name}. {_last_losses(history) if is_whole else ''}"
     drawn = figures.losses(history, name=name, is_whole=is_whole)
     panels = [Panel.of(f"loss-{stem}", drawn, label.strip())]
-    metric = str(experiment["recipe"].get("select_by"))
+    metric = str(experiment.recipe.plain().get("select_by"))
     column = f"val_{metric}"
     # Selected by log loss, the score is the loss, which is drawn already.
     if metric in LOWER_IS_BETTER or column not in history:
@@ -212,7 +213,7 @@ def reliabilities(
         return Gallery(())
     from orchestrator.report import curve_figures
 
-    several = {each["name"]: int(each["num_classes"]) > 2 for each in tables.study["experiments"]}
+    several = {each.name: each.num_classes > 2 for each in tables.study.experiments}
     panels = []
     fitted = set(rows.loc[rows["method"] == DISPLAYED, "experiment"])
     gains = [_gain(tables.calibration, name) for name in listed if name in fitted]

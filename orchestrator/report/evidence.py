@@ -19,7 +19,8 @@ from orchestrator.collect import Tables
 from orchestrator.identity import SHORT
 from orchestrator.predictions import DAMAGE, Part, read_predictions
 from orchestrator.report.verdict import headline, metric_name, whole_rows
-from orchestrator.store.folder import State, Store
+from orchestrator.store.folder import State, Store, parse_trial
+from orchestrator.store.records import RunRecord, StudyRecord
 from orchestrator.trial_scores import spent
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 from trainables.trial_files import DONE, ERROR, HISTORY, METRICS, TRIAL
@@ -61,7 +62,7 @@ def bounded(number: int, most: int, of_many: int) -> int:
 
 def choose_shown(tables: Tables, decision: Mapping[str, Any] | None, most: int) -> Shown:
     """Choose at most `most` experiments to show."""
-    names = [str(each["name"]) for each in tables.study["experiments"]]
+    names = [each.name for each in tables.study.experiments]
     if len(names) <= most:
         return Shown(tuple(names), "")
     metric = headline(tables)
@@ -85,13 +86,13 @@ def choose_shown(tables: Tables, decision: Mapping[str, Any] | None, most: int) 
     return Shown(tuple(name for name in names if name in taken), note)
 
 
-def read_files(store: Store, study: Mapping[str, Any]) -> dict[str, Files]:
+def read_files(store: Store, study: StudyRecord) -> dict[str, Files]:
     """Read the small files of every trial, by its folder; one that can't be read is left out."""
     found: dict[str, Files] = {}
-    for experiment in study["experiments"]:
-        for trial in experiment["trials"]:
-            folder = store.trial(trial["folder"])
-            mine = found[trial["folder"]] = {}
+    for experiment in study.experiments:
+        for trial in experiment.trials:
+            folder = store.trial(trial.folder)
+            mine = found[trial.folder] = {}
             for name in SMALL:
                 with contextlib.suppress(OSError):
                     mine[name] = (folder / name).read_bytes()
@@ -109,20 +110,20 @@ def read_evidence(store: Store, tables: Tables, files: Mapping[str, Files], show
     auc = dict(zip(chosen["trial"], chosen["value"], strict=True))
     runs, histories = [], []
     tests: dict[str, dict[Place, Part]] = {}
-    for experiment in tables.study["experiments"]:
-        name = str(experiment["name"])
-        for trial in experiment["trials"]:
-            folder = store.trial(trial["folder"])
+    for experiment in tables.study.experiments:
+        name = experiment.name
+        for trial in experiment.trials:
+            folder = store.trial(trial.folder)
             state = states.get(folder.name, State.DONE)
-            where = {"experiment": name, "repeat": trial["repeat"], "fold": trial["fold"]}
-            where |= {"trial": folder.name, "key": trial["key"][:SHORT]}
-            mine = files[trial["folder"]]
+            where: dict[str, Any] = {"experiment": name, "repeat": trial.repeat, "fold": trial.fold}
+            where |= {"trial": folder.name, "key": trial.key[:SHORT]}
+            mine = files[trial.folder]
             facts = _record(mine, METRICS)
             runs.append({**where, "state": state, "auc": auc.get(folder.name), **_facts(mine, facts)})
             if state == State.DONE and name in shown:
                 histories.append(_history(mine).assign(**where, best_epoch=facts.get("best_epoch")))
                 if (part := _test_rows(folder)) is not None:
-                    place = (int(trial["repeat"]), int(trial["fold"]))
+                    place = (trial.repeat, trial.fold)
                     tests.setdefault(name, {})[place] = part
     filled = [each for each in histories if len(each)]
     history = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=["experiment"])
@@ -176,12 +177,13 @@ def _is_number(value: Any) -> bool:
 
 
 def _facts(files: Files, metrics: Mapping[str, Any]) -> dict[str, Any]:
-    run = _record(files, TRIAL).get("run") or {}
+    trial = parse_trial(files.get(TRIAL, b""))
+    run = trial.run if trial is not None else RunRecord()
     return {
         **{name: metrics.get(name) for name in FACTS},
-        **{name: run.get(name) for name in ("host", "started", "command")},
-        "device": metrics.get("device") or run.get("device"),
-        "environment": run or None,
+        **{name: getattr(run, name) for name in ("host", "started", "command")},
+        "device": metrics.get("device") or run.device,
+        "environment": None if trial is None else run,
         "predictions_sha256": _record(files, DONE).get("predictions_sha256"),
     }
 

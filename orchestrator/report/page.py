@@ -41,6 +41,7 @@ from orchestrator.report.panels import Panel
 from orchestrator.report.rendering import HERE, environment
 from orchestrator.report.verdict import headline, verdict
 from orchestrator.store.folder import State, Store, trial_state
+from orchestrator.store.records import DataRecord, ExperimentRecord, StudyRecord
 from trainables.files import replace_file
 
 # Of how many experiments there are curves (of more than 6, four), rows in a figure (of more than 12, eight),
@@ -91,7 +92,7 @@ class Drawn:
 @rarely_collected()
 def write_report(store: Store, tables: Tables) -> Path:
     """Write the page of a phase, unless it is there and its inputs are the same; return its path."""
-    phase = str(tables.study["phase"]["name"])
+    phase = str(tables.study.phase.name)
     folder = store.report(phase)
     page = folder / "index.html"
     decision = in_force(store, phase)
@@ -123,7 +124,7 @@ def write_report(store: Store, tables: Tables) -> Path:
 
 
 def _bounds(tables: Tables, decision: Record | None) -> Bounds:
-    number = len(tables.study["experiments"])
+    number = len(tables.study.experiments)
     curves, lines = bounded(number, MOST_CURVES, CURVES_OF_MANY), bounded(number, MOST_LINES, LINES_OF_MANY)
     most = (curves, lines, MOST_LISTED)
     return Bounds(*(choose_shown(tables, decision, number) for number in most))
@@ -136,16 +137,16 @@ def _inputs(store: Store, tables: Tables, decision: Record | None, trial_files: 
     def add(part: bytes) -> None:
         digest.update(len(part).to_bytes(8, "big") + part)
 
-    add(json.dumps([tables.study, decision], sort_keys=True).encode())
+    add(json.dumps([tables.study.plain(), decision], sort_keys=True).encode())
     for text in tables.texts.values():
         add(text.encode())
-    for experiment in tables.study["experiments"]:
-        for name in experiment["fold_files"]:
+    for experiment in tables.study.experiments:
+        for name in experiment.fold_files or ():
             add(str(store.fold_file(name).is_file()).encode())
-        for trial in experiment["trials"]:
-            add(trial_state(store.trial(trial["folder"])).encode())
+        for trial in experiment.trials:
+            add(trial_state(store.trial(trial.folder)).encode())
             for name in SMALL:
-                add(trial_files[trial["folder"]].get(name, b""))
+                add(trial_files[trial.folder].get(name, b""))
     for path in sorted(HERE.iterdir()):
         if path.suffix in (".py", ".j2", ".css"):
             add(path.read_bytes())
@@ -162,13 +163,13 @@ def _is_current(page: Path, inputs: str) -> bool:
 
 
 def _expected(tables: Tables, names: Sequence[str]) -> dict[str, int]:
-    return {each["name"]: num_expected(each) for each in tables.study["experiments"] if each["name"] in names}
+    return {each.name: num_expected(each) for each in tables.study.experiments if each.name in names}
 
 
 def _draw(tables: Tables, evidence: Evidence, bounds: Bounds, points: pd.DataFrame) -> Drawn:
     few, some = bounds.curves, bounds.lines
     expected = _expected(tables, few.names)
-    order = {str(each["name"]): place for place, each in enumerate(tables.study["experiments"], start=1)}
+    order = {each.name: place for place, each in enumerate(tables.study.experiments, start=1)}
     return Drawn(
         forests=charts.forests(tables),
         differences=charts.differences(tables),
@@ -228,18 +229,18 @@ def _render(
 
     study, runs = tables.study, evidence.runs
     known = runs.dropna(subset=["parameters"])
-    listed = [each for each in study["experiments"] if each["name"] in bounds.listed.names]
+    listed = [each for each in study.experiments if each.name in bounds.listed.names]
     commands = content.commands(study, runs)
     given = {
         "css": Markup((HERE / "style.css").read_text(encoding="utf-8")),
         "inputs": inputs,
         "study": study,
-        "phase": study["phase"],
+        "phase": study.phase,
         "verdict": verdict(tables),
         "answers": answers.answers(tables),
         "tally": answers.tally(tables),
         "num_questions": answers.num_questions(tables),
-        "has_decision": decision is not None or tables.study["phase"].get("decision") is not None,
+        "has_decision": decision is not None or tables.study.phase.decision is not None,
         "decided": answers.decided(
             decision, tables, *(moved_since(decision, store, tables) if decision is not None else ())
         ),
@@ -249,12 +250,12 @@ def _render(
         "num_comparisons": len(tables.comparisons),
         "num_undefined": len(tables.missing),
         "shortcuts": shortcuts.said(study),
-        "several_classes": any(int(each["num_classes"]) > 2 for each in study["experiments"]),
+        "several_classes": any(each.num_classes > 2 for each in study.experiments),
         "grids": grids,
         "matrices": matrices,
         "drawn": drawn,
         "bounds": bounds,
-        "data": [_data(each) for each in study["data"]],
+        "data": [_data(each) for each in study.data],
         "folds": _folds(store, study),
         "listed": listed,
         "notes": content.notes(study),
@@ -272,7 +273,7 @@ def _render(
     return environment().get_template("page.html.j2").render(given)
 
 
-def _data(record: Record) -> dict[str, Any]:
+def _data(record: DataRecord) -> dict[str, Any]:
     return {
         "record": record,
         "facts": content.data_facts(record),
@@ -282,22 +283,20 @@ def _data(record: Record) -> dict[str, Any]:
     }
 
 
-def _trials(study: Record, runs: pd.DataFrame, bounds: Bounds) -> list[tuple[Record, Grid]]:
+def _trials(study: StudyRecord, runs: pd.DataFrame, bounds: Bounds) -> list[tuple[ExperimentRecord, Grid]]:
     found = []
-    for experiment in study["experiments"]:
-        if experiment["name"] in bounds.lines.names:
-            mine = runs[runs["experiment"] == experiment["name"]]
+    for experiment in study.experiments:
+        if experiment.name in bounds.lines.names:
+            mine = runs[runs["experiment"] == experiment.name]
             if len(mine):
-                found.append((experiment, content.trials(mine, int(experiment["recipe"]["cv_repeats"]))))
+                found.append((experiment, content.trials(mine, experiment.recipe.cv_repeats)))
     return found
 
 
-def _folds(store: Store, study: Record) -> list[tuple[str, str, Grid | None]]:
+def _folds(store: Store, study: StudyRecord) -> list[tuple[str, str, Grid | None]]:
     """Describe each fold file: name, who uses it, sizes (None when the file is not there)."""
-    classes = {data["root"]: data["classes"] for data in study["data"]}
-    names = {
-        file: classes.get(each["data"], []) for each in study["experiments"] for file in each["fold_files"]
-    }
+    classes = {data.root: data.classes for data in study.data}
+    names = {file: classes.get(each.data, ()) for each in study.experiments for file in each.fold_files or ()}
     found = []
     for file, users in content.fold_files(study).items():
         try:

@@ -49,7 +49,7 @@ class Summary:
         }
         self.scored = {key[0] for key in self.rows}
         self.reasons: dict[Key, str] = {}
-        repeats = {each["name"]: int(each["recipe"]["cv_repeats"]) for each in tables.study["experiments"]}
+        repeats = {each.name: int(each.recipe.cv_repeats) for each in tables.study.experiments}
         for row in tables.missing.to_dict("records"):
             where = fold_label(row["repeat"], row["fold"], repeats.get(row["experiment"], 1))
             key = (str(row["experiment"]), str(row["metric"]), str(row["source"]))
@@ -93,7 +93,7 @@ def scores(tables: Tables, summary: Summary, names: Sequence[str]) -> Grid:
     """Typeset mean, standard deviation and interval of every metric of the experiments `names`."""
     present = {metric for _, metric, source in summary.rows if source == ALL}
     metrics = [metric for metric in METRIC_NAMES if metric in present and metric not in ALIASES]
-    several = any(int(each["num_classes"]) > 2 for each in tables.study["experiments"])
+    several = any(each.num_classes > 2 for each in tables.study.experiments)
     heads = {metric: capital(metric_name(metric)) for metric in metrics}
     if several and "macro_f1" in present:
         heads |= {"f1": "Macro F1", "auc": "AUC, one-vs-rest"}
@@ -116,7 +116,7 @@ def tuned_scores(tables: Tables, summary: Summary, names: Sequence[str]) -> Grid
 def _scores(
     title: str, tables: Tables, summary: Summary, names: Sequence[str], heads: Mapping[str, str]
 ) -> Grid:
-    records = {each["name"]: each for each in tables.study["experiments"]}
+    records = {each.name: each for each in tables.study.experiments}
     rows: list[list[Cell | str]] = []
     for name in names:
         expected = num_expected(records[name])
@@ -129,13 +129,13 @@ def _scores(
 def by_class(tables: Tables, summary: Summary, names: Sequence[str]) -> Grid | None:
     """Typeset precision, recall, F1 and number of images of each class; None with two classes."""
     rows: list[list[Cell | str]] = []
-    classes = {data["root"]: data["classes"] for data in tables.study["data"]}
-    for each in tables.study["experiments"]:
-        name, count = str(each["name"]), int(each["num_classes"])
+    classes = {data.root: data.classes for data in tables.study.data}
+    for each in tables.study.experiments:
+        name, count = each.name, each.num_classes
         if name not in names or (name, "recall[0]", ALL) not in summary.rows:
             continue
         for index in range(count):
-            called = class_name(classes.get(each["data"], []), index)
+            called = class_name(classes.get(each.data, ()), index)
             cells = [
                 summary.cell(name, f"{metric}[{index}]", ALL, expected=num_expected(each), interval=False)
                 for metric in BY_CLASS
@@ -157,7 +157,7 @@ def sources(tables: Tables, summary: Summary, names: Sequence[str]) -> Grid | No
     for experiment, _, source in summary.rows:
         if source != ALL and source not in found.setdefault(experiment, []):
             found[experiment].append(source)
-    records = {each["name"]: each for each in tables.study["experiments"]}
+    records = {each.name: each for each in tables.study.experiments}
     for name in names:
         expected = num_expected(records[name])
         for source in sorted(found.get(name, [])):
@@ -222,14 +222,14 @@ def ranking(tables: Tables, names: Sequence[str]) -> Grid | None:
 
 def confusions(tables: Tables, names: Sequence[str]) -> list[tuple[str, Grid]]:
     """Typeset the confusion matrix of each of `names` that has test rows, summed over its folds."""
-    classes = {data["root"]: data["classes"] for data in tables.study["data"]}
+    classes = {data.root: data.classes for data in tables.study.data}
     found = []
-    for each in tables.study["experiments"]:
-        if each["name"] not in names:
+    for each in tables.study.experiments:
+        if each.name not in names:
             continue
-        rows = tables.confusion[tables.confusion["experiment"] == each["name"]]
+        rows = tables.confusion[tables.confusion["experiment"] == each.name]
         if len(rows):
-            found.append((str(each["name"]), _confusion(rows, classes.get(each["data"], []))))
+            found.append((each.name, _confusion(rows, classes.get(each.data, ()))))
     return found
 
 
@@ -252,7 +252,7 @@ def _confusion(rows: pd.DataFrame, classes: Sequence[str]) -> Grid:
 
 def not_defined(tables: Tables, most: int) -> Grid | None:
     """Typeset scores that do not exist though their trial is finished, the same reason once a trial."""
-    repeats = max(int(each["recipe"]["cv_repeats"]) for each in tables.study["experiments"])
+    repeats = max(int(each.recipe.cv_repeats) for each in tables.study.experiments)
     kept = tables.missing[tables.missing["split"] != "train"]
     rows: list[list[Cell | str]] = []
     keys = ["experiment", "repeat", "fold", "split", "source", "reason"]

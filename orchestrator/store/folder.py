@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from pydantic import ValidationError
 
 from orchestrator.identity import SHORT
+from orchestrator.store.records import StudyRecord, TrialRecord
 from trainables.errors import InputError
 from trainables.files import read_json, write_json
 from trainables.trial_files import CHECKPOINT, DONE, ERROR, FORMAT, LOCK, TRIAL
@@ -192,7 +194,7 @@ class Store:
         """The record of what a phase's last run planned."""
         return self.root / "studies" / f"{phase}.json"
 
-    def study(self, phase: str) -> dict[str, Any]:
+    def study(self, phase: str) -> StudyRecord:
         """Read the record of a phase's last run.
 
         Raises:
@@ -201,22 +203,34 @@ class Store:
         known = ", ".join(self.studies()) or "none"
         if not is_plain(phase):
             raise InputError(f"{phase!r} is no name of a phase (there are: {known}); give its name, no path")
-        record = read_record(self.study_file(phase))
-        if record is None:
+        path = self.study_file(phase)
+        if not path.is_file():
             raise InputError(f"{self.root} has no record of {phase!r} (there are: {known}); run it first")
-        if not record.get("experiments"):
+        try:
+            record = StudyRecord.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
             raise InputError(
-                f"{self.study_file(phase)} names no experiments, so it is damaged; run {phase!r} "
-                "again, which writes it anew and repeats no finished trial"
-            )
-        named = record["phase"].get("name") if isinstance(record.get("phase"), dict) else None
-        if named != phase:
+                f"{path} is damaged ({_first_problem(error)}); run {phase!r} again, which writes it anew and "
+                "repeats no finished trial"
+            ) from error
+        if record.phase.name != phase:
             # Tables and the page go into folders of this name, and what they replace is removed there.
             raise InputError(
-                f"{self.study_file(phase)} says that it is of the phase {named!r}; move it away, and run "
+                f"{path} says that it is of the phase {record.phase.name!r}; move it away, and run "
                 f"{phase!r} again, which repeats no finished trial"
             )
         return record
+
+    def known_study(self, phase: str) -> StudyRecord | None:
+        """Read the record of a phase's last run; None where there is none that can be read."""
+        try:
+            return self.study(phase)
+        except InputError:
+            return None
+
+    def write_study(self, record: StudyRecord) -> None:
+        """Write the record of a phase's run."""
+        write_json(self.study_file(record.phase.name), record.plain())
 
     def studies(self) -> list[str]:
         """Name the phases that have a record, in order."""
@@ -236,6 +250,34 @@ class Store:
 def is_plain(name: str) -> bool:
     """Tell whether a name is that of one file or folder, and leads nowhere else."""
     return name not in ("", ".", "..") and Path(name).name == name
+
+
+def read_trial(folder: Path) -> TrialRecord | None:
+    """Read what the trial at `folder` is; None when that is not there or damaged."""
+    try:
+        return parse_trial((folder / TRIAL).read_bytes())
+    except OSError:
+        return None
+
+
+def parse_trial(content: bytes) -> TrialRecord | None:
+    """Read the content of a trial.json; None when it is damaged."""
+    try:
+        return TrialRecord.model_validate_json(content)
+    except ValidationError:
+        return None
+
+
+def write_trial(folder: Path, record: TrialRecord) -> None:
+    """Write down what the trial at `folder` is."""
+    write_json(folder / TRIAL, record.plain())
+
+
+def _first_problem(error: OSError | ValidationError) -> str:
+    if isinstance(error, OSError):
+        return str(error.strerror)
+    first = error.errors(include_url=False)[0]
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
 
 
 def _probe(folder: Path) -> None:

@@ -10,6 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from orchestrator.store.records import (
+    Environment,
+    ExperimentRecord,
+    PhaseRecord,
+    RecipeRecord,
+    ShortcutRecord,
+    StudyRecord,
+)
 from trainables.recipe import RecipeKeys
 
 SHARED: dict[str, Any] = {
@@ -79,7 +87,8 @@ class Results:
         **recipe: Any,
     ) -> dict[str, Any]:
         """Add an experiment; `shift` says how well it tells classes apart, `states` what is not done."""
-        keys = RecipeKeys(precision="float32", **recipe).model_dump(mode="json") | {"cv_folds": folds}
+        dealt = {"cv_folds": folds} if folds > 1 else {"protocol": "holdout"}
+        keys = RecipeKeys(precision="float32", **{**dealt, **recipe}).model_dump(mode="json")
         experiment = {
             "name": name, "description": f"About {name}.", "tags": [], "recipe": keys, "measurement": None,
             "threshold_by": "balanced_accuracy",
@@ -272,3 +281,24 @@ def _json(path: Path, content: Any) -> None:
 def results(tmp_path: Path) -> Results:
     """An empty results folder to write by hand."""
     return Results(tmp_path / "results")
+
+
+@pytest.fixture
+def make_study() -> Callable[..., StudyRecord]:
+    """Make the record of a study of experiments without trials, with what was found of shortcuts."""
+
+    def make(*shortcuts: ShortcutRecord, names: tuple[str, ...] = ("a",)) -> StudyRecord:
+        return StudyRecord(
+            phase=PhaseRecord(name="p", title="P"),
+            device="cpu",
+            experiments=tuple(
+                ExperimentRecord(name=name, recipe=RecipeRecord(), fold_files=(), trials=()) for name in names
+            ),
+            data=(),
+            shortcuts=shortcuts,
+            command="python -m orchestrator p",
+            started=STARTED,
+            environment=Environment(),
+        )
+
+    return make

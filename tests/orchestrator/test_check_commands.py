@@ -51,7 +51,10 @@ class Run:
             "name": "plain", "recipe": recipe.model_dump(mode="json"), "fold_files": ["0a.csv"],
             "data": str(self.data.resolve()), "trials": trials,
         }  # fmt: skip
-        study = {"format": 1, "phase": {"name": "phase1"}, "experiments": [experiment]}
+        study = {
+            "format": 1, "phase": {"name": "phase1", "title": "Phase 1"}, "experiments": [experiment],
+            "device": "cpu", "data": [], "command": "", "started": "", "environment": {},
+        }  # fmt: skip
         (self.results / "studies").mkdir()
         (self.results / "studies" / "phase1.json").write_text(json.dumps(study))
         return self

@@ -19,6 +19,7 @@ from orchestrator.experiment import load_experiments
 from orchestrator.phase import phase_of
 from orchestrator.plan import Options, Study, plan_study
 from orchestrator.store.folder import Store
+from orchestrator.store.records import ShortcutRecord
 from trainables.errors import InputError
 from trainables.files import write_json
 
@@ -65,7 +66,7 @@ def silent() -> Console:
     return Console(file=io.StringIO())
 
 
-def check(planned: tuple[Study, Options]) -> list[dict[str, Any]]:
+def check(planned: tuple[Study, Options]) -> list[ShortcutRecord]:
     study, options = planned
     return check_study(study, options, console=silent())
 
@@ -87,14 +88,14 @@ def test_a_confounded_set_is_refused_before_anything_starts(
 
 def test_an_honest_set_passes(plan: Any, honest: Path) -> None:
     (found,) = check(plan(honest))
-    assert found["verdict"] == "passed" and found["experiments"] == ["a"]
-    assert found["file_facts"]["mean"] == 0.5 and found["file_facts"]["n"] == 3
-    assert found["trivial_pixels"]["mean"] is not None
+    assert found.verdict == "passed" and found.experiments == ("a",)
+    assert found.file_facts.mean == 0.5 and found.file_facts.n == 3
+    assert found.trivial_pixels.mean is not None
 
 
 def test_a_shortcut_can_be_accepted(plan: Any, confounded: Path) -> None:
     (found,) = check(plan(confounded, accept_shortcut=True))
-    assert (found["verdict"], found["file_facts"]["mean"]) == ("accepted", 1.0)
+    assert (found.verdict, found.file_facts.mean) == ("accepted", 1.0)
 
 
 def test_the_limit_is_an_experiments_own(plan: Any, confounded: Path) -> None:
@@ -102,7 +103,7 @@ def test_the_limit_is_an_experiments_own(plan: Any, confounded: Path) -> None:
     with pytest.raises(InputError, match=r"limit of 0\.7"):
         check(plan(confounded, files))
     found = check(plan(confounded, files, only="b"))
-    assert {tuple(each["experiments"]): each["verdict"] for each in found} == {
+    assert {each.experiments: each.verdict for each in found} == {
         ("a",): "refused", ("b",): "passed",
     }  # fmt: skip
 
@@ -132,7 +133,7 @@ def test_experiments_on_the_same_rows_share_a_check(
     same = ONE["p/a.json"]
     files = {"p/a.json": same, "p/b.json": {**same, "epochs": 3}, "p/c.json": {**same, "cv_folds": 4}}
     found = check(plan(honest, files))
-    assert [each["experiments"] for each in found] == [["a", "b"], ["c"]] and len(made) == 2
+    assert [each.experiments for each in found] == [("a", "b"), ("c",)] and len(made) == 2
 
 
 def test_other_rows_folds_or_suffixes_are_another_check(plan: Any, honest: Path, tmp_path: Path) -> None:
@@ -174,7 +175,7 @@ def test_a_plan_says_whether_there_is_an_outcome_and_makes_none(
     check(plan(confounded, accept_shortcut=True))
     monkeypatch.setattr(data_gate, "look", None)
     ((_, known),) = known_checks(plan(confounded)[0])
-    assert known is not None and known["verdict"] == "refused"
+    assert known is not None and known.verdict == "refused"
     arguments = ["plan", "a", "--experiments", str(tmp_path / "experiments"), "--data", str(confounded)]
     for results, made, words in (("results", True, "stops a run"), ("none", False, "not looked for yet")):
         for more in ([], ["--json"]):
@@ -199,10 +200,10 @@ def test_a_study_that_is_finished_can_still_be_looked_at(plan: Any, confounded: 
         assert trial.folder is not None
         write_json(trial.folder / "done.json", {"format": 1})
     (again,) = check(plan(confounded))
-    assert again["verdict"] == "accepted"
+    assert again.verdict == "accepted"
     study.store.study_file(study.phase.name).unlink()
     (unasked,) = check(plan(confounded))
-    assert unasked["verdict"] == "refused"
+    assert unasked.verdict == "refused"
 
 
 def test_the_study_record_is_stamped(plan: Any, confounded: Path) -> None:
@@ -210,9 +211,9 @@ def test_the_study_record_is_stamped(plan: Any, confounded: Path) -> None:
     found = check_study(study, options, console=silent())
     record.write_study(study, shortcuts=found)
     stamped = study.store.study(study.phase.name)
-    assert stamped["shortcuts"] == found and stamped["shortcuts"][0]["verdict"] == "accepted"
-    assert not record.same_plan(stamped, record.study_record(study))
-    assert record.same_plan(stamped, record.study_record(study, shortcuts=found))
+    assert list(stamped.shortcuts) == found and found[0].verdict == "accepted"
+    assert not stamped.asks_the_same(record.study_record(study))
+    assert stamped.asks_the_same(record.study_record(study, shortcuts=found))
 
 
 def test_what_was_found_is_said_unless_quiet(plan: Any, honest: Path) -> None:

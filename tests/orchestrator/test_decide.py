@@ -10,21 +10,20 @@ from orchestrator.collect import Tables, collect
 from orchestrator.decide import choose, differing_keys, read_candidates
 from orchestrator.decision_text import decision_sentences
 from orchestrator.decisions import decide
-from orchestrator.phase import Rule
 from orchestrator.statistics import correlated_t
 from orchestrator.store.folder import Store
 from trainables.errors import InputError
 
 
-def chosen(results: Any, **rule: Any) -> dict[str, Any]:
+def chosen(results: Any, **asked: Any) -> dict[str, Any]:
     """What the rule of the results chooses."""
-    if rule or results.decision is None:
-        results.decide(*(experiment["name"] for experiment in results.experiments), **rule)
+    if asked or results.decision is None:
+        results.decide(*(experiment["name"] for experiment in results.experiments), **asked)
     store = Store.look(results.write())
     tables: Tables = collect(store, results.phase)
-    decision = tables.study["phase"]["decision"]
-    parsed = Rule.model_validate({**decision, "among": tuple(decision["among"])})
-    return choose(read_candidates(tables, parsed), parsed)
+    rule = tables.study.phase.decision
+    assert rule is not None
+    return choose(read_candidates(tables, rule), rule)
 
 
 def two(results: Any, *, val: tuple[float, float], folds: int = 5) -> None:

@@ -1,6 +1,5 @@
 """Decisions on single keys: the right value for the right reason, on validation rows alone."""
 
-import json
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from orchestrator.decide import read_candidates
 from orchestrator.decision_text import decision_sentences
 from orchestrator.decisions import decide
 from orchestrator.factors import choose_values
-from orchestrator.phase import Rule
 from orchestrator.store.folder import Store
 from trainables.errors import InputError
 
@@ -33,7 +31,8 @@ def four(results: Any, *, gain: float, **rule: Any) -> None:
 def decided(results: Any) -> dict[str, Any]:
     store = Store.look(results.write())
     tables = collect(store, results.phase)
-    rule = Rule.model_validate_json(json.dumps(tables.study["phase"]["decision"]))
+    rule = tables.study.phase.decision
+    assert rule is not None
     (factor,) = choose_values(read_candidates(tables, rule), rule)["factors"]
     return dict(factor)
 

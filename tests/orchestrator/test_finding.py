@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,12 @@ import pytest
 
 from orchestrator.finding import find_experiment, trial_folders
 from orchestrator.store.folder import Store
+from orchestrator.store.records import ExperimentRecord
 from trainables.errors import InputError
 
 
-def places(record: Mapping[str, Any]) -> list[tuple[int, int]]:
-    return [(trial["repeat"], trial["fold"]) for trial in record["trials"]]
+def places(record: ExperimentRecord) -> list[tuple[int, int]]:
+    return [(trial.repeat, trial.fold) for trial in record.trials]
 
 
 def test_an_experiment_is_found_by_its_name_and_by_its_phase(results: Any) -> None:
@@ -22,7 +22,7 @@ def test_an_experiment_is_found_by_its_name_and_by_its_phase(results: Any) -> No
     store = Store.look(results.write())
     for name in ("a", "phase1/a"):
         found = find_experiment(store, name)
-        assert (found["name"], found["fold_files"]) == ("a", ["0123456789ab.csv"])
+        assert (found.name, found.fold_files) == ("a", ("0123456789ab.csv",))
         assert places(found) == [(0, 0), (0, 1)]
 
 
@@ -47,6 +47,7 @@ def test_two_of_one_name_have_to_be_told_apart_by_their_phase(results: Any) -> N
         old = results.root / trial["folder"]
         trial["folder"] = trial["folder"][:-12] + "d" * 11 + str(trial["fold"])
         shutil.copytree(old, results.root / trial["folder"])
+    record["phase"]["name"] = "again"
     (results.root / "studies" / "again.json").write_text(json.dumps(record))
     store = Store.look(results.root)
     with pytest.raises(InputError, match="again/a or phase1/a"):
@@ -63,7 +64,7 @@ def test_the_same_trials_in_two_phases_are_one_experiment(results: Any) -> None:
     results.add("a", folds=2)
     results.write()
     shutil.copy(results.root / "studies" / "phase1.json", results.root / "studies" / "a.json")
-    assert find_experiment(Store.look(results.root), "a")["name"] == "a"
+    assert find_experiment(Store.look(results.root), "a").name == "a"
 
 
 def test_trials_that_no_record_names_any_more_are_found_by_what_they_say(results: Any) -> None:
@@ -73,7 +74,7 @@ def test_trials_that_no_record_names_any_more_are_found_by_what_they_say(results
     store = Store.look(results.root)
     for wanted in ("a", results.folder("a", 1).name):
         found = find_experiment(store, wanted)
-        assert (found["name"], found["recipe"]["cv_folds"], found["fold_files"]) == ("a", 3, None)
+        assert (found.name, found.recipe.cv_folds, found.fold_files) == ("a", 3, None)
         assert places(found) == [(0, 0), (0, 1), (0, 2)]
 
 
@@ -87,11 +88,11 @@ def test_trials_of_other_recipes_are_another_experiment(results: Any) -> None:
     with pytest.raises(InputError, match="2 experiments"):
         find_experiment(store, "a")
     first = results.root / results.experiments[1]["trials"][0]["folder"]
-    assert find_experiment(store, first.name)["recipe"]["epochs"] == 3
+    assert find_experiment(store, first.name).recipe.epochs == 3
 
 
 def test_a_damaged_record_is_passed_over(results: Any) -> None:
     results.add("a", folds=1)
     results.write()
     (results.root / "studies" / "broken.json").write_text("{")
-    assert find_experiment(Store.look(results.root), "a")["name"] == "a"
+    assert find_experiment(Store.look(results.root), "a").name == "a"

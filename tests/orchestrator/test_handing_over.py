@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from orchestrator.cli import main
 from orchestrator.decisions import decide
 from orchestrator.generated import DataFacts
-from orchestrator.handing_over import varied_keys
+from orchestrator.handing_over import sentence, varied_keys
 from orchestrator.loading import Question, complete, load
 from orchestrator.store.folder import Store
 from trainables.errors import InputError
@@ -94,7 +94,7 @@ def test_what_a_phase_asks_itself_is_not_decided_for_it(
     (taken,) = question.handed_over
     assert (taken.phase, taken.version, taken.chosen, taken.own) == ("phase1", 3, "b", ("image_size",))
     assert taken.values == {key: value for key, value in VALUES.items() if key != "image_size"}
-    said = taken.sentence([each.recipe_keys().model_dump(mode="json") for each in question.experiments])
+    said = sentence(taken, [each.recipe_keys().model_dump(mode="json") for each in question.experiments])
     assert "decision of phase1 (version 3), b: backbone = resnet18, optimizer.lr = 0.5" in said
     assert said.endswith("its own question: image_size")
 
@@ -217,7 +217,7 @@ def test_without_a_decision_what_the_files_say_is_assumed_and_said(
     (taken,) = question.handed_over
     assert taken.is_assumed and taken.values == {"backbone": "resnet18", "dropout": 0.0}
     recipes = [each.recipe_keys().model_dump(mode="json") for each in question.experiments]
-    assert taken.sentence(recipes) == (
+    assert sentence(taken, recipes) == (
         "phase1 has not decided anything here, so this is assumed: backbone = resnet18, dropout = 0.0; "
         "--preset or --set puts in its place: dropout = 0.5"
     )
@@ -243,7 +243,7 @@ def test_what_was_decided_under_a_preset_is_not_undone_by_it(
     question = loaded(write_experiments(files), results, preset="quick")
     assert {each.dropout for each in question.experiments} == {dropout}
     recipes = [each.recipe_keys().model_dump(mode="json") for each in question.experiments]
-    said = question.handed_over[0].sentence(recipes)
+    said = sentence(question.handed_over[0], recipes)
     assert ("--preset or --set puts in its place: dropout = 0.5" in said) == (dropout == 0.5)
     forced = loaded(write_experiments(files), results, preset="quick", settings=("dropout=0.25",))
     assert {each.dropout for each in forced.experiments} == {0.25}

@@ -141,14 +141,16 @@ def find(study: Study) -> list[int]:
 def test_a_study_looks_once_and_says_what_it_found(plan: Callable[..., Study]) -> None:
     study = plan()
     assert find(study) == [4, 32] and find(study) == []
-    (data,) = record.study_record(study)["data"]
-    assert data["faces"] == {
+    (data,) = record.study_record(study).data
+    assert data.faces is not None
+    assert data.faces.plain() == {
         "images": 36, "with_face": 33, "several": 3, "rules": ["largest"],
         "without_face": [f"{source}/face_0.jpg" for source in ("inpainting", "text2img", "wiki")],
         "by_source": [
             {"source": source, "images": 12, "with_face": 11, "several": 1}
             for source in ("inpainting", "text2img", "wiki")
         ],
+        "unchanged": [{"margin": 0.6, "images": 0}],
     }  # fmt: skip
     facts = dict(content.data_facts(data))
     assert facts["Faces"].startswith("33 of 36 images show one (inpainting 11 of 12, ")
@@ -164,8 +166,8 @@ def test_a_study_looks_once_and_says_what_it_found(plan: Callable[..., Study]) -
 def test_a_study_without_face_crops_does_not_speak_of_faces(plan: Callable[..., Study]) -> None:
     study = plan("face_crop=false")
     assert find(study) == []
-    (data,) = record.study_record(study)["data"]
-    assert "faces" not in data and "Faces" not in dict(content.data_facts(data))
+    (data,) = record.study_record(study).data
+    assert data.faces is None and "Faces" not in dict(content.data_facts(data))
     assert content.without_face(data) is None
 
 
@@ -174,9 +176,9 @@ def test_the_counts_outlive_the_cache(plan: Callable[..., Study]) -> None:
     study = plan()
     find(study)
     record.write_study(study)
-    before = study.store.study(study.phase.name)["data"]
+    before = study.store.study(study.phase.name).data
     face_finding.table(study.store).unlink()
-    assert json.loads(json.dumps(record.study_record(study)["data"])) == before
+    assert record.study_record(study).data == before
 
 
 def test_real_norm_of_several_classes_is_refused_by_the_plan(

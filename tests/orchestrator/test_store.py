@@ -12,6 +12,7 @@ import pytest
 from filelock import FileLock
 
 from orchestrator.store.folder import Store, is_locked, read_record, trial_state
+from orchestrator.store.records import PhaseRecord
 from trainables.errors import InputError
 from trainables.files import write_json
 from trainables.trial_files import CHECKPOINT, DONE, ERROR, FORMAT, LOCK, TRIAL
@@ -79,12 +80,28 @@ def test_a_file_in_the_way_is_said_with_the_way_out(tmp_path: Path) -> None:
     assert path.read_text() == "mine"
 
 
-@pytest.mark.parametrize("content", [{}, {"phase": {"name": "p1"}, "experiments": []}])
-def test_a_record_that_names_no_experiment_is_damaged(tmp_path: Path, content: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [({}, "phase: Field required"), ({"experiments": []}, "experiments: "), ({"data": [3]}, r"data\.0: ")],
+)
+def test_a_damaged_record_is_named_with_what_is_wrong(
+    tmp_path: Path, make_study: Any, content: dict[str, Any], where: str
+) -> None:
     """Catches a traceback from the page of nothing."""
     store = Store.open(tmp_path)
-    write_json(store.study_file("p1"), content)
-    with pytest.raises(InputError, match="names no experiments, so it is damaged; run 'p1' again"):
+    whole = make_study().model_copy(update={"phase": PhaseRecord(name="p1", title="P")}).plain()
+    write_json(store.study_file("p1"), {**whole, **content} if content else {})
+    with pytest.raises(InputError, match=rf"p1\.json is damaged \({where}.*; run 'p1' again"):
+        store.study("p1")
+    assert store.known_study("p1") is None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "[" * 100_000, "\xff"])
+def test_what_is_no_record_at_all_is_damaged(tmp_path: Path, content: str) -> None:
+    store = Store.open(tmp_path)
+    store.study_file("p1").parent.mkdir()
+    store.study_file("p1").write_bytes(content.encode("latin-1"))
+    with pytest.raises(InputError, match="is damaged"):
         store.study("p1")
 
 
@@ -95,16 +112,18 @@ def test_a_phase_is_called_by_its_name_alone(tmp_path: Path, name: str) -> None:
         Store.open(tmp_path).study(name)
 
 
-@pytest.mark.parametrize("phase", [{"name": "/elsewhere"}, {"name": "p2"}, {}, "p1", None])
-def test_a_record_of_another_name_is_refused(tmp_path: Path, phase: Any) -> None:
+@pytest.mark.parametrize("name", ["/elsewhere", "p2", ""])
+def test_a_record_of_another_name_is_refused(tmp_path: Path, make_study: Any, name: str) -> None:
     store = Store.open(tmp_path)
-    write_json(store.study_file("p1"), {"phase": phase, "experiments": [{}]})
+    named = make_study().model_copy(update={"phase": PhaseRecord(name=name, title="P")})
+    write_json(store.study_file("p1"), named.plain())
     with pytest.raises(
         InputError, match=r"p1\.json says that it is of the phase .*; move it away, and run 'p1'"
     ):
         store.study("p1")
-    write_json(store.study_file("a+b"), {"phase": {"name": "a+b"}, "experiments": [{}]})
-    assert store.study("a+b")["phase"] == {"name": "a+b"}
+    plus = make_study().model_copy(update={"phase": PhaseRecord(name="a+b", title="P")})
+    store.write_study(plus)
+    assert store.study("a+b") == plus
 
 
 def test_a_missing_study_is_said_with_those_that_are_there(tmp_path: Path) -> None:

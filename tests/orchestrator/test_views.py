@@ -1,6 +1,7 @@
 """What plan, status, explain and data scan print, for people and as JSON."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,13 @@ def test_status_json_is_the_state_of_every_phase(run: Run, results: Any) -> None
     trial = found["phase1"]["trials"][1]
     assert (trial["experiment"], trial["fold"], trial["state"]) == ("a", 1, "failed")
     assert trial["message"] == "the loss is nan"
+
+
+def test_a_copied_record_does_not_stop_the_status(run: Run, results: Any) -> None:
+    results.add("a")
+    root = results.write()
+    shutil.copy(root / "studies" / "phase1.json", root / "studies" / "phase1-backup.json")
+    assert list(json.loads(run("status", "--json", "--results", root))) == ["phase1"]
 
 
 def test_status_is_a_table_with_the_reasons_of_failures(run: Run, results: Any) -> None:

@@ -24,7 +24,7 @@ from orchestrator.collect import Tables, collect
 from orchestrator.report.page import write_report
 from orchestrator.store.folder import Store
 from trainables.evaluation.metrics import predicted_classes
-from trainables.files import write_json
+from trainables.files import read_json, write_json
 
 SOURCES = (("wiki", 0), ("text2img", 1), ("inpainting", 1))
 RECIPE: dict[str, Any] = {
@@ -151,7 +151,8 @@ def write_trial(
 
 def complete_trial(folder: Path, repeat: int, fold: int) -> None:
     run = {**ENVIRONMENT, "device": "cpu", "started": "2024-01-02T03:05:00+00:00", "phase": "phase1"}
-    write_json(folder / "trial.json", {"format": 1, "repeat": repeat, "fold": fold, "run": run})
+    named = {"key": "0" * 64, "experiment": "p1_a", "repeat": repeat, "fold": fold}
+    write_json(folder / "trial.json", {"format": 1, **named, "ingredients": {}, "recipe": {}, "run": run})
     write_json(
         folder / "metrics.json",
         {
@@ -249,7 +250,7 @@ def hostile_phase(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     store = write_results(root, names=("p1_a", HOSTILE_NAME), excluded=2, text=HOSTILE, without=[("p1_a", 1)])
     (folder := store.trials / "p1_a-r0f1-001aaaaaaaaa").mkdir()
     write_json(folder / "error.json", {"message": f"ValueError: {HOSTILE}"})
-    study = store.study("phase1")
+    study = store.study("phase1").plain()
     study["data"][0]["classes"] = [f"real{HOSTILE}", f"fake{HOSTILE}"]
     study["data"][0]["root"] = study["experiments"][0]["data"] = f"/data/{HOSTILE}"
     write_json(store.study_file("phase1"), study)
@@ -258,13 +259,9 @@ def hostile_phase(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
         rows.assign(source=rows["source"] + HOSTILE).to_parquet(path, index=False)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         write_json(path.parent / "done.json", {"format": 1, "best_epoch": 3, "predictions_sha256": digest})
-        write_json(
-            path.parent / "trial.json",
-            {
-                "format": 1,
-                "run": {**ENVIRONMENT, "device": "cpu", "command": f"run {HOSTILE}", "host": HOSTILE},
-            },
-        )
+        trial = path.parent / "trial.json"
+        run = {**ENVIRONMENT, "device": "cpu", "command": f"run {HOSTILE}", "host": HOSTILE}
+        write_json(trial, {**read_json(trial), "run": run})
     return render(store)
 
 

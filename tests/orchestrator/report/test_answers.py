@@ -288,7 +288,8 @@ def test_a_moved_decision_is_said_with_its_numbers_of_then(results: Any) -> None
     assert "The numbers above are of that time. Since then: b repeat 0 fold 1 has other predictions" in said
     assert said.endswith("The decision stays all the same; the rule would still choose b.")
     store, tables = tables_of(results)
-    without = {**tables.study, "phase": {**tables.study["phase"], "decision": None}}
+    phase = tables.study.phase.model_copy(update={"decision": None})
+    without = tables.study.model_copy(update={"phase": phase})
     moved, now = moved_since(record, store, dataclasses.replace(tables, study=without))
     assert moved == ("the phase has no decision rule any more",)
     assert now == "the rule can't be applied any more"

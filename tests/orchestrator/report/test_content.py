@@ -87,3 +87,10 @@ def test_a_p_value_below_the_limit_is_never_written_as_the_limit(value: float, s
 )
 def test_a_difference_that_is_there_is_never_written_as_none(value: float, said: str) -> None:
     assert signed(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(1.4e-18, "0.000"), (-1e-13, "0.000"), (9.8e-5, "9.8e−05"), (-0.0, "0.000")]
+)
+def test_a_rounding_error_is_nothing_and_a_tiny_number_is_not(value: float, said: str) -> None:
+    assert number(value) == said

@@ -159,7 +159,7 @@ def test_experiments_on_different_folds_are_not_called_unfinished(
     tmp_path: Path, write_results: Any, render: Any
 ) -> None:
     store = write_results(tmp_path)
-    study = store.study("phase1")
+    study = store.study("phase1").plain()
     study["experiments"][1]["fold_files"] = ["other.csv"]
     write_json(store.study_file("phase1"), study)
     words = render(store).words
@@ -282,7 +282,7 @@ def test_held_out_sources_and_ranking_appear_where_they_exist(
 ) -> None:
     names = tuple(f"p1_{letter}" for letter in "abcdef")
     store = write_results(tmp_path, names=names, folds=3)
-    study = store.study("phase1")
+    study = store.study("phase1").plain()
     study["experiments"][2]["recipe"]["train_sources"] = ["wiki", "text2img"]
     write_json(store.study_file("phase1"), study)
     found = render(store)
@@ -311,7 +311,7 @@ def test_what_earlier_phases_decided_is_named_beside_the_settings(
         "phase": "phase0", "version": 2, "chosen": "p0_<b>", "own": ["image_size"],
         "values": {"backbone": "simple_cnn", "optimizer": {"lr": 0.5}},
     }  # fmt: skip
-    write_json(store.study_file("phase1"), {**store.study("phase1"), "handed_over": [taken]})
+    write_json(store.study_file("phase1"), {**store.study("phase1").plain(), "handed_over": [taken]})
     found = render(store)
     assert (
         "From the decision of phase0 (version 2), p0_<b>: backbone = simple_cnn, optimizer.lr = 0.5; its own "
@@ -327,7 +327,9 @@ def test_what_was_assumed_or_left_out_is_said_before_the_answer(
     store = write_results(tmp_path, names=("p1_a",), compare=False)
     taken = {"phase": "phase0", "version": 0, "chosen": "", "own": [], "values": {"face_crop": False}}
     notes = ["p_{source}: left out, since <b> has 1 source of fakes"]
-    write_json(store.study_file("phase1"), {**store.study("phase1"), "handed_over": [taken], "notes": notes})
+    write_json(
+        store.study_file("phase1"), {**store.study("phase1").plain(), "handed_over": [taken], "notes": notes}
+    )
     found = render(store)
     assumed = "phase0 has not decided anything here, so this is assumed: face_crop = False."
     start = found.words.index("Before you read on")
@@ -341,7 +343,7 @@ def test_face_crops_that_cut_nothing_are_said_before_the_answer(
 ) -> None:
     """Catches "a crop is as good as none" where both are the same pictures."""
     store = write_results(tmp_path, names=("p1_a",), compare=False)
-    study = store.study("phase1")
+    study = store.study("phase1").plain()
     faces = {
         "images": 120, "with_face": 100, "several": 0, "without_face": [], "rules": ["largest"],
         "by_source": [], "unchanged": [{"margin": 0.6, "images": unchanged}],

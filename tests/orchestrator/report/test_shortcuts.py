@@ -11,6 +11,7 @@ from orchestrator.report.page import write_report
 from orchestrator.report.shortcuts import beside, said
 from orchestrator.shortcuts import COLUMNS
 from orchestrator.store.folder import Store
+from orchestrator.store.records import ShortcutRecord
 from trainables.files import read_json, write_json
 
 NUMBERS = {"n": 5, "std": 0.01, "ci_low": 0.51, "ci_high": 0.59}
@@ -73,20 +74,20 @@ def test_a_new_outcome_makes_a_new_page(results: Any) -> None:
     assert "0.625" in again and "0.625" not in html
 
 
-def test_columns_stand_right_after_the_auc() -> None:
+def test_columns_stand_right_after_the_auc(make_study: Any) -> None:
     scores = grid(
         "Test scores", ["Experiment", "AUC", "Accuracy"], [["a", "0.9", "0.8"], ["b", "0.7", "0.6"]]
     )
-    found = beside(scores, {"shortcuts": [RECORD]})
+    found = beside(scores, make_study(ShortcutRecord.model_validate(RECORD)))
     assert [cell.text for cell in found.rows[0]] == ["a", "0.9", "0.550", "0.575", "0.8"]
     # An experiment without a check has dashes, never the numbers of another.
     assert [cell.text for cell in found.rows[1]] == ["b", "0.7", "–", "–", "0.6"]
-    assert len(found.columns) == 5 and beside(scores, {}) == scores
+    assert len(found.columns) == 5 and beside(scores, make_study()) == scores
 
 
-def test_bytes_of_files_written_alike_are_shown_with_the_pixels() -> None:
+def test_bytes_of_files_written_alike_are_shown_with_the_pixels(make_study: Any) -> None:
     alike = {**copy.deepcopy(RECORD), "written_alike": True, "leaks": [], "bytes_alone": 0.6}
-    found = said({"shortcuts": [alike]})
+    found = said(make_study(ShortcutRecord.model_validate(alike)))
     assert found.grid is not None and found.written_alike == ("/data/faces",)
     facts = [row[3].text for row in found.grid.rows]
     assert facts == ["–", "bytes per pixel 0.600"]

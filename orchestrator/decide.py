@@ -26,6 +26,14 @@ from orchestrator.collect import ALL, Tables
 from orchestrator.comparing import oriented
 from orchestrator.gathered import Gathered
 from orchestrator.statistics import corrected_interval, corrected_paired_t_test, correlated_t
+from orchestrator.store.decision_file import (
+    CandidateRecord,
+    EvidenceRecord,
+    MeanScore,
+    Outcome,
+    PairedDifference,
+    PlaceRecord,
+)
 from orchestrator.store.records import Rule
 from orchestrator.trial_scores import Place, TrialScores, is_one_device
 from trainables.errors import InputError
@@ -124,8 +132,8 @@ def _check_pair(first: Candidate, other: Candidate, kind: str) -> None:
             )
 
 
-def choose(candidates: Sequence[Candidate], rule: Rule) -> dict[str, Any]:
-    """Apply the rule among experiments; return plain JSON values.
+def choose(candidates: Sequence[Candidate], rule: Rule) -> Outcome:
+    """Apply the rule among experiments.
 
     Returns:
         chosen, runner_up (the best of the others), is_tie, ties (all that are tied, the chosen one included,
@@ -135,23 +143,28 @@ def choose(candidates: Sequence[Candidate], rule: Rule) -> dict[str, Any]:
     first = _choose_one(candidates, rule)
     if rule.top == 1:
         return first
-    places, left = [first], [each for each in candidates if each.name != first["chosen"]]
+    places, left = [_place(first)], [each for each in candidates if each.name != first.chosen]
     while left and len(places) < rule.top:
         if len(left) == 1:
             # Nobody is left to be compared with.
-            places.append({"chosen": left[0].name, "is_tie": False, "ties": [], "decided_by": "score"})
+            places.append(PlaceRecord(chosen=left[0].name, is_tie=False, ties=(), decided_by="score"))
         else:
-            places.append(_choose_one(left, rule))
-        left = [each for each in left if each.name != places[-1]["chosen"]]
-    kept = ("chosen", "is_tie", "ties", "decided_by")
-    return {
-        **first,
-        "selected": [place["chosen"] for place in places],
-        "places": [{name: place[name] for name in kept} for place in places],
-    }
+            places.append(_place(_choose_one(left, rule)))
+        left = [each for each in left if each.name != places[-1].chosen]
+    selected = tuple(place.chosen for place in places)
+    return first.model_copy(update={"selected": selected, "places": tuple(places)})
 
 
-def _choose_one(candidates: Sequence[Candidate], rule: Rule) -> dict[str, Any]:
+def _place(outcome: Outcome) -> PlaceRecord:
+    return PlaceRecord(
+        chosen=str(outcome.chosen),
+        is_tie=outcome.is_tie,
+        ties=outcome.ties,
+        decided_by=outcome.decided_by,
+    )
+
+
+def _choose_one(candidates: Sequence[Candidate], rule: Rule) -> Outcome:
     sign = -1.0 if rule.choose in LOWER_IS_BETTER else 1.0
     ranked = sorted(candidates, key=lambda each: (-sign * each.mean, each.name))
     best = ranked[0]
@@ -159,22 +172,22 @@ def _choose_one(candidates: Sequence[Candidate], rule: Rule) -> dict[str, Any]:
     ties = [each for each in ranked if each is best or _is_tie(against_best[each.name], rule)]
     chosen, decided_by = _cheapest(ties, sign) if len(ties) > 1 else (best, "score")
     others = [each for each in ranked if each is not chosen]
-    return {
-        "chosen": chosen.name,
-        "runner_up": others[0].name,
-        "is_tie": len(ties) > 1,
-        "ties": [each.name for each in ties] if len(ties) > 1 else [],
-        "decided_by": decided_by,
-        "evidence": {
-            "taken_on": "inner validation rows",
-            "metric": rule.choose,
-            "better_is": "lower" if sign < 0 else "higher",
-            "best_mean": best.name,
-            "same_cost": SAME_COST,
-            "candidates": [_evidence(each, against_best.get(each.name)) for each in ranked],
-            "chosen_against_runner_up": _against(others[0], chosen, rule),
-        },
-    }
+    return Outcome(
+        chosen=chosen.name,
+        runner_up=others[0].name,
+        is_tie=len(ties) > 1,
+        ties=tuple(each.name for each in ties) if len(ties) > 1 else (),
+        decided_by=decided_by,
+        evidence=EvidenceRecord(
+            taken_on="inner validation rows",
+            metric=rule.choose,
+            better_is="lower" if sign < 0 else "higher",
+            best_mean=best.name,
+            same_cost=SAME_COST,
+            candidates=tuple(_evidence(each, against_best.get(each.name)) for each in ranked),
+            chosen_against_runner_up=_against(others[0], chosen, rule),
+        ),
+    )
 
 
 def differing_keys(chosen: str, recipes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -240,7 +253,7 @@ def _called(place: Place) -> str:
     return f"fold {place[1]}" if place[0] == 0 else f"repeat {place[0]} fold {place[1]}"
 
 
-def _against(baseline: Candidate, treatment: Candidate, rule: Rule) -> dict[str, Any]:
+def _against(baseline: Candidate, treatment: Candidate, rule: Rule) -> PairedDifference:
     """Compare validation scores, treatment - baseline."""
     share = (baseline.val_share + treatment.val_share) / 2
     test = corrected_paired_t_test(baseline.val, treatment.val, test_share=share)
@@ -252,12 +265,12 @@ def _against(baseline: Candidate, treatment: Candidate, rule: Rule) -> dict[str,
         "p_value": test.p_value,
         **oriented(found, rule.choose in LOWER_IS_BETTER),
     }
-    return {"baseline": baseline.name, "treatment": treatment.name, **without_infinities(numbers)}
+    return PairedDifference(baseline=baseline.name, treatment=treatment.name, **without_infinities(numbers))
 
 
-def _is_tie(against_best: Mapping[str, Any], rule: Rule) -> bool:
+def _is_tie(against_best: PairedDifference, rule: Rule) -> bool:
     # Means that differ by exactly rope must not be told apart by their last bit.
-    return abs(float(against_best["mean_diff"])) <= rule.rope + 1e-12
+    return abs(against_best.mean_diff) <= rule.rope + 1e-12
 
 
 def least_costs(costs: Mapping[str, float | None], devices: Mapping[str, str]) -> list[str] | None:
@@ -291,23 +304,23 @@ def _cheapest(ties: Sequence[Candidate], sign: float) -> tuple[Candidate, str]:
     return min(left, key=lambda each: each.name), "score" if len(left) == 1 else "name"
 
 
-def _evidence(candidate: Candidate, against_best: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {
-        "experiment": candidate.name,
-        "validation": mean_json(candidate.val, candidate.val_share),
-        "against_best": dict(against_best) if against_best is not None else None,
-        "cost_a_trial": candidate.cost,
-        "cost_unit": "thread seconds" if candidate.device == "cpu" else "seconds",
-        "device": candidate.device,
-        "parameters": candidate.parameters,
-        "test_beside_it": mean_json(candidate.test, None) if len(candidate.test) else None,
-    }
+def _evidence(candidate: Candidate, against_best: PairedDifference | None) -> CandidateRecord:
+    return CandidateRecord(
+        experiment=candidate.name,
+        validation=mean_score(candidate.val, candidate.val_share),
+        against_best=against_best,
+        cost_a_trial=candidate.cost,
+        cost_unit="thread seconds" if candidate.device == "cpu" else "seconds",
+        device=candidate.device,
+        parameters=candidate.parameters,
+        test_beside_it=mean_score(candidate.test, None) if len(candidate.test) else None,
+    )
 
 
-def mean_json(values: np.ndarray, share: float | None) -> dict[str, Any]:
+def mean_score(values: np.ndarray, share: float | None) -> MeanScore:
     """Return n, mean and std of scores by fold and, where the share n_val / n_train is known, an interval."""
     interval = corrected_interval(values, test_share=share or 0.0)
     numbers = {"mean": interval.mean, "std": interval.std}
     if share is not None:
         numbers |= {"ci_low": interval.low, "ci_high": interval.high}
-    return {"n": interval.n, **without_infinities(numbers)}
+    return MeanScore(n=interval.n, **without_infinities(numbers))

@@ -37,7 +37,7 @@ def decide_command(
         print(
             json.dumps(
                 {
-                    "decision": found.record,
+                    "decision": found.record.plain(),
                     "file": str(found.path),
                     "is_new": found.is_new,
                     "moved": list(found.moved),
@@ -50,7 +50,7 @@ def decide_command(
         for line in decision_sentences(found.record):
             say(line)
         state = "written" if found.is_new else "as it was taken before"
-        say(f"Decision: {found.path} (version {found.record['version']}, {state})")
+        say(f"Decision: {found.path} (version {found.record.version}, {state})")
     if found.moved and not found.is_new:
         for line in found.moved:
             warn(f"since then: {line}")

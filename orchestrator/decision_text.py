@@ -7,84 +7,85 @@ from orchestrator.comparing import SURE
 from orchestrator.decide import SAME_COST, least_costs
 from orchestrator.report.cells import chance
 from orchestrator.report.verdict import metric_name, signed
+from orchestrator.store.decision_file import CandidateRecord, DecisionRecord, FactorRecord, PairedDifference
 
 
-def outcome_sentences(record: Mapping[str, Any]) -> list[str]:
+def outcome_sentences(record: DecisionRecord) -> list[str]:
     """Say what was chosen and why: the first of `decision_sentences`."""
-    metric = metric_name(record["evidence"]["metric"])
-    if "factors" in record:
-        return [_factor(factor, record, metric) for factor in record["factors"]]
-    found = {each["experiment"]: each for each in record["evidence"]["candidates"]}
-    chosen, other = found[record["chosen"]], found[record["runner_up"]]
+    metric = metric_name(record.evidence.metric)
+    if record.factors:
+        return [_factor(factor, record, metric) for factor in record.factors]
+    found = {each.experiment: each for each in record.evidence.candidates}
+    chosen, other = found[str(record.chosen)], found[str(record.runner_up)]
     lines = [
-        f"{record['phase']}: {record['chosen']} is chosen, on validation scores: {metric} "
-        f"{chosen['validation']['mean']:.3f} against {other['validation']['mean']:.3f} of "
-        f"{record['runner_up']} ({_splits(chosen['validation']['n'])}).",
+        f"{record.phase}: {record.chosen} is chosen, on validation scores: {metric} "
+        f"{chosen.validation.mean:.3f} against {other.validation.mean:.3f} of "
+        f"{record.runner_up} ({_splits(chosen.validation.n)}).",
         _why(record, found, metric),
     ]
-    return [_selection(record, found, metric), *lines] if "selected" in record else lines
+    return [_selection(record, found, metric), *lines] if record.selected else lines
 
 
-def decision_sentences(record: Mapping[str, Any]) -> list[str]:
+def decision_sentences(record: DecisionRecord) -> list[str]:
     """Say what was chosen, why, how sure that is, what it cost, and what the test scores beside it are.
 
     `record` is what a decision file holds.
     """
-    evidence, lines = record["evidence"], outcome_sentences(record)
-    if "factors" in record:
+    evidence, lines = record.evidence, outcome_sentences(record)
+    if record.factors:
         lines.append(
-            f"A value is changed only where that is better by more than {record['rule']['rope']:g} with a "
-            f"probability above {evidence['sure']:g}, over all its pairs: what is not shown to help is not "
+            f"A value is changed only where that is better by more than {record.rule.rope:g} with a "
+            f"probability above {evidence.sure:g}, over all its pairs: what is not shown to help is not "
             "done."
         )
-    else:
-        lines.append(_how_sure(evidence["chosen_against_runner_up"], record))
-    if record["handed_over"]:
-        lines.append(f"Handed over to the next phase: {_keys(record['handed_over'])}.")
+    elif evidence.chosen_against_runner_up is not None:
+        lines.append(_how_sure(evidence.chosen_against_runner_up, record))
+    if record.handed_over:
+        lines.append(f"Handed over to the next phase: {_keys(record.handed_over)}.")
     beside = [
-        f"{each['experiment']} {each['test_beside_it']['mean']:.3f}"
-        for each in evidence["candidates"]
-        if each.get("test_beside_it") is not None
+        f"{each.experiment} {each.test_beside_it.mean:.3f}"
+        for each in evidence.candidates
+        if each.test_beside_it is not None
     ]
     if beside:
-        metric = metric_name(evidence["metric"])
+        metric = metric_name(evidence.metric)
         lines.append(f"Test scores, which had no say: {metric} {', '.join(beside)}.")
     return lines
 
 
-def _factor(factor: Mapping[str, Any], record: Mapping[str, Any], metric: str) -> str:
+def _factor(factor: FactorRecord, record: DecisionRecord, metric: str) -> str:
     """Say what was decided of one key, and on what."""
-    key, value = factor["key"], _plain(factor["value"])
-    if factor["decided_by"] == "same value":
+    key, value = factor.key, _plain(factor.value)
+    if factor.decided_by == "same value":
         return (
-            f"{record['phase']}: {key} = {value}, as all its experiments have it here (a preset or --set "
+            f"{record.phase}: {key} = {value}, as all its experiments have it here (a preset or --set "
             "made them the same): nothing was compared."
         )
-    pairs = f"{len(factor['pairs'])} pairs" if len(factor["pairs"]) > 1 else "1 pair"
-    other = _plain(factor["treatment"] if factor["value"] == factor["baseline"] else factor["baseline"])
-    difference = f"{metric} on validation rows {signed(factor['mean_diff'])}"
-    if factor.get("p_better") is None:
+    pairs = f"{len(factor.pairs)} pairs" if len(factor.pairs) > 1 else "1 pair"
+    other = _plain(factor.treatment if factor.value == factor.baseline else factor.baseline)
+    difference = f"{metric} on validation rows {signed(factor.mean_diff)}"
+    if factor.p_better is None:
         basis = f"{difference}, {pairs}, a single split, which gives no probability"
     else:
         basis = (
-            f"{difference} ({signed(factor['ci_low'])} to {signed(factor['ci_high'])}) with "
-            f"{_plain(factor['treatment'])}, {pairs} in {_splits(factor['n'])}; probability that this is "
-            f"better by more than {record['rule']['rope']:g}: {chance(factor['p_better'])}, worse: "
-            f"{chance(factor['p_worse'])}"
+            f"{difference} ({signed(factor.ci_low)} to {signed(factor.ci_high)}) with "
+            f"{_plain(factor.treatment)}, {pairs} in {_splits(factor.n)}; probability that this is "
+            f"better by more than {record.rule.rope:g}: {chance(factor.p_better)}, worse: "
+            f"{chance(factor.p_worse)}"
         )
-    verb = "is taken instead of" if factor["decided_by"] == "gain" else "stays, not"
-    return f"{record['phase']}: {key} = {value} {verb} {other}: {basis}."
+    verb = "is taken instead of" if factor.decided_by == "gain" else "stays, not"
+    return f"{record.phase}: {key} = {value} {verb} {other}: {basis}."
 
 
-def _selection(record: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]], metric: str) -> str:
+def _selection(record: DecisionRecord, found: Mapping[str, CandidateRecord], metric: str) -> str:
     """Name the experiments that were selected, in their order."""
     said = []
-    for place in record["places"]:
-        score = f"{place['chosen']} ({found[place['chosen']]['validation']['mean']:.3f}"
-        tied = f", tied with {len(place['ties']) - 1} more and taken for its {place['decided_by']}"
-        said.append(f"{score}{tied if place['is_tie'] and place['decided_by'] != 'score' else ''})")
+    for place in record.places:
+        score = f"{place.chosen} ({found[place.chosen].validation.mean:.3f}"
+        tied = f", tied with {len(place.ties) - 1} more and taken for its {place.decided_by}"
+        said.append(f"{score}{tied if place.is_tie and place.decided_by != 'score' else ''})")
     return (
-        f"{record['phase']}: {len(said)} of {len(found)} are selected, by {metric} on validation rows: "
+        f"{record.phase}: {len(said)} of {len(found)} are selected, by {metric} on validation rows: "
         f"{', '.join(said)}."
     )
 
@@ -98,65 +99,66 @@ def _plain(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def _why(record: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]], metric: str) -> str:
-    if not record["is_tie"]:
-        return f"It has the best mean, and no other lies within {record['rule']['rope']:g} of it."
-    tied = " and ".join(record["ties"])
-    best = record["evidence"]["best_mean"]
+def _why(record: DecisionRecord, found: Mapping[str, CandidateRecord], metric: str) -> str:
+    if not record.is_tie:
+        return f"It has the best mean, and no other lies within {record.rule.rope:g} of it."
+    tied = " and ".join(record.ties)
+    best = record.evidence.best_mean
     return (
-        f"It is a tie: the {metric} of {tied} lies within {record['rule']['rope']:g} of the best mean "
-        f"({best}). It goes to {record['chosen']}: {_what_decided(record, found)}."
+        f"It is a tie: the {metric} of {tied} lies within {record.rule.rope:g} of the best mean "
+        f"({best}). It goes to {record.chosen}: {_what_decided(record, found)}."
     )
 
 
-def _what_decided(record: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]]) -> str:
+def _what_decided(record: DecisionRecord, found: Mapping[str, CandidateRecord]) -> str:
     """Say by what the tied were told apart: cost, then parameters, then the mean, then the name."""
-    chosen, ties = found[record["chosen"]], [found[name] for name in record["ties"]]
+    chosen, ties = found[str(record.chosen)], [found[name] for name in record.ties]
     same = f"within {100 * SAME_COST:g} %"
     least = least_costs(
-        {each["experiment"]: each["cost_a_trial"] for each in ties},
-        {each["experiment"]: each["device"] for each in ties},
+        {each.experiment: each.cost_a_trial for each in ties},
+        {each.experiment: each.device for each in ties},
     )
-    if record["decided_by"] == "cost":
-        second = min((each for each in ties if each is not chosen), key=lambda each: each["cost_a_trial"])
+    if record.decided_by == "cost":
+        second = min((each for each in ties if each is not chosen), key=lambda each: each.cost_a_trial or 0.0)
         return (
-            f"it is the cheapest of these, {_cost(chosen)} a trial on {chosen['device']}, the next "
-            f"({second['experiment']}) {_cost(second)}"
+            f"it is the cheapest of these, {_cost(chosen)} a trial on {chosen.device}, the next "
+            f"({second.experiment}) {_cost(second)}"
         )
-    left = ties if least is None else [each for each in ties if each["experiment"] in least]
+    left = ties if least is None else [each for each in ties if each.experiment in least]
     said = "their costs can't be compared" if least is None else f"they cost the same {same}"
     if len(left) < len(ties):
         said = f"{_names(left)} are the cheapest of these, the same {same}"
-    if any(each["parameters"] is None for each in left):
+    counts = [each.parameters for each in left if each.parameters is not None]
+    if len(counts) < len(left):
         said += ", not all of their parameters are counted"
     else:
-        fewest = min(each["parameters"] for each in left)
-        if record["decided_by"] == "parameters":
-            more = min(each["parameters"] for each in left if each is not chosen)
+        fewest = min(counts)
+        if record.decided_by == "parameters":
+            more = sorted(counts)[1]
             return f"{said}, and it has the fewest parameters, {fewest:,} against {more:,}"
-        equal = [each for each in left if each["parameters"] == fewest]
+        equal = [each for each in left if each.parameters == fewest]
         some = f"{_names(equal)} have the fewest parameters" if len(equal) < len(left) else ""
         said += f", {some or 'they have equally many parameters'}"
-    if record["decided_by"] == "score":
+    if record.decided_by == "score":
         return f"{said}, and it has the best mean of these"
     return f"{said}, their means are the same, and it comes first by its name"
 
 
-def _names(candidates: Sequence[Mapping[str, Any]]) -> str:
-    return " and ".join(str(each["experiment"]) for each in candidates)
+def _names(candidates: Sequence[CandidateRecord]) -> str:
+    return " and ".join(each.experiment for each in candidates)
 
 
-def _how_sure(found: Mapping[str, Any], record: Mapping[str, Any]) -> str:
-    if found["p_equivalent"] is None:
+def _how_sure(found: PairedDifference, record: DecisionRecord) -> str:
+    if found.p_equivalent is None:
         return "A single split gives no probability: how sure this is can't be said."
-    rope = record["rule"]["rope"]
+    rope = record.rule.rope
     said = (
-        f"Difference {signed(found['mean_diff'])}, 95 % interval {signed(found['ci_low'])} to "
-        f"{signed(found['ci_high'])}; probability that {found['treatment']} is better by more than {rope:g}: "
-        f"{chance(found['p_better'])}, practically equal: {chance(found['p_equivalent'])}, worse: "
-        f"{chance(found['p_worse'])}."
+        f"Difference {signed(found.mean_diff)}, 95 % interval {signed(found.ci_low)} to "
+        f"{signed(found.ci_high)}; probability that {found.treatment} is better by more than {rope:g}: "
+        f"{chance(found.p_better)}, practically equal: {chance(found.p_equivalent)}, worse: "
+        f"{chance(found.p_worse)}."
     )
-    if max(found["p_better"], found["p_equivalent"], found["p_worse"]) > SURE:
+    if max(each or 0.0 for each in (found.p_better, found.p_equivalent, found.p_worse)) > SURE:
         return said
     return f"{said} None of the three is above {SURE:g}: more folds or repeats would be needed for that."
 
@@ -165,8 +167,8 @@ def _splits(number: int) -> str:
     return f"{number} folds" if number > 1 else "a single split"
 
 
-def _cost(evidence: Mapping[str, Any]) -> str:
-    return f"{evidence['cost_a_trial']:.1f} {evidence['cost_unit']}"
+def _cost(evidence: CandidateRecord) -> str:
+    return f"{evidence.cost_a_trial:.1f} {evidence.cost_unit}"
 
 
 def _keys(values: Mapping[str, Any], above: str = "") -> str:

@@ -10,8 +10,7 @@ that were decided one by one. Where several experiments are selected, the next p
 what this phase had taken over itself.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,23 @@ from typing import Any
 from orchestrator import provenance
 from orchestrator.collect import Tables, collect
 from orchestrator.decide import NOT_YET, Candidate, choose, differing_keys, read_candidates
-from orchestrator.decision_file import digest, in_force, on_disk
 from orchestrator.factors import choose_values
+from orchestrator.store.decision_file import (
+    DecisionRecord,
+    Made,
+    Outcome,
+    TrialHash,
+    in_force,
+    is_edited,
+    on_disk,
+    write_decision,
+)
 from orchestrator.store.folder import Store, read_trial
 from orchestrator.store.records import Rule, StudyRecord
 from trainables.errors import InputError
-from trainables.files import write_json
 from trainables.trial_files import FORMAT
+
+EDITED = ("its file was edited after it was taken",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,7 @@ class Decided:
     as it was when it was taken, and `now` what the rule would choose today, or why it can't.
     """
 
-    record: Mapping[str, Any]
+    record: DecisionRecord
     path: Path
     is_new: bool
     moved: tuple[str, ...] = ()
@@ -64,37 +73,33 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
         return Decided(old, path, is_new=False, moved=moved, now=now)
     candidates = read_candidates(tables, rule)
     trials = _trial_hashes(store, candidates)
-    moved = () if old is None else _edited(old) or _moved(old, rule, trials)
-    if old is not None and not moved:
+    changed: tuple[str, ...] = ()
+    if old is not None:
+        changed = EDITED if is_edited(store, phase) else _moved(old, rule, trials)
+    if old is not None and not changed:
         return Decided(old, path, is_new=False)
     outcome = _outcome(candidates, rule)
-    version = 1 if old is None else int(old["version"]) + 1
-    record = {
-        "format": FORMAT,
-        "phase": phase,
-        "version": version,
-        "preset": tables.study.preset,
-        "data": [each.fingerprint for each in tables.study.data if each.fingerprint],
-        "rule": rule.model_dump(mode="json"),
-        **outcome,
-        "handed_over": _handed_over(outcome, candidates, tables.study),
-        "trials": trials,
-        "moved": list(moved),
-        "made": {
-            "command": provenance.command_line(),
-            "time": provenance.now(),
-            "environment": provenance.environment().plain(),
-        },
-    }
-    record["digest"] = digest(record)
-    if old is not None:
-        # First, so that at no moment a version is lost.
-        write_json(store.decision_file(phase, version=int(old["version"])), old)
-    write_json(path, record)
-    return Decided(record, path, is_new=True, moved=moved)
+    record = DecisionRecord(
+        format=FORMAT,
+        phase=phase,
+        version=1 if old is None else old.version + 1,
+        preset=tables.study.preset,
+        data=tuple(each.fingerprint for each in tables.study.data if each.fingerprint),
+        # Every key of it is written down, those too that its file leaves at their defaults.
+        rule=rule.model_copy(update=dict(rule)),
+        **{name: getattr(outcome, name) for name in outcome.model_fields_set},
+        handed_over=_handed_over(outcome, candidates, tables.study),
+        trials=trials,
+        moved=changed,
+        made=Made(
+            command=provenance.command_line(), time=provenance.now(), environment=provenance.environment()
+        ),
+    ).with_digest()
+    write_decision(store, record, replaces=None if old is None else old.version)
+    return Decided(record, path, is_new=True, moved=changed)
 
 
-def moved_since(old: Mapping[str, Any], store: Store, tables: Tables) -> tuple[tuple[str, ...], str]:
+def moved_since(old: DecisionRecord, store: Store, tables: Tables) -> tuple[tuple[str, ...], str]:
     """Say what is no longer as it was when a decision was taken, and what the rule would choose now.
 
     Nothing and an empty text where all is as it was.
@@ -102,7 +107,7 @@ def moved_since(old: Mapping[str, Any], store: Store, tables: Tables) -> tuple[t
     cannot = "the rule can't be applied any more"
     if tables.study.phase.decision is None:
         return ("the phase has no decision rule any more",), cannot
-    rule = _rule(tables.study, str(old["phase"]))
+    rule = _rule(tables.study, old.phase)
     try:
         candidates = read_candidates(tables, rule)
     except InputError as error:
@@ -124,86 +129,73 @@ def _rule(study: StudyRecord, phase: str) -> Rule:
     return rule
 
 
-def _read_rule(rule: Mapping[str, Any]) -> Rule:
-    return Rule.model_validate_json(json.dumps(rule))
-
-
-def _outcome(candidates: Sequence[Candidate], rule: Rule) -> dict[str, Any]:
+def _outcome(candidates: Sequence[Candidate], rule: Rule) -> Outcome:
     return choose_values(candidates, rule) if rule.factors else choose(candidates, rule)
 
 
-def _said(outcome: Mapping[str, Any]) -> str:
+def _said(outcome: Outcome) -> str:
     """What was chosen, in a few words."""
-    if "factors" in outcome:
-        return ", ".join(f"{factor['key']} = {factor['value']}" for factor in outcome["factors"])
-    return ", ".join(outcome.get("selected", [outcome["chosen"]]))
+    if outcome.factors:
+        return ", ".join(f"{factor.key} = {factor.value}" for factor in outcome.factors)
+    return ", ".join(outcome.selected or [str(outcome.chosen)])
 
 
-def _handed_over(
-    outcome: Mapping[str, Any], candidates: Sequence[Candidate], study: StudyRecord
-) -> dict[str, Any]:
+def _handed_over(outcome: Outcome, candidates: Sequence[Candidate], study: StudyRecord) -> dict[str, Any]:
     """What the next phase takes from this outcome."""
-    if "factors" in outcome:
-        return {factor["key"]: factor["value"] for factor in outcome["factors"]}
+    if outcome.factors:
+        return {factor.key: factor.value for factor in outcome.factors}
     recipes = {candidate.name: candidate.recipe for candidate in candidates}
-    if "selected" not in outcome:
-        return differing_keys(outcome["chosen"], recipes)
+    assert outcome.chosen is not None, "what decides no keys chooses an experiment"
+    if not outcome.selected:
+        return differing_keys(outcome.chosen, recipes)
     taken = {key for each in study.handed_over for key in each.values}
-    return {key: value for key, value in recipes[outcome["chosen"]].items() if key in taken}
+    return {key: value for key, value in recipes[outcome.chosen].items() if key in taken}
 
 
-def _edited(old: Mapping[str, Any]) -> tuple[str, ...]:
-    is_edited = old.get("digest", digest(old)) != digest(old)
-    return ("its file was edited after it was taken",) if is_edited else ()
-
-
-def _trial_hashes(store: Store, candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
+def _trial_hashes(store: Store, candidates: Sequence[Candidate]) -> tuple[TrialHash, ...]:
     keys = {}
     for candidate in candidates:
         for place in candidate.trials:
             record = read_trial(candidate.folders[place])
             keys[candidate.name, place] = "" if record is None else record.key
-    return [
-        {
-            "experiment": candidate.name,
-            "repeat": place[0],
-            "fold": place[1],
-            "folder": store.called(candidate.folders[place]),
-            "key": keys[candidate.name, place],
-            "predictions_sha256": trial.sha256,
-        }
+    return tuple(
+        TrialHash(
+            experiment=candidate.name,
+            repeat=place[0],
+            fold=place[1],
+            folder=store.called(candidate.folders[place]),
+            key=keys[candidate.name, place],
+            predictions_sha256=trial.sha256,
+        )
         for candidate in candidates
         for place, trial in candidate.trials.items()
-    ]
+    )
 
 
-def _moved(old: Mapping[str, Any], rule: Rule, trials: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def _moved(old: DecisionRecord, rule: Rule, trials: Sequence[TrialHash]) -> tuple[str, ...]:
     """Say in which way rule and trials are not those that the decision was taken on."""
     lines = []
     # A rule of an earlier version has what it does not name by default.
-    old_rule, new_rule = (each.model_dump(mode="json") for each in (_read_rule(old["rule"]), rule))
+    old_rule, new_rule = (each.model_dump(mode="json") for each in (old.rule, rule))
     for name in sorted(new_rule):
         before, after = old_rule[name], new_rule[name]
         if before != after:
             lines.append(f"the rule's {name} was {_text(before)} and is {_text(after)}")
     before_trials, now_trials = (
-        {(each["experiment"], each["repeat"], each["fold"]): each for each in side}
-        for side in (old["trials"], trials)
+        {(each.experiment, each.repeat, each.fold): each for each in side} for side in (old.trials, trials)
     )
     for place in sorted({*before_trials, *now_trials}):
         lines += _moved_trial(place, before_trials.get(place), now_trials.get(place))
     return tuple(lines)
 
 
-def _moved_trial(
-    place: tuple[str, int, int], before: Mapping[str, Any] | None, now: Mapping[str, Any] | None
-) -> list[str]:
+def _moved_trial(place: tuple[str, int, int], before: TrialHash | None, now: TrialHash | None) -> list[str]:
     name = f"{place[0]} repeat {place[1]} fold {place[2]}"
     if before is None or now is None:
         return [f"{name} was {'not part of it' if before is None else 'part of it and is no more'}"]
-    if before["key"] != now["key"]:
-        return [f"{name} is another trial: {before['key'][:12]} then, {now['key'][:12]} now"]
-    if before["predictions_sha256"] != now["predictions_sha256"]:
+    if before.key != now.key:
+        return [f"{name} is another trial: {before.key[:12]} then, {now.key[:12]} now"]
+    if before.predictions_sha256 != now.predictions_sha256:
         return [f"{name} has other predictions than then"]
     return []
 

@@ -13,16 +13,23 @@ from typing import Any
 import numpy as np
 
 from orchestrator.comparing import SURE, oriented
-from orchestrator.decide import Candidate, mean_json
+from orchestrator.decide import Candidate, mean_score
 from orchestrator.statistics import corrected_interval, correlated_t
+from orchestrator.store.decision_file import (
+    CandidateRecord,
+    EvidenceRecord,
+    FactorPair,
+    FactorRecord,
+    Outcome,
+)
 from orchestrator.store.records import Factor, Rule
 from trainables.errors import InputError
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 from trainables.files import without_infinities
 
 
-def choose_values(candidates: Sequence[Candidate], rule: Rule) -> dict[str, Any]:
-    """Decide every factor of a rule; return plain JSON values.
+def choose_values(candidates: Sequence[Candidate], rule: Rule) -> Outcome:
+    """Decide every factor of a rule.
 
     Returns:
         chosen and runner_up (nobody), factors: of each key the values of both sides, the value that is taken,
@@ -32,34 +39,34 @@ def choose_values(candidates: Sequence[Candidate], rule: Rule) -> dict[str, Any]
         InputError: the pairs of a key do not all have the same two values.
     """
     by_name = {candidate.name: candidate for candidate in candidates}
-    return {
-        "chosen": None,
-        "runner_up": None,
-        "factors": [_decide(factor, by_name, rule) for factor in rule.factors],
-        "evidence": {
-            "taken_on": "inner validation rows",
-            "metric": rule.choose,
-            "better_is": "lower" if rule.choose in LOWER_IS_BETTER else "higher",
-            "sure": SURE,
-            "candidates": [
-                {"experiment": each.name, "validation": mean_json(each.val, each.val_share)}
+    return Outcome(
+        chosen=None,
+        runner_up=None,
+        factors=tuple(_decide(factor, by_name, rule) for factor in rule.factors),
+        evidence=EvidenceRecord(
+            taken_on="inner validation rows",
+            metric=rule.choose,
+            better_is="lower" if rule.choose in LOWER_IS_BETTER else "higher",
+            sure=SURE,
+            candidates=tuple(
+                CandidateRecord(experiment=each.name, validation=mean_score(each.val, each.val_share))
                 for each in candidates
-            ],
-        },
-    }
+            ),
+        ),
+    )
 
 
-def _decide(factor: Factor, candidates: Mapping[str, Candidate], rule: Rule) -> dict[str, Any]:
+def _decide(factor: Factor, candidates: Mapping[str, Candidate], rule: Rule) -> FactorRecord:
     pairs = [(candidates[baseline], candidates[treatment]) for baseline, treatment in factor.pairs]
     baseline, treatment = (_value(factor.key, [pair[side] for pair in pairs]) for side in (0, 1))
-    found = {
+    found: dict[str, Any] = {
         "key": factor.key,
         "baseline": baseline,
         "treatment": treatment,
-        "pairs": [_pair(*pair) for pair in pairs],
+        "pairs": tuple(_pair(*pair) for pair in pairs),
     }
     if baseline == treatment:
-        return {**found, "value": baseline, "decided_by": "same value"}
+        return FactorRecord(**found, value=baseline, decided_by="same value")
     # Rounded, so that what cancels out is 0 and not its last bit.
     differences = np.mean([other.val - one.val for one, other in pairs], axis=0).round(12)
     share = float(np.mean([each.val_share for pair in pairs for each in pair]))
@@ -74,13 +81,13 @@ def _decide(factor: Factor, candidates: Mapping[str, Candidate], rule: Rule) -> 
         **chances,
     }
     is_gain = chances["p_better"] > SURE
-    return {
+    return FactorRecord(
         **found,
-        "value": treatment if is_gain else baseline,
-        "decided_by": "gain" if is_gain else "no gain",
-        "n": interval.n,
+        value=treatment if is_gain else baseline,
+        decided_by="gain" if is_gain else "no gain",
+        n=interval.n,
         **without_infinities(numbers),
-    }
+    )
 
 
 def _value(key: str, side: Sequence[Candidate]) -> Any:
@@ -95,6 +102,6 @@ def _value(key: str, side: Sequence[Candidate]) -> Any:
     return first
 
 
-def _pair(baseline: Candidate, treatment: Candidate) -> dict[str, Any]:
+def _pair(baseline: Candidate, treatment: Candidate) -> FactorPair:
     difference = float(np.mean(treatment.val - baseline.val))
-    return {"baseline": baseline.name, "treatment": treatment.name, "mean_diff": difference}
+    return FactorPair(baseline=baseline.name, treatment=treatment.name, mean_diff=difference)

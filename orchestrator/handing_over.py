@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.decision_file import in_force
 from orchestrator.experiment import Layer, Values, values_of_files
 from orchestrator.generated import DataFacts
 from orchestrator.phase import Phase
+from orchestrator.store.decision_file import DecisionRecord, in_force
 from orchestrator.store.folder import Store
 from orchestrator.store.records import HandedOver
 from trainables.errors import InputError
@@ -72,7 +72,7 @@ def take_over(folder: Path, phase: Phase, store: Store) -> tuple[HandedOver, ...
             f"hold; run `python -m orchestrator {missing[0]}` first, with the same --results"
         )
     unselected = [
-        earlier for earlier, record in records.items() if record is not None and not record.get("selected")
+        earlier for earlier, record in records.items() if record is not None and not record.selected
     ]
     if phase.for_each_selected and len(unselected) == len(phase.builds_on):
         raise InputError(
@@ -139,18 +139,18 @@ def _varied(folder: Path, phase: Phase) -> frozenset[Key]:
     return files | templates | held_out
 
 
-def _take(earlier: str, record: Mapping[str, Any], varied: frozenset[Key]) -> HandedOver:
+def _take(earlier: str, record: DecisionRecord, varied: frozenset[Key]) -> HandedOver:
     own: list[str] = []
-    values = _without(record["handed_over"], varied, (), own)
+    values = _without(record.handed_over, varied, (), own)
     return HandedOver(
         phase=earlier,
-        version=int(record["version"]),
-        chosen=str(record["chosen"] or ""),
+        version=record.version,
+        chosen=record.chosen or "",
         values=values,
         own=tuple(own),
-        selected=tuple(map(str, record.get("selected", ()))),
-        preset=record.get("preset"),
-        data=tuple(map(str, record.get("data", ()))),
+        selected=record.selected,
+        preset=record.preset,
+        data=record.data,
     )
 
 

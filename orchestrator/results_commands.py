@@ -17,10 +17,11 @@ EXIT_FAILED = 1
 
 def outcome_json(tables: "Tables", store: "Store") -> dict[str, Any]:
     """Return what a phase came to as plain JSON values."""
-    from orchestrator.decision_file import in_force
     from orchestrator.report.verdict import verdict
+    from orchestrator.store.decision_file import in_force
 
-    phase = str(tables.study.phase.name)
+    phase = tables.study.phase.name
+    decision = in_force(store, phase)
     return {
         "phase": phase,
         "verdict": verdict(tables),
@@ -28,7 +29,7 @@ def outcome_json(tables: "Tables", store: "Store") -> dict[str, Any]:
         "summary": json.loads(tables.summary.to_json(orient="records")),
         "comparisons": json.loads(tables.comparisons.to_json(orient="records")),
         "shortcuts": json.loads(tables.shortcuts.to_json(orient="records")),
-        "decision": in_force(store, phase),
+        "decision": None if decision is None else decision.plain(),
         "report": str(store.report(phase) / "index.html"),
     }
 

@@ -98,9 +98,9 @@ def study_command(
     Example: python -m orchestrator study --data ~/faces --preset smoke
     """
     given = {**locals(), "only": None, "folds": None}
-    from orchestrator.decision_file import in_force
     from orchestrator.loading import experiments_folder
     from orchestrator.phase import load_phase, phases_in_order
+    from orchestrator.store.decision_file import in_force
     from orchestrator.store.folder import Store
 
     folder = experiments_folder(experiments)

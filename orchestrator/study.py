@@ -15,12 +15,12 @@ from rich.console import Console
 from orchestrator import data_gate, decisions, face_finding, preparation, provenance, record, tracking
 from orchestrator.collect import Tables, collect
 from orchestrator.data_sets import DataSets
-from orchestrator.decision_file import in_force
 from orchestrator.handing_over import sentence
 from orchestrator.loading import Question, complete
 from orchestrator.messages import say
 from orchestrator.plan import Options, Study, Trial, plan_study
 from orchestrator.progress import Board, Display, board_from_disk, progress_bar, score_names
+from orchestrator.store.decision_file import in_force
 from orchestrator.store.folder import Store
 from orchestrator.store.records import ShortcutRecord
 from trainables.data.pixels import ensure_pixels
@@ -132,9 +132,9 @@ def _decide(store: Store, phase: str, tables: Tables, *, console: Console, quiet
         )
     if not quiet:
         # What is chosen and why; `decide` and the report say the rest.
-        for sentence in outcome_sentences(found.record):
-            line(sentence)
-        line(f"Decision: {found.path} (version {found.record['version']})")
+        for said in outcome_sentences(found.record):
+            line(said)
+        line(f"Decision: {found.path} (version {found.record.version})")
 
 
 def _warn_tracking(store: Store, phase: str, problem: str, console: Console) -> None:

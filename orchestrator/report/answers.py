@@ -40,6 +40,7 @@ from orchestrator.report.verdict import (
     signed,
     text_of,
 )
+from orchestrator.store.decision_file import DecisionRecord
 from orchestrator.store.folder import State
 
 MOST_ROWS = 50
@@ -206,7 +207,7 @@ def _count(value: Any) -> str:
 
 
 def decided(
-    record: Mapping[str, Any] | None, tables: Tables, moved: Sequence[str] = (), now: str = ""
+    record: DecisionRecord | None, tables: Tables, moved: Sequence[str] = (), now: str = ""
 ) -> tuple[str, ...]:
     """Say the decision in force, its version, or why there is none.
 
@@ -221,11 +222,11 @@ def decided(
             return ("This phase declares no decision.",)
         return ("No decision has been taken yet.",)
     lines = decision_sentences(record)
-    taken = (record.get("made") or {}).get("time")
+    taken = record.made.time if record.made is not None else ""
     at = f", taken {when(taken)}" if taken else ""
-    state = f"This is version {record['version']} of the decision{at}."
-    if int(record["version"]) > 1 and record.get("moved"):
-        state += f" It replaced the one before because {'; '.join(map(str, record['moved']))}."
+    state = f"This is version {record.version} of the decision{at}."
+    if record.version > 1 and record.moved:
+        state += f" It replaced the one before because {'; '.join(record.moved)}."
     if not moved:
         return (*lines, state)
     more = f"; and {len(moved) - MOST_CARDS} more" if len(moved) > MOST_CARDS else ""

@@ -59,8 +59,10 @@ def number(value: Any, *, sign: bool = False) -> str:
     return f"{value:{'+' if sign else ''}{form}}".replace("-", "−")
 
 
-def chance(value: float) -> str:
+def chance(value: float | None) -> str:
     """Write a probability: what is not certain is never written as 0 or 1."""
+    if value is None:
+        return DASH
     if 0.0 < value < 0.001:
         return "< 0.001"
     return "> 0.999" if 0.999 < value < 1.0 else number(value)

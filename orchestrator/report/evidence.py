@@ -19,6 +19,7 @@ from orchestrator.collect import Tables
 from orchestrator.identity import SHORT
 from orchestrator.predictions import DAMAGE, Part, read_predictions
 from orchestrator.report.verdict import headline, metric_name, whole_rows
+from orchestrator.store.decision_file import DecisionRecord
 from orchestrator.store.folder import State, Store, parse_trial
 from orchestrator.store.records import RunRecord, StudyRecord
 from orchestrator.trial_scores import spent
@@ -60,7 +61,7 @@ def bounded(number: int, most: int, of_many: int) -> int:
     return number if number <= most else of_many
 
 
-def choose_shown(tables: Tables, decision: Mapping[str, Any] | None, most: int) -> Shown:
+def choose_shown(tables: Tables, decision: DecisionRecord | None, most: int) -> Shown:
     """Choose at most `most` experiments to show."""
     names = [each.name for each in tables.study.experiments]
     if len(names) <= most:
@@ -68,7 +69,7 @@ def choose_shown(tables: Tables, decision: Mapping[str, Any] | None, most: int) 
     metric = headline(tables)
     rows = whole_rows(tables.summary, metric).dropna(subset=["mean"])
     ordered = rows.sort_values("mean", ascending=metric in LOWER_IS_BETTER, kind="stable")["experiment"]
-    asked = () if decision is None else (decision["chosen"], decision["runner_up"])
+    asked = () if decision is None else (decision.chosen, decision.runner_up)
     first = [name for name in asked if name in names]
     ranked = dict.fromkeys([*first, *ordered, *names])
     taken = set(list(ranked)[:most])

@@ -19,7 +19,6 @@ import pandas as pd
 
 from orchestrator.collect import Tables, num_expected
 from orchestrator.csv_text import as_csv
-from orchestrator.decision_file import in_force
 from orchestrator.decisions import moved_since
 from orchestrator.garbage import rarely_collected
 from orchestrator.report import answers, charts, content, curves, export, score_tables, shortcuts
@@ -40,6 +39,7 @@ from orchestrator.report.kept import keeping
 from orchestrator.report.panels import Panel
 from orchestrator.report.rendering import HERE, environment
 from orchestrator.report.verdict import headline, verdict
+from orchestrator.store.decision_file import DecisionRecord, in_force
 from orchestrator.store.folder import State, Store, trial_state
 from orchestrator.store.records import DataRecord, ExperimentRecord, StudyRecord
 from trainables.files import replace_file
@@ -48,8 +48,6 @@ from trainables.files import replace_file
 # and rows in a table.
 MOST_CURVES, CURVES_OF_MANY, MOST_LINES, LINES_OF_MANY, MOST_LISTED = 6, 4, 12, 8, 50
 MOST_COMPARED, MOST_UNDEFINED, MOST_COMMANDS = 60, 50, 10
-
-Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +121,23 @@ def write_report(store: Store, tables: Tables) -> Path:
     return page
 
 
-def _bounds(tables: Tables, decision: Record | None) -> Bounds:
+def _bounds(tables: Tables, decision: DecisionRecord | None) -> Bounds:
     number = len(tables.study.experiments)
     curves, lines = bounded(number, MOST_CURVES, CURVES_OF_MANY), bounded(number, MOST_LINES, LINES_OF_MANY)
     most = (curves, lines, MOST_LISTED)
     return Bounds(*(choose_shown(tables, decision, number) for number in most))
 
 
-def _inputs(store: Store, tables: Tables, decision: Record | None, trial_files: Mapping[str, Files]) -> str:
+def _inputs(
+    store: Store, tables: Tables, decision: DecisionRecord | None, trial_files: Mapping[str, Files]
+) -> str:
     """Hash everything that the page depends on, its own code included."""
     digest = hashlib.sha256()
 
     def add(part: bytes) -> None:
         digest.update(len(part).to_bytes(8, "big") + part)
 
-    add(json.dumps([tables.study.plain(), decision], sort_keys=True).encode())
+    add(json.dumps([tables.study.plain(), decision and decision.plain()], sort_keys=True).encode())
     for text in tables.texts.values():
         add(text.encode())
     for experiment in tables.study.experiments:
@@ -221,7 +221,7 @@ def _render(
     grids: Mapping[str, Grid | None],
     matrices: Sequence[tuple[str, Grid]],
     bounds: Bounds,
-    decision: Record | None,
+    decision: DecisionRecord | None,
     inputs: str,
     files: list[str],
 ) -> str:

@@ -154,7 +154,7 @@ def metric_name(metric: str) -> str:
     return f"{name} of class {number.rstrip(']')}" if bracket else name
 
 
-def signed(value: float) -> str:
+def signed(value: float | None) -> str:
     """Write a difference with its sign; in sentences a hyphen is the minus, until they are typeset."""
     return number(value, sign=True).replace("−", "-")
 

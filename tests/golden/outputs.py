@@ -31,6 +31,8 @@ PHASES = ("first", "second")
 PRESETS = (None, "smoke")
 # What says when, where and by which code something was made, and the hashes over it.
 PROVENANCE = ("made", "digest")
+RULE = {"choose": "auc"}
+NO_EVIDENCE = {"metric": "auc", "better_is": "higher", "candidates": []}
 SELECTED = ["p3_convnext_tiny", "p3_resnet50", "p3_simplecnn"]
 
 
@@ -144,8 +146,8 @@ def _commands(preset: str | None) -> Iterator[list[str]]:
 def _decisions(store: Store, preset: str | None) -> None:
     taken = {"image_size": 224, "face_crop": True, "augment": False}
     for phase, outcome in {"phase2": {}, "phase3": {"selected": SELECTED}}.items():
-        record = {"format": 1, "phase": phase, "version": 1, "chosen": None, "rule": {}, "trials": []}
-        record |= {"preset": preset, "handed_over": taken, **outcome}
+        record = {"format": 1, "phase": phase, "version": 1, "chosen": None, "rule": RULE, "trials": []}
+        record |= {"evidence": NO_EVIDENCE, "preset": preset, "handed_over": taken, **outcome}
         write_json(store.root / "decisions" / f"{phase}.json", record)
 
 

@@ -23,7 +23,7 @@ def chosen(results: Any, **asked: Any) -> dict[str, Any]:
     tables: Tables = collect(store, results.phase)
     rule = tables.study.phase.decision
     assert rule is not None
-    return choose(read_candidates(tables, rule), rule)
+    return choose(read_candidates(tables, rule), rule).plain()
 
 
 def two(results: Any, *, val: tuple[float, float], folds: int = 5) -> None:
@@ -279,8 +279,8 @@ def test_a_selection_is_handed_over_with_what_the_phase_had_taken_over(results: 
     study = json.loads(path.read_text())
     path.write_text(json.dumps({**study, "handed_over": taken, "preset": "smoke"}))
     record = decide(Store.open(results.root), "phase1").record
-    assert (record["selected"], record["handed_over"]) == (["b", "c"], {"image_size": 48})
-    assert record["preset"] == "smoke"
+    assert (record.selected, record.handed_over) == (("b", "c"), {"image_size": 48})
+    assert record.preset == "smoke"
     first = decision_sentences(record)[0]
     assert (
         first.startswith("phase1: 2 of 3 are selected, by AUC on validation rows: b (") and ", c (" in first

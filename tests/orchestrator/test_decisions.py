@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from orchestrator.decision_file import in_force
 from orchestrator.decision_text import decision_sentences
 from orchestrator.decisions import decide
 from orchestrator.experiment import Experiment
+from orchestrator.store.decision_file import in_force
 from orchestrator.store.folder import Store
 from trainables.errors import InputError
 
@@ -42,7 +42,7 @@ def test_a_decision_is_written_with_its_evidence(decided: Any) -> None:
     found = decide(store(decided), "phase1")
     assert found.is_new and not found.moved
     record = json.loads((decided.root / "decisions" / "phase1.json").read_text())
-    assert record == json.loads(json.dumps(found.record))
+    assert record == json.loads(json.dumps(found.record.plain()))
     assert (record["format"], record["phase"], record["version"]) == (1, "phase1", 1)
     assert (record["chosen"], record["runner_up"], record["ties"]) == ("b", "a", [])
     asked = {"choose": "auc", "among": ["a", "b"], "top": 1, "factors": [], "prefer": "cheaper", "rope": 0.01}
@@ -57,10 +57,10 @@ def test_it_names_every_trial_with_key_and_hash(decided: Any) -> None:
     """Catches hashes of something else than the file that was read."""
     record = decide(store(decided), "phase1").record
     keys = {trial["key"] for experiment in decided.experiments for trial in experiment["trials"]}
-    assert {trial["key"] for trial in record["trials"]} == keys
-    for trial in record["trials"]:
-        content = (decided.root / trial["folder"] / "predictions.parquet").read_bytes()
-        assert trial["predictions_sha256"] == hashlib.sha256(content).hexdigest()
+    assert {trial.key for trial in record.trials} == keys
+    for trial in record.trials:
+        content = (decided.root / trial.folder / "predictions.parquet").read_bytes()
+        assert trial.predictions_sha256 == hashlib.sha256(content).hexdigest()
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -109,7 +109,7 @@ def test_what_has_moved_is_said_and_changes_nothing(decided: Any, change: Any, s
     assert not found.is_new
     assert any(said in line for line in found.moved)
     assert found.now == f"the rule would {'still' if now == 'b' else 'now'} choose {now}"
-    assert found.record["chosen"] == "b"
+    assert found.record.chosen == "b"
     assert on_disk(decided) == before
 
 
@@ -120,8 +120,8 @@ def test_again_writes_a_new_version_and_keeps_the_old(decided: Any, change: Any,
     change(decided)
     found = decide(store(decided), "phase1", again=True)
     assert found.is_new
-    assert (found.record["version"], found.record["chosen"]) == (2, now)
-    assert any(said in line for line in found.record["moved"])
+    assert (found.record.version, found.record.chosen) == (2, now)
+    assert any(said in line for line in found.record.moved)
     after = on_disk(decided)
     assert sorted(after) == ["phase1.json", "phase1.v1.json"]
     assert after["phase1.v1.json"] == before["phase1.json"]
@@ -180,7 +180,7 @@ def test_a_damaged_file_is_not_written_over(decided: Any, content: str) -> None:
 
 def test_a_file_of_a_newer_version_is_refused(decided: Any) -> None:
     found = decide(store(decided), "phase1")
-    found.path.write_text(json.dumps({**found.record, "format": 99}))
+    found.path.write_text(json.dumps({**found.record.plain(), "format": 99}))
     with pytest.raises(InputError, match="newer version"):
         in_force(store(decided), "phase1")
 
@@ -189,7 +189,7 @@ def test_what_is_handed_over_are_keys_of_an_experiment_file(decided: Any) -> Non
     decide(store(decided), "phase1")
     record = in_force(store(decided), "phase1")
     assert record is not None
-    values = record["handed_over"]
+    values = record.handed_over
     assert values == {"backbone": "resnet18", "pretrained": True}
     assert Experiment.model_validate({"name": "next", **values}).backbone == "resnet18"
 
@@ -201,10 +201,10 @@ def test_no_decision_is_in_force_before_it_is_taken(decided: Any) -> None:
 def test_the_sentences_have_the_numbers_of_the_file(decided: Any) -> None:
     record = decide(store(decided), "phase1").record
     said = " ".join(decision_sentences(record))
-    best, other = record["evidence"]["candidates"]
+    best, other = record.evidence.candidates
     assert "b is chosen, on validation scores" in said
-    assert f"{best['validation']['mean']:.3f} against {other['validation']['mean']:.3f} of a" in said
-    assert f"b {best['test_beside_it']['mean']:.3f}" in said
+    assert f"{best.validation.mean:.3f} against {other.validation.mean:.3f} of a" in said
+    assert best.test_beside_it is not None and f"b {best.test_beside_it.mean:.3f}" in said
     assert "had no say" in said
     assert "backbone = resnet18, pretrained = True" in said
 
@@ -263,7 +263,7 @@ def test_why_a_tie_went_where_it_went(results: Any, facts: dict[str, tuple[Any, 
     results.decide("a", "b", "c", rope=0.5)
     results.write()
     record = decide(store(results), "phase1").record
-    means = [each["validation"]["mean"] for each in record["evidence"]["candidates"]]
+    means = [each.validation.mean for each in record.evidence.candidates]
     assert means == sorted(set(means), reverse=True), "all three differ"
     assert said in " ".join(decision_sentences(record))
 
@@ -279,8 +279,8 @@ def test_test_scores_beside_a_choice_are_of_all_folds_or_none(results: Any) -> N
     results.decide("a", "b")
     results.write()
     record = decide(store(results), "phase1").record
-    beside = {each["experiment"]: each["test_beside_it"] for each in record["evidence"]["candidates"]}
-    assert beside["b"] is None and beside["a"]["n"] == 3
+    beside = {each.experiment: each.test_beside_it for each in record.evidence.candidates}
+    assert beside["b"] is None and beside["a"].n == 3
 
 
 def test_a_version_file_is_beside_the_decision(tmp_path: Path) -> None:

@@ -33,8 +33,8 @@ def decided(results: Any) -> dict[str, Any]:
     tables = collect(store, results.phase)
     rule = tables.study.phase.decision
     assert rule is not None
-    (factor,) = choose_values(read_candidates(tables, rule), rule)["factors"]
-    return dict(factor)
+    (factor,) = choose_values(read_candidates(tables, rule), rule).factors
+    return factor.plain()
 
 
 def val_scores(results: Any, name: str, metric: str = "auc") -> np.ndarray:
@@ -118,9 +118,9 @@ def test_pairs_of_other_values_are_refused(results: Any) -> None:
 def test_the_decision_hands_over_each_key_and_says_why(results: Any) -> None:
     four(results, gain=4.0)
     found = decide(Store.open(results.write()), "phase1")
-    assert found.record["handed_over"] == {"image_size": 48}
-    assert (found.record["chosen"], found.record["runner_up"]) == (None, None)
-    assert len(found.record["trials"]) == 20
+    assert found.record.handed_over == {"image_size": 48}
+    assert (found.record.chosen, found.record.runner_up) == (None, None)
+    assert len(found.record.trials) == 20
     first, *_ = decision_sentences(found.record)
     assert first.startswith("phase1: image_size = 48 is taken instead of 32: AUC on validation rows +")
     assert "2 pairs in 5 folds" in first

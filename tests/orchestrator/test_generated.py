@@ -65,7 +65,9 @@ def facts(fakes: tuple[str, ...] = FAKES, **changes: Any) -> DataFacts:
 def selected(tmp_path: Path) -> Path:
     """Results in which phase1 has selected p_b and p_a."""
     record = {
-        "format": 1, "phase": "phase1", "version": 1, "chosen": "p_b", "rule": {}, "trials": [],
+        "format": 1, "phase": "phase1", "version": 1, "chosen": "p_b", "rule": {"choose": "auc"},
+            "trials": [],
+        "evidence": {"metric": "auc", "better_is": "higher", "candidates": []},
         "handed_over": {"dropout": 0.25}, "selected": ["p_b", "p_a"], "preset": None,
     }  # fmt: skip
     path = tmp_path / "results" / "decisions" / "phase1.json"

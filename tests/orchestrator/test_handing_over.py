@@ -37,7 +37,9 @@ def decided(tmp_path: Path) -> Callable[..., Path]:
 
     def write(values: Mapping[str, Any] = VALUES, *, phase: str = "phase1", version: int = 3) -> Path:
         record = {
-            "format": 1, "phase": phase, "version": version, "chosen": "b", "rule": {}, "trials": [],
+            "format": 1, "phase": phase, "version": version, "chosen": "b", "rule": {"choose": "auc"},
+            "trials": [],
+            "evidence": {"metric": "auc", "better_is": "higher", "candidates": []},
             "handed_over": values,
         }  # fmt: skip
         path = tmp_path / "results" / "decisions" / f"{phase}.json"
@@ -292,7 +294,7 @@ def test_a_decision_that_was_edited_is_refused_until_it_is_taken_again(
         main(["decide", "phase1", "--again", "--results", str(results.root)])
     assert end.value.code == 0
     taken = loaded(folder, results.root).handed_over[0]
-    assert (taken.version, taken.values) == (2, first.record["handed_over"])
+    assert (taken.version, taken.values) == (2, first.record.handed_over)
     assert json.loads(path.read_text())["moved"] == ["its file was edited after it was taken"]
     assert "0.75" in (results.root / "decisions" / "phase1.v1.json").read_text()
 

@@ -153,6 +153,7 @@ PHASE2: dict[str, dict[str, Any]] = {
     "p2e_simplecnn_facecrop_aug": {"backbone": "simple_cnn", "face_crop": True, "augment": AUGMENT},
     "p2e_resnet18_facecrop_aug": {"backbone": "resnet18", "face_crop": True, "augment": AUGMENT},
 }
+NO_EVIDENCE = {"metric": "auc", "better_is": "higher", "candidates": []}
 PHASE3 = {
     "p3_simplecnn": "simple_cnn", "p3_resnet18": "resnet18", "p3_resnet34": "resnet34",
     "p3_resnet50": "resnet50", "p3_efficientnet_b0": "efficientnet_b0", "p3_convnext_tiny": "convnext_tiny",
@@ -252,7 +253,8 @@ def plan_of(tmp_path_factory: pytest.TempPathFactory, make_faces: Any) -> Callab
 
     def plan(phase: str, preset: str | None = None) -> Study:
         for name, record in decisions.items():
-            base = {"format": 1, "phase": name, "version": 1, "chosen": None, "rule": {}, "trials": []}
+            base = {"format": 1, "phase": name, "version": 1, "chosen": None, "trials": []}
+            base |= {"rule": {"choose": "auc"}, "evidence": NO_EVIDENCE}
             write_json(store.root / "decisions" / f"{name}.json", {**base, "preset": preset, **record})
         question = load([phase], folder, results=store.root, preset=preset, settings=("precision=float32",))
         question = complete(question, sets.facts)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,11 @@ import pandas as pd
 import pytest
 
 from orchestrator.collect import Tables, collect
-from orchestrator.decision_file import in_force
 from orchestrator.decisions import decide, moved_since
 from orchestrator.report import charts
 from orchestrator.report.answers import answers, comparison_grid, decided, missing, tally
 from orchestrator.report.evidence import choose_shown, costs, read_evidence, read_files
+from orchestrator.store.decision_file import in_force
 from orchestrator.store.folder import Store
 
 
@@ -158,7 +159,7 @@ def test_curves_are_of_a_bounded_number_of_experiments(results: Any) -> None:
         results.add(f"e{number}", folds=2)
         results.separate(f"e{number}", "test", 0.3 * number)
     store, tables = tables_of(results)
-    decision = {"chosen": "e0", "runner_up": "e1"}
+    decision = SimpleNamespace(chosen="e0", runner_up="e1")
     shown = choose_shown(tables, decision, 4)
     assert shown.names == ("e0", "e1", "e5", "e6")
     assert shown.note.startswith("Shown are 4 of 7 experiments: the chosen one, its runner-up, and those")
@@ -326,11 +327,11 @@ def test_what_is_shown_without_a_mean_is_not_called_the_best(results: Any) -> No
     assert choose_shown(tables, None, 5).note.endswith(
         "5 of 9 experiments: those with the best mean AUC, and the first of those without a mean AUC."
     )
-    gone = {"chosen": "elsewhere", "runner_up": "e5"}
+    gone = SimpleNamespace(chosen="elsewhere", runner_up="e5")
     assert choose_shown(tables, gone, 3).note.endswith(
         "3 of 9 experiments: e5, of which the decision is, and those with the best mean AUC."
     )
-    both = {"chosen": "e6", "runner_up": "e5"}
+    both = SimpleNamespace(chosen="e6", runner_up="e5")
     assert choose_shown(tables, both, 6).note.endswith(
         "6 of 9 experiments: the chosen one, its runner-up, those with the best mean AUC, and the first of "
         "those without a mean AUC."

@@ -1,0 +1,214 @@
+"""decisions/<phase>.json: a phase's outcome with its evidence, its one reader and its one writer.
+
+A decision holds the hash of what it says, so that one that was edited is known. Those of earlier versions of
+the program have none, and are believed.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from orchestrator.identity import fingerprint
+from orchestrator.store.folder import Store, read_record
+from orchestrator.store.records import Environment, Record, Rule
+from trainables.errors import InputError
+from trainables.files import replace_file, write_json
+from trainables.trial_files import FORMAT
+
+
+class MeanScore(Record):
+    """Scores by fold: how many, mean and std (ddof 1), and an interval of the mean."""
+
+    n: int
+    mean: float | None
+    std: float | None
+    ci_low: float | None = None
+    ci_high: float | None = None
+
+
+class PairedDifference(Record):
+    """Validation scores of two candidates, treatment - baseline, with the chances of the three cases."""
+
+    baseline: str
+    treatment: str
+    mean_diff: float
+    ci_low: float | None
+    ci_high: float | None
+    p_value: float | None
+    p_worse: float | None
+    p_equivalent: float | None
+    p_better: float | None
+
+
+class CandidateRecord(Record):
+    """A candidate with its validation scores. `cost_a_trial` is in `cost_unit` on `device`."""
+
+    experiment: str
+    validation: MeanScore
+    against_best: PairedDifference | None = None
+    cost_a_trial: float | None = None
+    cost_unit: str = ""
+    device: str = ""
+    parameters: int | None = None
+    test_beside_it: MeanScore | None = None
+
+
+class EvidenceRecord(Record):
+    """What a decision rests on. A decision by factors has `sure`, one among experiments what is below it."""
+
+    taken_on: str = "inner validation rows"
+    metric: str
+    better_is: str
+    candidates: tuple[CandidateRecord, ...]
+    sure: float | None = None
+    best_mean: str | None = None
+    same_cost: float | None = None
+    chosen_against_runner_up: PairedDifference | None = None
+
+
+class PlaceRecord(Record):
+    """How one place of a selection was come by."""
+
+    chosen: str
+    is_tie: bool
+    ties: tuple[str, ...]
+    decided_by: str
+
+
+class FactorPair(Record):
+    """Two experiments that differ in one key, and the mean difference of their validation scores."""
+
+    baseline: str
+    treatment: str
+    mean_diff: float
+
+
+class FactorRecord(Record):
+    """What was decided of one key: its value on both sides, the one that is taken, and on what.
+
+    The numbers are None where both sides had the same value, and chances also on a single split.
+    """
+
+    key: str
+    # Values of a key of an experiment file, whatever it is.
+    baseline: Any
+    treatment: Any
+    value: Any
+    pairs: tuple[FactorPair, ...]
+    decided_by: str
+    n: int = 0
+    mean_diff: float = 0.0
+    std_diff: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    p_worse: float | None = None
+    p_equivalent: float | None = None
+    p_better: float | None = None
+
+
+class Outcome(Record):
+    """What a rule chooses: an experiment, several (`selected`), or a value of some keys (`factors`)."""
+
+    chosen: str | None
+    runner_up: str | None = None
+    is_tie: bool = False
+    ties: tuple[str, ...] = ()
+    decided_by: str = ""
+    selected: tuple[str, ...] = ()
+    places: tuple[PlaceRecord, ...] = ()
+    factors: tuple[FactorRecord, ...] = ()
+    evidence: EvidenceRecord
+
+
+class TrialHash(Record):
+    """A trial that a decision rests on."""
+
+    experiment: str
+    repeat: int
+    fold: int
+    folder: str
+    key: str
+    predictions_sha256: str
+
+
+class Made(Record):
+    """By which command a decision was taken, when, and with what."""
+
+    command: str
+    time: str
+    environment: Environment
+
+
+class DecisionRecord(Outcome):
+    """The file of a decision. `handed_over` is what the next phase takes: keys of an experiment file."""
+
+    format: int = FORMAT
+    phase: str = ""
+    version: int
+    preset: str | None = None
+    data: tuple[str, ...] = ()
+    rule: Rule
+    # Any keys of an experiment file, objects in part.
+    handed_over: dict[str, Any]
+    trials: tuple[TrialHash, ...]
+    moved: tuple[str, ...] = ()
+    made: Made | None = None
+    digest: str | None = None
+
+    def with_digest(self) -> "DecisionRecord":
+        """Return it with the hash of what it says."""
+        return self.model_copy(update={"digest": digest(self.plain())})
+
+
+def in_force(store: Store, phase: str) -> DecisionRecord | None:
+    """Return a phase's decision; None when none has been taken.
+
+    Raises:
+        InputError: its file is damaged, was edited, or is of a newer version of the program.
+    """
+    record = on_disk(store, phase)
+    if record is not None and is_edited(store, phase):
+        raise InputError(
+            f"{store.decision_file(phase)} was edited after the decision was taken; bring it back, or take "
+            f"it anew with `python -m orchestrator decide {phase} --again`, and give what you want with --set"
+        )
+    return record
+
+
+def on_disk(store: Store, phase: str) -> DecisionRecord | None:
+    """Return a phase's decision, edited or not; None when none has been taken.
+
+    Raises:
+        InputError: its file is damaged, or of a newer version of the program.
+    """
+    path = store.decision_file(phase)
+    if not path.exists():
+        return None
+    try:
+        record = DecisionRecord.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise InputError(f"{path} is damaged; bring it back, or delete it and decide again") from error
+    if record.format > FORMAT:
+        raise InputError(f"{path} was written by a newer version; update the program")
+    return record
+
+
+def is_edited(store: Store, phase: str) -> bool:
+    """Tell whether the file of a decision says something else than when it was taken."""
+    content = read_record(store.decision_file(phase)) or {}
+    return bool(content.get("digest", digest(content)) != digest(content))
+
+
+def write_decision(store: Store, record: DecisionRecord, *, replaces: int | None = None) -> None:
+    """Write a decision, after the version that it `replaces` was put aside: at no moment is one lost."""
+    path = store.decision_file(record.phase)
+    if replaces is not None:
+        with replace_file(store.decision_file(record.phase, version=replaces)) as partial:
+            partial.write_bytes(path.read_bytes())
+    write_json(path, record.plain())
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """Return the hash of what a decision says, 64 hexadecimal digits."""
+    return fingerprint({name: value for name, value in content.items() if name != "digest"})

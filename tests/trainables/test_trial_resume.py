@@ -109,8 +109,16 @@ def whole(
     }
 
 
-@pytest.mark.parametrize("epoch", range(1, EPOCHS + 1))
-@pytest.mark.parametrize("name", [name for name in SETTINGS if name != "patience"])
+@pytest.mark.parametrize(
+    ("name", "epoch"),
+    [
+        # In half precision a CPU takes long: of the epochs after the warm-up one has to do.
+        pytest.param(name, epoch, marks=pytest.mark.slow if name.startswith("fp16") and epoch > 2 else ())
+        for name in SETTINGS
+        if name != "patience"
+        for epoch in range(1, EPOCHS + 1)
+    ],
+)
 def test_interrupted_after_any_epoch(
     make_recipe: MakeRecipe, trial_data: Any, whole: dict[str, Outcome], tmp_path: Path, name: str, epoch: int
 ) -> None:

@@ -18,6 +18,8 @@ from trainables.training.optimisation import build_loss, build_optimizer
 from trainables.training.stages import HeadTraining
 
 LARGE, SLOW = 50_000_000, 25_000_000
+# Only its last layers learn, in many steps.
+SLOW_TO_FIT = ("ensemble_cnn",)
 NAMES = list(dict.fromkeys(canonical(name) for name in BACKBONES))
 SIZES = {row["name"]: row["parameters"] or 0 for row in describe()}
 every_backbone = pytest.mark.parametrize("name", NAMES)
@@ -91,7 +93,13 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others(name: str
     assert any(not torch.equal(states[0][key], states[2][key]) for key in states[0])
 
 
-@every_backbone_in_depth
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if SIZES.get(name, 0) > SLOW or name in SLOW_TO_FIT else ())
+        for name in NAMES
+    ],
+)
 def test_one_batch_is_overfitted(name: str) -> None:
     """Catches a head that is not connected, a frozen part that should learn, a loss of the wrong sign."""
     model = build(name, num_classes=3)

@@ -4,22 +4,16 @@ So one new trial costs the draws of one repeat of one experiment. What is not kn
 together, which takes little longer than one alone: experiments that were tested on the same rows share draws.
 """
 
-import functools
-import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from orchestrator import predictions
-from orchestrator.statistics import bootstrap, delong, resampled
+from orchestrator.statistics import bootstrap
 from orchestrator.statistics.bootstrap import Bounds
 from orchestrator.statistics.resampled import Groups, Sample, make_sample
-from orchestrator.store.folder import read_record
-from orchestrator.trial_scores import Place, Reader, TrialScores, keep
-from trainables.evaluation import detection
+from orchestrator.trial_scores import Place, Reader, TrialScores
+from trainables import memo
 
 # Repeats whose rows are held in memory at once, and how much they may take.
 MOST_AT_ONCE, MOST_BYTES = 250, 2**28
@@ -31,9 +25,9 @@ class Bootstraps:
     def __init__(self, cache: Path) -> None:
         """Keep intervals in the folder `cache`."""
         self._cache = cache
-        self._asked: dict[str, list[Path]] = {}
-        self._known: dict[Path, Bounds] = {}
-        self._waiting: dict[Path, list[Sample]] = {}
+        self._asked: dict[str, list[str]] = {}
+        self._known: dict[str, Bounds] = {}
+        self._waiting: dict[str, list[Sample]] = {}
         self._groups: dict[str, Groups] = {}
 
     def ask(
@@ -44,28 +38,27 @@ class Bootstraps:
         Raises:
             One of `predictions.DAMAGE`: a trial can't be read any more. The experiment has no intervals then.
         """
-        paths = []
+        keys = []
         for repeat in sorted({repeat for repeat, _ in trials}):
             places = sorted(place for place in trials if place[0] == repeat)
-            path = self._cache / f"bounds-{_key(trials[place].sha256 for place in places)}.json"
-            paths.append(path)
-            if path in self._known or path in self._waiting:
+            hashes = [trials[place].sha256 for place in places]
+            key = memo.key(hashes, code=__name__, libraries=("numpy",))
+            keys.append(key)
+            if key in self._known or key in self._waiting:
                 continue
-            kept = _read(path)
+            kept = memo.read(self._file(key), key)
             if kept is not None:
-                self._known[path] = kept
+                self._known[key] = {metric: (low, high) for metric, (low, high) in kept.items()}
             else:
                 members = [(trials[place], folders[place]) for place in places]
-                self._waiting[path] = self._samples(members, reader)
-        self._asked[name] = paths
+                self._waiting[key] = self._samples(members, reader)
+        self._asked[name] = keys
 
     def compute(self) -> None:
         """Draw what waits, and keep what was found."""
-        for path, bounds in zip(
-            self._waiting, bootstrap.bootstrap(list(self._waiting.values())), strict=True
-        ):
-            self._known[path] = bounds
-            keep(path, {"bounds": bounds})
+        for key, bounds in zip(self._waiting, bootstrap.bootstrap(list(self._waiting.values())), strict=True):
+            self._known[key] = bounds
+            memo.write(self._file(key), key, {metric: list(each) for metric, each in bounds.items()})
         self._waiting.clear()
         self._groups.clear()
 
@@ -77,8 +70,11 @@ class Bootstraps:
 
     def bounds(self, name: str) -> Bounds:
         """Return the intervals of an experiment by metric; none where it was not asked for."""
-        paths = self._asked.get(name)
-        return bootstrap.mean_bounds([self._known[path] for path in paths]) if paths else {}
+        keys = self._asked.get(name)
+        return bootstrap.mean_bounds([self._known[key] for key in keys]) if keys else {}
+
+    def _file(self, key: str) -> Path:
+        return self._cache / f"bounds-{key[:24]}.json"
 
     def _samples(self, members: Sequence[tuple[TrialScores, Path]], reader: Reader) -> list[Sample]:
         """Sum the test rows of every fold by group; nothing where a fold lacks a class."""
@@ -92,24 +88,3 @@ class Bootstraps:
             groups = self._groups[trial.rows]
             found.append(make_sample(trial.rows, test.labels, test.probabilities, test.predicted, groups))
         return found
-
-
-def _read(path: Path) -> Bounds | None:
-    """Read intervals; None where there are none, or they are damaged."""
-    try:
-        kept: dict[str, Any] = (read_record(path) or {})["bounds"]
-        return {str(name): (float(low), float(high)) for name, (low, high) in kept.items()}
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
-
-
-def _key(hashes: Iterable[str]) -> str:
-    return hashlib.sha256(json.dumps([_code(), *hashes]).encode()).hexdigest()[:24]
-
-
-@functools.cache
-def _code() -> str:
-    digest = hashlib.sha256(np.__version__.encode())
-    for module in (bootstrap, resampled, delong, detection, predictions):
-        digest.update(Path(str(module.__file__)).read_bytes())
-    return digest.hexdigest()

@@ -5,26 +5,21 @@ held-out sources) is computed for complete experiments alone and kept too, by th
 that it comes from, so that one new trial costs one experiment.
 """
 
-import functools
-import hashlib
-import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from orchestrator import calibrate, holdout
 from orchestrator.bootstraps import Bootstraps
 from orchestrator.predictions import DAMAGE
-from orchestrator.statistics import bayesian, intervals, paired
-from orchestrator.store.folder import Store, read_record
+from orchestrator.store.folder import Store
 from orchestrator.store.records import ExperimentRecord, StudyRecord
-from orchestrator.trial_scores import ALL, CACHE, GAP, Place, Problem, Reader, TrialScores, keep
-from trainables.evaluation import calibration, detection, metrics, reliability
+from orchestrator.trial_scores import ALL, CACHE, GAP, Place, Problem, Reader, TrialScores
+from trainables import memo
 
 # What is kept of a complete experiment; `bootstraps` keeps the intervals.
 KEPT = ("holdout", "calibration", "reliability")
@@ -126,17 +121,18 @@ def gather(store: Store, study: StudyRecord) -> list[Gathered]:
     found = []
     for record in study.experiments:
         experiment = read_experiment(reader, store, record)
-        path = store.cached(CACHE, f"experiment-{_key(experiment)}.json")
-        known = read_record(path) if experiment.is_complete else None
+        key = _key(experiment)
+        path = store.cached(CACHE, f"experiment-{key[:24]}.json")
+        known = memo.read(path, key) if experiment.is_complete else None
         try:
-            if known is not None and set(KEPT) <= known.keys():
+            if known is not None:
                 for name in KEPT:
                     setattr(experiment, name, known[name])
             else:
                 experiment.calibration, experiment.reliability = _calibrations(reader, experiment)
                 if experiment.is_complete:
                     experiment.holdout = _holdout(reader, experiment)
-                    keep(path, {name: getattr(experiment, name) for name in KEPT})
+                    memo.write(path, key, {name: getattr(experiment, name) for name in KEPT})
             if experiment.is_complete:
                 bootstraps.ask(experiment.name, experiment.trials, experiment.folders, reader)
         except DAMAGE:
@@ -207,24 +203,14 @@ def _holdout_row(found: holdout.Holdout) -> dict[str, Any]:
 
 
 def _key(experiment: Gathered) -> str:
-    """Name what hold-out and calibration hang on."""
+    """What hold-out and calibration hang on."""
     trials = [
         # The folder too: calibration.csv names it, and equal predictions may lie in another one.
         [*place, experiment.folders[place].name, trial.sha256, trial.n_test, trial.n_train]
         for place, trial in sorted(experiment.trials.items())
     ]
-    text = json.dumps([_code(), experiment.name, experiment.record.recipe.train_sources, trials])
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-@functools.cache
-def _code() -> str:
-    digest = hashlib.sha256(np.__version__.encode())
-    tests = (holdout, bayesian, intervals, paired)
-    for module in (*tests, calibrate, calibration, detection, metrics, reliability):
-        digest.update(Path(str(module.__file__)).read_bytes())
-    digest.update(Path(__file__).read_bytes())
-    return digest.hexdigest()
+    inputs = [experiment.name, experiment.record.recipe.train_sources, trials]
+    return memo.key(inputs, code=__name__, libraries=("numpy", "scipy"))
 
 
 def score_rows(experiments: Iterable[Gathered]) -> Iterator[tuple[Any, ...]]:

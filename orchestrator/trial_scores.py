@@ -6,9 +6,6 @@ phase of a thousand trials of which one is new reads the predictions of one.
 """
 
 import csv
-import functools
-import hashlib
-import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -17,13 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator import predictions as reading
 from orchestrator.predictions import DAMAGE, Part, Predictions, read_predictions
 from orchestrator.store.folder import State, Store, read_record, trial_state
-from trainables.evaluation import classes, detection, thresholds
+from trainables import memo
+from trainables.evaluation import classes, detection
 from trainables.evaluation.detection import AT_A_THRESHOLD, Curve, Found
 from trainables.evaluation.thresholds import ThresholdMetric, best_threshold
-from trainables.files import replace_file
 from trainables.trial_files import DONE, ERROR, HISTORY, METRICS, PREDICTIONS
 
 ALL = "all"
@@ -104,11 +100,11 @@ class Reader:
         if state != State.DONE:
             return _unfinished(folder, state)
         try:
-            stamp = _stamp(folder, threshold_by)
+            key = _key(folder, threshold_by)
             path = self._store.cached(CACHE, f"{folder.name}.{threshold_by}.json")
-            known = read_record(path)
-            if known is not None and known.get("stamp") == stamp and _is_whole(known):
-                return TrialScores(**known["scores"])
+            known = memo.read(path, key)
+            if known is not None:
+                return TrialScores(**known)
             scores = _score(folder, self.predictions(folder), threshold_by)
         except DAMAGE as error:
             state = trial_state(folder)
@@ -117,7 +113,7 @@ class Reader:
                 return _unfinished(folder, state)
             text = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
             return Problem(State.UNREADABLE, f"{text}; delete the trial's folder to run it again")
-        keep(path, {"stamp": stamp, "scores": {name: getattr(scores, name) for name in FIELDS}})
+        memo.write(path, key, {name: getattr(scores, name) for name in FIELDS})
         return scores
 
     def predictions(self, folder: Path) -> Predictions:
@@ -131,18 +127,6 @@ class Reader:
         self._kept.clear()
 
 
-def keep(path: Path, content: dict[str, Any]) -> None:
-    """Write a cache file: JSON on one line, atomically."""
-    with replace_file(path) as partial:
-        partial.write_text(json.dumps(content, allow_nan=False, separators=(",", ":")), encoding="utf-8")
-
-
-def _is_whole(known: Mapping[str, Any]) -> bool:
-    """Tell whether a cache file holds every field: what is damaged is computed again."""
-    scores = known.get("scores")
-    return isinstance(scores, dict) and scores.keys() == set(FIELDS)
-
-
 def _unfinished(folder: Path, state: State) -> Problem:
     error = read_record(folder / ERROR) or {}
     reason = error.get("message") or {State.RUNNING: "still running"}.get(state, "not run to its end yet")
@@ -154,24 +138,14 @@ def _claimed(folder: Path) -> str | None:
     return claimed if isinstance(claimed, str) else None
 
 
-def _stamp(folder: Path, threshold_by: str) -> dict[str, Any]:
-    """What the scores hang on: equal stamps, equal scores."""
+def _key(folder: Path, threshold_by: str) -> str:
+    """What the scores hang on: equal keys, equal scores."""
     files = {}
     for name in WATCHED:
         if name != HISTORY or (folder / name).exists():
             stat = (folder / name).stat()
             files[name] = [stat.st_size, stat.st_mtime_ns]
-    return {"predictions": _claimed(folder), "files": files, "code": _code(), "threshold_by": threshold_by}
-
-
-@functools.cache
-def _code() -> str:
-    """Hash the program's own text, as far as scores hang on it."""
-    digest = hashlib.sha256(np.__version__.encode())
-    for module in (detection, classes, thresholds, reading):
-        digest.update(Path(str(module.__file__)).read_bytes())
-    digest.update(Path(__file__).read_bytes())
-    return digest.hexdigest()[:16]
+    return memo.key([_claimed(folder), files, threshold_by], code=__name__, libraries=("numpy",))
 
 
 def _score(folder: Path, found: Predictions, threshold_by: ThresholdMetric) -> TrialScores:

@@ -3,7 +3,7 @@
 Drawing is most of the time that a page takes, and one new trial changes few of its figures. Within `keeping`,
 a function marked `kept` looks for a picture of the same arguments before it draws one. A picture is one file
 `<key>.figure`: a line with the hash of what follows and the length of the SVG, then the SVG, then the PNG.
-The key is a hash of the arguments, the code of this folder and the libraries' versions. A picture that the
+The key is a hash of the arguments, of the code that draws, and of the libraries' versions. A picture that the
 page does not show any more is removed, and nothing else. A page never hangs on this: what can't be read is
 drawn, and what can't be written is drawn again next time.
 """
@@ -11,7 +11,6 @@ drawn, and what can't be written is drawn again next time.
 import contextlib
 import functools
 import hashlib
-import importlib.metadata
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,10 +23,11 @@ import numpy as np
 import pandas as pd
 
 from orchestrator.report.panels import Picture
-from orchestrator.report.rendering import HERE
+from trainables import memo
 from trainables.files import replace_file
 
 SUFFIX = ".figure"
+LIBRARIES = ("matplotlib", "numpy", "pandas", "pillow")
 
 P = ParamSpec("P")
 
@@ -67,7 +67,7 @@ def kept(draw: Callable[P, Picture]) -> Callable[P, Picture]:
         album = _ALBUM.get()
         if album is None:
             return draw(*args, **kwargs)
-        name = _key(f"{draw.__module__}.{draw.__qualname__}", args, kwargs) + SUFFIX
+        name = _key(draw, args, kwargs) + SUFFIX
         album.shown.add(name)
         found = _read(album.folder / name)
         if found is None:
@@ -106,9 +106,10 @@ def _write(path: Path, picture: Picture) -> None:
         partial.write_bytes(head + body)
 
 
-def _key(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+def _key(draw: Callable[..., Picture], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    code = memo.key(draw.__qualname__, code=draw.__module__, libraries=LIBRARIES)
     digest = hashlib.sha256()
-    for part in _parts((_code(), name, args, dict(sorted(kwargs.items())))):
+    for part in _parts((code, args, dict(sorted(kwargs.items())))):
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()[:32]
 
@@ -145,13 +146,3 @@ def _parts(value: Any) -> Iterator[bytes]:
         yield f"{type(value).__name__} {value!r}".encode()
     else:
         raise TypeError(f"a figure can't be drawn from {type(value).__name__}: it would not be known again")
-
-
-@functools.cache
-def _code() -> str:
-    digest = hashlib.sha256()
-    for path in sorted(HERE.glob("*.py")):
-        digest.update(path.read_bytes())
-    for package in ("matplotlib", "numpy", "pandas", "pillow"):
-        digest.update(importlib.metadata.version(package).encode())
-    return digest.hexdigest()

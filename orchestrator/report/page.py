@@ -8,7 +8,6 @@ drawn, and what is drawn, listed and read is bounded, whatever the number of exp
 """
 
 import hashlib
-import importlib.metadata
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -42,11 +41,13 @@ from orchestrator.report.verdict import headline, verdict
 from orchestrator.store.decision_file import DecisionRecord, in_force
 from orchestrator.store.folder import State, Store, trial_state
 from orchestrator.store.records import DataRecord, ExperimentRecord, StudyRecord
+from trainables import memo
 from trainables.files import replace_file
 
 # Of how many experiments there are curves (of more than 6, four), rows in a figure (of more than 12, eight),
 # and rows in a table.
 MOST_CURVES, CURVES_OF_MANY, MOST_LINES, LINES_OF_MANY, MOST_LISTED = 6, 4, 12, 8, 50
+LIBRARIES = ("matplotlib", "jinja2", "pandas", "numpy")
 MOST_COMPARED, MOST_UNDEFINED, MOST_COMMANDS = 60, 50, 10
 
 
@@ -147,12 +148,7 @@ def _inputs(
             add(trial_state(store.trial(trial.folder)).encode())
             for name in SMALL:
                 add(trial_files[trial.folder].get(name, b""))
-    for path in sorted(HERE.iterdir()):
-        if path.suffix in (".py", ".j2", ".css"):
-            add(path.read_bytes())
-    for package in ("matplotlib", "jinja2", "pandas", "numpy"):
-        add(importlib.metadata.version(package).encode())
-    return digest.hexdigest()
+    return memo.key(digest.hexdigest(), code=__name__, libraries=LIBRARIES)
 
 
 def _is_current(page: Path, inputs: str) -> bool:

@@ -1,0 +1,160 @@
+"""What is remembered is known by its inputs and by all the code that it comes from."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from trainables import memo
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "golden" / "results"
+MAKE = """
+import json, sys
+from pathlib import Path
+from orchestrator.collect import collect
+from orchestrator.report.page import write_report
+from orchestrator.store.folder import Store
+store = Store.open(Path(sys.argv[1]))
+write_report(store, collect(store, "second"))
+print(json.dumps([name for name in sys.modules if name.split(".")[0] in ("orchestrator", "trainables")]))
+"""
+
+
+def test_a_value_is_read_under_its_own_key_alone(tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    one, other = (memo.key(inputs, code="trainables.memo") for inputs in ([1, "a"], [1, "b"]))
+    assert memo.read(path, one) is None
+    memo.write(path, one, {"value": 0.1})
+    assert memo.read(path, one) == {"value": 0.1}
+    assert memo.read(path, other) is None
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "[" * 100_000, '{"key": "KEY"}', '{"key": "KEY", "value": 3}']
+)
+def test_what_is_damaged_is_computed_again(tmp_path: Path, content: str) -> None:
+    path, key = tmp_path / "kept.json", memo.key(None, code="trainables.memo")
+    path.write_text(content.replace("KEY", key))
+    assert memo.read(path, key) is None
+
+
+def test_a_value_that_was_changed_is_computed_again(tmp_path: Path) -> None:
+    path, key = tmp_path / "kept.json", memo.key(None, code="trainables.memo")
+    memo.write(path, key, {"auc": 0.75})
+    path.write_text(path.read_text().replace("0.75", "0.95"))
+    assert memo.read(path, key) is None
+
+
+def test_where_nothing_can_be_written_nothing_is_lost(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    memo.write(tmp_path / "file" / "kept.json", "key", {})
+    assert memo.read(tmp_path / "file" / "kept.json", "key") is None
+
+
+def test_the_version_of_a_library_is_part_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = memo.key([], code="trainables.memo", libraries=("numpy",))
+    monkeypatch.setattr(memo, "_version", lambda name: "99")
+    assert memo.key([], code="trainables.memo", libraries=("numpy",)) != before
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the program, which is looked at in place of the program."""
+    for name in memo.PACKAGES:
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(memo, "_root", lambda name: tmp_path / name)
+    memo.code_hash.cache_clear()
+    yield tmp_path
+    memo.code_hash.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "line", ["import trainables.seeds", "    from trainables import (\n    seeds,  # why\n)"]
+)
+def test_every_way_of_importing_is_seen(package: Path, line: str) -> None:
+    """Catches an import inside a function, or one in brackets, that is passed over."""
+    path = package / "trainables" / "trial_files.py"
+    assert "trainables.seeds" not in memo.sources("trainables.trial_files")
+    path.write_text(f"{path.read_text()}\n\ndef later():\n{line}\n")
+    assert "trainables.seeds" in memo.sources("trainables.trial_files")
+
+
+@pytest.mark.parametrize(
+    "module", ["orchestrator.report.page", "orchestrator.gathered", "orchestrator.trial_scores"]
+)
+def test_a_change_anywhere_below_a_value_makes_another_key(package: Path, module: str) -> None:
+    """Catches a page with its old sentences, and one of two tables that notices a change."""
+    before = memo.code_hash(module)
+    below = memo.sources(module)
+    assert {"orchestrator.predictions", "trainables.evaluation.detection"} <= set(below)
+    for name, path in below.items():
+        text = path.read_text()
+        path.write_text(text + "\nCHANGED = True\n")
+        memo.code_hash.cache_clear()
+        assert memo.code_hash(module) != before, name
+        path.write_text(text)
+    memo.code_hash.cache_clear()
+    assert memo.code_hash(module) == before
+
+
+def test_nothing_that_a_page_comes_from_is_left_out(tmp_path: Path) -> None:
+    """Catches code that is loaded in a way that nobody sees, and whose change nobody would notice."""
+    results = shutil.copytree(GOLDEN, tmp_path / "results")
+    done = subprocess.run(
+        [sys.executable, "-c", MAKE, str(results)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = json.loads(done.stdout.splitlines()[-1])
+    assert len(loaded) > 50
+    assert set(loaded) <= set(memo.sources("orchestrator.report.page"))
+
+
+# A module, and what is put at its end: each changes a number or a word of what is made.
+CHANGES = {
+    "orchestrator/predictions.py": """
+_as_stored = _probabilities
+def _probabilities(table):
+    return _as_stored(table) ** 2
+""",
+    "trainables/evaluation/detection.py": "\nCurve.ece = lambda self, *, bins: 0.5\n",
+    "orchestrator/statistics/paired.py": "\nholm = list\n",
+    "orchestrator/decision_text.py": """
+_sentences = decision_sentences
+def decision_sentences(record):
+    return ["Other words.", *_sentences(record)]
+""",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", CHANGES)
+def test_what_is_made_after_a_change_is_what_an_empty_cache_gives(
+    package: Path, tmp_path: Path, file: str
+) -> None:
+    """Catches tables of which one has noticed a change and another has not."""
+    before = made(tmp_path / "kept", package)
+    path = package / file
+    path.write_text(path.read_text() + CHANGES[file])
+    after = made(tmp_path / "kept", package)
+    assert after == made(tmp_path / "empty", package)
+    assert after != before
+
+
+def made(results: Path, package: Path) -> dict[str, bytes]:
+    """Tables and page of the stored study, by a program of its own; what it keeps stays in `results`."""
+    if not results.exists():
+        shutil.copytree(GOLDEN, results)
+    subprocess.run(
+        [sys.executable, "-c", MAKE, str(results)],
+        cwd=package,
+        env={**os.environ, "PYTHONPATH": str(package)},
+        capture_output=True,
+        check=True,
+    )
+    folders = (results / "collected" / "second", results / "reports" / "second")
+    return {path.name: path.read_bytes() for folder in folders for path in folder.glob("*.*")}

@@ -1,0 +1,127 @@
+"""What was computed before, on disk, and known again: by its inputs, and by the code that computed it.
+
+A value hangs on the module that computes it, on all that this module imports from the program, directly or
+through others, and on the versions of some libraries. So nothing stale is served after a change of any of
+these, and no list of files has to be kept by hand.
+"""
+
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from trainables.files import replace_file
+
+PACKAGES = ("orchestrator", "trainables")
+# Read as text, since parsing every module takes longer than what is remembered; what only looks like an
+# import, in a docstring, makes the hash hang on a module too many.
+_FROM = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)", re.MULTILINE)
+_IMPORT = re.compile(r"^[ \t]*import[ \t]+([^\n#]*)", re.MULTILINE)
+
+
+def key(inputs: Any, *, code: str, libraries: Sequence[str] = ()) -> str:
+    """Return the key of a value, 64 hexadecimal digits.
+
+    Args:
+        inputs: plain JSON values, all that the value is computed from.
+        code: the name of the module that computes it.
+        libraries: distributions whose version decides the value too.
+    """
+    versions = [_version(name) for name in libraries]
+    return _digest([inputs, code_hash(code), versions])
+
+
+@functools.cache
+def code_hash(module: str) -> str:
+    """Hash the source of a module and of all that it imports from the program, 64 hexadecimal digits.
+
+    Templates and style sheets that lie beside one of them count as its source.
+    """
+    digest = hashlib.sha256()
+    for name, path in sorted(sources(module).items()):
+        beside = [each for each in sorted(path.parent.iterdir()) if each.suffix in (".j2", ".css")]
+        for each in (path, *beside):
+            content = each.read_bytes()
+            digest.update(f"{name} {each.name} {len(content)} ".encode() + content)
+    return digest.hexdigest()
+
+
+def sources(module: str) -> dict[str, Path]:
+    """Return a module and all that it imports from the program, directly or through others: name -> file."""
+    found: dict[str, Path] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        path = _file(name)
+        if path is None or name in found:
+            continue
+        found[name] = path
+        # A package is imported before what is in it.
+        waiting += [name.rpartition(".")[0], *_imported(path.read_text(encoding="utf-8"))]
+    return found
+
+
+def read(path: Path, expected: str) -> dict[str, Any] | None:
+    """Read what was kept under a key at `path`; None where it is not there, damaged, or of another key."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict) or content.get("key") != expected:
+        return None
+    value = content.get("value")
+    return value if isinstance(value, dict) and content.get("sha256") == _digest(value) else None
+
+
+def write(path: Path, key: str, value: dict[str, Any]) -> None:
+    """Keep plain JSON values under a key at `path`; where nothing can be written, they are computed again."""
+    text = json.dumps({"key": key, "sha256": _digest(value), "value": value}, allow_nan=False)
+    with contextlib.suppress(OSError), replace_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, separators=(",", ":")).encode()).hexdigest()
+
+
+def _imported(text: str) -> Iterator[str]:
+    """The dotted names that a source may import: modules, and what is taken out of them."""
+    for module, names in _FROM.findall(text):
+        yield module
+        taken = re.split(r"[\s,()]+", re.sub(r"#[^\n]*", "", names))
+        yield from (f"{module}.{name}" for name in taken if name)
+    for names in _IMPORT.findall(text):
+        for name in names.split(","):
+            yield name.split(" as ")[0].strip()
+
+
+def _file(name: str) -> Path | None:
+    """The file of a module of the program; None for everything else."""
+    package, *inside = name.split(".")
+    if package not in PACKAGES:
+        return None
+    root = _root(package)
+    if root is None:
+        return None
+    path = root.joinpath(*inside)
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+@functools.cache
+def _version(library: str) -> str:
+    return importlib.metadata.version(library)
+
+
+@functools.cache
+def _root(package: str) -> Path | None:
+    found = importlib.util.find_spec(package)
+    return Path(str(found.origin)).parent if found is not None and found.origin is not None else None

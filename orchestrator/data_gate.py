@@ -225,7 +225,7 @@ def _look(store: Store, planned: PlannedExperiment, options: Options, console: C
 
 
 def _facts_memory(store: Store, root: Path) -> Path:
-    name = identity.fingerprint([str(root.resolve()), facts.VERSION])[:16]
+    name = identity.fingerprint(str(root.resolve()))[:16]
     return store.cached("facts", f"{name}.parquet")
 
 

@@ -16,9 +16,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow
+from pyarrow import parquet
+
 from trainables.files import replace_file
 
 PACKAGES = ("orchestrator", "trainables")
+_KEY = b"memo"
 # Read as text, since parsing every module takes longer than what is remembered; what only looks like an
 # import, in a docstring, makes the hash hang on a module too many.
 _FROM = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)", re.MULTILINE)
@@ -84,6 +89,28 @@ def write(path: Path, key: str, value: dict[str, Any]) -> None:
     text = json.dumps({"key": key, "sha256": _digest(value), "value": value}, allow_nan=False)
     with contextlib.suppress(OSError), replace_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def read_table(path: Path | None, expected: str) -> pd.DataFrame | None:
+    """Read the table that was kept under a key at `path`; None as `read` gives it, and without a path."""
+    if path is None or not path.is_file():
+        return None
+    try:
+        if (parquet.read_schema(path).metadata or {}).get(_KEY) != expected.encode():
+            return None
+        return pd.read_parquet(path)
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def write_table(path: Path | None, key: str, table: pd.DataFrame) -> None:
+    """Keep a table under a key at `path`; without a path, or where nothing can be written, nowhere."""
+    if path is None:
+        return
+    content = pyarrow.Table.from_pandas(table)
+    content = content.replace_schema_metadata({**content.schema.metadata, _KEY: key.encode()})
+    with contextlib.suppress(OSError), replace_file(path) as partial:
+        parquet.write_table(content, partial)
 
 
 def _digest(value: Any) -> str:

@@ -8,7 +8,6 @@ Every fact is a number whose code is fixed here: nothing is fitted, so nothing o
 it. What was read is remembered by content hash in a parquet file.
 """
 
-import contextlib
 import functools
 import io
 import warnings
@@ -21,12 +20,12 @@ import pandas as pd
 from PIL import Image, JpegImagePlugin
 from scipy import fft
 
+from trainables import memo
 from trainables.data.decoding import central_part, read_unchanged
 from trainables.data.inspection import Progress, num_workers
 from trainables.data.layouts import IMAGE_SUFFIXES
-from trainables.files import replace_file
 
-# Raise when the same files give other numbers: what was remembered or concluded before is then left behind.
+# Raise when the same files give other numbers: what was concluded from them before is then left behind.
 VERSION = 1
 
 THUMBNAIL_PX = 8
@@ -86,7 +85,10 @@ def read_facts(
     Raises:
         InputError: a file changed since it was scanned, or can't be read any more.
     """
-    known = _read_memory(memory)
+    key = memo.key("facts", code=__name__, libraries=("numpy", "pillow"))
+    known = memo.read_table(memory, key)
+    if known is None:
+        known = pd.DataFrame(columns=list(CONTENT_COLUMNS), dtype=np.float32)
     unknown = [(digest, path) for digest, path in files.items() if digest not in known.index]
     if unknown:
         found = pd.DataFrame(
@@ -95,28 +97,13 @@ def read_facts(
             columns=list(CONTENT_COLUMNS),
         )
         known = pd.concat([known, found]) if len(known) else found
-        # Reading must work where nothing can be written; it is then only slower the next time.
-        if memory is not None:
-            with contextlib.suppress(OSError), replace_file(memory) as partial:
-                known.to_parquet(partial)
+        memo.write_table(memory, key, known)
     return known.loc[list(files)]
 
 
 def extension_codes(paths: Sequence[str]) -> np.ndarray:
     """Return the extension of each path as a number, float32 [N]; .jpg and .JPG differ, unknown is -1."""
     return np.array([_code(Path(path).suffix, EXTENSIONS) for path in paths], dtype=np.float32)
-
-
-def _read_memory(memory: Path | None) -> pd.DataFrame:
-    nothing = pd.DataFrame(columns=list(CONTENT_COLUMNS), dtype=np.float32)
-    if memory is None or not memory.is_file():
-        return nothing
-    try:
-        known = pd.read_parquet(memory)
-    except (OSError, ValueError):
-        # A damaged memory is no loss: every file is read again and the memory is written anew.
-        return nothing
-    return known if tuple(known.columns) == CONTENT_COLUMNS and known.index.is_unique else nothing
 
 
 def _read_all(files: Sequence[tuple[str, Path]], *, progress: Progress | None) -> np.ndarray:

@@ -12,7 +12,6 @@ import io
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,15 +19,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
+from trainables import memo
 from trainables.data.decoding import eight_bit_rgb
 from trainables.data.inspection import FORMATS, Progress, num_workers
-from trainables.files import replace_file
 
 SIDE = 48
 INNER_MARGIN = 0.05
 HASHES = ("full", "mirrored", "inner")
-# Raised when the same image would get another hash or thumbnail; what was remembered before is forgotten.
-VERSION = 1
 _DECODE_PX = 64
 # Standard deviation in grey levels below which there is nothing in a picture to recognise it by.
 _FLAT = 4.0
@@ -55,11 +52,12 @@ def fingerprint_files(
 
     Files are read in threads, as many as there are cores; `progress(done, total)` counts what is read.
     """
-    known = _read_memory(memory, set(files))
+    key = memo.key("fingerprints", code=__name__, libraries=("imagehash", "numpy", "pillow"))
+    known = _entries(memo.read_table(memory, key), set(files))
     missing = sorted(set(files) - set(known))
     if missing:
         known.update(_read_files([(digest, files[digest]) for digest in missing], progress))
-        _write_memory(memory, known)
+        memo.write_table(memory, key, _table(known))
     order = sorted(known)
     thumbnails = np.zeros((len(order), SIDE, SIDE), dtype=np.uint8)
     hashes = np.zeros((len(order), len(HASHES)), dtype=np.uint64)
@@ -120,26 +118,16 @@ def _flat(thumbnails: np.ndarray) -> np.ndarray:
     return flat
 
 
-def _read_memory(memory: Path | None, wanted: set[str]) -> dict[str, Entry]:
-    if memory is None or not memory.is_file():
+def _entries(table: pd.DataFrame | None, wanted: set[str]) -> dict[str, Entry]:
+    if table is None:
         return {}
-    # A damaged memory is no loss: the images are read again and the memory is written anew.
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        table = pd.read_parquet(memory)
-        table = table[(table["version"] == VERSION) & table["sha256"].isin(wanted)]
-        hashes = table[list(HASHES)].to_numpy(dtype=np.uint64)
-        pictures = [np.frombuffer(raw, np.uint8).reshape(SIDE, SIDE) for raw in table["thumbnail"]]
-        return dict(zip(table["sha256"], zip(hashes, pictures, strict=True), strict=True))
-    return {}
+    table = table[table["sha256"].isin(wanted)]
+    hashes = table[list(HASHES)].to_numpy(dtype=np.uint64)
+    pictures = [np.frombuffer(raw, np.uint8).reshape(SIDE, SIDE) for raw in table["thumbnail"]]
+    return dict(zip(table["sha256"], zip(hashes, pictures, strict=True), strict=True))
 
 
-def _write_memory(memory: Path | None, known: Mapping[str, Entry]) -> None:
-    if memory is None:
-        return
+def _table(known: Mapping[str, Entry]) -> pd.DataFrame:
     hashes = np.array([entry[0] for entry in known.values()], dtype=np.uint64).reshape(-1, len(HASHES))
-    table = pd.DataFrame(hashes, columns=list(HASHES)).assign(
-        sha256=list(known), version=VERSION, thumbnail=[entry[1].tobytes() for entry in known.values()]
-    )
-    # A check must work where nothing can be written; it is then only slower the next time.
-    with suppress(OSError), replace_file(memory) as partial:
-        table.to_parquet(partial, index=False)
+    pictures = [entry[1].tobytes() for entry in known.values()]
+    return pd.DataFrame(hashes, columns=list(HASHES)).assign(sha256=list(known), thumbnail=pictures)

@@ -19,8 +19,6 @@ from pathlib import Path
 
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-# Raised whenever the same file could be judged differently, so that no remembered verdict outlives its rule.
-RULES = 2
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 512 * 2**20
 # A progressive JPEG can hold any number of scans of a few bytes, each of which costs a walk over all pixels:

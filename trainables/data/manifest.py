@@ -6,20 +6,19 @@ What was found in a file is remembered by path, size and modification time in `m
 that a second scan opens only what changed; near-duplicates are remembered beside it, by content.
 """
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from trainables import memo
 from trainables.data import groups
 from trainables.data.entries import Stamp, examine, printable
-from trainables.data.inspection import RULES, Facts, Progress, inspect_files
+from trainables.data.inspection import Facts, Progress, inspect_files
 from trainables.data.layouts import Candidate, list_images
 from trainables.data.near_duplicates import find_links
 from trainables.errors import InputError
-from trainables.files import replace_file
 
 COLUMNS = ("path", "sha256", "bytes", "width", "height", "format", "label", "source", "group", "split")
 
@@ -76,7 +75,7 @@ def scan(
 def _inspect(
     root: Path, candidates: Sequence[Candidate], *, memory: Path | None, progress: Progress | None
 ) -> dict[str, Facts]:
-    known = _read_memory(memory)
+    known = _known(memory)
     entries = examine(root, [candidate.path for candidate in candidates])
     facts: dict[str, Facts] = {}
     unknown: list[str] = []
@@ -91,40 +90,33 @@ def _inspect(
     if unknown:
         found = inspect_files([root / path for path in unknown], progress=progress)
         facts.update(zip(unknown, found, strict=True))
-        _write_memory(memory, facts, entries)
+        _keep(memory, facts, entries)
     return facts
 
 
-def _read_memory(memory: Path | None) -> dict[str, tuple[Stamp, Facts]]:
-    if memory is None or not memory.is_file():
-        return {}
-    try:
-        return {
-            row["path"]: (
-                (row["bytes_on_disk"], row["mtime_ns"]),
-                Facts(
-                    row["sha256"], row["bytes"], row["width"], row["height"], row["format"], row["problem"]
-                ),
-            )
-            for row in pd.read_parquet(memory).to_dict("records")
-            if row["rules"] == RULES
-        }
-    except (OSError, ValueError, KeyError):
-        # A damaged memory is no loss: every file is read again and the memory is written anew.
-        return {}
+def _known(memory: Path | None) -> dict[str, tuple[Stamp, Facts]]:
+    """What an earlier scan found in files, with their sizes and times of then."""
+    table = memo.read_table(memory, _memory_key())
+    return {
+        row["path"]: (
+            (row["bytes_on_disk"], row["mtime_ns"]),
+            Facts(row["sha256"], row["bytes"], row["width"], row["height"], row["format"], row["problem"]),
+        )
+        for row in ([] if table is None else table.to_dict("records"))
+    }
 
 
-def _write_memory(memory: Path | None, facts: dict[str, Facts], entries: dict[str, Stamp | str]) -> None:
-    if memory is None:
-        return
+def _keep(memory: Path | None, facts: dict[str, Facts], entries: dict[str, Stamp | str]) -> None:
     rows = [
-        {"path": path, "bytes_on_disk": entry[0], "mtime_ns": entry[1], "rules": RULES, **asdict(facts[path])}
+        {"path": path, "bytes_on_disk": entry[0], "mtime_ns": entry[1], **asdict(facts[path])}
         for path, entry in entries.items()
         if not isinstance(entry, str) and facts[path].sha256
     ]
-    # A scan must work where nothing can be written; it is then only slower the next time.
-    with contextlib.suppress(OSError), replace_file(memory) as partial:
-        pd.DataFrame(rows).to_parquet(partial, index=False)
+    memo.write_table(memory, _memory_key(), pd.DataFrame(rows))
+
+
+def _memory_key() -> str:
+    return memo.key("files", code="trainables.data.inspection", libraries=("pillow",))
 
 
 def _divide(

@@ -15,27 +15,23 @@ off at each side, and edits of a part. What it does not: larger crops, turned im
 another photo. Images of one colour are never linked, except when their files are identical.
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from trainables import memo
 from trainables.data import fingerprints
 from trainables.data.alignment import SAME, similarity
 from trainables.data.disjoint_sets import DisjointSets
 from trainables.data.fingerprints import INNER_MARGIN, Fingerprints, fingerprint_files
 from trainables.data.hash_search import close_pairs
 from trainables.data.inspection import Progress
-from trainables.files import replace_file
 
 LINK_COLUMNS = ("first", "second", "kind", "similarity")
 IDENTICAL, NEAR, MIRRORED, CROPPED = "identical", "near", "mirrored", "cropped"
-# Raised when the same contents would be linked otherwise; what was remembered before is searched again.
-VERSION = 1
 CLOSEST = 8
 _LOOKED_AT = 64
 _CHUNK = 2048
@@ -71,7 +67,9 @@ def find_links(
     """
     ordered = rows.sort_values("path")
     paths = dict(zip(ordered["sha256"][::-1], ordered["path"][::-1], strict=True))
-    near = _remembered(memory, list(paths))
+    # A search without a find is remembered too.
+    key = memo.key(sorted(paths), code=__name__, libraries=("imagehash", "numpy", "pillow", "scipy"))
+    near = memo.read_table(_beside(memory, "links"), key)
     if near is None:
         prints = fingerprint_files(
             {digest: root / path for digest, path in paths.items()},
@@ -81,7 +79,7 @@ def find_links(
         near = link_contents(prints)
         # A file that could not be read may be readable the next time.
         if len(prints.sha256) == len(paths):
-            _remember(memory, list(paths), near)
+            memo.write_table(_beside(memory, "links"), key, near)
     links = _identical(ordered, paths)
     for first, second, kind, value in near.itertuples(index=False, name=None):
         one, other = sorted((paths[first], paths[second]))
@@ -192,31 +190,3 @@ def _identical(rows: pd.DataFrame, paths: Mapping[str, str]) -> list[tuple[str, 
 
 def _beside(memory: Path | None, what: str) -> Path | None:
     return None if memory is None else memory.with_name(f"{memory.stem}-{what}.parquet")
-
-
-def _contents_key(digests: Sequence[str]) -> str:
-    text = "\n".join([str(VERSION), str(fingerprints.VERSION), *sorted(digests)])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _remembered(memory: Path | None, digests: Sequence[str]) -> pd.DataFrame | None:
-    path = _beside(memory, "links")
-    if path is None or not path.is_file():
-        return None
-    # A damaged memory is no loss: the links are searched for again.
-    with suppress(OSError, ValueError, KeyError, IndexError):
-        table = pd.read_parquet(path)
-        # The first row carries the key of the contents, so that a search without a find is known too.
-        if table["first"].iloc[0] == _contents_key(digests):
-            return table.iloc[1:].reset_index(drop=True)[list(LINK_COLUMNS)]
-    return None
-
-
-def _remember(memory: Path | None, digests: Sequence[str], links: pd.DataFrame) -> None:
-    path = _beside(memory, "links")
-    if path is None:
-        return
-    key = pd.DataFrame([(_contents_key(digests), "", "", 0.0)], columns=list(LINK_COLUMNS))
-    # A scan must work where nothing can be written; it is then only slower the next time.
-    with suppress(OSError), replace_file(path) as partial:
-        pd.concat([key, links] if len(links) else [key], ignore_index=True).to_parquet(partial, index=False)

@@ -63,7 +63,8 @@ def load(
     if not by_phase:
         _refuse_made(folder, names)
         experiments = _experiments(asked, asked.names, ())
-        phase = phase_of(tuple(experiment.name for experiment in experiments))
+        # Bases run with what combines them, and do not give it another name.
+        phase = phase_of(tuple(Path(name).stem if name.endswith(".json") else name for name in names))
         return _question(asked, phase, experiments, ())
     store = Store.look(results)
     phase = load_phase(folder, names[0])

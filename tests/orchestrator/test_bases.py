@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from orchestrator import loading
 from orchestrator.bases import check_rows, with_bases
 from orchestrator.data_sets import DataSets
 from orchestrator.experiment import Experiment, load_experiments
@@ -55,6 +56,16 @@ def test_bases_come_along_and_come_first(folder: Path) -> None:
     assert names_of(load(folder, "both")) == ["one", "two", "both"]
     assert names_of(load(folder, "both", "alone", "two")) == ["one", "two", "both", "alone"]
     assert names_of(load(folder, "alone")) == ["alone"]
+
+
+def test_a_run_is_called_by_what_was_asked_for(folder: Path, tmp_path: Path) -> None:
+    """Catches results of `run both` that lie under another name, since its bases ran too."""
+    asked = {"results": tmp_path, "preset": None, "settings": ()}
+    path = next(folder.rglob("both.json"))
+    for name in ("both", str(path)):
+        question = loading.load([name], folder, **asked)
+        assert question.phase.name == "both" and question.phase.experiments == ("one", "two", "both")
+    assert loading.load(["both", "alone"], folder, **asked).phase.name == "both+alone"
 
 
 def test_settings_reach_the_bases_too_but_not_the_backbone(folder: Path) -> None:

@@ -17,8 +17,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from orchestrator.experiment import read_object
 from orchestrator.identity import SHORT, fingerprint
 from orchestrator.problems import explain, meant
-from orchestrator.store.folder import is_plain
-from orchestrator.store.records import Comparison, Metric, Rule
+from orchestrator.store.records import Comparison, Metric, Rule, is_plain
 from trainables.errors import InputError, nearest
 from trainables.recipe_part import Frozen
 

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from orchestrator.identity import SHORT
-from orchestrator.store.records import StudyRecord, TrialRecord
+from orchestrator.store.records import StudyRecord, TrialRecord, is_plain
 from trainables.errors import InputError
 from trainables.files import read_json, write_json
 from trainables.trial_files import CHECKPOINT, DONE, ERROR, FORMAT, LOCK, TRIAL
@@ -245,11 +245,6 @@ class Store:
     def new_folder(self, experiment: str, repeat: int, fold: int, key: str) -> Path:
         """Name the folder of a trial that has none yet."""
         return self.trials / f"{experiment}-r{repeat}f{fold}-{key[:SHORT]}"
-
-
-def is_plain(name: str) -> bool:
-    """Tell whether a name is that of one file or folder, and leads nowhere else."""
-    return name not in ("", ".", "..") and Path(name).name == name
 
 
 def read_trial(folder: Path) -> TrialRecord | None:

@@ -7,9 +7,10 @@ its default. What is set in a record is what was written, so that it is written 
 import json
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from trainables.errors import nearest
 from trainables.evaluation.thresholds import ThresholdMetric
@@ -127,13 +128,31 @@ class RecipeRecord(RecipeKeys):
         return found
 
 
+def is_plain(name: str) -> bool:
+    """Tell whether a name is that of one file or folder, and leads nowhere else."""
+    return name not in ("", ".", "..") and Path(name).name == name
+
+
+def _folder_of_a_trial(given: str) -> str:
+    above, _, name = given.partition("/")
+    if above != "trials" or not is_plain(name):
+        raise ValueError(f"{given!r} is no folder of a trial")
+    return given
+
+
+def _plain_name(given: str) -> str:
+    if not is_plain(given):
+        raise ValueError(f"{given!r} is no plain name")
+    return given
+
+
 class PlannedTrial(Record):
     """A trial of an experiment: its place, its folder below results/, and how many images each part has."""
 
     key: str = ""
     repeat: int
     fold: int
-    folder: str
+    folder: Annotated[str, AfterValidator(_folder_of_a_trial)]
     sizes: dict[str, int] = Field(default_factory=dict)
     estimate_s: float | None = None
 
@@ -148,7 +167,7 @@ class ExperimentRecord(Record):
     threshold_by: ThresholdMetric = "balanced_accuracy"
     # What the measurement of a model says; nothing but its own reader looks into it.
     measurement: dict[str, Any] | None = None
-    fold_files: tuple[str, ...] | None
+    fold_files: tuple[Annotated[str, AfterValidator(_plain_name)], ...] | None
     data: str = ""
     num_classes: int = 2
     trials: tuple[PlannedTrial, ...]

@@ -96,6 +96,23 @@ def test_a_damaged_record_is_named_with_what_is_wrong(
     assert store.known_study("p1") is None
 
 
+@pytest.mark.parametrize(
+    "folder", ["trials/..", "trials/../../elsewhere", "/trials/a", "trials/a/b", "a", ""]
+)
+def test_a_record_leads_nowhere_out_of_its_folder(tmp_path: Path, make_study: Any, folder: str) -> None:
+    """Catches files of strangers that are read, or taken for a trial, because a record names them."""
+    store = Store.open(tmp_path)
+    study = make_study().plain()
+    study["experiments"][0]["trials"] = [{"repeat": 0, "fold": 0, "folder": folder}]
+    write_json(store.study_file("p"), study)
+    with pytest.raises(InputError, match="is no folder of a trial"):
+        store.study("p")
+    study["experiments"][0] |= {"trials": [], "fold_files": [f"../{folder}"]}
+    write_json(store.study_file("p"), study)
+    with pytest.raises(InputError, match="is no plain name"):
+        store.study("p")
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "[" * 100_000, "\xff"])
 def test_what_is_no_record_at_all_is_damaged(tmp_path: Path, content: str) -> None:
     store = Store.open(tmp_path)

@@ -144,7 +144,7 @@ def report_elsewhere(root: Path) -> Spent:
 
 
 def report_here(root: Path) -> int:
-    from orchestrator.collect import collect
+    from orchestrator.analysis.collect import collect
     from orchestrator.report.page import write_report
     from orchestrator.store.folder import Store
 

@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 # Before Ray, which reads the environment that this module sets when it is imported.
-from orchestrator import launch
+from orchestrator.execution import launch
 
 # isort: split
 from ray import tune

@@ -23,7 +23,7 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from orchestrator.comparing import ROPE, verdict
+from orchestrator.analysis.comparing import ROPE, verdict
 from orchestrator.statistics import corrected_interval, corrected_paired_t_test, correlated_t
 from trainables.evaluation.detection import Curve
 

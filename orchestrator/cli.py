@@ -13,19 +13,19 @@ from pathlib import Path
 
 import typer
 
-from orchestrator.data_commands import data_app
-from orchestrator.decision_commands import compare_command, decide_command
-from orchestrator.messages import UNWRAPPED, complain
-from orchestrator.options import RESULTS
-from orchestrator.reference_commands import models_command, schema_command
-from orchestrator.results_commands import (
+from orchestrator.commands.data import data_app
+from orchestrator.commands.decide import compare_command, decide_command
+from orchestrator.commands.options import RESULTS
+from orchestrator.commands.reference import models_command, schema_command
+from orchestrator.commands.results import (
     collect_command,
     explain_command,
     report_command,
     status_command,
     ui_command,
 )
-from orchestrator.run_commands import phase_command, plan_command, run_command, study_command
+from orchestrator.commands.run import phase_command, plan_command, run_command, study_command
+from orchestrator.console import UNWRAPPED, complain
 from trainables.errors import InputError
 
 EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
@@ -101,8 +101,8 @@ def _own_phases(arguments: Sequence[str]) -> list[str]:
     """The phases of the experiments folder: each is a command by its name, unless another is called so."""
     if arguments[0] in COMMANDS or arguments[0] == "data" or arguments[0].startswith("-"):
         return []
-    from orchestrator.loading import experiments_folder
-    from orchestrator.phase import phase_names
+    from orchestrator.config.load import experiments_folder
+    from orchestrator.config.phase import phase_names
 
     return phase_names(experiments_folder(_given(arguments, "--experiments")))
 

@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
-from orchestrator.identity import fingerprint
+from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import State, Store, read_record, read_trial, trial_state
 from orchestrator.store.records import ExperimentRecord, PlannedTrial, StudyRecord, TrialRecord
 from trainables.files import write_json

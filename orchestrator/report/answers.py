@@ -13,35 +13,27 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.collect import Tables, num_expected
-from orchestrator.decision_text import decision_sentences
-from orchestrator.report.cells import (
+from orchestrator.analysis.collect import Tables, num_expected
+from orchestrator.report.cells import Cell, Grid, grid
+from orchestrator.store.decision_file import DecisionRecord
+from orchestrator.store.folder import State
+from orchestrator.wording.decision_text import decision_sentences
+from orchestrator.wording.numbers import (
     DASH,
-    Cell,
-    Grid,
     between,
     capital,
     chance,
     fold_label,
-    grid,
+    hours_text,
+    metric_name,
     number,
+    p_text,
     p_value,
+    signed,
     spread,
     when,
 )
-from orchestrator.report.verdict import (
-    claim,
-    comparison_sentence,
-    corrected_text,
-    effect_of,
-    hours_text,
-    metric_name,
-    p_text,
-    signed,
-    text_of,
-)
-from orchestrator.store.decision_file import DecisionRecord
-from orchestrator.store.folder import State
+from orchestrator.wording.verdict import claim, comparison_sentence, corrected_text, effect_of, text_of
 
 MOST_ROWS = 50
 MOST_CARDS = 6

@@ -12,23 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from orchestrator.collect import ALL, Tables
-from orchestrator.decide import SAME_COST
+from orchestrator.analysis.collect import ALL, Tables
+from orchestrator.analysis.trial_scores import is_one_device
+from orchestrator.decisions.decide import SAME_COST
 from orchestrator.report import answers
-from orchestrator.report.cells import capital, fold_label, number
 from orchestrator.report.evidence import bounded
 from orchestrator.report.panels import Panel, shorts
-from orchestrator.report.verdict import (
-    comparison_sentence,
-    effect_of,
-    headline,
-    leaders,
-    metric_name,
-    named,
-    signed,
-    whole_rows,
-)
-from orchestrator.trial_scores import is_one_device
+from orchestrator.wording.numbers import capital, fold_label, metric_name, number, signed
+from orchestrator.wording.verdict import comparison_sentence, effect_of, headline, leaders, named, whole_rows
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 MOST_FORESTS = 3

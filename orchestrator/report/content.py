@@ -10,28 +10,26 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.handing_over import sentence
-from orchestrator.report.cells import (
-    DASH,
-    Cell,
-    Grid,
-    capital,
-    class_name,
-    fold_label,
-    grid,
-    integer,
-    number,
-    seconds,
-    value_text,
-    when,
-)
-from orchestrator.report.verdict import metric_name
+from orchestrator.config.earlier_decisions import sentence
+from orchestrator.report.cells import Cell, Grid, grid
 from orchestrator.store.records import (
     DataRecord,
     Environment,
     ExperimentRecord,
     FacesRecord,
     StudyRecord,
+)
+from orchestrator.wording.numbers import (
+    DASH,
+    capital,
+    class_name,
+    fold_label,
+    integer,
+    metric_name,
+    number,
+    seconds,
+    value_text,
+    when,
 )
 
 MOST_ROWS = 50

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from orchestrator.collect import Tables, num_expected
-from orchestrator.predictions import Part
-from orchestrator.report.cells import number
+from orchestrator.analysis.collect import Tables, num_expected
 from orchestrator.report.charts import Gallery, slug
 from orchestrator.report.evidence import Evidence, Place
 from orchestrator.report.panels import Panel, shorts
-from orchestrator.report.verdict import metric_name
+from orchestrator.store.predictions import Part
 from orchestrator.store.records import ExperimentRecord
+from orchestrator.wording.numbers import metric_name, number
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 DISPLAYED = "temperature"

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from orchestrator.report import cells
-from orchestrator.report.cells import Cell, Grid, grid, integer
+from orchestrator.report.cells import Cell, Grid, grid
 from orchestrator.report.drawing import limits
 from orchestrator.report.panels import Panel
 from orchestrator.report.rendering import HERE, environment
+from orchestrator.wording import numbers
+from orchestrator.wording.numbers import integer
 from trainables.data import overview
 from trainables.data.entries import printable
 from trainables.data.inspection import Progress
@@ -165,7 +166,7 @@ def _facts(manifest: Manifest, rows: pd.DataFrame) -> list[tuple[str, str]]:
 def _counts(manifest: Manifest) -> Grid:
     table = overview.counts(manifest)
     lines = [
-        [str(source), str(name), str(split) or cells.DASH, integer(int(images))]
+        [str(source), str(name), str(split) or numbers.DASH, integer(int(images))]
         for source, name, split, images in table.itertuples(index=False, name=None)
     ]
     return grid("Images by source, class and split", ["Source", "Class", "Split", "Images"], lines, 3)
@@ -311,7 +312,7 @@ def _near(manifest: Manifest, near: Sequence[tuple[str, str, float]]) -> list[Pa
     pairs = []
     for one, other, correlation in sorted(near, key=lambda pair: (-pair[2], pair[:2]))[:MAX_PAIRS]:
         pictures = _pictures(manifest.root, [one, other], alt="One of two pictures that are nearly the same")
-        pairs.append(Pair(tuple(pictures), f"Correlation {cells.number(correlation)}"))
+        pairs.append(Pair(tuple(pictures), f"Correlation {numbers.number(correlation)}"))
     return _pairs_within(pairs)
 
 
@@ -338,7 +339,7 @@ def _faces(rates: Mapping[str, Mapping[str, int]] | None) -> Grid | None:
             for name in outcomes
         ]
         rows.append([source, *shares, integer(total)])
-    return grid("Faces found by source", ["Source", *map(cells.capital, outcomes), "Images"], rows)
+    return grid("Faces found by source", ["Source", *map(numbers.capital, outcomes), "Images"], rows)
 
 
 def _uri(content: bytes, kind: str) -> str:

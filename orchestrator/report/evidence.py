@@ -15,14 +15,15 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.collect import Tables
-from orchestrator.identity import SHORT
-from orchestrator.predictions import DAMAGE, Part, read_predictions
-from orchestrator.report.verdict import headline, metric_name, whole_rows
+from orchestrator.analysis.collect import Tables
+from orchestrator.analysis.trial_scores import spent
 from orchestrator.store.decision_file import DecisionRecord
+from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.folder import State, Store, parse_trial
+from orchestrator.store.predictions import DAMAGE, Part, read_predictions
 from orchestrator.store.records import RunRecord, StudyRecord
-from orchestrator.trial_scores import spent
+from orchestrator.wording.numbers import metric_name
+from orchestrator.wording.verdict import headline, whole_rows
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 from trainables.trial_files import DONE, ERROR, HISTORY, METRICS, TRIAL
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.collect import Tables, num_expected
-from orchestrator.csv_text import as_csv
-from orchestrator.decisions import moved_since
-from orchestrator.garbage import rarely_collected
+from orchestrator.analysis.collect import Tables, num_expected
+from orchestrator.analysis.csv_text import as_csv
+from orchestrator.analysis.garbage import rarely_collected
+from orchestrator.decisions.decision import moved_since
 from orchestrator.report import answers, charts, content, curves, export, score_tables, shortcuts
 from orchestrator.report.cells import Grid
 from orchestrator.report.charts import Gallery
@@ -37,10 +37,10 @@ from orchestrator.report.evidence import (
 from orchestrator.report.kept import keeping
 from orchestrator.report.panels import Panel
 from orchestrator.report.rendering import HERE, environment
-from orchestrator.report.verdict import headline, verdict
 from orchestrator.store.decision_file import DecisionRecord, in_force
 from orchestrator.store.folder import State, Store, trial_state
 from orchestrator.store.records import DataRecord, ExperimentRecord, StudyRecord
+from orchestrator.wording.verdict import headline, verdict
 from trainables import memo
 from trainables.files import replace_file
 

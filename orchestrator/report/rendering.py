@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.report import cells, panels
+from orchestrator.report import panels
+from orchestrator.wording import numbers
 
 if TYPE_CHECKING:
     import jinja2
@@ -35,6 +36,6 @@ def environment() -> "jinja2.Environment":
     )
     made.filters["breakable"] = lambda text: Markup("<wbr>").join(BREAK.split(text))
     made.filters["prose"] = lambda text: made.filters["breakable"](BOUND.sub("\u00a0", MINUS.sub("−", text)))
-    made.filters["when"] = cells.when
+    made.filters["when"] = numbers.when
     made.filters["inline"] = lambda panel: Markup(panels.inline(panel.svg, panel.label))
     return made

@@ -10,22 +10,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from orchestrator.collect import ALL, AT_A_THRESHOLD, TUNED, Tables, num_expected
-from orchestrator.report.cells import (
+from orchestrator.analysis.collect import ALL, AT_A_THRESHOLD, TUNED, Tables, num_expected
+from orchestrator.report.cells import Cell, Grid, grid
+from orchestrator.wording.numbers import (
     DASH,
-    Cell,
-    Grid,
+    METRIC_NAMES,
     between,
     capital,
     class_name,
     fold_label,
-    grid,
     integer,
+    metric_name,
     number,
     p_value,
     spread,
 )
-from orchestrator.report.verdict import METRIC_NAMES, metric_name
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 # Told once: for several classes these are other names for F1 and AUC.

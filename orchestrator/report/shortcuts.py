@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.report.cells import DASH, Cell, Grid, between, capital, grid, number
-from orchestrator.shortcuts import BYTES, CHANCE, CHECKS, FILE_FACTS, MOST_LEAKS, warnings
+from orchestrator.checks.shortcuts import BYTES, CHANCE, CHECKS, FILE_FACTS, MOST_LEAKS, warnings
+from orchestrator.report.cells import Cell, Grid, grid
 from orchestrator.store.records import CheckScores, ShortcutRecord, StudyRecord
+from orchestrator.wording.numbers import DASH, between, capital, number
 
 
 def beside(scores: Grid, study: StudyRecord, aucs: Mapping[str, float] | None = None) -> Grid:

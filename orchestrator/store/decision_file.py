@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from orchestrator.identity import fingerprint
+from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import Store, read_record
 from orchestrator.store.records import Environment, Record, Rule
 from trainables.errors import InputError

@@ -23,11 +23,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from orchestrator.identity import SHORT
+from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.records import StudyRecord, TrialRecord, is_plain
 from trainables.errors import InputError
 from trainables.files import read_json, write_json
 from trainables.trial_files import CHECKPOINT, DONE, ERROR, FORMAT, LOCK, TRIAL
+from trainables.versions import FACES
 
 
 class State(StrEnum):
@@ -177,6 +178,11 @@ class Store:
     def decision_file(self, phase: str, *, version: int | None = None) -> Path:
         """The file of a phase's decision: the one in force, or a `version` that was replaced."""
         return self.root / "decisions" / f"{phase if version is None else f'{phase}.v{version}'}.json"
+
+    @property
+    def faces_table(self) -> Path:
+        """The table of all faces that this version of the detector has found, whatever folder they lie in."""
+        return self.cached("faces", f"mtcnn-{FACES}.parquet")
 
     def cached(self, kind: str, *names: str) -> Path:
         """A folder of the cache, or what it holds under a name."""

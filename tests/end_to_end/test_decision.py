@@ -63,7 +63,7 @@ def test_neither_phase_runs_or_decides_twice(
     both: Path, arguments: Callable[[Path], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Catches a decision that is taken anew by every run, and trials whose identity depends on it."""
-    from orchestrator import launch
+    from orchestrator.execution import launch
 
     def refuse(*args: object, **options: object) -> None:
         raise AssertionError("Ray was started though nothing is missing")

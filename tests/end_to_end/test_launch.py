@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import launch
+from orchestrator.execution import launch
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
 

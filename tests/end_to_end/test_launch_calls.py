@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import launch
+from orchestrator.execution import launch
 from trainables.data.pixels import read_unchanged
 from trainables.errors import InputError
 

@@ -67,7 +67,7 @@ def test_an_unlabelled_test_split_gets_a_submission_and_the_labelled_one_scores(
         # What has no label is in no score.
         assert json.loads((folder / "metrics.json").read_text())["n_test"] == IMAGES["validation"]
 
-    from orchestrator import launch
+    from orchestrator.execution import launch
 
     def refuse(*args: object, **options: object) -> None:
         raise AssertionError("Ray was started though nothing is missing")

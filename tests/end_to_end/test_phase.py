@@ -111,7 +111,7 @@ def test_a_second_run_starts_no_ray_and_changes_no_table(
     undisturbed: Path, arguments: Callable[[Path], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Catches a finished trial that is run again."""
-    from orchestrator import launch
+    from orchestrator.execution import launch
 
     def refuse(*args: object, **options: object) -> None:
         raise AssertionError("Ray was started though nothing is missing")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.data_gate import look
-from orchestrator.shortcuts import shortcut_record
+from orchestrator.checks.data_gate import look
+from orchestrator.checks.shortcuts import shortcut_record
 from trainables.data.equalise import equalise, settle
 from trainables.data.manifest import scan
 from trainables.data.rows import experiment_rows

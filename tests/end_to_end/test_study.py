@@ -109,7 +109,7 @@ def test_a_study_runs_in_one_command_and_never_again(
     rows = pd.read_csv(results / "collected" / "phase3" / "comparisons.csv")
     assert len(rows) == 2 and set(rows["verdict"]) != {"incomplete"}
 
-    from orchestrator import launch
+    from orchestrator.execution import launch
 
     def refuse(*args: object, **options: object) -> None:
         raise AssertionError("Ray was started though nothing is missing")

@@ -13,12 +13,12 @@ import pytest
 import scipy.special
 
 from orchestrator import cli
-from orchestrator.data_sets import DataSets
-from orchestrator.experiment import Experiment, experiment_files
-from orchestrator.loading import complete, load
-from orchestrator.phase import phase_names
-from orchestrator.plan import Options, plan_study
-from orchestrator.resources import Machine
+from orchestrator.config.experiment import Experiment, experiment_files
+from orchestrator.config.load import complete, load
+from orchestrator.config.phase import phase_names
+from orchestrator.plan.data_sets import DataSets
+from orchestrator.plan.plan import Options, plan_study
+from orchestrator.plan.resources import Machine
 from orchestrator.store.folder import Store
 from trainables.data.manifest import COLUMNS, Manifest
 from trainables.files import write_json

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from orchestrator.collect import collect
+from orchestrator.analysis.collect import collect
 from orchestrator.store.folder import Store
 from orchestrator.tracking import Tracker, TrackingError, is_synced, serve, sync, tracking_uri
 

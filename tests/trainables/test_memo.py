@@ -17,7 +17,7 @@ GOLDEN = ROOT / "tests" / "golden" / "results"
 MAKE = """
 import json, sys
 from pathlib import Path
-from orchestrator.collect import collect
+from orchestrator.analysis.collect import collect
 from orchestrator.report.page import write_report
 from orchestrator.store.folder import Store
 store = Store.open(Path(sys.argv[1]))
@@ -86,13 +86,18 @@ def test_every_way_of_importing_is_seen(package: Path, line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["orchestrator.report.page", "orchestrator.gathered", "orchestrator.trial_scores"]
+    "module",
+    [
+        "orchestrator.report.page",
+        "orchestrator.analysis.experiment_scores",
+        "orchestrator.analysis.trial_scores",
+    ],
 )
 def test_a_change_anywhere_below_a_value_makes_another_key(package: Path, module: str) -> None:
     """Catches a page with its old sentences, and one of two tables that notices a change."""
     before = memo.code_hash(module)
     below = memo.sources(module)
-    assert {"orchestrator.predictions", "trainables.evaluation.detection"} <= set(below)
+    assert {"orchestrator.store.predictions", "trainables.evaluation.detection"} <= set(below)
     for name, path in below.items():
         text = path.read_text()
         path.write_text(text + "\nCHANGED = True\n")
@@ -116,14 +121,14 @@ def test_nothing_that_a_page_comes_from_is_left_out(tmp_path: Path) -> None:
 
 # A module, and what is put at its end: each changes a number or a word of what is made.
 CHANGES = {
-    "orchestrator/predictions.py": """
+    "orchestrator/store/predictions.py": """
 _as_stored = _probabilities
 def _probabilities(table):
     return _as_stored(table) ** 2
 """,
     "trainables/evaluation/detection.py": "\nCurve.ece = lambda self, *, bins: 0.5\n",
     "orchestrator/statistics/paired.py": "\nholm = list\n",
-    "orchestrator/decision_text.py": """
+    "orchestrator/wording/decision_text.py": """
 _sentences = decision_sentences
 def decision_sentences(record):
     return ["Other words.", *_sentences(record)]

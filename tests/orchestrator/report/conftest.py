@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orchestrator.collect import Tables, collect
+from orchestrator.analysis.collect import Tables, collect
 from orchestrator.report.page import write_report
 from orchestrator.store.folder import Store
 from trainables.evaluation.metrics import predicted_classes

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orchestrator.collect import Tables, collect
-from orchestrator.decisions import decide, moved_since
+from orchestrator.analysis.collect import Tables, collect
+from orchestrator.decisions.decision import decide, moved_since
 from orchestrator.report import charts
 from orchestrator.report.answers import answers, comparison_grid, decided, missing, tally
 from orchestrator.report.evidence import choose_shown, costs, read_evidence, read_files

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from orchestrator.report import curves
-from orchestrator.report.cells import Cell, number, p_value
+from orchestrator.report.cells import Cell
 from orchestrator.report.content import calibration
-from orchestrator.report.verdict import signed
+from orchestrator.wording.numbers import number, p_value, signed
 
 NUMBERS = {"ece_before": 0.2, "ece_after": 0.1, "brier_before": 0.3, "brier_after": 0.25}
 

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orchestrator.report.cells import DASH
 from orchestrator.report.score_tables import held_out
 from orchestrator.report.shortcuts import share
-from orchestrator.report.verdict import verdict
 from orchestrator.store.folder import Store
+from orchestrator.wording.numbers import DASH
+from orchestrator.wording.verdict import verdict
 from trainables.evaluation.metrics import compute_metrics
 from trainables.files import write_json
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator.collect import Tables, collect
+from orchestrator.analysis.collect import Tables, collect
+from orchestrator.checks.shortcuts import COLUMNS
 from orchestrator.report.cells import grid
 from orchestrator.report.page import write_report
 from orchestrator.report.shortcuts import beside, said
-from orchestrator.shortcuts import COLUMNS
 from orchestrator.store.folder import Store
 from orchestrator.store.records import ShortcutRecord
 from trainables.files import read_json, write_json

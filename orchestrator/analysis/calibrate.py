@@ -1,0 +1,122 @@
+"""How far scores can be taken at their word, before and after calibration, from stored predictions alone.
+
+Each finished trial's calibrations are fitted on its inner validation rows and applied to its test rows; the
+test rows are never looked at while fitting. calibration.csv has a row a trial and method, reliability.csv the
+bins of the diagrams: the test rows of all folds of a complete experiment together, each calibrated by its own
+trial, as they are (`none`) and after each method that could be fitted in every fold.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from orchestrator.store.fingerprint import canonical_json
+from orchestrator.store.predictions import Part, Predictions
+from trainables.evaluation.calibration import METHODS, Method, Parameters, calibrated, fit
+from trainables.evaluation.reliability import brier_score, calibration_error, claims, reliability_bins
+
+RAW = "none"
+CALIBRATION = [
+    "experiment", "repeat", "fold", "method", "outcome", "reason", "parameters", "n_val", "n_test",
+    "ece_before", "ece_after", "brier_before", "brier_after", "trial",
+]  # fmt: skip
+RELIABILITY = [
+    "experiment", "method", "bin", "n", "claimed", "came_true", "low", "high", "ece", "brier", "n_rows",
+]  # fmt: skip
+# Fitted numbers that say something by themselves; isotonic steps are as many as there are validation rows.
+SHOWN = ("temperature", "slope", "intercept")
+
+Row = dict[str, Any]
+Scored = tuple[np.ndarray, np.ndarray]
+
+
+def calibrate(
+    name: str, trials: Mapping[tuple[int, int], tuple[str, Predictions]], *, num_expected: int
+) -> tuple[list[Row], list[Row]]:
+    """Compute the rows of calibration.csv and of reliability.csv of one experiment.
+
+    Args:
+        name: the experiment.
+        trials: (repeat, fold) -> a finished trial's folder name and predictions.
+        num_expected: how many trials its protocol asks for; with fewer there are no bins.
+
+    A trial without validation rows has a row a method with the outcome `not fitted` and the reason.
+    """
+    rows: list[Row] = []
+    pooled: dict[str, list[Scored]] = {}
+    for (repeat, fold), (trial, predictions) in trials.items():
+        what = {"experiment": name, "repeat": repeat, "fold": fold, "trial": trial}
+        rows += [what | row for row in _trial(predictions, pooled)]
+    return rows, _bins(name, pooled) if len(trials) == num_expected else []
+
+
+def fit_all(val: Part | None, *, num_classes: int) -> dict[Method, Parameters]:
+    """Fit every method on a trial's inner validation rows: what `predict` applies to new images.
+
+    Without such rows each method is `not fitted`, with the reason.
+    """
+    if val is None:
+        labels = np.zeros(0, dtype=np.int64)
+        values = np.zeros(0) if num_classes == 2 else np.zeros((0, num_classes))
+    else:
+        labels, values = val.labels, val.probabilities
+    return {method: fit(method, labels, values) for method in METHODS}
+
+
+def _trial(predictions: Predictions, pooled: dict[str, list[Scored]]) -> list[Row]:
+    """The rows of one trial; its test rows, as they are and calibrated, are added to `pooled`."""
+    test = predictions.test
+    labels, scores = _in_order(test)
+    before = {"ece_before": calibration_error(labels, scores), "brier_before": brier_score(labels, scores)}
+    pooled.setdefault(RAW, []).append((labels, scores))
+    rows = []
+    for method, parameters in fit_all(predictions.val, num_classes=test.num_classes).items():
+        shown = {key: parameters[key] for key in SHOWN if key in parameters}
+        row = {"method": method, "outcome": parameters["outcome"], "reason": parameters["reason"]}
+        row |= {"parameters": canonical_json(shown), "n_val": parameters["num_rows"], "n_test": len(labels)}
+        row |= {**before, "ece_after": None, "brier_after": None}
+        if parameters["outcome"] != "not fitted":
+            after = calibrated(parameters, scores)
+            row |= {"ece_after": calibration_error(labels, after), "brier_after": brier_score(labels, after)}
+            pooled.setdefault(method, []).append((labels, after))
+        rows.append(row)
+    return rows
+
+
+def _in_order(part: Part) -> Scored:
+    """Labels and probabilities, those of two classes by rising score.
+
+    No calibration of two classes turns an order round, so what comes later need not be sorted again.
+    """
+    if part.probabilities.ndim != 1:
+        return part.labels, part.probabilities
+    order = np.argsort(part.probabilities, kind="stable")
+    return part.labels[order], part.probabilities[order]
+
+
+def _bins(name: str, pooled: Mapping[str, Sequence[Scored]]) -> list[Row]:
+    """The bins of every method that was fitted in each fold."""
+    found = []
+    for method in (RAW, *METHODS):
+        parts = pooled.get(method, ())
+        if not parts or len(parts) != len(pooled[RAW]):
+            continue
+        labels, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        bins = reliability_bins(*claims(labels, values))
+        whole = {"ece": bins.error(), "brier": brier_score(labels, values), "n_rows": len(labels)}
+        for number in range(len(bins.counts)):
+            found.append(
+                {
+                    "experiment": name,
+                    "method": method,
+                    "bin": number,
+                    "n": int(bins.counts[number]),
+                    "claimed": float(bins.claimed[number]),
+                    "came_true": float(bins.came_true[number]),
+                    "low": float(bins.low[number]),
+                    "high": float(bins.high[number]),
+                    **whole,
+                }
+            )
+    return found

@@ -1,0 +1,95 @@
+"""Two finished experiments against each other, whatever phase they ran in: test scores, paired by fold.
+
+The numbers and the verdict are those of `comparing`, for two experiments that somebody asks for: one
+comparison is corrected for no other, whereas a phase declares its comparisons beforehand and corrects for all
+of them. Where the two can't be paired (a fold is missing, other test rows, other fold files, a score that
+does not exist) the verdict is `incomplete`, with the reason, and there are no numbers.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from orchestrator.analysis.comparing import compare_pair, effort, pair_up, verdict
+from orchestrator.analysis.experiment_scores import Gathered, read_experiment
+from orchestrator.analysis.trial_scores import ALL, Reader
+from orchestrator.store.find_experiment import find_experiment, trial_folders
+from orchestrator.store.folder import Store
+from trainables.errors import InputError, nearest
+from trainables.files import without_infinities
+
+# What is compared by source: of its fakes the AUC against all real images and the share found; of its real
+# images the false alarms.
+RATES = ("auc", "detection_rate", "false_alarm_rate")
+NUMBERS = (
+    "mean_diff", "std_diff", "ci_low", "ci_high", "p_value", "p_wilcoxon", "p_worse", "p_equivalent",
+    "p_better", "min_detectable",
+)  # fmt: skip
+EFFECTS = (
+    "effect_size", "folds_won", "folds_tied", "folds_lost", "detectable", "repeats", "repeats_needed",
+    "hours_needed", "device", "p_delong",
+)  # fmt: skip
+
+Sides = tuple[Gathered, Gathered]
+
+
+def compare(
+    store: Store, baseline: str, other: str, *, metric: str, rope: float, delong: bool = False
+) -> dict[str, Any]:
+    """Compare two finished experiments.
+
+    Returns:
+        Plain JSON values: baseline, other, metric, better_is, rope, verdict, reason (of what is missing), n,
+        mean and std of both, NUMBERS and EFFECTS as comparisons.csv and effects.csv have them, and `sources`:
+        the same numbers for each source's rates.
+
+    Raises:
+        InputError: an unknown experiment or metric, or one experiment given twice.
+    """
+    records = [find_experiment(store, name) for name in (baseline, other)]
+    if trial_folders(records[0]) == trial_folders(records[1]):
+        raise InputError(f"{baseline} and {other} are the same trials; compare two different experiments")
+    reader = Reader(store)
+    sides = (read_experiment(reader, store, records[0]), read_experiment(reader, store, records[1]))
+    _check_metric(metric, sides)
+    found = {"baseline": baseline, "other": other, "metric": metric, "rope": rope}
+    measured = _measure(sides, metric, ALL, rope=rope, delong=delong)
+    if measured["verdict"] == "incomplete":
+        return {**found, **measured, "sources": []}
+    rates = [
+        (source, rate)
+        for source in sorted({source for source, _ in sides[0].values} - {ALL})
+        for rate in RATES
+        if all((source, rate) in side.values for side in sides)
+    ]
+    sources = [
+        {"source": source, "metric": rate, **row}
+        for source, rate in rates
+        if (row := _measure(sides, rate, source, rope=rope))["verdict"] != "incomplete"
+    ]
+    return {**found, **measured, "sources": sources}
+
+
+def _check_metric(metric: str, sides: Sides) -> None:
+    scored = {name for side in sides for source, name in (*side.values, *side.reasons) if source == ALL}
+    # A threshold and a number of rows are neither better nor worse.
+    known = {name for name in scored if name != "threshold" and not name.startswith("support[")}
+    if known and metric not in known:
+        raise InputError(f"--metric {metric} is none of these experiments; {nearest(metric, sorted(known))}")
+
+
+def _measure(sides: Sides, metric: str, source: str, *, rope: float, delong: bool = False) -> dict[str, Any]:
+    """Compare one score over all folds."""
+    row, effect = compare_pair(sides, metric, rope=rope, delong=delong, source=source)
+    found = {"better_is": effect["better_is"], "reason": effect.get("reason", ""), "n": row["n"]}
+    if "verdict" in row:
+        return {**found, "verdict": row["verdict"]}
+    effect |= effort(row, sides)
+    found["reason"] = effect.get("reason", "")
+    pairs = pair_up(*sides, metric, source)
+    for side, scores in (("baseline", pairs.baseline), ("other", pairs.treatment)):
+        assert scores is not None, "what can't be paired was said before"
+        found[f"{side}_mean"] = float(np.mean(scores))
+        found[f"{side}_std"] = float(np.std(scores, ddof=1)) if row["n"] > 1 else None
+    numbers = {name: row[name] for name in NUMBERS} | {name: effect.get(name) for name in EFFECTS}
+    return {**found, "verdict": verdict({**row, "p_holm": row["p_value"]}), **without_infinities(numbers)}

@@ -1,0 +1,307 @@
+"""The comparisons that a phase declared, and, among more than five experiments, every pair and their ranks.
+
+Two experiments are paired fold by fold, and only if they have the same fold files and each fold was tested on
+the same rows (path, group, label). Otherwise the verdict is `incomplete`, and effects.csv says why. Verdicts:
+better (worse) when the Holm-corrected p < 0.05 and p_better (p_worse) > 0.95; equivalent when p_equivalent >
+0.95; else undecided. Holm's family is all declared rows, those that can't be tested yet included. Differences
+are treatment - baseline; better and worse mind metrics that are better when lower.
+
+comparisons.csv has the columns of the design; min_detectable is the smallest difference that would have
+been significant with this spread. effects.csv, a row for each of its rows: better_is (higher|lower); gain,
+the difference with the sign of better; effect_size (mean / std over folds); folds_won, folds_tied,
+folds_lost; rope; detectable, the true difference found with probability 0.8; repeats, repeats_needed to
+make the seen difference significant in its family while the other rows stay as they are, hours_needed of
+training for the missing ones on `device` (of a CPU thread, or of a GPU); p_delong, on request; reason.
+
+pairs.csv: every pair by the headline metric, p_holm over all pairs. ranking.csv: mean_rank (1 is best),
+critical_difference (Nemenyi), friedman_p, letters (shared: closer than the critical difference), and `basis`,
+which says that the folds are of one data set: ranks describe, they prove nothing.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from orchestrator import statistics
+from orchestrator.analysis.experiment_scores import Gathered
+from orchestrator.analysis.trial_scores import ALL, GAP, Place, is_one_device
+from orchestrator.statistics import Interval, Posterior
+from orchestrator.statistics.delong import combined_p, delong_test
+from orchestrator.statistics.ranking import all_pairs, rank
+from orchestrator.store.predictions import DAMAGE, read_predictions
+from orchestrator.store.records import Comparison
+from trainables.evaluation.metrics import LOWER_IS_BETTER
+
+SIGNIFICANT = 0.05
+SURE = 0.95
+ROPE = 0.01
+LOWER = LOWER_IS_BETTER | {"false_alarm_rate", "source_auc_variance", GAP}
+MIN_RANKED, MOST_RANKED = 6, 200
+COMPARISONS = [
+    "question", "baseline", "treatment", "metric", "source", "n", "mean_diff", "std_diff",
+    "ci_low", "ci_high",
+    "p_value", "p_holm", "p_wilcoxon", "p_worse", "p_equivalent", "p_better", "min_detectable", "verdict",
+]  # fmt: skip
+EFFECTS = [
+    "question", "baseline", "treatment", "metric", "source", "better_is", "gain", "effect_size",
+    "folds_won", "folds_tied", "folds_lost", "rope", "detectable",
+    "repeats", "repeats_needed", "hours_needed", "device", "p_delong", "reason",
+]  # fmt: skip
+PAIRS = ["metric", "first", "second", "n", "mean_diff", "std_diff", "p_value", "p_holm"]
+RANKING = [
+    "metric", "experiment", "mean_rank", "mean", "n", "critical_difference", "friedman_p", "letters", "basis",
+]  # fmt: skip
+TEXT = ("question", "baseline", "treatment", "metric", "source", "verdict", "better_is", "device", "reason")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Paired:
+    """Scores of the same folds of two experiments, float [n]; without them n pairs, and the reason."""
+
+    n: int
+    baseline: np.ndarray | None = None
+    treatment: np.ndarray | None = None
+    reason: str = ""
+
+
+def compare(
+    asked: Sequence[Comparison], experiments: Mapping[str, Gathered]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Answer the declared comparisons: comparisons.csv and effects.csv."""
+    rows, effects, pairs = [], [], []
+    for comparison in asked:
+        sides = (experiments[comparison.baseline], experiments[comparison.treatment])
+        for metric in comparison.metrics:
+            what = comparison.model_dump(include={"question", "baseline", "treatment"})
+            what |= {"metric": metric, "source": ALL}
+            row, effect = compare_pair(sides, metric, rope=comparison.rope, delong=comparison.delong)
+            rows.append(what | row)
+            effects.append(what | effect)
+            pairs.append(sides)
+    corrected = statistics.holm([row.get("p_value", math.nan) for row in rows])
+    clear = sum(p_holm < SIGNIFICANT for p_holm in corrected)
+    for row, effect, sides, p_holm in zip(rows, effects, pairs, corrected, strict=True):
+        row["p_holm"] = p_holm
+        if "verdict" not in row:
+            row["verdict"] = verdict(row)
+            # Holm multiplies the smallest p-value of those that are not significant yet by their number.
+            effect |= effort(row, sides, family=len(rows) - (clear - int(p_holm < SIGNIFICANT)))
+    return _frame(rows, COMPARISONS), _frame(effects, EFFECTS)
+
+
+def pair_up(baseline: Gathered, treatment: Gathered, metric: str, source: str = ALL) -> Paired:
+    """Pair two experiments by fold, or say why they can't be paired."""
+    sides = (baseline, treatment)
+    files = [side.record.fold_files for side in sides]
+    # Trials that no record names any more say nothing of a fold file: their test rows have to do.
+    if None not in files and files[0] != files[1]:
+        return Paired(0, reason="the two were not split by the same fold files")
+    both = sorted(baseline.trials.keys() & treatment.trials.keys())
+    for place in both:
+        if baseline.trials[place].rows != treatment.trials[place].rows:
+            counts = [side.trials[place].n_test for side in sides]
+            where = f"repeat {place[0]} fold {place[1]}"
+            return Paired(0, reason=f"{where} was not tested on the same rows ({counts[0]} and {counts[1]})")
+    values = [side.values.get((source, metric), {}) for side in sides]
+    paired = [place for place in both if all(place in known for known in values)]
+    for side in sides:
+        if len(paired) != side.expected:
+            why = [f"{each.name}: {reason}" for each in sides if (reason := each.why_missing(source, metric))]
+            return Paired(len(paired), reason="; ".join(why) or "the two have different folds")
+    one, other = (np.array([known[place] for place in paired]) for known in values)
+    return Paired(len(paired), one, other)
+
+
+def verdict(row: Mapping[str, Any]) -> str:
+    """Judge one comparison by its Holm-corrected p-value and its posterior."""
+    if row["p_holm"] < SIGNIFICANT:
+        for side in ("better", "worse"):
+            if row[f"p_{side}"] > SURE:
+                return side
+    return "equivalent" if row["p_equivalent"] > SURE else "undecided"
+
+
+def test_share(sides: Sequence[Gathered]) -> float:
+    """Return n_test / n_train, the mean of both sides."""
+    return float(np.mean([side.test_share for side in sides]))
+
+
+def compare_pair(
+    sides: tuple[Gathered, Gathered], metric: str, *, rope: float, delong: bool = False, source: str = ALL
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Compare two experiments by one metric. Differences up to `rope` are practically none.
+
+    Returns:
+        The numbers of a row of comparisons.csv, without p_holm, and those of a row of effects.csv. Where the
+        two can't be paired the first has the verdict `incomplete`, and the second the reason.
+    """
+    is_lower = metric in LOWER
+    effect: dict[str, Any] = {"better_is": "lower" if is_lower else "higher", "rope": rope}
+    pairs = pair_up(*sides, metric, source)
+    if pairs.baseline is None or pairs.treatment is None:
+        return {"n": pairs.n, "verdict": "incomplete"}, effect | {"reason": pairs.reason}
+    share = test_share(sides)
+    differences = pairs.treatment - pairs.baseline
+    test = statistics.corrected_paired_t_test(pairs.baseline, pairs.treatment, test_share=share)
+    posterior = statistics.correlated_t(differences, test_share=share, rope=rope)
+    difference = test.difference
+    row = {
+        "n": difference.n,
+        "mean_diff": difference.mean,
+        "std_diff": difference.std,
+        "ci_low": difference.low,
+        "ci_high": difference.high,
+        "p_value": test.p_value,
+        "p_wilcoxon": statistics.wilcoxon(differences),
+        **oriented(posterior, is_lower),
+        "min_detectable": statistics.visible_difference(difference, test_share=share),
+    }
+    gains = -differences if is_lower else differences
+    size = statistics.effect_size(difference)
+    effect |= {
+        "gain": -difference.mean if is_lower else difference.mean,
+        "effect_size": -size if is_lower else size,
+        "folds_won": int(np.sum(gains > 0)),
+        "folds_tied": int(np.sum(gains == 0)),
+        "folds_lost": int(np.sum(gains < 0)),
+        "detectable": statistics.detectable_difference(difference, test_share=share),
+    }
+    if delong:
+        effect |= _delong(sides, metric)
+    return row, effect
+
+
+def oriented(posterior: Posterior, is_lower: bool) -> dict[str, float]:
+    """Return p_worse, p_equivalent and p_better, minding whether lower is better."""
+    worse, better = (posterior.above, posterior.below) if is_lower else (posterior.below, posterior.above)
+    return {"p_worse": worse, "p_equivalent": posterior.within, "p_better": better}
+
+
+def effort(row: Mapping[str, Any], sides: tuple[Gathered, Gathered], *, family: int = 1) -> dict[str, Any]:
+    """Say how many repeats the seen difference would need, and what the missing ones would cost.
+
+    Args:
+        row: what `compare_pair` gave.
+        sides: the two experiments.
+        family: by how many the p-value is multiplied for the other comparisons.
+
+    Returns:
+        repeats, device, repeats_needed and hours_needed of effects.csv as far as they exist, or the reason.
+    """
+    repeats = sides[0].repeats
+    trials = [trial for side in sides for trial in side.trials.values()]
+    found: dict[str, Any] = {
+        "repeats": repeats,
+        "device": "+".join(sorted({trial.device for trial in trials})),
+    }
+    if row["n"] == 1:
+        reason = (
+            "a single split has no spread over folds: no interval, no test (the bootstrap is in summary.csv)"
+        )
+        return found | {"reason": reason}
+    needed = statistics.repeats_needed(
+        Interval(row["n"], row["mean_diff"], row["std_diff"], row["ci_low"], row["ci_high"]),
+        folds=row["n"] // repeats,
+        test_share=test_share(sides),
+        confidence=1.0 - SIGNIFICANT / family,
+    )
+    if needed is None:
+        return found | {"reason": "no number of repeats would make so small a difference visible"}
+    seconds = [trial.spent_seconds for trial in trials]
+    known = [each for each in seconds if each is not None]
+    hours = max(0, needed - repeats) * math.fsum(known) / repeats / 3600.0
+    # Hours of a processor and of a GPU have no sum.
+    is_known = len(known) == len(seconds) and is_one_device(trial.device for trial in trials)
+    return found | {"repeats_needed": needed, "hours_needed": hours if is_known else None}
+
+
+def _delong(sides: tuple[Gathered, Gathered], metric: str) -> dict[str, Any]:
+    """DeLong's test on the test rows of each fold, combined; of repeats, the mean of their p-values."""
+    if metric != "auc" or any(trial.num_classes > 2 for trial in sides[0].trials.values()):
+        return {}
+    tests: dict[int, list[Any]] = {}
+    try:
+        for place in sorted(sides[0].trials):
+            first, second = (read_predictions(side.folders[place], sha256=None).test for side in sides)
+            found = delong_test(first.labels, first.probabilities, second.probabilities)
+            tests.setdefault(place[0], []).append(found)
+    except DAMAGE as error:
+        return {"reason": f"DeLong: {error}"}
+    return {"p_delong": float(np.mean([combined_p(each) for each in tests.values()]))}
+
+
+def rank_all(experiments: Sequence[Gathered]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compare every pair and rank all, among the experiments with the folds and rows of most.
+
+    Returns:
+        pairs.csv and ranking.csv; empty with fewer than 6 such experiments, or a single fold. Of more than
+        200 the 200 with the best mean are taken.
+    """
+    metric = next((name for name in ("auc", "accuracy") if _having(experiments, name)), "auc")
+    chosen = _alike(_having(experiments, metric))
+    if len(chosen) < MIN_RANKED or chosen[0].expected < 2:
+        return pd.DataFrame(columns=PAIRS), pd.DataFrame(columns=RANKING)
+    scores = np.array([_by_fold(each, metric) for each in chosen])
+    best = np.sort(np.argsort(-scores.mean(axis=1), kind="stable")[:MOST_RANKED])
+    chosen, scores = [chosen[place] for place in best], scores[best]
+    names, count = [each.name for each in chosen], scores.shape[1]
+    pairs = all_pairs(scores, test_share=test_share(chosen))
+    matrix = pd.DataFrame(
+        {
+            "metric": metric,
+            "first": [names[place] for place in pairs.first],
+            "second": [names[place] for place in pairs.second],
+            "n": count,
+            "mean_diff": pairs.mean,
+            "std_diff": pairs.std,
+            "p_value": pairs.p_value,
+            "p_holm": pairs.p_holm,
+        },
+        columns=PAIRS,
+    )
+    found = rank(scores, lower_is_better=False)
+    table = pd.DataFrame(
+        {
+            "metric": metric,
+            "experiment": names,
+            "mean_rank": found.mean_rank,
+            "mean": scores.mean(axis=1),
+            "n": count,
+            "critical_difference": found.critical_difference,
+            "friedman_p": found.friedman_p,
+            "letters": found.letters,
+            "basis": f"{count} folds of one data set, which are not independent",
+        },
+        columns=RANKING,
+    )
+    return matrix, table.sort_values(["mean_rank", "experiment"], kind="stable", ignore_index=True)
+
+
+def _having(experiments: Sequence[Gathered], metric: str) -> list[Gathered]:
+    return [each for each in experiments if each.expected == len(each.values.get((ALL, metric), ()))]
+
+
+def _by_fold(experiment: Gathered, metric: str) -> list[float]:
+    return [value for _, value in sorted(experiment.values[ALL, metric].items())]
+
+
+def _alike(experiments: Sequence[Gathered]) -> list[Gathered]:
+    """The largest set of experiments with the same fold files and the same rows in each fold."""
+    by_rows: dict[tuple[Any, ...], list[Gathered]] = {}
+    for each in experiments:
+        rows: list[tuple[Place, str]] = sorted((place, trial.rows) for place, trial in each.trials.items())
+        by_rows.setdefault((each.record.fold_files, *rows), []).append(each)
+    return max(by_rows.values(), key=len) if by_rows else []
+
+
+def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=columns)
+    whole = [name for name in ("n",) if name in columns]
+    counts = ("folds_won", "folds_tied", "folds_lost", "repeats", "repeats_needed")
+    numbers = [name for name in columns if name not in (*TEXT, *counts, *whole)]
+    frame = frame.astype(dict.fromkeys(numbers, float) | dict.fromkeys(whole, int))
+    return frame.astype({name: "Int64" for name in counts if name in columns})

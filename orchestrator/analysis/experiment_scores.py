@@ -1,0 +1,225 @@
+"""What a study's trials say, by experiment and fold, before anything is averaged or compared.
+
+Trials are read through their cache. What needs the rows of all folds at once (the bootstrap, the loss on
+held-out sources) is computed for complete experiments alone and kept too, by the hashes of the predictions
+that it comes from, so that one new trial costs one experiment.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.analysis import calibrate, holdout
+from orchestrator.analysis.bootstraps import Bootstraps
+from orchestrator.analysis.trial_scores import ALL, CACHE, GAP, Place, Problem, Reader, TrialScores
+from orchestrator.store.folder import Store
+from orchestrator.store.predictions import DAMAGE
+from orchestrator.store.records import ExperimentRecord, StudyRecord
+from trainables import memo
+
+# What is kept of a complete experiment; `bootstraps` keeps the intervals.
+KEPT = ("holdout", "calibration", "reliability")
+Slice = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Gathered:
+    """One experiment: its record, its trials by (repeat, fold), and why others have no scores.
+
+    values: (source, metric) -> fold -> value, of the test rows, and train_val_gap. reasons: the same for what
+    does not exist. bounds: metric -> bootstrap interval. holdout: a row a held-out source of fakes.
+    calibration and reliability: rows as in `calibrate`.
+    """
+
+    record: ExperimentRecord
+    folders: dict[Place, Path] = field(default_factory=dict)
+    trials: dict[Place, TrialScores] = field(default_factory=dict)
+    problems: dict[Place, Problem] = field(default_factory=dict)
+    values: dict[Slice, dict[Place, float]] = field(default_factory=dict)
+    reasons: dict[Slice, dict[Place, str]] = field(default_factory=dict)
+    bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
+    holdout: list[dict[str, Any]] = field(default_factory=list)
+    calibration: list[dict[str, Any]] = field(default_factory=list)
+    reliability: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return str(self.record.name)
+
+    @property
+    def expected(self) -> int:
+        """How many trials the protocol asks for."""
+        return num_expected(self.record)
+
+    @property
+    def repeats(self) -> int:
+        """How many repeats the protocol asks for."""
+        return self.record.recipe.cv_repeats
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every trial that the protocol asks for is there."""
+        return len(self.trials) == self.expected
+
+    @property
+    def test_share(self) -> float:
+        """n_test / n_train of the folds, over the trials that are there.
+
+        Of a subsample it is the share by which the folds were dealt: training parts that are cut to a share
+        overlap as much as whole ones do, and a test fold that is large beside them tells more, not less.
+        """
+        recipe, trials = self.record.recipe, self.trials.values()
+        if recipe.subsample < 1.0 and recipe.protocol == "cv":
+            return 1.0 / (recipe.cv_folds - 1)
+        if recipe.subsample < 1.0 and recipe.protocol == "holdout":
+            return recipe.test_ratio / (1.0 - recipe.test_ratio)
+        return sum(trial.n_test for trial in trials) / sum(trial.n_train for trial in trials)
+
+    def why_missing(self, source: str, metric: str) -> str:
+        """Say why a metric has no mean; empty where it has one."""
+        values = self.values.get((source, metric), {})
+        if len(values) == self.expected:
+            return ""
+        for place, problem in sorted(self.problems.items()):
+            return f"{self._called(place)} {problem.state}: {problem.reason}"
+        for place, reason in sorted(self.reasons.get((source, metric), {}).items()):
+            return f"{self._called(place)}: {reason}"
+        if len(self.trials) < self.expected:
+            return f"{len(self.trials)} of {self.expected} folds were asked for"
+        return f"{len(values)} of {self.expected} folds have it"
+
+    def _called(self, place: Place) -> str:
+        return f"repeat {place[0]} fold {place[1]}" if self.repeats > 1 else f"fold {place[1]}"
+
+    def add(self, place: Place, folder: Path, found: TrialScores | Problem) -> None:
+        """Take what a trial says."""
+        self.folders[place] = folder
+        if isinstance(found, Problem):
+            self.problems[place] = found
+            return
+        self.trials[place] = found
+        for rows, target in ((found.scores, self.values), (found.missing, self.reasons)):
+            for split, source, metric, content in rows:
+                if split == "test" or metric == GAP:
+                    target.setdefault((source, metric), {})[place] = content
+
+
+def num_expected(experiment: ExperimentRecord) -> int:
+    """Return how many trials the experiment's protocol asks for."""
+    return experiment.recipe.num_folds * experiment.recipe.cv_repeats
+
+
+def gather(store: Store, study: StudyRecord) -> list[Gathered]:
+    """Read every trial of a study."""
+    reader = Reader(store)
+    bootstraps = Bootstraps(store.cached(CACHE))
+    found = []
+    for record in study.experiments:
+        experiment = read_experiment(reader, store, record)
+        key = _key(experiment)
+        path = store.cached(CACHE, f"experiment-{key[:24]}.json")
+        known = memo.read(path, key) if experiment.is_complete else None
+        try:
+            if known is not None:
+                for name in KEPT:
+                    setattr(experiment, name, known[name])
+            else:
+                experiment.calibration, experiment.reliability = _calibrations(reader, experiment)
+                if experiment.is_complete:
+                    experiment.holdout = _holdout(reader, experiment)
+                    memo.write(path, key, {name: getattr(experiment, name) for name in KEPT})
+            if experiment.is_complete:
+                bootstraps.ask(experiment.name, experiment.trials, experiment.folders, reader)
+        except DAMAGE:
+            # A trial was taken away, or begun again, after its scores were read: by now it has none.
+            experiment = read_experiment(reader, store, record)
+        found.append(experiment)
+        reader.forget()
+        bootstraps.compute_many()
+    bootstraps.compute()
+    for experiment in found:
+        experiment.bounds = bootstraps.bounds(experiment.name)
+    return found
+
+
+def read_experiment(reader: Reader, store: Store, record: ExperimentRecord) -> Gathered:
+    """Read the trials that a record names, without what needs the rows of all folds at once."""
+    experiment = Gathered(record)
+    for trial in record.trials:
+        folder = store.trial(trial.folder)
+        found = reader.read(folder, threshold_by=record.threshold_by)
+        experiment.add((trial.repeat, trial.fold), folder, found)
+    return experiment
+
+
+def _calibrations(reader: Reader, experiment: Gathered) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Calibrate every trial that is there; the bins are those of all folds together."""
+    trials = {
+        place: (experiment.folders[place].name, reader.predictions(experiment.folders[place]))
+        for place in sorted(experiment.trials)
+    }
+    return calibrate.calibrate(experiment.name, trials, num_expected=experiment.expected)
+
+
+def _holdout(reader: Reader, experiment: Gathered) -> list[dict[str, Any]]:
+    """Compare held-out sources with those trained on, where the recipe restricts the training sources."""
+    trained = experiment.record.recipe.train_sources
+    if not trained or any(trial.num_classes > 2 for trial in experiment.trials.values()):
+        return []
+    frames = [
+        reader.predictions(folder).test.frame(repeat=repeat, fold=fold)
+        for (repeat, fold), folder in sorted(experiment.folders.items())
+    ]
+    row: dict[str, Any] = {"n_expected": experiment.expected}
+    try:
+        deltas = holdout.holdout_deltas(
+            pd.concat(frames, ignore_index=True), train_sources=trained, test_share=experiment.test_share
+        )
+    except ValueError as error:
+        return [row | {"source": ALL, "n": 0, "reason": str(error)}]
+    return [row | _holdout_row(delta) for delta in deltas]
+
+
+def _holdout_row(found: holdout.Holdout) -> dict[str, Any]:
+    numbers = {
+        "in_source": found.in_source.mean,
+        "held_out": found.held_out.mean,
+        "delta": found.delta.mean,
+        "std": found.delta.std,
+        "ci_low": found.delta.low,
+        "ci_high": found.delta.high,
+        "p_value": found.p_value,
+    }
+    known = {name: value for name, value in numbers.items() if math.isfinite(value)}
+    lacking = found.num_expected - found.num_folds
+    have = "fold has" if lacking == 1 else "folds have"
+    reason = f"{lacking} {have} no image of one side" if lacking else ""
+    return {"source": found.source, "n": found.num_folds, **known, "reason": reason}
+
+
+def _key(experiment: Gathered) -> str:
+    """What hold-out and calibration hang on."""
+    trials = [
+        # The folder too: calibration.csv names it, and equal predictions may lie in another one.
+        [*place, experiment.folders[place].name, trial.sha256, trial.n_test, trial.n_train]
+        for place, trial in sorted(experiment.trials.items())
+    ]
+    inputs = [experiment.name, experiment.record.recipe.train_sources, trials]
+    return memo.key(inputs, code=__name__, libraries=("numpy", "scipy"))
+
+
+def score_rows(experiments: Iterable[Gathered]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of scores.csv; what does not exist has no value."""
+    for experiment in experiments:
+        for (repeat, fold), trial in experiment.trials.items():
+            where = (experiment.name, repeat, fold)
+            name = experiment.folders[repeat, fold].name
+            for split, source, metric, value in trial.scores:
+                yield (*where, split, source, metric, value, name)
+            for split, source, metric, _ in trial.missing:
+                yield (*where, split, source, metric, math.nan, name)

@@ -1,0 +1,252 @@
+"""A finished trial to numbers: every metric, the reasons for those that do not exist, counts of confusions.
+
+The outcome is kept in results/cache/scores/ as plain JSON, and used again while the trial's files have the
+same hash (done.json's predictions_sha256), sizes and times, and this program computes in the same way. So a
+phase of a thousand trials of which one is new reads the predictions of one.
+"""
+
+import csv
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from orchestrator.store.folder import State, Store, read_record, trial_state
+from orchestrator.store.predictions import DAMAGE, Part, Predictions, read_predictions
+from trainables import memo
+from trainables.evaluation import classes, detection
+from trainables.evaluation.detection import AT_A_THRESHOLD, Curve, Found
+from trainables.evaluation.thresholds import ThresholdMetric, best_threshold
+from trainables.trial_files import DONE, ERROR, HISTORY, METRICS, PREDICTIONS
+
+ALL = "all"
+TUNED = "_tuned"
+GAP = "train_val_gap"
+CACHE = "scores"
+# Where in its experiment a trial is: (repeat, fold).
+Place = tuple[int, int]
+WATCHED = (PREDICTIONS, METRICS, HISTORY)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialScores:
+    """What a finished trial says. Plain values, so that JSON holds it.
+
+    scores: [split, source, metric, value] of what exists; missing: [split, source, metric, reason] of what
+    does not. confusion: the test rows by [actual, predicted, count]. n_train counts the inner validation
+    rows (n_val) too. seconds are those of the trial, training_seconds those of its epochs on `device` with
+    `threads` CPU threads; None where they were not written down, like `parameters`. `rows` and `val_rows`
+    name the test rows and the inner validation rows by path, group and label; no rows have no name.
+    """
+
+    scores: list[list[Any]]
+    missing: list[list[Any]]
+    confusion: list[list[int]]
+    num_classes: int
+    n_test: int
+    n_train: int
+    n_val: int
+    seconds: float | None
+    training_seconds: float | None
+    threads: int
+    device: str
+    parameters: int | None
+    rows: str
+    val_rows: str
+    sha256: str
+
+    @property
+    def spent_seconds(self) -> float | None:
+        """What it cost; see `spent`. None where no time was written down."""
+        seconds = self.seconds if self.training_seconds is None else self.training_seconds
+        return None if seconds is None else spent(seconds, self.threads, self.device)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a trial has no scores: its state, and the reason in words."""
+
+    state: State
+    reason: str
+
+
+def spent(seconds: float, threads: float, device: str | None) -> float:
+    """Return seconds of one CPU thread, or of the GPU, that were spent in `seconds`."""
+    return seconds * (threads if device == "cpu" else 1)
+
+
+def is_one_device(devices: Iterable[str]) -> bool:
+    """Tell whether times on these can be compared: all on a CPU ("cpu"), or all on a GPU ("cuda")."""
+    kinds = set(devices)
+    return len(kinds) == 1 and "+" not in next(iter(kinds))
+
+
+FIELDS = tuple(field.name for field in fields(TrialScores))
+
+
+class Reader:
+    """Reads trials of one results folder, each file at most once while `predictions` are kept."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: dict[Path, Predictions] = {}
+
+    def read(self, folder: Path, *, threshold_by: ThresholdMetric) -> TrialScores | Problem:
+        """Return the scores of the trial at `folder`, from the cache where it has them."""
+        state = trial_state(folder)
+        if state != State.DONE:
+            return _unfinished(folder, state)
+        try:
+            key = _key(folder, threshold_by)
+            path = self._store.cached(CACHE, f"{folder.name}.{threshold_by}.json")
+            known = memo.read(path, key)
+            if known is not None:
+                return TrialScores(**known)
+            scores = _score(folder, self.predictions(folder), threshold_by)
+        except DAMAGE as error:
+            state = trial_state(folder)
+            if state != State.DONE:
+                # It was taken away, or begun again, while it was being read.
+                return _unfinished(folder, state)
+            text = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            return Problem(State.UNREADABLE, f"{text}; delete the trial's folder to run it again")
+        memo.write(path, key, {name: getattr(scores, name) for name in FIELDS})
+        return scores
+
+    def predictions(self, folder: Path) -> Predictions:
+        """Return a finished trial's predictions; raises what `read_predictions` raises."""
+        if folder not in self._kept:
+            self._kept[folder] = read_predictions(folder, sha256=_claimed(folder))
+        return self._kept[folder]
+
+    def forget(self) -> None:
+        """Let go of the predictions read so far."""
+        self._kept.clear()
+
+
+def _unfinished(folder: Path, state: State) -> Problem:
+    error = read_record(folder / ERROR) or {}
+    reason = error.get("message") or {State.RUNNING: "still running"}.get(state, "not run to its end yet")
+    return Problem(state, str(reason))
+
+
+def _claimed(folder: Path) -> str | None:
+    claimed = (read_record(folder / DONE) or {}).get("predictions_sha256")
+    return claimed if isinstance(claimed, str) else None
+
+
+def _key(folder: Path, threshold_by: str) -> str:
+    """What the scores hang on: equal keys, equal scores."""
+    files = {}
+    for name in WATCHED:
+        if name != HISTORY or (folder / name).exists():
+            stat = (folder / name).stat()
+            files[name] = [stat.st_size, stat.st_mtime_ns]
+    return memo.key([_claimed(folder), files, threshold_by], code=__name__, libraries=("numpy",))
+
+
+def _score(folder: Path, found: Predictions, threshold_by: ThresholdMetric) -> TrialScores:
+    metrics = read_record(folder / METRICS) or {}
+    table = _Table()
+    test = found.test
+    if test.probabilities.ndim == 1:
+        curve = Curve.of(test.labels, test.probabilities.astype(np.float64))
+        binary = detection.binary_metrics(test.labels, test.probabilities, test.predicted, curve=curve)
+        table.add("test", ALL, binary)
+        _add_sources(table, test, curve)
+    else:
+        table.add("test", ALL, _metrics(test))
+    if found.val is not None:
+        table.add("val", ALL, _metrics(found.val))
+    if test.probabilities.ndim == 1:
+        _add_tuned(table, found, threshold_by)
+    _add_gap(table, folder, metrics)
+    counts = classes.confusion(test.labels, test.predicted, num_classes=test.num_classes)
+    return TrialScores(
+        scores=table.scores,
+        missing=table.missing,
+        confusion=[[*map(int, place), int(count)] for place, count in np.ndenumerate(counts)],
+        num_classes=test.num_classes,
+        n_test=int(metrics["n_test"]),
+        n_train=int(metrics["n_train"]) + int(metrics["n_val"]),
+        n_val=int(metrics["n_val"]),
+        seconds=_number(metrics.get("seconds")),
+        training_seconds=_number(metrics.get("training_seconds")),
+        threads=int(_number(metrics.get("threads")) or 1),
+        device=str(metrics.get("device", "")),
+        parameters=None if (count := _number(metrics.get("parameters"))) is None else int(count),
+        rows=test.key(),
+        val_rows=found.val.key() if found.val is not None else "",
+        sha256=found.sha256,
+    )
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+class _Table:
+    """Rows of scores and of reasons, as they come."""
+
+    def __init__(self) -> None:
+        self.scores: list[list[Any]] = []
+        self.missing: list[list[Any]] = []
+
+    def add(self, split: str, source: str, found: Found) -> None:
+        self.scores += [[split, source, name, value] for name, value in found.values.items()]
+        self.missing += [[split, source, name, reason] for name, reason in found.reasons.items()]
+
+    def put(self, split: str, metric: str, value: float | None, reason: str = "") -> None:
+        found = Found()
+        found.put(metric, value, reason)
+        self.add(split, ALL, found)
+
+
+def _metrics(part: Part) -> Found:
+    compute = detection.binary_metrics if part.probabilities.ndim == 1 else classes.class_metrics
+    return compute(part.labels, part.probabilities, part.predicted)
+
+
+def _add_sources(table: _Table, test: Part, curve: Curve) -> None:
+    per_source = detection.source_metrics(test.labels, curve, test.predicted, test.source, test.sources)
+    for source, found in per_source.items():
+        table.add("test", source, found)
+    table.put("test", "source_auc_variance", *detection.auc_variance(per_source))
+
+
+def _add_tuned(table: _Table, found: Predictions, threshold_by: ThresholdMetric) -> None:
+    """The test metrics that hang on a threshold, at the one that suits the inner validation rows best."""
+    val, test = found.val, found.test
+    threshold, reason = None, "no inner validation rows to choose a threshold by"
+    if val is not None:
+        threshold = best_threshold(val.labels, val.probabilities, metric=threshold_by)
+        reason = "the inner validation rows are of one class"
+    table.put("test", "threshold", threshold, reason)
+    if threshold is None:
+        tuned = Found(reasons=dict.fromkeys(AT_A_THRESHOLD, reason))
+    else:
+        decided = (test.probabilities >= threshold).astype(np.int64)
+        tuned = detection.threshold_metrics(test.labels, decided)
+    renamed = Found()
+    for name in AT_A_THRESHOLD:
+        renamed.put(f"{name}{TUNED}", tuned.values.get(name), tuned.reasons.get(name, ""))
+    table.add("test", ALL, renamed)
+
+
+def _add_gap(table: _Table, folder: Path, metrics: Mapping[str, Any]) -> None:
+    """Validation loss minus training loss of the epoch whose weights were kept."""
+    try:
+        with (folder / HISTORY).open(encoding="utf-8", newline="") as file:
+            best = next(
+                row for row in csv.DictReader(file) if int(row["epoch"]) == int(metrics["best_epoch"])
+            )
+        train, val = float(best["train_loss"]), float(best["val_loss"])
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        train = val = math.nan
+    is_there = math.isfinite(train) and math.isfinite(val)
+    reason = f"{HISTORY} has no losses of the best epoch"
+    table.put("train", "train_loss", train if is_there else None, reason)
+    table.put("val", GAP, val - train if is_there else None, reason)

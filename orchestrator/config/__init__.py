@@ -1,0 +1,1 @@
+"""JSON files to validated experiments and phases."""

@@ -1,0 +1,385 @@
+"""Experiment files: JSON on disk to validated experiments.
+
+Layers, low to high: shared.json < what `extends` names (recursively) < the file < what decisions of earlier
+phases hand over < --preset < --set. A preset is presets/NAME.json, and on top of it the presets/NAME.json
+beside the experiment, if there is one. Two things lie between --preset and --set: what was decided under the
+same preset, since it was chosen among the preset's own values, and what tells a made experiment (`Made`) from
+its siblings, since a preset would make them all one. Objects (optimizer, scheduler, loss) are merged key by
+key; everything else is replaced. Each layer remembers where it came from, so that an error names the file,
+the key, what was given and the nearest valid key or value. All problems of all files are collected before any
+is reported.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from orchestrator.config.validation_errors import explain, meant
+from trainables.errors import InputError, nearest
+from trainables.evaluation.thresholds import ThresholdMetric
+from trainables.models import registry
+from trainables.recipe import Recipe, RecipeKeys
+from trainables.recipe_part import Frozen
+
+SHORTHANDS = {"lr": ("optimizer", "lr"), "weight_decay": ("optimizer", "weight_decay")}
+Values = dict[str, Any]
+# Of the AUC that file facts reach without a look at a face.
+DEFAULT_THRESHOLD = 0.7
+
+
+class Resources(Frozen):
+    """What a trial asks for; None = found out. `gpus` may be a part of one."""
+
+    cpus: Annotated[int, Field(ge=1)] | None = None
+    gpus: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
+    workers: Literal[1] = 1
+
+
+class Experiment(RecipeKeys):
+    """One resolved experiment: the recipe's keys, and what can't change a trial's predictions."""
+
+    name: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    extends: str | None = None
+    data_dir: str = "data"
+    num_workers: Annotated[int, Field(ge=0, le=256)] = Field(
+        4, description="threads that read images; 0 = one a core"
+    )
+    max_unusable: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+        0.01, description="share of files that may be unusable before a run is stopped"
+    )
+    shortcut_threshold: Annotated[float, Field(ge=0.5, le=1.0)] = Field(
+        DEFAULT_THRESHOLD, description="AUC of file facts alone above which a run is stopped before it starts"
+    )
+    threshold_by: ThresholdMetric = Field(
+        "balanced_accuracy",
+        description="what the second threshold maximises on the inner validation part; the first is 0.5",
+    )
+    resources: Resources = Resources()
+    bases: tuple[str, ...] = Field(
+        (), description="the experiments whose trained networks an ensemble backbone combines, by name"
+    )
+
+    @model_validator(mode="after")
+    def _has_bases(self) -> Self:
+        entry = registry.own(self.backbone)
+        wanted = len(entry.bases) if entry is not None else 0
+        if len(self.bases) != wanted and wanted:
+            raise ValueError(
+                f"bases: {self.backbone} combines {wanted} trained networks, {len(self.bases)} are named; "
+                "name the experiments that train them"
+            )
+        if self.bases and not wanted:
+            raise ValueError(f"bases: {self.backbone} combines no other networks; leave the key out")
+        return self
+
+    def recipe_keys(self) -> RecipeKeys:
+        """Return what decides the numbers, as far as the file says it."""
+        return RecipeKeys.model_validate({name: getattr(self, name) for name in RecipeKeys.model_fields})
+
+    def recipe(self, **resolved: str | int | None) -> Recipe:
+        """Return the recipe with layout, group_by, precision, memory_format and micro_batch resolved."""
+        return Recipe.model_validate({**self.recipe_keys().model_dump(), **resolved})
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Values from one place; `origin` is how that place is called in a message."""
+
+    origin: str
+    values: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An experiment without a file of its own, made by a phase.
+
+    `values` lie on top of the experiment that it `extends`. `folder` is that of the phase, whose presets it
+    has, and `origin` is how the place of the values is called in a message.
+    """
+
+    name: str
+    extends: str
+    values: Values
+    folder: Path
+    origin: str
+
+
+class Problems(InputError):
+    """Everything that is wrong with the files given, a line each."""
+
+
+def load_experiments(
+    folder: Path,
+    names: Sequence[str | Made],
+    *,
+    handed_over: Sequence[Layer] = (),
+    decided: Sequence[Layer] = (),
+    preset: str | None = None,
+    settings: Sequence[str] = (),
+) -> tuple[Experiment, ...]:
+    """Load experiments by name or path.
+
+    Args:
+        folder: the experiments folder, with shared.json and presets/.
+        names: stems of files below `folder`, paths to JSON files, or what a phase made.
+        handed_over: layers on top of each file, below the preset.
+        decided: layers above the preset.
+        preset: the stem of a file in presets/.
+        settings: "key=value" strings; keys may be dotted, values are JSON or else text.
+
+    Raises:
+        Problems: at least one file is wrong; the message has a line for each problem.
+    """
+    problems: list[str] = []
+    experiments: list[Experiment] = []
+    parts: list[list[Layer]] = []
+    readers: tuple[Callable[[], list[Layer]], ...] = (
+        lambda: _shared(folder),
+        lambda: _preset(folder, preset),
+        lambda: _settings(settings),
+    )
+    for read in readers:
+        try:
+            parts.append(read())
+        except InputError as error:
+            parts.append([])
+            problems += str(error).splitlines()
+    shared, below, above = parts
+    for wanted in {name if isinstance(name, str) else name.name: name for name in names}.values():
+        try:
+            path, files, own = _files(folder, wanted)
+            mine = _preset(path.parent, preset, needed=False) if path.parent != folder else []
+            layers = [*shared, *files, *handed_over, *below, *mine, *decided, *own, *above]
+            experiments.append(_validate(path, layers))
+        except InputError as error:
+            problems += str(error).splitlines()
+    if problems:
+        raise Problems("\n".join(dict.fromkeys(problems)))
+    return tuple(experiments)
+
+
+def _files(folder: Path, wanted: str | Made) -> tuple[Path, list[Layer], list[Layer]]:
+    """Where an experiment is at home, the layers of its files, and what it has of its own above a preset."""
+    if isinstance(wanted, str):
+        path = find_file(folder, wanted)
+        return path, _chain(folder, path, ()), []
+    try:
+        parent = find_file(folder, wanted.extends)
+    except InputError as error:
+        raise InputError(f"{wanted.origin}: extends {wanted.extends!r}: {error}") from error
+    files = [Layer(layer.origin, _inheritable(layer.values)) for layer in _chain(folder, parent, ())]
+    return wanted.folder / f"{wanted.name}.json", files, [_layer(wanted.origin, wanted.values)]
+
+
+def values_of_files(folder: Path, name: str) -> Values:
+    """Return what shared.json and an experiment's file, with what that extends, say together; not validated.
+
+    Raises:
+        InputError: a file can't be read.
+    """
+    merged: Values = {}
+    for layer in [*_shared(folder), *_chain(folder, find_file(folder, name), ())]:
+        _merge(merged, layer.values, layer.origin, {}, ())
+    return merged
+
+
+def find_file(folder: Path, name: str) -> Path:
+    """Find an experiment's file by its name (anywhere below `folder`) or its path."""
+    path = Path(name)
+    if path.suffix == ".json":
+        if not path.is_file():
+            raise InputError(f"no such experiment file: {name}")
+        return path
+    known: dict[str, Path] = {}
+    for found in experiment_files(folder):
+        if found.stem in known:
+            raise InputError(
+                f"two experiments are called {found.stem}: {known[found.stem]} and {found}; rename one"
+            )
+        known[found.stem] = found
+    if name not in known:
+        raise InputError(f"no experiment {name!r} below {folder}; {nearest(name, known) or 'there are none'}")
+    return known[name]
+
+
+def experiment_files(folder: Path) -> Iterator[Path]:
+    """Yield the experiment files below `folder`, in order."""
+    for path in sorted(folder.rglob("*.json")):
+        inside = path.relative_to(folder)
+        if len(inside.parts) > 1 and "presets" not in inside.parts[:-1] and path.name != "phase.json":
+            yield path
+
+
+def json_schema() -> Values:
+    """Return the JSON Schema of an experiment file, for editors."""
+    schema = Experiment.model_json_schema(mode="validation")
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "Experiment"
+    # `name` is the file's stem, so a file need not say it; `$schema` is the editor's own key.
+    schema["required"] = [key for key in schema.get("required", []) if key != "name"]
+    schema["properties"]["$schema"] = {"type": "string"}
+    for key, (section, inner) in SHORTHANDS.items():
+        schema["properties"][key] = {"type": "number", "description": f"short for {section}.{inner}"}
+    return schema
+
+
+def read_object(path: Path) -> Values:
+    """Read a JSON object; InputError with file and line when it is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
+    except OSError as error:
+        raise InputError(f"{path} can't be read ({error.strerror})") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}, line {error.lineno}: not valid JSON ({error.msg})") from error
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: a JSON object is needed, not {type(content).__name__}")
+    return content
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _shared(folder: Path) -> list[Layer]:
+    path = folder / "shared.json"
+    if not path.is_file():
+        raise InputError(
+            f"no {path}; start from the project's folder, or name the experiments with --experiments"
+        )
+    return [_layer(str(path), read_object(path))]
+
+
+def _preset(folder: Path, preset: str | None, *, needed: bool = True) -> list[Layer]:
+    """The layer of a preset: the one of all experiments, and on top what the file's own folder says of it."""
+    if preset is None:
+        return []
+    path = folder / "presets" / f"{preset}.json"
+    if not needed and not path.is_file():
+        return []
+    known = [found.stem for found in sorted((folder / "presets").glob("*.json"))]
+    if preset not in known:
+        raise InputError(f"no preset {preset!r}; the presets are {', '.join(known) or 'none'}")
+    return [_layer(f"--preset {preset} ({path})", _inheritable(read_object(path)))]
+
+
+def _settings(settings: Sequence[str]) -> list[Layer]:
+    layers = []
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set {setting}: give key=value, for example --set epochs=3")
+        if key in ("name", "extends"):
+            raise InputError(f"--set {setting}: {key} belongs to an experiment's file; give it there")
+        try:
+            value = json.loads(text, parse_constant=_no_constant)
+        except ValueError:
+            value = text
+        for part in reversed(key.split(".")):
+            value = {part: value}
+        layers.append(_layer("--set", value))
+    return layers
+
+
+def _chain(folder: Path, path: Path, seen: tuple[Path, ...]) -> list[Layer]:
+    """The file's layer on top of those of the files that it extends."""
+    here = path.resolve()
+    if here in seen:
+        circle = " -> ".join(file.name for file in (*seen[seen.index(here) :], here))
+        raise InputError(f"{path}: extends goes round in a circle: {circle}")
+    values = read_object(path)
+    name = values.get("name", path.stem)
+    if name != path.stem:
+        raise InputError(
+            f"{path}: name is {name!r}, but the file's stem is its name; leave name out or rename the file"
+        )
+    extends = values.get("extends")
+    if extends is None:
+        return [_layer(str(path), values)]
+    if not isinstance(extends, str):
+        raise InputError(f"{path}: extends: a name or a path is needed, not {extends!r}")
+    beside = path.parent / extends
+    try:
+        parent = beside if beside.is_file() else find_file(folder, extends)
+    except InputError as error:
+        raise InputError(f"{path}: extends {extends!r}: {error}") from error
+    below = _chain(folder, parent, (*seen, here))
+    return [*(Layer(layer.origin, _inheritable(layer.values)) for layer in below), _layer(str(path), values)]
+
+
+def _inheritable(values: Values) -> Values:
+    return {
+        key: value for key, value in values.items() if key not in ("name", "description", "tags", "extends")
+    }
+
+
+def _layer(origin: str, values: Values) -> Layer:
+    """Spell the shorthands out: lr -> optimizer.lr, and stages bring their epochs."""
+    plain = {key: value for key, value in values.items() if key != "$schema" and key not in SHORTHANDS}
+    for key, (section, inner) in SHORTHANDS.items():
+        if key in values:
+            outer = plain.get(section, {})
+            if not isinstance(outer, dict):
+                continue
+            if inner in outer and outer[inner] != values[key]:
+                raise InputError(
+                    f"{origin}: {key} is {values[key]!r} and {section}.{inner} is {outer[inner]!r}; keep one"
+                )
+            plain[section] = {**outer, inner: values[key]}
+    total = _sum_of_stages(plain.get("stages"))
+    if total and plain.setdefault("epochs", total) != total:
+        raise InputError(
+            f"{origin}: epochs is {plain['epochs']!r}, but the stages sum to {total}; leave epochs out"
+        )
+    return Layer(origin, plain)
+
+
+def _sum_of_stages(stages: object) -> int:
+    """The epochs of all stages; 0 where they are none, or wrong in a way that validation will name."""
+    if not isinstance(stages, list):
+        return 0
+    counts = [stage.get("epochs") for stage in stages if isinstance(stage, dict)]
+    return sum(count for count in counts if type(count) is int and count > 0)
+
+
+def _validate(path: Path, layers: Sequence[Layer]) -> Experiment:
+    merged: Values = {}
+    origins: dict[tuple[str, ...], str] = {}
+    for layer in layers:
+        _merge(merged, layer.values, layer.origin, origins, ())
+    merged["name"] = path.stem
+    try:
+        return Experiment.model_validate_json(json.dumps(merged))
+    except ValidationError as error:
+        lines = [
+            explain(problem, origins, str(path), model=Experiment, shorthands=tuple(SHORTHANDS))
+            for problem in meant(error.errors(), merged)
+        ]
+        raise InputError("\n".join(dict.fromkeys(lines))) from error
+
+
+def _merge(
+    into: Values, values: Values, origin: str, origins: dict[tuple[str, ...], str], above: tuple[str, ...]
+) -> None:
+    for key, value in values.items():
+        where = (*above, key)
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value, origin, origins, where)
+            continue
+        into[key] = json.loads(json.dumps(value))
+        for leaf in _leaves(value, where):
+            origins[leaf] = origin
+
+
+def _leaves(value: object, where: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    yield where
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, (*where, key))

@@ -1,0 +1,221 @@
+"""A phase file: the experiments, and the comparisons and decision declared before any of them ran.
+
+`builds_on` names the phases whose decisions this one takes over (`earlier_decisions`). A phase may also have
+templates, from which experiments are made when it is known for what: one for each source of fakes that the
+data has, or one for each experiment that an earlier phase selected (`generated`).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+from orchestrator.config.experiment import read_object
+from orchestrator.config.validation_errors import explain, meant
+from orchestrator.store.fingerprint import SHORT, fingerprint
+from orchestrator.store.records import Comparison, Metric, Rule, is_plain
+from trainables.errors import InputError, nearest
+from trainables.recipe_part import Frozen
+
+LONGEST_NAME = 80
+
+
+class Template(Frozen):
+    """An experiment that is made for each of several sources or models, named in braces.
+
+    `values` are keys of an experiment file on top of the one that it `extends`. `against` names the baseline
+    of a comparison that is declared with it; where that is the experiment itself there is none.
+    """
+
+    name: str
+    extends: str
+    description: str = ""
+    values: dict[str, Any] = Field(default_factory=dict)
+    against: str | None = None
+    question: str = ""
+    metrics: tuple[Metric, ...] = Field(("auc",), min_length=1)
+
+
+def _one_or_several(given: object) -> object:
+    if isinstance(given, str):
+        return (given,)
+    return tuple(given) if isinstance(given, list) else given
+
+
+class Phase(Frozen):
+    """What a phase asks.
+
+    Of two phases in `builds_on` that hand over the same key the one named later counts. Where one has not
+    decided, the phase can't run, unless it `assumes` keys: these are then as the experiment files have them.
+    `for_each_source` (with {source}) leaves one source of fakes out of training and tests on all;
+    `for_each_selected` (with {model}, {experiment}, and {first} for the model that came first) stands on the
+    selection of a phase in `builds_on`.
+    """
+
+    name: str
+    title: str
+    question: str = ""
+    builds_on: Annotated[tuple[str, ...], BeforeValidator(_one_or_several)] = ()
+    assumes: tuple[str, ...] = ()
+    experiments: tuple[str, ...] = ()
+    for_each_source: tuple[Template, ...] = ()
+    for_each_selected: tuple[Template, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    decision: Rule | None = None
+
+    @model_validator(mode="after")
+    def _asks(self) -> Self:
+        if not (self.experiments or self.for_each_source or self.for_each_selected):
+            raise ValueError("experiments: a phase needs at least one")
+        if self.for_each_selected and not self.builds_on:
+            raise ValueError("for_each_selected: builds_on has to name the phase that selects")
+        return self
+
+    @property
+    def templates(self) -> tuple[Template, ...]:
+        """What experiments are made from."""
+        return self.for_each_source + self.for_each_selected
+
+
+def load_phase(folder: Path, name: str) -> Phase:
+    """Load experiments/<name>/phase.json.
+
+    Raises:
+        InputError: there is no such phase, or its file is wrong.
+    """
+    path = folder / name / "phase.json"
+    if not is_plain(name) or not path.is_file():
+        known = ", ".join(phase_names(folder)) or "none"
+        raise InputError(f"no {path}; the phases below {folder} are: {known}")
+    values = {key: value for key, value in read_object(path).items() if key != "$schema"}
+    values = {"name": name, **values}
+    try:
+        phase = Phase.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        lines = [
+            explain(problem, {problem["loc"]: str(path)}, str(path), model=Phase)
+            for problem in meant(error.errors(), values)
+        ]
+        raise InputError("\n".join(lines)) from error
+    if phase.name != name:
+        raise InputError(
+            f"{path}: name is {phase.name!r}, but a phase is called as its folder; leave name out"
+        )
+    twice = [known for known, count in Counter(phase.experiments).items() if count > 1]
+    if twice:
+        raise InputError(f"{path}: experiments names {', '.join(twice)} more than once")
+    _check_order(folder, phase)
+    return phase if phase.templates else completed(phase, str(path))
+
+
+def completed(
+    phase: Phase, where: str, made: Sequence[str] = (), comparisons: Sequence[Comparison] = ()
+) -> Phase:
+    """Return a phase with the experiments that were made for it, every name in it checked.
+
+    `where` is its file; `made` and `comparisons` are what came of its templates.
+
+    Raises:
+        InputError: a comparison or the decision names an experiment that the phase does not run.
+    """
+    everything = {
+        "experiments": (*phase.experiments, *made),
+        "comparisons": (*phase.comparisons, *comparisons),
+        "for_each_source": (),
+        "for_each_selected": (),
+    }
+    phase = phase.model_copy(update=everything)
+    twice = [name for name, count in Counter(phase.experiments).items() if count > 1]
+    if twice:
+        raise InputError(
+            f"{where}: {', '.join(twice)} is made, and there already; give its template another name"
+        )
+    for comparison in phase.comparisons:
+        for side in (comparison.baseline, comparison.treatment):
+            if side not in phase.experiments:
+                raise InputError(
+                    f"{where}: comparison {comparison.question!r} names {side!r}, which the phase does not "
+                    f"run; {nearest(side, phase.experiments)}"
+                )
+    return phase if phase.decision is None else _with_candidates(where, phase, phase.decision)
+
+
+def _check_order(folder: Path, phase: Phase) -> None:
+    """Refuse a phase that builds on one that there is not, that decides nothing, or on itself in the end."""
+    waiting = [(phase.name, earlier) for earlier in phase.builds_on]
+    seen: set[str] = set()
+    while waiting:
+        later, earlier = waiting.pop()
+        path = folder / later / "phase.json"
+        known = phase_names(folder)
+        if earlier not in known:
+            raise InputError(
+                f"{path}: builds_on names {earlier!r}, which is no phase; {nearest(earlier, known)}"
+            )
+        if earlier == phase.name:
+            raise InputError(f"{path}: builds_on leads from {phase.name} back to {phase.name}")
+        values = read_object(folder / earlier / "phase.json")
+        if values.get("decision") is None:
+            raise InputError(
+                f'{path}: builds_on names {earlier}, whose phase.json has no "decision" to hand over'
+            )
+        if earlier not in seen:
+            seen.add(earlier)
+            further = _one_or_several(values.get("builds_on", ()))
+            waiting += [(earlier, str(name)) for name in further] if isinstance(further, tuple) else []
+
+
+def _with_candidates(where: str, phase: Phase, rule: Rule) -> Phase:
+    """Check the candidates of a decision; where none are named they are all experiments of the phase."""
+    kind = "factors" if rule.factors else "among"
+    found: list[str] = []
+    for name in rule.names or phase.experiments:
+        matching = [known for known in phase.experiments if fnmatchcase(known, name)]
+        if not matching:
+            raise InputError(
+                f"{where}: decision.{kind} names {name!r}, which the phase does not run; "
+                f"{nearest(name, phase.experiments)}"
+            )
+        found += matching
+    if len(set(found)) < len(found):
+        raise InputError(f"{where}: decision.{kind} names an experiment more than once")
+    if len(found) < 2:
+        raise InputError(
+            f"{where}: decision.{kind} names {found[0]} alone; a decision is between two or more"
+        )
+    if rule.factors:
+        return phase
+    return phase.model_copy(update={"decision": rule.model_copy(update={"among": tuple(found)})})
+
+
+def phase_names(folder: Path) -> list[str]:
+    """Return the names of the phases below `folder`."""
+    return sorted(path.parent.name for path in folder.glob("*/phase.json"))
+
+
+def phases_in_order(folder: Path) -> list[str]:
+    """Return the names of the phases below `folder`, each after those that it builds on."""
+    phases = {name: load_phase(folder, name).builds_on for name in phase_names(folder)}
+    ordered: list[str] = []
+
+    def put(name: str) -> None:
+        for earlier in phases[name]:
+            put(earlier)
+        if name not in ordered:
+            ordered.append(name)
+
+    for name in phases:
+        put(name)
+    return ordered
+
+
+def phase_of(names: tuple[str, ...]) -> Phase:
+    """Return the phase of single experiments: named after them, with nothing to compare."""
+    name = "+".join(names)
+    if len(name) > LONGEST_NAME:
+        name = f"{names[0]}-and-{len(names) - 1}-more-{fingerprint(names)[:SHORT]}"
+    return Phase(name=name, title=", ".join(names), experiments=names)

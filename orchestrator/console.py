@@ -1,0 +1,87 @@
+"""What commands say: sentences on standard output, warnings and errors on standard error.
+
+`screen` is the one place that makes consoles. A file or a pipe has no width: a line that is written there is
+never broken, whatever COLUMNS says, so that sentences and paths in it can be searched for.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+# Columns of what is no terminal: more than any sentence, path or table has.
+UNWRAPPED = 100_000
+
+
+def screen(*, stderr: bool = False) -> Console:
+    """Return the console for people (standard error when standard output carries JSON)."""
+    stream = sys.stderr if stderr else sys.stdout
+    if stream.isatty():
+        return Console(file=stream)
+    # FORCE_COLOR and the like would make a terminal of COLUMNS columns of it.
+    return Console(file=stream, width=UNWRAPPED, force_terminal=False)
+
+
+def say(line: str, *, console: Console | None = None, style: str = "") -> None:
+    """Print a sentence as it is: no markup, no colours for numbers, no line breaks of our own."""
+    (console or screen()).print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_table(table: Table, *, title: str, notes: Iterable[str] = (), console: Console) -> None:
+    """Print a table between its title and notes, which as parts of it would be wrapped to its width."""
+    say(title, console=console, style="bold")
+    console.print(table)
+    for note in notes:
+        say(note, console=console)
+
+
+def warn(line: str) -> None:
+    """Print a warning."""
+    say(f"Warning: {line}", console=screen(stderr=True), style="yellow")
+
+
+def complain(message: str) -> None:
+    """Print an error, a line each where there are several."""
+    for line in message.splitlines():
+        say(f"Error: {line}", console=screen(stderr=True), style="red")
+
+
+@contextmanager
+def progress_bar(console: Console, title: str, *, quiet: bool) -> Iterator[Any]:
+    """Give a function (done, total) that draws a progress bar on a terminal and one line elsewhere."""
+    if quiet or not console.is_terminal:
+        yield _LastLine(console, title, quiet=quiet)
+        return
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+class _LastLine:
+    def __init__(self, console: Console, title: str, *, quiet: bool) -> None:
+        self._console, self._title, self._quiet = console, title, quiet
+
+    def __call__(self, done: int, total: int) -> None:
+        if done == total and not self._quiet:
+            say(f"{self._title}: {total}", console=self._console)
+
+
+def duration(seconds: float) -> str:
+    """Say seconds as people do."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def size_text(num_bytes: int) -> str:
+    """Write a size for people."""
+    if num_bytes >= 2**30:
+        return f"{num_bytes / 2**30:.1f} GiB"
+    return f"{num_bytes / 2**20:.1f} MiB" if num_bytes >= 2**20 else f"{num_bytes / 2**10:.0f} KiB"

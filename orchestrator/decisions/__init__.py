@@ -1,0 +1,1 @@
+"""The rule of a phase, and its frozen outcome."""

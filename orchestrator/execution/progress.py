@@ -1,0 +1,280 @@
+"""What people see while trials run: a live table of experiment x fold, or plain lines where there is no
+terminal.
+
+`Board` is the state of a run, filled by events; it draws itself as a table. `Display` shows a board.
+`board_from_disk` fills one from results/ alone, for `status` in another terminal.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from orchestrator.console import duration, say
+from orchestrator.store.folder import State, Store, read_record, trial_state
+from orchestrator.store.records import StudyRecord
+from trainables.trial_files import ERROR, HISTORY, METRICS
+
+REFRESH_S = 0.5
+LINE_EVERY_S = 20.0
+SYMBOLS = {
+    State.DONE: "[green]✓[/]",
+    State.FAILED: "[red]✗[/]",
+    State.RUNNING: "[cyan]▶[/]",
+    State.INTERRUPTED: "[yellow]‖[/]",
+}
+
+
+@dataclass(slots=True)
+class Cell:
+    """One trial on the board. `weight_s` is its estimated length, `share` how much of it is done."""
+
+    experiment: str
+    repeat: int
+    fold: int
+    state: State = State.MISSING
+    epoch: int = 0
+    epochs: int = 1
+    score: float | None = None
+    message: str = ""
+    weight_s: float = 1.0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self.state in (State.DONE, State.FAILED)
+
+    @property
+    def share(self) -> float:
+        """Part of the trial that is behind it, 0 to 1."""
+        return 1.0 if self.is_over else min(1.0, self.epoch / max(1, self.epochs))
+
+    @property
+    def name(self) -> str:
+        """The trial as people call it."""
+        return f"{self.experiment} r{self.repeat} f{self.fold}"
+
+    def text(self) -> str:
+        """The cell in the table."""
+        symbol = SYMBOLS.get(self.state, "[dim]·[/]")
+        score = "" if self.score is None else f" {self.score:.3f}"
+        epoch = f" {self.epoch}/{self.epochs}" if self.state in (State.RUNNING, State.INTERRUPTED) else ""
+        return f"{symbol}{epoch}{score}"
+
+
+@dataclass(slots=True)
+class Board:
+    """All trials of a run, by experiment and key (experiments that differ in name alone share trials)."""
+
+    cells: dict[tuple[str, str], Cell]
+    metric: str = "auc"
+    started: float = field(default_factory=time.monotonic)
+    done_before: float = 0.0
+
+    def start(self) -> None:
+        """Begin to measure: what is done by now was not done by this run."""
+        self.started, self.done_before = time.monotonic(), self._done()
+
+    def _done(self) -> float:
+        return sum(cell.weight_s * cell.share for cell in self.cells.values())
+
+    def seconds_left(self) -> float | None:
+        """Estimate the time left from the pace so far; None before there is a pace."""
+        total = sum(cell.weight_s for cell in self.cells.values())
+        done = self._done() - self.done_before
+        if done <= 0.0:
+            return None
+        return (total - self._done()) * (time.monotonic() - self.started) / done
+
+    def counts(self) -> dict[str, int]:
+        """Trials by state."""
+        found: dict[str, int] = {}
+        for cell in self.cells.values():
+            found[cell.state] = found.get(cell.state, 0) + 1
+        return found
+
+    def titled(self) -> Table:
+        """Draw experiment x fold below the headline, for a live display."""
+        table = self.table()
+        table.title, table.title_justify, table.title_style = self.headline(), "left", "bold"
+        return table
+
+    def table(self) -> Table:
+        """Draw experiment x fold."""
+        columns = sorted({(cell.repeat, cell.fold) for cell in self.cells.values()})
+        repeats = len({repeat for repeat, _ in columns}) > 1
+        table = Table()
+        table.add_column("experiment", no_wrap=True)
+        for repeat, fold in columns:
+            table.add_column(f"r{repeat} f{fold}" if repeats else f"fold {fold}", no_wrap=True)
+        by_place = {(cell.experiment, cell.repeat, cell.fold): cell for cell in self.cells.values()}
+        for name in dict.fromkeys(cell.experiment for cell in self.cells.values()):
+            row = (by_place.get((name, *column)) for column in columns)
+            table.add_row(name, *(cell.text() if cell else "" for cell in row))
+        return table
+
+    def headline(self) -> str:
+        """One line: how many trials in which state, and the time left."""
+        counts = self.counts()
+        parts = [f"{counts.get(State.DONE, 0)}/{len(self.cells)} trials done"]
+        parts += [
+            f"{counts[state]} {state}"
+            for state in (State.RUNNING, State.FAILED, State.INTERRUPTED)
+            if counts.get(state)
+        ]
+        left = self.seconds_left()
+        if left is not None and counts.get(State.DONE, 0) < len(self.cells):
+            parts.append(f"about {duration(left)} left")
+        return ", ".join(parts) + f" (validation {self.metric})"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for --json."""
+        return {
+            "counts": self.counts(),
+            "seconds_left": self.seconds_left(),
+            "trials": [
+                {
+                    "key": key,
+                    **{
+                        name: getattr(cell, name)
+                        for name in ("experiment", "repeat", "fold", "state", "epoch")
+                    },
+                    **{"epochs": cell.epochs, "score": cell.score, "message": cell.message},
+                }
+                for (_, key), cell in self.cells.items()
+            ],
+        }
+
+
+class Display:
+    """Shows a board: live on a terminal, as lines elsewhere, not at all when quiet."""
+
+    def __init__(self, board: Board, *, console: Console, quiet: bool) -> None:
+        self.board, self._console, self._quiet = board, console, quiet
+        self._live: Live | None = None
+        self._last_line = time.monotonic()
+
+    def __enter__(self) -> "Display":
+        self.board.start()
+        if self._console.is_terminal and not self._quiet:
+            self._live = Live(
+                get_renderable=self.board.titled,
+                console=self._console,
+                refresh_per_second=1 / REFRESH_S,
+                transient=True,
+                # Ray's prints go to a log, not through the display.
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._live:
+            self._live.stop()
+            self._console.print(self.board.titled())
+
+    def event(self, key: str, event: Mapping[str, Any]) -> None:
+        """Take in what a worker said about a trial."""
+        for (_, trial_key), cell in self.board.cells.items():
+            if trial_key == key:
+                self._update(cell, event)
+
+    def _update(self, cell: Cell, event: Mapping[str, Any]) -> None:
+        before = cell.state
+        state = str(event["state"])
+        cell.state = {"lost": State.FAILED, "restarted": State.INTERRUPTED}.get(state) or State(state)
+        cell.epoch, cell.epochs = event.get("epoch", cell.epoch), event.get("epochs", cell.epochs)
+        cell.score = event.get("best_score", cell.score)
+        cell.message = event.get("message", cell.message)
+        if cell.state != before or state == "restarted":
+            self._line(f"{cell.name}: {_said(cell)}")
+
+    def tick(self) -> None:
+        """Called often; prints a line of progress now and then where nothing is live."""
+        if time.monotonic() - self._last_line > LINE_EVERY_S:
+            self._line(self.board.headline())
+
+    def _line(self, text: str) -> None:
+        if not self._live and not self._quiet:
+            self._last_line = time.monotonic()
+            say(text, console=self._console)
+
+
+def _said(cell: Cell) -> str:
+    if cell.state == State.DONE:
+        return "done" if cell.score is None else f"done, best validation score {cell.score:.3f}"
+    if cell.state == State.FAILED:
+        return f"failed: {cell.message}"
+    return {State.RUNNING: "started", State.INTERRUPTED: "its worker was lost; it starts again"}.get(
+        cell.state, cell.state
+    )
+
+
+def board_from_disk(store: Store, study: StudyRecord) -> Board:
+    """Fill a board from results/."""
+    cells = {}
+    for experiment in study.experiments:
+        for trial in experiment.trials:
+            cell = Cell(
+                experiment.name,
+                trial.repeat,
+                trial.fold,
+                epochs=experiment.recipe.epochs,
+                weight_s=trial.estimate_s or 1.0,
+            )
+            _fill(cell, store.trial(trial.folder), lower=experiment.recipe.select_by == "log_loss")
+            cells[experiment.name, trial.key] = cell
+    board = Board(cells, metric=score_names(experiment.recipe.select_by for experiment in study.experiments))
+    board.start()
+    return board
+
+
+def score_names(select_by: Iterable[object]) -> str:
+    """Name what the scores of some experiments are: metrics, or weighted sums of several."""
+    return "/".join(sorted({each if isinstance(each, str) else "weighted score" for each in select_by}))
+
+
+def _fill(cell: Cell, folder: Path, *, lower: bool) -> None:
+    cell.state = trial_state(folder)
+    cell.message = str((read_record(folder / ERROR) or {}).get("message", ""))
+    if cell.state == State.DONE:
+        metrics = read_record(folder / METRICS) or {}
+        cell.epoch = cell.epochs
+        cell.score = metrics.get("score")
+        return
+    try:
+        history = pd.read_csv(folder / HISTORY)
+        cell.epoch = len(history)
+        cell.score = float(history["score"].min() if lower else history["score"].max())
+    except (OSError, ValueError, KeyError):
+        return
+
+
+def time_left_from_disk(store: Store, study: StudyRecord, board: Board) -> float | None:
+    """Estimate from the seconds that epochs took so far, for as many trials at a time as run now."""
+    running = sum(cell.state == State.RUNNING for cell in board.cells.values())
+    if not running:
+        return None
+    left = 0.0
+    for experiment in study.experiments:
+        cells = [board.cells[experiment.name, trial.key] for trial in experiment.trials]
+        seconds = [s for trial in experiment.trials for s in _epoch_seconds(store.trial(trial.folder))]
+        epochs = sum(cell.epochs - cell.epoch for cell in cells if not cell.is_over)
+        if epochs and not seconds:
+            return None
+        left += epochs * (sum(seconds) / len(seconds) if seconds else 0.0)
+    return left / running
+
+
+def _epoch_seconds(folder: Path) -> Iterable[float]:
+    try:
+        return [float(value) for value in pd.read_csv(folder / HISTORY)["seconds"]]
+    except (OSError, ValueError, KeyError):
+        return []

@@ -1,0 +1,330 @@
+"""From a command to a verdict: plan, measure, build pixels, run what is missing, collect, report.
+
+Data flows one way, and every step reads what the one before left on disk; a step whose outcome is there
+already is not done again. Ray is started only when a trial is missing.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from orchestrator import tracking
+from orchestrator.analysis.collect import Tables, collect
+from orchestrator.checks import data_gate
+from orchestrator.config.earlier_decisions import sentence
+from orchestrator.config.load import Question, complete
+from orchestrator.console import progress_bar, say
+from orchestrator.decisions import decision
+from orchestrator.execution import probe
+from orchestrator.execution.progress import Board, Display, board_from_disk, score_names
+from orchestrator.plan import face_finding, record
+from orchestrator.plan.data_sets import DataSets
+from orchestrator.plan.plan import Options, Study, Trial, plan_study
+from orchestrator.store import provenance
+from orchestrator.store.decision_file import in_force
+from orchestrator.store.folder import Store
+from orchestrator.store.records import ShortcutRecord
+from trainables.data.pixels import ensure_pixels
+from trainables.data.rows import image_files
+from trainables.errors import InputError
+from trainables.files import write_json
+from trainables.models.hub import prepare_hub
+from trainables.trial_files import ERROR, FORMAT
+
+Shortcuts = Sequence[ShortcutRecord]
+
+
+def run_study(question: Question, options: Options, *, console: Console) -> Tables:
+    """Run what is missing of a phase and leave tables, decision, tracking and report.
+
+    Raises:
+        InputError: something that the user has to mend; nothing was started.
+    """
+    store = Store.open(options.results)
+    with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
+        data = DataSets(store, override=options.data, progress=progress)
+        study = plan_question(complete(question, data.facts), options, data)
+    _say_notes(study, console, quiet=options.quiet)
+    shortcuts = data_gate.check_study(study, options, console=console)
+    if study.missing():
+        _run_missing(study, data, options, console, shortcuts)
+    else:
+        record.write_rows(study)
+        _record_if_new(study, shortcuts)
+    return finish(store, question.phase.name, console=console, quiet=options.quiet, decides=True)
+
+
+def plan_question(question: Question, options: Options, data: DataSets) -> Study:
+    """Plan what a completed question asks for."""
+    return plan_study(
+        question.phase,
+        question.experiments,
+        options,
+        data=data,
+        handed_over=question.handed_over,
+        preset=question.asked.preset,
+        notes=question.notes,
+    )
+
+
+def _say_notes(study: Study, console: Console, *, quiet: bool) -> None:
+    """Say what was taken over, assumed, or left out; only what may mislead is said to the quiet too."""
+    recipes = study.recipes()
+    for each in study.handed_over:
+        if each.is_assumed or not quiet:
+            say(sentence(each, recipes), console=console, style="yellow" if each.is_assumed else "")
+    for note in study.notes:
+        say(f"Note: {note}", console=console, style="yellow")
+
+
+def finish(
+    store: Store,
+    phase: str,
+    *,
+    console: Console,
+    quiet: bool,
+    decides: bool = False,
+    sync: bool = False,
+) -> Tables:
+    """Collect tables, write the report and bring the tracking store up to date, from results/ alone.
+
+    With `decides` a phase that has a decision rule is decided on the way, so that the report shows it.
+    """
+    from orchestrator.report.page import write_report
+
+    tables = collect(store, phase)
+    if decides and tables.study.phase.decision is not None:
+        _decide(store, phase, tables, console=console, quiet=quiet)
+    write_report(store, tables)
+    study = store.study(phase)
+    if sync or not tracking.is_synced(store, study):
+        try:
+            tracking.sync(store, study)
+        except tracking.TrackingError as error:
+            _warn_tracking(store, phase, str(error), console)
+    if not quiet:
+        say(f"Tables: {store.collected(phase)}", console=console)
+        say(f"Report: {store.report(phase) / 'index.html'}", console=console)
+    return tables
+
+
+def _decide(store: Store, phase: str, tables: Tables, *, console: Console, quiet: bool) -> None:
+    """Take the phase's decision, or say why there is none, or what has moved since it was taken."""
+    from orchestrator.wording.decision_text import outcome_sentences
+
+    def line(text: str, style: str = "") -> None:
+        say(text, console=console, style=style)
+
+    # What was edited or damaged is the user's to mend; what is only not there yet is said.
+    in_force(store, phase)
+    try:
+        found = decision.decide(store, phase, tables=tables)
+    except InputError as error:
+        reasons = [reason.removeprefix("no decision yet: ") for reason in str(error).splitlines()]
+        line(f"No decision yet: {'; '.join(reasons)}")
+        return
+    for moved in found.moved:
+        line(f"Warning: since the decision of {phase} was taken: {moved}", "yellow")
+    if found.moved:
+        line(
+            f"Warning: the decision stays; {found.now}. `python -m orchestrator decide {phase} --again` "
+            "writes a new version",
+            "yellow",
+        )
+    if not quiet:
+        # What is chosen and why; `decide` and the report say the rest.
+        for said in outcome_sentences(found.record):
+            line(said)
+        line(f"Decision: {found.path} (version {found.record.version})")
+
+
+def _warn_tracking(store: Store, phase: str, problem: str, console: Console) -> None:
+    """Say that MLflow misses something, and how it catches up."""
+    say(
+        f"Warning: MLflow at {tracking.tracking_uri(store)} can't be used ({problem[:160]}); "
+        "nothing is lost, "
+        f"`python -m orchestrator collect {phase} --sync` catches up later",
+        console=console,
+        style="yellow",
+    )
+
+
+def _run_missing(
+    study: Study, data: DataSets, options: Options, console: Console, shortcuts: Shortcuts
+) -> None:
+    if any(planned.experiment.pretrained for planned in study.experiments):
+        # Before Ray starts, so that its workers inherit what is found out.
+        prepare_hub()
+    from orchestrator.execution import launch, worker
+
+    experiments = [planned.experiment for planned in study.experiments]
+    with _start(study, options, launch) as cluster:
+        study = plan_study(
+            study.phase,
+            experiments,
+            options,
+            data=data,
+            handed_over=study.handed_over,
+            preset=study.preset,
+            notes=study.notes,
+            machine=cluster.machine,
+            device=cluster.device,
+        )
+        face_finding.find(study, cluster, launch, console=console, quiet=options.quiet)
+        files = record.write_rows(study)
+        record.write_study(study, shortcuts=shortcuts)
+        _build_pixels(study, options, console)
+        _warn_split_batches(study, console)
+        waves = study.waves()
+        if not waves:
+            # The measurement was all that was missing.
+            return
+        tracker = tracking.Tracker(study.store, study.store.study(study.phase.name))
+        with Display(_board(study), console=console, quiet=options.quiet) as display:
+
+            def on_event(key: str, event: dict[str, Any]) -> None:
+                if event["state"] == "lost":
+                    _record_loss(study, key, str(event["message"]))
+                display.event(key, event)
+                tracker.touch(key)
+
+            for wave in waves:
+                launch.run(
+                    cluster,
+                    [_task(study, trial, files) for trial in wave],
+                    target=worker.run_task,
+                    on_event=on_event,
+                    on_tick=display.tick,
+                    max_concurrent=options.max_concurrent,
+                )
+        # Whatever the tracker could not do, `finish` tries once more, and says so if it fails too.
+        tracker.close()
+
+
+def _warn_split_batches(study: Study, console: Console) -> None:
+    """Say where a batch is worked on in parts, and that batch normalisation makes a difference of it."""
+    for planned in study.experiments:
+        recipe = planned.recipe
+        if recipe is None or recipe.micro_batch is None:
+            continue
+        note = ""
+        if (planned.measurement or {}).get("batch_norm"):
+            note = (
+                "; its batch normalisation sees the parts, so scores may differ from those of whole batches"
+            )
+        say(
+            f"Warning: {planned.experiment.name}: a batch of {recipe.batch_size} does not fit into memory "
+            f"and is worked on in parts of {recipe.micro_batch}{note}",
+            console=console,
+            style="yellow",
+        )
+
+
+@contextlib.contextmanager
+def _start(study: Study, options: Options, launch: Any) -> Iterator[Any]:
+    """Start Ray and find out what has to be known of the models, both at once where both are on this machine.
+
+    Raises:
+        InputError: no such cluster, no such backbone, or its weights can't be had.
+    """
+    log = study.store.logs / "ray.log"
+    if options.address != "local":
+        with launch.start(options.address, log=log, debug=options.debug) as cluster:
+            asked = probe.questions(study, cluster.device)
+            calls = [{"question": question.arguments} for question in asked]
+            gpus = 1.0 if cluster.device == "cuda" else 0.0
+            probe.keep(asked, launch.call(probe.answer, calls, cpus=1, gpus=gpus))
+            yield cluster
+        return
+    asked = probe.questions(study, study.device)
+    with (
+        probe.answering(asked, log=study.store.logs / "models.log") as answers,
+        launch.start(log=log, debug=options.debug) as cluster,
+    ):
+        if cluster.device != study.device:
+            raise InputError(
+                "there is a GPU that Ray does not see; check nvidia-smi, or set CUDA_VISIBLE_DEVICES=''"
+            )
+        probe.keep(asked, answers())
+        yield cluster
+
+
+def _record_if_new(study: Study, shortcuts: Shortcuts) -> None:
+    """Rewrite the plan's record only when it plans something else, so that a second run changes no file."""
+    known = study.store.known_study(study.phase.name)
+    planned = record.study_record(study, shortcuts=shortcuts)
+    if known is None or not known.asks_the_same(planned):
+        study.store.write_study(planned)
+
+
+def _build_pixels(study: Study, options: Options, console: Console) -> None:
+    """Build the caches that this machine's workers will need; on other nodes each builds its own."""
+    for name in dict.fromkeys(trial.experiment for trial in study.missing()):
+        planned = study.experiment(name)
+        for rows in planned.rows[:1]:
+            files = image_files(rows, planned.manifest.root)
+            with progress_bar(console, "Preparing pixels", quiet=options.quiet) as progress:
+                ensure_pixels(
+                    study.store.cached("pixels"),
+                    files,
+                    size_px=planned.experiment.image_size,
+                    squares=face_finding.squares(study.store, planned, files),
+                    num_threads=planned.experiment.num_workers,
+                    progress=progress,
+                )
+
+
+def _task(study: Study, trial: Trial, files: dict[str, tuple[Path, ...]]) -> dict[str, Any]:
+    planned = study.experiment(trial.experiment)
+    assert planned.recipe is not None and trial.folder is not None, "tasks are made after the measurement"
+    return {
+        "key": trial.key,
+        "name": trial.name,
+        "experiment": trial.experiment,
+        "repeat": trial.repeat,
+        "fold": trial.fold,
+        "folder": str(trial.folder),
+        "recipe": planned.recipe.model_dump_json(),
+        "ingredients": json.loads(json.dumps(dict(trial.ingredients))),
+        "rows": str(files[trial.experiment][trial.repeat]),
+        "data": str(planned.manifest.root.resolve()),
+        "cache": str(study.store.cached("pixels")),
+        "faces": str(study.store.faces_table),
+        "num_classes": planned.num_classes,
+        "device": study.device,
+        "bases": [str(base.folder) for base in trial.bases],
+        "record": {"command": provenance.command_line(), "phase": study.phase.name},
+        **trial.share.to_json(),
+    }
+
+
+def _board(study: Study) -> Board:
+    every = board_from_disk(study.store, study.store.study(study.phase.name)).cells
+    trials = study.selected()
+    weighted = all(trial.estimate_s for trial in trials)
+    cells = {}
+    for trial in trials:
+        cell = every[trial.experiment, trial.key]
+        cell.weight_s = (trial.estimate_s if weighted else None) or 1.0
+        cells[trial.experiment, trial.key] = cell
+    return Board(cells, metric=score_names(planned.experiment.select_by for planned in study.experiments))
+
+
+def _record_loss(study: Study, key: str, message: str) -> None:
+    """Leave error.json for a trial whose workers died again and again."""
+    trial = next(trial for trial in study.trials if trial.key == key)
+    assert trial.folder is not None, "a trial that ran has a folder"
+    write_json(
+        trial.folder / ERROR,
+        {
+            "format": FORMAT,
+            "type": "WorkerLost",
+            "message": message,
+            "traceback": "",
+            "time": provenance.now(),
+        },
+    )

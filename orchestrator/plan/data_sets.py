@@ -1,0 +1,84 @@
+"""The data folders of one command: each scanned once, its rows and folds dealt once."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.config.experiment import Experiment
+from orchestrator.config.generated import DataFacts
+from orchestrator.plan import identity
+from orchestrator.store.fingerprint import fingerprint
+from orchestrator.store.folder import Store
+from trainables.data.inspection import Progress
+from trainables.data.layouts import UNLABELLED
+from trainables.data.manifest import Manifest, scan
+from trainables.data.rows import experiment_rows
+
+FAKE = 1
+
+
+@dataclass(slots=True)
+class DataSets:
+    """The data folders of one command, each scanned once; their rows and folds, each dealt once."""
+
+    store: Store
+    override: Path | None = None
+    progress: Progress | None = None
+    _manifests: dict[Any, Manifest] = field(default_factory=dict)
+    _rows: dict[Any, pd.DataFrame] = field(default_factory=dict)
+    _facts: dict[int, DataFacts] = field(default_factory=dict)
+
+    def manifest(self, experiment: Experiment) -> Manifest:
+        """Scan the experiment's data folder."""
+        root = self.override or Path(experiment.data_dir)
+        arguments = (
+            root,
+            experiment.layout,
+            experiment.group_by,
+            experiment.real_sources,
+            experiment.max_unusable,
+        )
+        if arguments not in self._manifests:
+            self._manifests[arguments] = scan(
+                root,
+                layout=experiment.layout,
+                group_by=experiment.group_by,
+                real_sources=experiment.real_sources,
+                max_unusable=experiment.max_unusable,
+                memory=scan_memory(self.store, root),
+                progress=self.progress,
+            )
+        return self._manifests[arguments]
+
+    def facts(self, experiment: Experiment) -> DataFacts:
+        """Say what a phase has to know of the experiment's data before it is complete."""
+        manifest = self.manifest(experiment)
+        if id(manifest) in self._facts:
+            return self._facts[id(manifest)]
+        labelled = manifest.rows[manifest.rows["label"] != UNLABELLED]
+        fakes = labelled.loc[labelled["label"] == FAKE, "source"]
+        found = self._facts[id(manifest)] = DataFacts(
+            root=str(manifest.root),
+            fingerprint=identity.data_fingerprint(manifest.rows),
+            num_classes=len(manifest.classes),
+            sources=tuple(sorted(set(labelled["source"]))),
+            fake_sources=tuple(sorted(set(fakes))),
+        )
+        return found
+
+    def rows(self, experiment: Experiment, manifest: Manifest, repeat: int) -> pd.DataFrame:
+        """Return the rows that the experiment uses, with folds."""
+        recipe = experiment.recipe_keys()
+        sources = (recipe.train_sources, recipe.eval_sources)
+        folds = (recipe.protocol, recipe.cv_folds, recipe.test_ratio)
+        arguments = (id(manifest), recipe.seed, folds, recipe.subsample, sources, repeat)
+        if arguments not in self._rows:
+            self._rows[arguments] = experiment_rows(manifest, recipe, repeat=repeat)
+        return self._rows[arguments]
+
+
+def scan_memory(store: Store, root: Path) -> Path:
+    """Name the file that keeps what was found in the data folder `root`; near-duplicates lie beside it."""
+    return store.cached("scans", f"{fingerprint(str(root.resolve()))[:16]}.parquet")

@@ -1,0 +1,79 @@
+"""How much pixel cache a plan needs, by image size, and whether it is there: one line for `plan`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.console import size_text
+from orchestrator.plan import face_finding
+from orchestrator.plan.plan import Study
+from trainables.data.pixels import cache_key, find_cache, num_bytes
+from trainables.errors import InputError
+from trainables.files import free_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PixelNeed:
+    """One cache that the plan reads: how many images of which size, how large, and whether it is built."""
+
+    key: str
+    num_images: int
+    size_px: int
+    bytes: int
+    is_there: bool
+
+
+def pixel_needs(study: Study) -> tuple[PixelNeed, ...]:
+    """Return the pixel caches of the experiments that this command is about, each once."""
+    names = {trial.experiment for trial in study.selected()}
+    needs: dict[str, PixelNeed] = {}
+    for planned in study.experiments:
+        if planned.experiment.name not in names:
+            continue
+        size_px = planned.experiment.image_size
+        # All repeats use the same images.
+        hashes = sorted(set(planned.rows[0]["sha256"]))
+        is_there, squares = True, None
+        try:
+            squares = face_finding.squares(study.store, planned, hashes)
+        except InputError:
+            # Faces have not been looked for yet, so no cache can hold them.
+            is_there = False
+        key = cache_key(hashes, size_px=size_px, squares=squares)
+        folder = study.store.cached("pixels")
+        is_there = is_there and find_cache(folder, hashes, size_px=size_px, squares=squares) is not None
+        needs[key] = PixelNeed(key, len(hashes), size_px, num_bytes(len(hashes), size_px), is_there)
+    return tuple(sorted(needs.values(), key=lambda need: need.size_px))
+
+
+def pixel_line(study: Study) -> str:
+    """Say what the plan needs and what of it is missing, in one line."""
+    needs = pixel_needs(study)
+    parts = [
+        f"{need.num_images} images at {need.size_px} px {size_text(need.bytes)}"
+        + (" (there)" if need.is_there else "")
+        for need in needs
+    ]
+    missing = sum(need.bytes for need in needs if not need.is_there)
+    line = f"Pixel cache: {', '.join(parts)}"
+    if not missing:
+        return f"{line}; nothing to build"
+    free = free_bytes(study.store.cache)
+    short = (
+        f", too little; free {size_text(missing - int(free * 0.95))} more" if missing > free * 0.95 else ""
+    )
+    return f"{line}; {size_text(missing)} to build, {size_text(free)} free{short}"
+
+
+def pixel_json(study: Study) -> list[Mapping[str, Any]]:
+    """Return the same as plain values."""
+    return [
+        {
+            "key": need.key,
+            "images": need.num_images,
+            "image_size": need.size_px,
+            "bytes": need.bytes,
+            "built": need.is_there,
+        }
+        for need in pixel_needs(study)
+    ]

@@ -1,0 +1,353 @@
+"""Experiments x repeats x folds to an ordered list of trials: what is done, what is missing, and why.
+
+Building a plan reads the data folder, the experiment files and results/, and starts nothing. A trial whose
+precision has not been measured yet has no key: it can't be done, and it is planned again after the
+measurement. `write_study` leaves the record from which `collect`, `report` and `status` work without the
+data.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.config.ensembles import check_rows, chosen_with_bases
+from orchestrator.config.experiment import Experiment
+from orchestrator.config.phase import Phase
+from orchestrator.plan import identity
+from orchestrator.plan.data_sets import DataSets
+from orchestrator.plan.resources import Machine, Share, share_of, this_machine
+from orchestrator.store.fingerprint import SHORT
+from orchestrator.store.folder import State, Store, read_record, trial_state
+from orchestrator.store.records import HandedOver
+from trainables.data.manifest import Manifest
+from trainables.data.rows import trial_table
+from trainables.device import device_type
+from trainables.errors import InputError
+from trainables.models.registry import is_kernel_machine
+from trainables.recipe import MEMORY_FORMATS, Recipe
+from trainables.trial_files import ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One unit of work. `key` and `ingredients` are empty until the precision is known.
+
+    `selected` is false where --only or --folds leave it out: it belongs to the phase and is not run now.
+    `bases` are the trials whose networks it combines.
+    """
+
+    experiment: str
+    repeat: int
+    fold: int
+    key: str
+    ingredients: Mapping[str, Any]
+    folder: Path | None
+    state: State
+    why: str
+    sizes: Mapping[str, int]
+    share: Share
+    estimate_s: float | None
+    selected: bool
+    bases: tuple["Trial", ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The trial as people call it."""
+        return f"{self.experiment}-r{self.repeat}f{self.fold}"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedExperiment:
+    """An experiment with its data and, once the precision is known, its recipe."""
+
+    experiment: Experiment
+    manifest: Manifest
+    rows: tuple[pd.DataFrame, ...]
+    recipe: Recipe | None
+    measurement: Mapping[str, Any] | None
+
+    @property
+    def num_classes(self) -> int:
+        """Classes of the data set."""
+        return len(self.manifest.classes)
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A phase with everything that is known about it before it runs."""
+
+    phase: Phase
+    store: Store
+    device: str
+    experiments: tuple[PlannedExperiment, ...]
+    trials: tuple[Trial, ...]
+    handed_over: tuple[HandedOver, ...] = ()
+    preset: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def recipes(self) -> list[dict[str, Any]]:
+        """Return what decides the numbers of each experiment, in plain JSON values."""
+        return [each.experiment.recipe_keys().model_dump(mode="json") for each in self.experiments]
+
+    def selected(self) -> list[Trial]:
+        """Return the trials that this command is about."""
+        return [trial for trial in self.trials if trial.selected]
+
+    def missing(self) -> list[Trial]:
+        """Return the trials that have to run, the longest first (so that the last ones end together)."""
+        missing = [trial for trial in self.selected() if trial.state != State.DONE]
+        # Experiments that differ in name alone share trials; each is run once.
+        once = {trial.key or trial.name: trial for trial in reversed(missing)}
+        return sorted(reversed(once.values()), key=lambda trial: -(trial.estimate_s or 0.0))
+
+    def waves(self) -> list[list[Trial]]:
+        """Return the missing trials in groups that need the ones before them: bases, then ensembles."""
+        missing = self.missing()
+        waves = [
+            [trial for trial in missing if not trial.bases],
+            [trial for trial in missing if trial.bases],
+        ]
+        return [wave for wave in waves if wave]
+
+    def experiment(self, name: str) -> PlannedExperiment:
+        """Return the planned experiment called `name`."""
+        return next(planned for planned in self.experiments if planned.experiment.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says about how to run."""
+
+    results: Path
+    data: Path | None = None
+    only: str | None = None
+    folds: tuple[int, ...] | None = None
+    max_concurrent: int | None = None
+    address: str = "local"
+    quiet: bool = False
+    debug: bool = False
+    accept_shortcut: bool = False
+
+
+def plan_study(
+    phase: Phase,
+    experiments: Sequence[Experiment],
+    options: Options,
+    *,
+    data: DataSets,
+    handed_over: tuple[HandedOver, ...] = (),
+    preset: str | None = None,
+    notes: tuple[str, ...] = (),
+    machine: Machine | None = None,
+    device: str | None = None,
+) -> Study:
+    """Plan a phase for this machine, or for another `machine` with another `device` ("cpu" or "cuda").
+
+    What the experiments took over when they were loaded, the preset that they have, and the notes that belong
+    beside their answers are recorded.
+
+    Raises:
+        InputError: the data can't be used as asked.
+    """
+    machine, device = machine or this_machine(), device or device_type()
+    store = data.store
+    planned = tuple(
+        _plan_experiment(experiment, store=store, data=data, device=device) for experiment in experiments
+    )
+    names = [experiment.name for experiment in experiments]
+    matching = {name for name in names if options.only is None or fnmatch(name, options.only)}
+    if not matching:
+        raise InputError(f"--only {options.only} matches none of the experiments: {', '.join(names)}")
+    chosen = chosen_with_bases(experiments, matching)
+    planner = _Planner(store, machine)
+    for each in planned:
+        wanted = set(_folds(each.experiment, options.folds)) if each.experiment.name in chosen else set()
+        for repeat, rows in enumerate(each.rows):
+            for fold in range(each.experiment.num_folds):
+                planner.add(each, rows, repeat=repeat, fold=fold, selected=fold in wanted)
+    return Study(phase, store, device, planned, tuple(planner.trials.values()), handed_over, preset, notes)
+
+
+def measurement_file(store: Store, experiment: Experiment, device: str) -> Path:
+    """Name the file that keeps the measured precision of an experiment's model."""
+    model = experiment.backbone
+    if model == "simple_cnn":
+        model += f"-{experiment.cnn_preset}"
+    asked = "" if experiment.precision == "auto" else f"-{experiment.precision}"
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{model}-{experiment.image_size}px-{device}{asked}")
+    return store.precision_file(name)
+
+
+def read_measurement(store: Store, experiment: Experiment, device: str) -> dict[str, Any] | None:
+    """Read what was measured of an experiment's model; None when it was not, or the file is damaged."""
+    record = read_record(measurement_file(store, experiment, device))
+    choice = (record or {}).get("choice")
+    complete = isinstance(choice, dict) and {"precision", "memory_format", "images_per_s", "peak_mib"} <= set(
+        choice
+    )
+    return record if complete else None
+
+
+def fits(measurement: Mapping[str, Any], batch_size: int, device: str) -> bool:
+    """Tell whether a measurement says how much of a batch of this size fits into memory.
+
+    The CPU's memory is shared out by what a trial took, and what does not fit there is not found by trying.
+    """
+    known = int(measurement.get("batch_size", batch_size))
+    return device == "cpu" or batch_size <= known or _micro_batch(measurement, batch_size) is not None
+
+
+def _micro_batch(measurement: Mapping[str, Any], batch_size: int) -> int | None:
+    """The largest part of a batch of this size that fits; None where it was not seen that it does not."""
+    tried = int(measurement.get("batch_size", batch_size))
+    fitted = int(measurement["choice"].get("micro_batch", tried))
+    return fitted if fitted < min(tried, batch_size) else None
+
+
+def _plan_experiment(
+    experiment: Experiment, *, store: Store, data: DataSets, device: str
+) -> PlannedExperiment:
+    manifest = data.manifest(experiment)
+    weights = experiment.loss.class_weights
+    if isinstance(weights, tuple) and len(weights) != len(manifest.classes):
+        raise InputError(
+            f"{experiment.name}: loss.class_weights has {len(weights)} values, "
+            f"the data has {len(manifest.classes)} classes ({', '.join(manifest.classes)})"
+        )
+    if experiment.loss.type == "bce" and len(manifest.classes) != 2:
+        raise InputError(
+            f"{experiment.name}: loss.type bce is for two classes, the data has {len(manifest.classes)}; "
+            "use cross_entropy"
+        )
+    if experiment.normalization == "real_norm" and len(manifest.classes) != 2:
+        raise InputError(
+            f"{experiment.name}: normalization real_norm takes mean and std from real images, the data has "
+            f"{len(manifest.classes)} classes ({', '.join(manifest.classes)}); use imagenet, half or none"
+        )
+    rows = tuple(data.rows(experiment, manifest, repeat) for repeat in range(experiment.cv_repeats))
+    measured = read_measurement(store, experiment, device)
+    resolved: dict[str, str | int | None] = {}
+    if measured is not None and not fits(measured, experiment.batch_size, device):
+        measured = None
+    if measured is not None:
+        resolved = {name: measured["choice"][name] for name in ("precision", "memory_format")}
+        resolved["micro_batch"] = _micro_batch(measured, experiment.batch_size)
+    elif is_kernel_machine(experiment.backbone):
+        # Not a choice: its matrix products are float32.
+        resolved = {"precision": "float32", "memory_format": "contiguous"}
+    elif experiment.precision != "auto":
+        resolved = {"precision": experiment.precision, "memory_format": MEMORY_FORMATS[experiment.precision]}
+    recipe = None
+    if resolved:
+        recipe = experiment.recipe(layout=manifest.layout, group_by=manifest.group_by, **resolved)
+    return PlannedExperiment(experiment, manifest, rows, recipe, measured)
+
+
+def _folds(experiment: Experiment, wanted: Sequence[int] | None) -> list[int]:
+    every = list(range(experiment.num_folds))
+    unknown = sorted(set(wanted or ()) - set(every))
+    if unknown:
+        known = f"0 to {every[-1]}" if len(every) > 1 else "0 alone"
+        raise InputError(f"--folds {','.join(map(str, unknown))}: {experiment.name} has the folds {known}")
+    return every if wanted is None else [fold for fold in every if fold in wanted]
+
+
+@dataclass(slots=True)
+class _Planner:
+    """Plans trials one after the other, a base before what combines it."""
+
+    store: Store
+    machine: Machine
+    trials: dict[tuple[str, int, int], Trial] = field(default_factory=dict)
+    _on_disk: dict[str, Path] = field(default_factory=dict)
+    _tables: dict[tuple[str, int, int], pd.DataFrame] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._on_disk = self.store.folders_by_key()
+
+    def add(
+        self, planned: PlannedExperiment, rows: pd.DataFrame, *, repeat: int, fold: int, selected: bool
+    ) -> None:
+        """Plan one trial."""
+        experiment, place = planned.experiment, (planned.experiment.name, repeat, fold)
+        try:
+            table = trial_table(rows, experiment.recipe_keys(), repeat=repeat, fold=fold)
+        except InputError as error:
+            raise InputError(f"{experiment.name}: {error}") from error
+        self._tables[place] = table[["sha256", "group", "part"]]
+        bases = self._bases(experiment, place)
+        sizes = {part: int(count) for part, count in Counter(table["part"]).items()}
+        speed = (planned.measurement or {}).get("choice", {})
+        share = share_of(self.machine, peak_mib=speed.get("peak_mib"), wanted=experiment.resources)
+        common: dict[str, Any] = {
+            "experiment": experiment.name, "repeat": repeat, "fold": fold, "selected": selected,
+            "sizes": sizes, "share": share, "bases": bases,
+            "estimate_s": _estimate(sizes, experiment, speed.get("images_per_s")),
+        }  # fmt: skip
+        if planned.recipe is None or any(not base.key for base in bases):
+            why = "precision not measured yet"
+            self.trials[place] = Trial(
+                **common, key="", ingredients={}, folder=None, state=State.MISSING, why=why
+            )
+            return
+        ingredients = identity.trial_ingredients(
+            planned.recipe,
+            repeat=repeat,
+            fold=fold,
+            rows=identity.rows_fingerprint(table),
+            bases=[base.key for base in bases],
+        )
+        key = identity.trial_key(ingredients)
+        folder = self._on_disk.get(key[:SHORT]) or self.store.new_folder(*place, key)
+        self._on_disk[key[:SHORT]] = folder
+        state = trial_state(folder)
+        self.trials[place] = Trial(
+            **common, key=key, ingredients=ingredients, folder=folder, state=state, why=_why(state, folder)
+        )
+
+    def _bases(self, experiment: Experiment, place: tuple[str, int, int]) -> tuple[Trial, ...]:
+        places = [(name, *place[1:]) for name in experiment.bases]
+        for base in places:
+            check_rows(experiment.name, self._tables[place], base[0], self._tables[base])
+        return tuple(self.trials[base] for base in places)
+
+
+def _estimate(sizes: Mapping[str, int], experiment: Experiment, images_per_s: float | None) -> float | None:
+    """Seconds that a trial takes; scoring an image costs about a third of training on it.
+
+    Where the head alone learns and images don't change, a stage costs one pass without gradients.
+    """
+    if not images_per_s:
+        return None
+    changing = bool(experiment.augment or experiment.mix)
+    once, epochs = 0, 0.0
+    for stage in experiment.training_stages:
+        if stage.trainable != "head" and not experiment.bases:
+            epochs += stage.epochs
+        elif changing:
+            epochs += stage.epochs / 3
+        else:
+            once += 1
+    one_pass = (sizes["train"] + sizes["val"]) / 3
+    images = (
+        epochs * (sizes["train"] + sizes["val"] / 3) + once * one_pass + (sizes["val"] + sizes["test"]) / 3
+    )
+    return round(images / images_per_s, 1)
+
+
+def _why(state: State, folder: Path) -> str:
+    if state == State.FAILED:
+        error = read_record(folder / ERROR) or {}
+        return f"failed before: {error.get('message', 'no reason kept')}"
+    return {
+        State.DONE: f"finished in {folder.name}",
+        State.RUNNING: "another process is running it",
+        State.INTERRUPTED: "goes on from its last checkpoint",
+        State.MISSING: "no such trial in results yet",
+    }[state]

@@ -1,0 +1,141 @@
+"""What a run leaves on disk before it starts: its rows and folds, and the record of its plan.
+
+studies/<phase>.json is what `collect`, `report` and `status` read: they need neither the data folder nor the
+experiment files. folds/<hash>.csv is named by its content, so experiments on the same rows share one.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator.plan import face_finding, identity
+from orchestrator.plan.plan import PlannedExperiment, Study, Trial
+from orchestrator.store import provenance
+from orchestrator.store.fingerprint import fingerprint
+from orchestrator.store.fold_files import FOLD_COLUMNS, fold_file, write_once
+from orchestrator.store.folder import Store
+from orchestrator.store.records import (
+    DataRecord,
+    Excluded,
+    ExperimentRecord,
+    FacesRecord,
+    PhaseRecord,
+    PlannedTrial,
+    RecipeRecord,
+    ShortcutRecord,
+    SourceCount,
+    StudyRecord,
+)
+from trainables.data.folds import refuse_divided_groups
+from trainables.trial_files import FORMAT
+
+
+def write_rows(study: Study) -> dict[str, tuple[Path, ...]]:
+    """Write each experiment's rows: folds/<hash>.csv for people, cache/rows/<hash>.parquet for workers.
+
+    Returns:
+        Experiment name -> the parquet file of each repeat.
+    """
+    files: dict[str, tuple[Path, ...]] = {}
+    for planned in study.experiments:
+        paths = []
+        for rows in planned.rows:
+            refuse_divided_groups(
+                rows["group"], rows["fold"], where="the fold file", way_out="deal the folds again, by group"
+            )
+            write_once(fold_file(study.store, rows), rows[FOLD_COLUMNS])
+            name = fingerprint(rows.to_csv(index=False))[:16]
+            path = study.store.cached("rows", f"{name}.parquet")
+            write_once(path, rows)
+            paths.append(path)
+        files[planned.experiment.name] = tuple(paths)
+    return files
+
+
+def write_study(study: Study, *, shortcuts: Sequence[ShortcutRecord] = ()) -> None:
+    """Leave the record of this plan in studies/<phase>.json."""
+    study.store.write_study(study_record(study, shortcuts=shortcuts))
+
+
+def study_record(study: Study, *, shortcuts: Sequence[ShortcutRecord] = ()) -> StudyRecord:
+    """Describe a plan: what was asked, which trials answer it, what the data is.
+
+    `shortcuts` is what `data_gate.check_study` found in that data.
+    """
+    manifests = {str(planned.manifest.root.resolve()): planned for planned in study.experiments}
+    return StudyRecord(
+        format=FORMAT,
+        phase=PhaseRecord.model_validate_json(study.phase.model_dump_json()),
+        preset=study.preset,
+        handed_over=study.handed_over,
+        notes=study.notes,
+        device=study.device,
+        experiments=tuple(_experiment_record(study, planned) for planned in study.experiments),
+        data=tuple(
+            data_record(planned, faces=face_finding.summary(study, root))
+            for root, planned in manifests.items()
+        ),
+        shortcuts=tuple(shortcuts),
+        command=provenance.command_line(),
+        started=provenance.now(),
+        environment=provenance.environment(),
+    )
+
+
+def _experiment_record(study: Study, planned: PlannedExperiment) -> ExperimentRecord:
+    experiment, store = planned.experiment, study.store
+    recipe = planned.recipe or experiment.recipe_keys()
+    return ExperimentRecord(
+        name=experiment.name,
+        description=experiment.description,
+        tags=experiment.tags,
+        recipe=RecipeRecord.model_validate_json(recipe.model_dump_json()),
+        threshold_by=experiment.threshold_by,
+        measurement=None if planned.measurement is None else dict(planned.measurement),
+        fold_files=tuple(fold_file(store, rows).name for rows in planned.rows),
+        data=str(planned.manifest.root.resolve()),
+        num_classes=planned.num_classes,
+        trials=tuple(
+            _planned_trial(trial, store) for trial in study.trials if trial.experiment == experiment.name
+        ),
+    )
+
+
+def _planned_trial(trial: Trial, store: Store) -> PlannedTrial:
+    assert trial.folder is not None, "a study is written after the precision is known"
+    return PlannedTrial(
+        key=trial.key,
+        repeat=trial.repeat,
+        fold=trial.fold,
+        folder=store.called(trial.folder),
+        sizes=dict(trial.sizes),
+        estimate_s=trial.estimate_s,
+    )
+
+
+def data_record(planned: PlannedExperiment, *, faces: FacesRecord | None = None) -> DataRecord:
+    """Describe a data set in counts: what the report says about it."""
+    manifest, rows = planned.manifest, planned.manifest.rows
+    counts = rows.groupby(["source", "label", "split"]).size().reset_index(name="count")
+    least, median, greatest = 0, 0.5, 1
+    sizes = {
+        side: tuple(int(value) for value in rows[side].quantile([least, median, greatest]))
+        for side in ("width", "height")
+    }
+    formats = rows["format"].value_counts().sort_index()
+    return DataRecord(
+        root=str(manifest.root.resolve()),
+        layout=manifest.layout,
+        group_by=manifest.group_by,
+        classes=manifest.classes,
+        fingerprint=identity.data_fingerprint(rows),
+        images=len(rows),
+        groups=int(rows["group"].nunique()),
+        counts=tuple(SourceCount.model_validate(each) for each in counts.to_dict("records")),
+        formats={str(name): int(count) for name, count in formats.items()},
+        width=sizes["width"],
+        height=sizes["height"],
+        bytes=int(rows["bytes"].sum()),
+        identical_files=int(len(rows) - rows["sha256"].nunique()),
+        excluded=tuple(Excluded.model_validate(each) for each in manifest.excluded.to_dict("records")),
+        faces=faces,
+    )

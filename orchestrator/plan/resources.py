@@ -1,0 +1,82 @@
+"""How much of a machine a trial gets: pure arithmetic on what the machine has and what a trial was seen to
+need.
+
+On the CPU the number of threads decides the last bits of a result. It must therefore depend on the machine
+alone, never on how many trials happen to be missing: a run that was interrupted has to end with the same
+numbers.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psutil
+
+from orchestrator.config.experiment import Resources
+from trainables.data.inspection import num_workers
+from trainables.errors import InputError
+
+MEMORY_SHARE = 0.8
+SPARE = 1.2
+DEFAULT_PEAK_MIB = 1500.0
+GPU_CONTEXT_MIB = 600.0
+MAX_TRIALS_A_GPU = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What there is to share out: of this machine, or of a cluster's smallest working node."""
+
+    cores: int
+    memory_mib: float
+    gpus: int = 0
+    gpu_memory_mib: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one trial gets. `gpus` may be a fraction; `threads` are torch's."""
+
+    cpus: int
+    gpus: float
+    threads: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+
+def this_machine() -> Machine:
+    """Return the cores that this process may use and the machine's memory."""
+    return Machine(num_workers(), psutil.virtual_memory().total / 2**20)
+
+
+def share_of(machine: Machine, *, peak_mib: float | None, wanted: Resources) -> Share:
+    """Return a trial's share of `machine`.
+
+    Args:
+        machine: what there is.
+        peak_mib: the most memory that training was seen to take, on the device that trains; None = not
+        measured.
+        wanted: what the experiment asks for; it wins, up to what there is.
+
+    Raises:
+        InputError: more GPUs are wanted than a node has.
+    """
+    need = (peak_mib or DEFAULT_PEAK_MIB) * SPARE
+    if machine.gpus:
+        need += GPU_CONTEXT_MIB
+        fit = math.floor(machine.gpu_memory_mib / need) if machine.gpu_memory_mib else 1
+        a_gpu = max(1, min(fit, MAX_TRIALS_A_GPU, machine.cores // machine.gpus))
+        gpus = math.floor(1000 / a_gpu) / 1000 if wanted.gpus is None else wanted.gpus
+        if gpus > machine.gpus:
+            raise InputError(f"resources.gpus is {gpus:g}, but a node has {machine.gpus}; ask for no more")
+        cpus = min(wanted.cpus or max(1, machine.cores // (machine.gpus * a_gpu)), machine.cores)
+        return Share(cpus=cpus, gpus=gpus, threads=cpus)
+    if wanted.gpus is not None:
+        raise InputError("resources.gpus is set, but there is no GPU to work on; leave it out")
+    fit = math.floor(MEMORY_SHARE * machine.memory_mib / need)
+    together = max(1, min(machine.cores, fit))
+    # Rounded up: a core that is left over is better than a trial too many for the memory.
+    cpus = min(wanted.cpus or math.ceil(machine.cores / together), machine.cores)
+    return Share(cpus=cpus, gpus=0.0, threads=cpus)

@@ -1,0 +1,99 @@
+"""Experiments found by name in results/, whatever phase they ran in.
+
+An experiment is found in the records of phases (studies/*.json) or, where no record names it any more, put
+together from the trials that say they belong to it: then nothing says which fold file they were split by.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from orchestrator.store.fingerprint import SHORT, fingerprint
+from orchestrator.store.folder import State, Store, read_trial, trial_state
+from orchestrator.store.records import ExperimentRecord, PlannedTrial, RecipeRecord
+from trainables.errors import InputError, nearest
+
+
+def find_experiment(store: Store, wanted: str) -> ExperimentRecord:
+    """Find an experiment by its name, by PHASE/NAME, or by the name of one of its trials' folders.
+
+    Raises:
+        InputError: none is called so, or several with different trials are.
+    """
+    found = {
+        f"{phase}/{record.name}": record
+        for phase, record in _recorded(store)
+        if wanted in (record.name, f"{phase}/{record.name}")
+    }
+    if not found:
+        found = {
+            folder: record
+            for record in _from_trials(store)
+            for folder in trial_folders(record)
+            if wanted in (record.name, folder.rpartition("/")[2])
+        }
+    distinct = _distinct(found)
+    if len(distinct) > 1:
+        # What was planned and never run does not stand in the way of what was.
+        distinct = {way: each for way, each in distinct.items() if _is_started(store, each)} or distinct
+    if len(distinct) > 1:
+        raise InputError(
+            f"{len(distinct)} experiments in {store.root} are called {wanted!r} and have different trials; "
+            f"name one as {' or '.join(way.rpartition('trials/')[2] for way in sorted(distinct)[:6])}"
+        )
+    if not distinct:
+        known = {record.name for _, record in _recorded(store)}
+        known |= {record.name for record in _from_trials(store)}
+        hint = nearest(wanted, sorted(known)) or "nothing has run there yet"
+        raise InputError(f"no experiment {wanted!r} in {store.root}; {hint}")
+    return next(iter(distinct.values()))
+
+
+def trial_folders(record: ExperimentRecord) -> list[str]:
+    """Return the folders of an experiment's trials, below results/, in order."""
+    return sorted(str(trial.folder) for trial in record.trials)
+
+
+def _is_started(store: Store, record: ExperimentRecord) -> bool:
+    return any(trial_state(store.trial(folder)) == State.DONE for folder in trial_folders(record))
+
+
+def _recorded(store: Store) -> Iterator[tuple[str, ExperimentRecord]]:
+    """Every experiment that a phase's record names, with the phase; a damaged record is passed over."""
+    for phase in store.studies():
+        study = store.known_study(phase)
+        for record in study.experiments if study is not None else ():
+            yield phase, record
+
+
+def _from_trials(store: Store) -> list[ExperimentRecord]:
+    """Put experiments together from trials: the same name and the same recipe are the same experiment."""
+    recipes: dict[tuple[str, str], RecipeRecord] = {}
+    places: dict[tuple[str, str], dict[tuple[int, int], str]] = {}
+    for folder in store.folders_by_key().values():
+        said = read_trial(folder)
+        if said is None or folder.name[-SHORT:] != said.key[:SHORT]:
+            continue
+        group = (said.experiment, fingerprint(said.recipe.plain()))
+        recipes[group] = said.recipe
+        mine, place = places.setdefault(group, {}), (said.repeat, said.fold)
+        if place not in mine or trial_state(store.trial(mine[place])) != State.DONE:
+            mine[place] = store.called(folder)
+    return [
+        ExperimentRecord(
+            name=group[0],
+            recipe=recipes[group],
+            fold_files=None,
+            trials=tuple(
+                PlannedTrial(repeat=repeat, fold=fold, folder=folder)
+                for (repeat, fold), folder in sorted(mine.items())
+            ),
+        )
+        for group, mine in places.items()
+    ]
+
+
+def _distinct(found: Mapping[str, ExperimentRecord]) -> dict[str, ExperimentRecord]:
+    """Keep one of those that have the same trials."""
+    kept: dict[tuple[str, ...], str] = {}
+    for way, record in found.items():
+        kept.setdefault(tuple(trial_folders(record)), way)
+    return {way: found[way] for way in kept.values()}

@@ -1,0 +1,1 @@
+"""Decisions and comparisons in sentences."""

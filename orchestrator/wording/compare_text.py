@@ -1,0 +1,87 @@
+"""A comparison of two experiments in sentences with its numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.analysis.comparing import SIGNIFICANT
+from orchestrator.wording.numbers import chance, hours_text, metric_name, p_text, signed
+
+
+def comparison_lines(found: Mapping[str, Any]) -> list[str]:
+    """Say what `compare_two` found, a line a sentence."""
+    baseline, other, metric = found["baseline"], found["other"], metric_name(found["metric"])
+    if found["verdict"] == "incomplete":
+        return [f"{other} can't be compared with {baseline}: {found['reason']}."]
+    folds = f"{found['n']} paired test folds" if found["n"] > 1 else "a single test split"
+    lines = [
+        f"{other} against {baseline}, {metric} ({found['better_is']} is better) on {folds}, each with the "
+        "same images.",
+        f"Mean {_mean(found, 'other')} against {_mean(found, 'baseline')}.",
+    ]
+    if found["n"] == 1:
+        lines.append(
+            f"Difference {signed(found['mean_diff'])}. One split has no spread: there is no interval, no "
+            "test and no verdict."
+        )
+        return lines
+    rope = f"{found['rope']:g}"
+    lines += [
+        f"Difference {signed(found['mean_diff'])}, 95 % interval {signed(found['ci_low'])} to "
+        f"{signed(found['ci_high'])} (corrected for training images that folds share), "
+        f"{p_text(found['p_value'])}.",
+        f"Probability that {other} is worse by more than {rope}: {chance(found['p_worse'])}; practically "
+        f"equal: {chance(found['p_equivalent'])}; better by more than {rope}: {chance(found['p_better'])}.",
+        _meaning(found),
+        *_effort(found),
+        "The p-value is corrected for no other comparison; a phase declares its comparisons beforehand.",
+    ]
+    return lines + _sources(found)
+
+
+def _mean(found: Mapping[str, Any], side: str) -> str:
+    std = found[f"{side}_std"]
+    return f"{found[f'{side}_mean']:.3f}" + ("" if std is None else f" (std {std:.3f})")
+
+
+def _meaning(found: Mapping[str, Any]) -> str:
+    baseline, other = found["baseline"], found["other"]
+    if found["verdict"] == "better":
+        return f"{other} is better than {baseline}."
+    if found["verdict"] == "worse":
+        return f"{other} is worse than {baseline}."
+    if found["verdict"] == "equivalent":
+        return f"The two are practically equal: a difference of more than {found['rope']:g} is improbable."
+    if found["p_value"] < SIGNIFICANT:
+        return f"Undecided: there is a difference, but it may well be smaller than {found['rope']:g}."
+    return "Undecided: these folds can tell neither a difference nor that there is none."
+
+
+def _effort(found: Mapping[str, Any]) -> list[str]:
+    """Say what these folds could have shown, and what it would take to show what was seen."""
+    lines = [
+        f"The smallest difference that these folds could have shown: {signed(found['min_detectable'])[1:]}."
+    ]
+    needed, hours = found["repeats_needed"], found["hours_needed"]
+    if found["p_delong"] is not None:
+        lines.append(f"DeLong's test over the test rows of each fold: {p_text(found['p_delong'])}.")
+    if found["verdict"] != "undecided" or found["p_value"] < SIGNIFICANT:
+        return lines
+    if needed is None:
+        return [*lines, f"{found['reason'].capitalize()}."] if found["reason"] else lines
+    cost = "" if hours is None else f", about {hours_text(hours, found['device'])} more"
+    return [*lines, f"A difference like this one would take {needed} repeats of the folds to show{cost}."]
+
+
+def _sources(found: Mapping[str, Any]) -> list[str]:
+    if not found["sources"]:
+        return []
+    width = max(len(each["source"]) for each in found["sources"])
+    lines = ["By source (not corrected for their number):"]
+    for each in found["sources"]:
+        name = {"auc": "AUC against real"}.get(each["metric"], metric_name(each["metric"]))
+        lines.append(
+            f"  {each['source']:<{width}}  {name:<16}  {each['other_mean']:.3f} against "
+            f"{each['baseline_mean']:.3f}, difference {signed(each['mean_diff'])}"
+            + ("" if each["ci_low"] is None else f" ({signed(each['ci_low'])} to {signed(each['ci_high'])})")
+        )
+    return lines

@@ -1,0 +1,180 @@
+"""A decision in sentences with its numbers: for the command line and the report."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orchestrator.analysis.comparing import SURE
+from orchestrator.decisions.decide import SAME_COST, least_costs
+from orchestrator.store.decision_file import CandidateRecord, DecisionRecord, FactorRecord, PairedDifference
+from orchestrator.wording.numbers import chance, metric_name, signed
+
+
+def outcome_sentences(record: DecisionRecord) -> list[str]:
+    """Say what was chosen and why: the first of `decision_sentences`."""
+    metric = metric_name(record.evidence.metric)
+    if record.factors:
+        return [_factor(factor, record, metric) for factor in record.factors]
+    found = {each.experiment: each for each in record.evidence.candidates}
+    chosen, other = found[str(record.chosen)], found[str(record.runner_up)]
+    lines = [
+        f"{record.phase}: {record.chosen} is chosen, on validation scores: {metric} "
+        f"{chosen.validation.mean:.3f} against {other.validation.mean:.3f} of "
+        f"{record.runner_up} ({_splits(chosen.validation.n)}).",
+        _why(record, found, metric),
+    ]
+    return [_selection(record, found, metric), *lines] if record.selected else lines
+
+
+def decision_sentences(record: DecisionRecord) -> list[str]:
+    """Say what was chosen, why, how sure that is, what it cost, and what the test scores beside it are.
+
+    `record` is what a decision file holds.
+    """
+    evidence, lines = record.evidence, outcome_sentences(record)
+    if record.factors:
+        lines.append(
+            f"A value is changed only where that is better by more than {record.rule.rope:g} with a "
+            f"probability above {evidence.sure:g}, over all its pairs: what is not shown to help is not "
+            "done."
+        )
+    elif evidence.chosen_against_runner_up is not None:
+        lines.append(_how_sure(evidence.chosen_against_runner_up, record))
+    if record.handed_over:
+        lines.append(f"Handed over to the next phase: {_keys(record.handed_over)}.")
+    beside = [
+        f"{each.experiment} {each.test_beside_it.mean:.3f}"
+        for each in evidence.candidates
+        if each.test_beside_it is not None
+    ]
+    if beside:
+        metric = metric_name(evidence.metric)
+        lines.append(f"Test scores, which had no say: {metric} {', '.join(beside)}.")
+    return lines
+
+
+def _factor(factor: FactorRecord, record: DecisionRecord, metric: str) -> str:
+    """Say what was decided of one key, and on what."""
+    key, value = factor.key, _plain(factor.value)
+    if factor.decided_by == "same value":
+        return (
+            f"{record.phase}: {key} = {value}, as all its experiments have it here (a preset or --set "
+            "made them the same): nothing was compared."
+        )
+    pairs = f"{len(factor.pairs)} pairs" if len(factor.pairs) > 1 else "1 pair"
+    other = _plain(factor.treatment if factor.value == factor.baseline else factor.baseline)
+    difference = f"{metric} on validation rows {signed(factor.mean_diff)}"
+    if factor.p_better is None:
+        basis = f"{difference}, {pairs}, a single split, which gives no probability"
+    else:
+        basis = (
+            f"{difference} ({signed(factor.ci_low)} to {signed(factor.ci_high)}) with "
+            f"{_plain(factor.treatment)}, {pairs} in {_splits(factor.n)}; probability that this is "
+            f"better by more than {record.rule.rope:g}: {chance(factor.p_better)}, worse: "
+            f"{chance(factor.p_worse)}"
+        )
+    verb = "is taken instead of" if factor.decided_by == "gain" else "stays, not"
+    return f"{record.phase}: {key} = {value} {verb} {other}: {basis}."
+
+
+def _selection(record: DecisionRecord, found: Mapping[str, CandidateRecord], metric: str) -> str:
+    """Name the experiments that were selected, in their order."""
+    said = []
+    for place in record.places:
+        score = f"{place.chosen} ({found[place.chosen].validation.mean:.3f}"
+        tied = f", tied with {len(place.ties) - 1} more and taken for its {place.decided_by}"
+        said.append(f"{score}{tied if place.is_tie and place.decided_by != 'score' else ''})")
+    return (
+        f"{record.phase}: {len(said)} of {len(found)} are selected, by {metric} on validation rows: "
+        f"{', '.join(said)}."
+    )
+
+
+def _plain(value: Any) -> str:
+    """A value of a key in a sentence: an object by its name alone."""
+    if isinstance(value, Mapping):
+        return "on"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "none" if value is None else str(value)
+
+
+def _why(record: DecisionRecord, found: Mapping[str, CandidateRecord], metric: str) -> str:
+    if not record.is_tie:
+        return f"It has the best mean, and no other lies within {record.rule.rope:g} of it."
+    tied = " and ".join(record.ties)
+    best = record.evidence.best_mean
+    return (
+        f"It is a tie: the {metric} of {tied} lies within {record.rule.rope:g} of the best mean "
+        f"({best}). It goes to {record.chosen}: {_what_decided(record, found)}."
+    )
+
+
+def _what_decided(record: DecisionRecord, found: Mapping[str, CandidateRecord]) -> str:
+    """Say by what the tied were told apart: cost, then parameters, then the mean, then the name."""
+    chosen, ties = found[str(record.chosen)], [found[name] for name in record.ties]
+    same = f"within {100 * SAME_COST:g} %"
+    least = least_costs(
+        {each.experiment: each.cost_a_trial for each in ties},
+        {each.experiment: each.device for each in ties},
+    )
+    if record.decided_by == "cost":
+        second = min((each for each in ties if each is not chosen), key=lambda each: each.cost_a_trial or 0.0)
+        return (
+            f"it is the cheapest of these, {_cost(chosen)} a trial on {chosen.device}, the next "
+            f"({second.experiment}) {_cost(second)}"
+        )
+    left = ties if least is None else [each for each in ties if each.experiment in least]
+    said = "their costs can't be compared" if least is None else f"they cost the same {same}"
+    if len(left) < len(ties):
+        said = f"{_names(left)} are the cheapest of these, the same {same}"
+    counts = [each.parameters for each in left if each.parameters is not None]
+    if len(counts) < len(left):
+        said += ", not all of their parameters are counted"
+    else:
+        fewest = min(counts)
+        if record.decided_by == "parameters":
+            more = sorted(counts)[1]
+            return f"{said}, and it has the fewest parameters, {fewest:,} against {more:,}"
+        equal = [each for each in left if each.parameters == fewest]
+        some = f"{_names(equal)} have the fewest parameters" if len(equal) < len(left) else ""
+        said += f", {some or 'they have equally many parameters'}"
+    if record.decided_by == "score":
+        return f"{said}, and it has the best mean of these"
+    return f"{said}, their means are the same, and it comes first by its name"
+
+
+def _names(candidates: Sequence[CandidateRecord]) -> str:
+    return " and ".join(each.experiment for each in candidates)
+
+
+def _how_sure(found: PairedDifference, record: DecisionRecord) -> str:
+    if found.p_equivalent is None:
+        return "A single split gives no probability: how sure this is can't be said."
+    rope = record.rule.rope
+    said = (
+        f"Difference {signed(found.mean_diff)}, 95 % interval {signed(found.ci_low)} to "
+        f"{signed(found.ci_high)}; probability that {found.treatment} is better by more than {rope:g}: "
+        f"{chance(found.p_better)}, practically equal: {chance(found.p_equivalent)}, worse: "
+        f"{chance(found.p_worse)}."
+    )
+    if max(each or 0.0 for each in (found.p_better, found.p_equivalent, found.p_worse)) > SURE:
+        return said
+    return f"{said} None of the three is above {SURE:g}: more folds or repeats would be needed for that."
+
+
+def _splits(number: int) -> str:
+    return f"{number} folds" if number > 1 else "a single split"
+
+
+def _cost(evidence: CandidateRecord) -> str:
+    return f"{evidence.cost_a_trial:.1f} {evidence.cost_unit}"
+
+
+def _keys(values: Mapping[str, Any], above: str = "") -> str:
+    parts = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            parts.append(_keys(value, f"{above}{name}."))
+        else:
+            parts.append(f"{above}{name} = {'none' if value is None else value}")
+    return ", ".join(parts)

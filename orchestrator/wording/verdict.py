@@ -1,0 +1,187 @@
+"""The answer of a phase in one sentence, from its tables; metrics by the names that people use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from orchestrator.analysis.collect import ALL, SIGNIFICANT, Tables
+from orchestrator.wording.numbers import metric_name, number, p_text, signed
+
+HEADLINES = ("auc", "accuracy")
+MOST_NAMED, MOST_TOLD = 6, 2
+
+
+def verdict(tables: Tables) -> str:
+    """Return the sentence: which is better, by how much, how sure; or what is missing.
+
+    Of more than MOST_TOLD questions it says how each kind of answer fared, and names what is better or worse.
+    """
+    if tables.comparisons.empty:
+        return _best(tables.summary)
+    asked = tables.comparisons.drop_duplicates(["question", "baseline", "treatment"])
+    return comparison_sentence(asked.iloc[0], tables) if len(asked) <= MOST_TOLD else _many(asked)
+
+
+def _many(asked: pd.DataFrame) -> str:
+    told = []
+    for word in ("better", "worse"):
+        rows = asked[asked["verdict"] == word]
+        named = [
+            f"{row.treatment} is {word} than {row.baseline}" for row in rows.head(MOST_NAMED).itertuples()
+        ]
+        more = [f"{len(rows) - MOST_NAMED} more are {word}"] if len(rows) > MOST_NAMED else []
+        told += [*named, *more]
+    counts = asked["verdict"].value_counts()
+    others = {"equivalent": "practically equal", "undecided": "undecided", "incomplete": "incomplete"}
+    told += [f"{counts[word]} {said}" for word, said in others.items() if word in counts]
+    metrics = {metric_name(str(metric)) for metric in asked["metric"]}
+    by = f", by {metrics.pop()}" if len(metrics) == 1 else ""
+    return f"{len(asked)} questions{by}: {'; '.join(told)}."
+
+
+def comparison_sentence(row: pd.Series[Any], tables: Tables) -> str:
+    """Say one comparison, a row of comparisons.csv, in a sentence with its numbers."""
+    metric = metric_name(row["metric"])
+    baseline, treatment = row["baseline"], row["treatment"]
+    if row["verdict"] == "incomplete":
+        return f"No verdict yet on {treatment} against {baseline}: {why_incomplete(row, tables)}."
+    numbers = (
+        f"{metric} {_mean(tables, treatment, row['metric'])} against "
+        f"{_mean(tables, baseline, row['metric'])}, difference {signed(row['mean_diff'])}, "
+    )
+    if math.isnan(row["p_value"]):
+        numbers += "a single split, which gives no interval"
+    else:
+        numbers += (
+            f"95 % interval {signed(row['ci_low'])} to {signed(row['ci_high'])}, "
+            f"{corrected_text(row)}, {row['n']} paired folds"
+        )
+    if row["verdict"] in ("better", "worse"):
+        return f"{treatment} is {row['verdict']} than {baseline}: {numbers}."
+    if row["verdict"] == "equivalent":
+        return f"{treatment} and {baseline} are practically equal: {numbers}."
+    if row["p_holm"] < SIGNIFICANT:
+        return f"Undecided: {_differ(row, tables)}: {numbers}."
+    return f"Undecided: {_split(row)} can't tell {treatment} from {baseline}: {numbers}."
+
+
+def claim(row: pd.Series[Any], tables: Tables) -> str:
+    """Say one comparison in a short sentence, for a table that holds its numbers."""
+    metric, baseline, treatment = metric_name(row["metric"]), row["baseline"], row["treatment"]
+    if row["verdict"] == "incomplete":
+        return f"Not decided in {metric}: {why_incomplete(row, tables)}."
+    if row["verdict"] in ("better", "worse"):
+        return f"In {metric}, {treatment} is {row['verdict']} than {baseline}."
+    if row["verdict"] == "equivalent":
+        return f"In {metric}, {treatment} and {baseline} are practically equal."
+    if row["p_holm"] < SIGNIFICANT:
+        return f"In {metric}, {_differ(row, tables)}."
+    return f"In {metric}, {_split(row)} can't tell {treatment} from {baseline}."
+
+
+def _differ(row: pd.Series[Any], tables: Tables) -> str:
+    """Say of a significant difference that it may be too small to matter."""
+    rope = float(effect_of(row, tables).get("rope", math.nan))
+    return f"{row['treatment']} and {row['baseline']} differ, but perhaps by no more than {rope:g}"
+
+
+def _split(row: pd.Series[Any]) -> str:
+    return "this single split" if row["n"] == 1 else "these folds"
+
+
+def why_incomplete(row: pd.Series[Any], tables: Tables) -> str:
+    """Say what keeps a comparison from a verdict."""
+    counts = [_counts(tables, row[side], row["metric"]) for side in ("baseline", "treatment")]
+    expected = max(number for _, number in counts)
+    reason = text_of(effect_of(row, tables), "reason")
+    if all(found == number and number for found, number in counts):
+        return reason or "the two were not run on the same folds"
+    of = f" of {expected}" if expected else ""
+    return f"only {row['n']}{of} fold pairs are complete" + (f" ({reason})" if reason else "")
+
+
+def effect_of(row: pd.Series[Any], tables: Tables) -> dict[str, Any]:
+    """Return the row of effects.csv that belongs to a row of comparisons.csv; empty where there is none."""
+    place = row.name
+    if not isinstance(place, int | np.integer) or place >= len(tables.effects):
+        return {}
+    # Both tables have a row for each question and metric, in the same order.
+    found = {str(name): value for name, value in tables.effects.iloc[place].to_dict().items()}
+    same = all(found[name] == row[name] for name in ("baseline", "treatment", "metric"))
+    return found if same else {}
+
+
+def text_of(row: dict[str, Any], name: str) -> str:
+    """Return a text of a row; empty where it has none."""
+    value = row.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def corrected_text(row: pd.Series[Any]) -> str:
+    """Say the p-value of a comparison, corrected by Holm where others were declared with it."""
+    if math.isnan(row["p_holm"]) or row["p_holm"] == row["p_value"]:
+        return p_text(row["p_value"])
+    return f"{p_text(row['p_value'])}, Holm-corrected {p_text(row['p_holm'])}"
+
+
+def headline(tables: Tables) -> str:
+    """Name the metric that a phase is looked at by: that of its first comparison, else AUC or accuracy."""
+    if len(tables.comparisons):
+        return str(tables.comparisons.iloc[0]["metric"])
+    known = set(tables.summary.dropna(subset=["mean"])["metric"])
+    return next((metric for metric in HEADLINES if metric in known), HEADLINES[0])
+
+
+def whole_rows(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the rows of summary.csv of a metric over all sources."""
+    return summary[(summary["source"] == ALL) & (summary["metric"] == metric)]
+
+
+def _mean(tables: Tables, name: str, metric: str) -> str:
+    return f"{tables.overall[name, metric]['mean']:.3f}"
+
+
+def _counts(tables: Tables, name: str, metric: str) -> tuple[int, int]:
+    row = tables.overall.get((name, metric))
+    return (0, 0) if row is None else (int(row["n"]), int(row["n_expected"]))
+
+
+def _best(summary: pd.DataFrame) -> str:
+    for metric in HEADLINES:
+        rows = whole_rows(summary, metric).dropna(subset=["mean"])
+        if not rows.empty:
+            more = len(rows) - MOST_NAMED
+            if more > 0:
+                rows = rows.sort_values("mean", ascending=False, kind="stable").head(MOST_NAMED)
+            said = "; ".join(_score(row) for _, row in rows.iterrows())
+            return f"{said}; and {more} more, none of them better." if more > 0 else f"{said}."
+    return "No experiment has all its folds yet."
+
+
+def _score(row: pd.Series[Any]) -> str:
+    said = f"{row['experiment']}: {metric_name(row['metric'])} {row['mean']:.3f}"
+    if math.isnan(row["ci_low"]) and not math.isnan(row["boot_low"]):
+        bounds = f"{row['boot_low']:.3f} to {row['boot_high']:.3f}"
+        return f"{said} (a single split; 95 % bootstrap interval over the groups of its test images {bounds})"
+    if math.isnan(row["ci_low"]):
+        return f"{said} (a single split, which gives no interval)"
+    return f"{said} (95 % interval {row['ci_low']:.3f} to {row['ci_high']:.3f}, {row['n']} folds)"
+
+
+def leaders(rows: pd.DataFrame, column: str, *, ascending: bool) -> list[str]:
+    """Name the experiments whose number in `column` looks like the best one: more than one where they tie."""
+    ordered = rows.sort_values(column, ascending=ascending, kind="stable")
+    best = number(ordered[column].iloc[0])
+    return [str(row["experiment"]) for row in ordered.to_dict("records") if number(row[column]) == best]
+
+
+def named(names: Sequence[str]) -> str:
+    """Name the one that leads, or those that tie, as the beginning of a sentence."""
+    if len(names) == 1:
+        return f"{names[0]} has"
+    return f"{' and '.join(names)} have" if len(names) == 2 else f"{names[0]} and {len(names) - 1} more have"

@@ -1,0 +1,98 @@
+"""Each node builds its pixel cache once: who finds none builds it, under a lock, and others wait."""
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.config.experiment import load_experiments
+from orchestrator.config.phase import phase_of
+from orchestrator.execution import worker
+from orchestrator.execution.run import _task
+from orchestrator.plan.data_sets import DataSets
+from orchestrator.plan.plan import Options, plan_study
+from orchestrator.plan.record import write_rows
+from orchestrator.plan.resources import Machine
+from orchestrator.store.folder import Store
+from trainables.data import pixels
+from trainables.trial_files import DONE
+
+SETTINGS = ("epochs=1", "cnn_preset=micro", "image_size=32", "cv_folds=3")
+
+
+@pytest.fixture
+def tasks(write_experiments: Callable[..., Path], faces: Path, tmp_path: Path) -> list[dict[str, Any]]:
+    """The tasks of an experiment of three folds, as the launcher hands them to workers."""
+    folder = write_experiments({"p/a.json": {"backbone": "simple_cnn"}})
+    experiments = load_experiments(folder, ["a"], settings=SETTINGS)
+    store = Store.open(tmp_path / "results")
+    data = DataSets(store, override=faces)
+    options = Options(results=store.root)
+    study = plan_study(
+        phase_of(("a",)), experiments, options, data=data, machine=Machine(2, 8000), device="cpu"
+    )
+    files = write_rows(study)
+    return [_task(study, trial, files) | {"threads": 1} for trial in study.missing()]
+
+
+def test_the_first_worker_of_a_node_builds_the_cache_and_the_others_use_it(
+    tasks: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a node that needs another node's disk, and one that decodes every image once a trial."""
+    built: list[Path] = []
+    build = pixels._build
+
+    def counted(folder: Path, *arguments: Any, **options: Any) -> None:
+        built.append(folder)
+        build(folder, *arguments, **options)
+
+    monkeypatch.setattr(pixels, "_build", counted)
+    for node, task in (("a", tasks[0]), ("a", tasks[1]), ("b", tasks[2])):
+        events: list[dict[str, Any]] = []
+        worker.run_task({**task, "cache": str(tmp_path / f"node-{node}" / "pixels")}, events.append)
+        assert events[-1]["state"] == "done", json.dumps(events)
+        assert (Path(task["folder"]) / DONE).is_file()
+    assert [folder.parent.parent.name for folder in built] == ["node-a", "node-b"]
+    assert built[0].name == built[1].name
+
+
+def test_two_workers_of_a_node_that_start_at_once_build_one_cache(
+    tasks: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[Path] = []
+    build = pixels._build
+    first_is_building, second_has_asked = threading.Event(), threading.Event()
+
+    def slow(folder: Path, *arguments: Any, **options: Any) -> None:
+        built.append(folder)
+        first_is_building.set()
+        assert second_has_asked.wait(20)
+        build(folder, *arguments, **options)
+
+    monkeypatch.setattr(pixels, "_build", slow)
+    events: dict[int, list[dict[str, Any]]] = {0: [], 1: []}
+
+    def work(number: int) -> None:
+        task = {**tasks[number], "cache": str(tmp_path / "node" / "pixels")}
+        worker.run_task(task, events[number].append)
+
+    first = threading.Thread(target=work, args=(0,))
+    first.start()
+    assert first_is_building.wait(60)
+    # The second one's question ends when the cache is there, so it is asked in a thread of its own too.
+    locked = pixels._locked
+
+    def asking(*arguments: Any) -> Any:
+        second_has_asked.set()
+        return locked(*arguments)
+
+    monkeypatch.setattr(pixels, "_locked", asking)
+    second = threading.Thread(target=work, args=(1,))
+    second.start()
+    for thread in (first, second):
+        thread.join(60)
+    assert [events[number][-1]["state"] for number in (0, 1)] == ["done", "done"], events
+    assert len(built) == 1

@@ -1,0 +1,194 @@
+"""`data prepare`, and what a study knows of faces before its trials; the detector itself is faked."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from orchestrator.cli import main
+from orchestrator.config.experiment import load_experiments
+from orchestrator.config.phase import phase_of
+from orchestrator.plan import face_finding, record
+from orchestrator.plan.data_sets import DataSets
+from orchestrator.plan.plan import Options, Study, plan_study
+from orchestrator.plan.resources import Machine
+from orchestrator.report import content
+from orchestrator.store.folder import Store
+from trainables.data.faces import Found
+from trainables.data.pixels import cache_key
+from trainables.errors import InputError
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+def fake_look(files: Sequence[tuple[str, Any]], device: str = "cpu") -> list[Found]:
+    """One face in each file but the first of each source (face_0), and two in face_1."""
+    found = []
+    for digest, path in files:
+        number = int(Path(path).stem.rpartition("_")[2])
+        boxes = ((2.0, 2.0, 12.0, 12.0), (10.0, 10.0, 14.0, 14.0))[: 0 if number == 0 else 1 + (number == 1)]
+        found.append(Found(digest, 32, 32, boxes, (0.99,) * len(boxes)))
+    return found
+
+
+@pytest.fixture
+def detector(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Fake the detector; the list gets the number of images of each call."""
+    calls: list[int] = []
+
+    def look_here(files: Sequence[tuple[str, Path]], *, device: str) -> Iterator[list[Found]]:
+        calls.append(len(files))
+        yield fake_look(files)
+
+    monkeypatch.setattr("trainables.data.face_detector.look_here", look_here)
+    return calls
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in ("data", "prepare", *arguments)])
+        out, err = capsys.readouterr()
+        return int(end.value.code or 0), out, err
+
+    return run
+
+
+def test_crops_are_written_counted_and_not_looked_for_twice(
+    call: Call, faces: Path, detector: list[int], tmp_path: Path
+) -> None:
+    code, out, _ = call(faces, "--faces")
+    assert code == 0
+    assert "33 of 36 images show a face, 3 several (the largest is taken), 3 none" in out
+    assert "no face  wiki/face_0.jpg" in out and "36 files written to cropped/classifier" in out
+    assert len(list((tmp_path / "cropped" / "classifier").rglob("*.jpg"))) == 36
+    code, out, _ = call(faces, "--faces", "--out", "other", "--margin", 0, "--rule", "central", "--json")
+    outcome = json.loads(out)
+    assert (code, outcome["with_face"], outcome["written"], outcome["rule"]) == (0, 33, 36, "central")
+    assert outcome["without_face"] == [
+        f"{source}/face_0.jpg" for source in ("inpainting", "text2img", "wiki")
+    ]
+    assert detector == [36]
+
+
+def test_a_size_alone_builds_the_cache_that_a_study_will_use(
+    call: Call, faces: Path, detector: list[int]
+) -> None:
+    code, out, _ = call(faces, "--size", 16, "--json")
+    outcome = json.loads(out)
+    assert (code, outcome["images"], outcome["bytes"]) == (0, 36, 36 * 16 * 16 * 3)
+    hashes = json.loads((Path(outcome["cache"]) / "images.json").read_text())
+    assert Path(outcome["cache"]) == Path("results/cache/pixels").resolve() / cache_key(hashes, size_px=16)
+    assert detector == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--faces or --size"),
+        (["--size", 32, "--out", "x"], "--out goes with --faces"),
+        (["--faces", "--rule", "smallest"], "there are largest and central"),
+        (["--faces", "--margin", -1], "margin"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    call: Call, faces: Path, detector: list[int], arguments: list[object], message: str
+) -> None:
+    code, _, err = call(faces, *arguments)
+    assert code == 2 and message in " ".join(err.split())
+    assert not Path("cropped").exists() and detector == []
+
+
+@pytest.fixture
+def plan(write_experiments: Callable[..., Path], faces: Path, tmp_path: Path) -> Callable[..., Study]:
+    folder = write_experiments({"p/a.json": {"face_crop": True}, "p/b.json": {}})
+
+    def make(*settings: str, data: Path = faces) -> Study:
+        loaded = load_experiments(folder, ("a", "b"), settings=settings)
+        store = Store.open(tmp_path / "results")
+        options = Options(results=store.root, data=data)
+        sets = DataSets(store, override=data)
+        return plan_study(
+            phase_of(("a", "b")), loaded, options, data=sets, machine=Machine(4, 16_000), device="cpu"
+        )
+
+    return make
+
+
+def find(study: Study) -> list[int]:
+    """Find the faces of a study with a cluster that is this process; the sizes of its tasks."""
+    sizes: list[int] = []
+
+    def each(function: object, calls: Sequence[dict[str, Any]], **resources: float) -> Iterator[list[Found]]:
+        assert resources == {"cpus": 1, "gpus": 0.0}
+        for arguments in reversed(calls):
+            sizes.append(len(arguments["files"]))
+            yield fake_look(**arguments)
+
+    cluster, launch = SimpleNamespace(device="cpu"), SimpleNamespace(each=each)
+    face_finding.find(study, cluster, launch, console=Console(quiet=True), quiet=True)
+    return sizes
+
+
+def test_a_study_looks_once_and_says_what_it_found(plan: Callable[..., Study]) -> None:
+    study = plan()
+    assert find(study) == [4, 32] and find(study) == []
+    (data,) = record.study_record(study).data
+    assert data.faces is not None
+    assert data.faces.plain() == {
+        "images": 36, "with_face": 33, "several": 3, "rules": ["largest"],
+        "without_face": [f"{source}/face_0.jpg" for source in ("inpainting", "text2img", "wiki")],
+        "by_source": [
+            {"source": source, "images": 12, "with_face": 11, "several": 1}
+            for source in ("inpainting", "text2img", "wiki")
+        ],
+        "unchanged": [{"margin": 0.6, "images": 0}],
+    }  # fmt: skip
+    facts = dict(content.data_facts(data))
+    assert facts["Faces"].startswith("33 of 36 images show one (inpainting 11 of 12, ")
+    grid = content.without_face(data)
+    assert grid is not None and len(grid.rows) == 3
+    planned = study.experiment("a")
+    hashes = list(planned.rows[0]["sha256"])
+    squares = face_finding.squares(study.store, planned, hashes)
+    assert squares is not None and len(squares) == 33
+    assert face_finding.squares(study.store, study.experiment("b"), hashes) is None
+
+
+def test_a_study_without_face_crops_does_not_speak_of_faces(plan: Callable[..., Study]) -> None:
+    study = plan("face_crop=false")
+    assert find(study) == []
+    (data,) = record.study_record(study).data
+    assert data.faces is None and "Faces" not in dict(content.data_facts(data))
+    assert content.without_face(data) is None
+
+
+def test_the_counts_outlive_the_cache(plan: Callable[..., Study]) -> None:
+    """Catches a record that a second run changes, because the table of faces was removed to save space."""
+    study = plan()
+    find(study)
+    record.write_study(study)
+    before = study.store.study(study.phase.name).data
+    study.store.faces_table.unlink()
+    assert record.study_record(study).data == before
+
+
+def test_real_norm_of_several_classes_is_refused_by_the_plan(
+    plan: Callable[..., Study], tmp_path: Path, draw: Callable[[Path], Path]
+) -> None:
+    root = tmp_path / "three"
+    names = [f"{number}.jpg" for number in range(15)]
+    for name in names:
+        draw(root / "train" / name)
+    table = pd.DataFrame({"image_id": names, "label": [number % 3 for number in range(15)]})
+    table.to_csv(root / "train.csv", index=False)
+    with pytest.raises(InputError, match="real_norm takes mean and std from real images"):
+        plan("normalization=real_norm", data=root)

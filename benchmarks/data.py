@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from trainables.data.decoding import MAX_DIFFERENCE
-from trainables.data.inspection import inspect_file
+from trainables.data.images.decoding import MAX_DIFFERENCE
+from trainables.data.images.inspection import inspect_file
 from trainables.data.pixels import ensure_pixels, open_pixels
 from trainables.training.batches import training_batches
 

@@ -28,11 +28,11 @@ from PIL import Image, ImageEnhance, ImageOps
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from trainables.data.fingerprints import fingerprint_files
-from trainables.data.hash_search import close_pairs
-from trainables.data.layouts import IMAGE_SUFFIXES
-from trainables.data.manifest import scan
-from trainables.data.near_duplicates import link_contents
+from trainables.data.dataset.layouts import IMAGE_SUFFIXES
+from trainables.data.dataset.manifest import scan
+from trainables.data.duplicates.fingerprints import fingerprint_files
+from trainables.data.duplicates.hash_search import close_pairs
+from trainables.data.duplicates.near_duplicates import link_contents
 
 AIM_S, MAX_PLAIN_RATIO = 180.0, 3.0
 PLAIN_IMAGES = 500

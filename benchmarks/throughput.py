@@ -38,7 +38,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from trainables.data.demo import write_demo
-from trainables.data.rows import trial_table
+from trainables.data.splits.trial_rows import trial_table
 from trainables.device import device_type
 from trainables.models.building import build_model
 from trainables.recipe import Recipe, RecipeKeys

@@ -17,7 +17,8 @@ MAX_LINES = 400
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "handler", "misc"}
 HEAVY = ("torch", "torchvision", "timm", "ray", "mlflow", "sklearn", "matplotlib", "facenet_pytorch")
 QUICK = (
-    "trainables.data.manifest", "trainables.data.rows", "orchestrator.cli", "orchestrator.config.experiment",
+    "trainables.data.dataset.manifest", "trainables.data.splits.trial_rows", "orchestrator.cli",
+    "orchestrator.config.experiment",
     "orchestrator.plan.plan", "orchestrator.plan.record", "orchestrator.execution.progress",
     "orchestrator.commands.views",
 )  # fmt: skip

@@ -16,14 +16,14 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
+from trainables.backbones import is_kernel_machine
+from trainables.data.dataset.manifest import scan
 from trainables.data.faces import ensure_faces, recipe_squares
-from trainables.data.manifest import scan
 from trainables.data.pixels import ensure_pixels
-from trainables.data.rows import experiment_rows, image_files, trial_table
+from trainables.data.splits.trial_rows import experiment_rows, image_files, trial_table
 from trainables.device import device_type
 from trainables.errors import InputError
 from trainables.files import read_json
-from trainables.models.registry import is_kernel_machine
 from trainables.recipe import MEMORY_FORMATS, Recipe
 from trainables.training.loop import EpochReport
 from trainables.training.precision import measure

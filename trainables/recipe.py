@@ -15,8 +15,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from trainables.data.crops import FaceRule
-from trainables.models import registry
+from trainables import backbones
+from trainables.data.images.crops import FaceRule
 from trainables.recipe_part import BY_ROWS, COUNTS, IF_SET, Identity, Part, refuse_undeclared
 
 Precision = Literal["float32", "bf16", "fp16"]
@@ -327,13 +327,13 @@ class RecipeKeys(Part):
         warmup = self.scheduler.warmup_epochs
         if warmup is not None and warmup >= self.epochs:
             raise ValueError(f"scheduler.warmup_epochs is {warmup}, but there are {self.epochs} epochs")
-        if registry.is_kernel_machine(self.backbone):
+        if backbones.is_kernel_machine(self.backbone):
             for name in ("pretrained", "augment", "mix", "sampler", "dropout", "stages"):
                 if getattr(self, name):
                     raise ValueError(
                         f"{name}: {self.backbone} sees each image once, as it is; leave the key out"
                     )
-        known = registry.BACKBONES.get(self.backbone) or registry.KERNEL_MACHINES.get(self.backbone)
+        known = backbones.BACKBONES.get(self.backbone) or backbones.KERNEL_MACHINES.get(self.backbone)
         if known is None:
             return self
         if self.pretrained and not known.can_be_pretrained:

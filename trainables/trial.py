@@ -23,13 +23,13 @@ import pandas as pd
 import torch
 from torch import nn
 
+from trainables import backbones
+from trainables.backbones import is_kernel_machine
 from trainables.data.pixels import Pixels, open_pixels
 from trainables.errors import InputError
 from trainables.evaluation.metrics import compute_metrics, predicted_classes
 from trainables.files import read_json, replace_file, write_json
-from trainables.models import registry
 from trainables.models.building import build_model
-from trainables.models.registry import is_kernel_machine
 from trainables.recipe import Recipe
 from trainables.seeds import derived_seed
 from trainables.training import checkpoint
@@ -222,7 +222,7 @@ def _train_network(
 
 def _first_weights(recipe: Recipe, bases: Sequence[Base], *, num_classes: int) -> nn.Module:
     """Build the network that training starts from; an ensemble gets the weights of its trained bases."""
-    entry = registry.own(recipe.backbone)
+    entry = backbones.own(recipe.backbone)
     wanted = len(entry.bases) if entry is not None else 0
     if len(bases) != wanted:
         raise InputError(f"{recipe.backbone} combines {wanted} trained networks, {len(bases)} were given")

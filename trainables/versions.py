@@ -5,7 +5,7 @@ run again, and stay on disk under their old key. They live here, apart from the 
 plan has to know them without importing torch. A model's own version stands in the registry.
 """
 
-from trainables.models import registry
+from trainables import backbones
 
 FOLDS = 1
 PIXELS = 2
@@ -20,5 +20,5 @@ def parts(backbone: str, *, face_crop: bool = False) -> dict[str, int]:
         "folds": FOLDS,
         "pixels": PIXELS,
         "training": TRAINING,
-        "model": registry.version(backbone),
+        "model": backbones.version(backbone),
     }

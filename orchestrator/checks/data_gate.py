@@ -25,10 +25,10 @@ from orchestrator.store import provenance
 from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import Store, read_record
 from orchestrator.store.records import ShortcutRecord
-from trainables.data import facts, shortcuts
-from trainables.data.inspection import Progress
-from trainables.data.manifest import Manifest
-from trainables.data.rows import experiment_rows, image_files
+from trainables.data.checks import image_facts, shortcuts
+from trainables.data.dataset.manifest import Manifest
+from trainables.data.images.inspection import Progress
+from trainables.data.splits.trial_rows import experiment_rows, image_files
 from trainables.errors import InputError
 from trainables.files import write_json
 from trainables.recipe import RecipeKeys
@@ -121,7 +121,7 @@ def look(
     used = pd.concat([part for split in splits for part in (split.train, split.test)])
     files = image_files(used.drop_duplicates("sha256"), root)
     with bar("Reading file facts") as progress:
-        known = facts.read_facts(files, memory=memory, progress=progress)
+        known = image_facts.read_facts(files, memory=memory, progress=progress)
     with bar("Looking for shortcuts") as progress:
         found = shortcuts.find_shortcuts(splits, known, num_classes=num_classes, progress=progress)
     return {
@@ -170,7 +170,7 @@ def check_folder(manifest: Manifest, recipe: RecipeKeys, *, store: Store | None,
 def check_name(rows: Sequence[pd.DataFrame], recipe: RecipeKeys) -> str:
     """Name a check by what decides its outcome, 20 hexadecimal digits."""
     sources = [recipe.train_sources, recipe.eval_sources]
-    versions = [facts.VERSION, shortcuts.VERSION]
+    versions = [image_facts.VERSION, shortcuts.VERSION]
     parts = [_digest(table) for table in rows]
     return fingerprint([parts, sources, recipe.num_folds, versions])[:20]
 

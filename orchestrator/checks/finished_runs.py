@@ -16,9 +16,9 @@ import pandas as pd
 
 from orchestrator.store.folder import State, Store, read_record, trial_state
 from orchestrator.store.records import ExperimentRecord
-from trainables.data.findings import Finding
-from trainables.data.layouts import UNLABELLED
-from trainables.data.manifest import Manifest
+from trainables.data.checks.findings import Finding
+from trainables.data.dataset.layouts import UNLABELLED
+from trainables.data.dataset.manifest import Manifest
 from trainables.errors import InputError
 from trainables.trial_files import DONE, PREDICTIONS
 

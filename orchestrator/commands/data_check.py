@@ -25,8 +25,8 @@ from orchestrator.console import say, screen
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
-    from trainables.data.findings import Finding
-    from trainables.data.manifest import Manifest
+    from trainables.data.checks.findings import Finding
+    from trainables.data.dataset.manifest import Manifest
 
 EXIT_CLEAN, EXIT_RUN_FAILS, EXIT_REFUSED = 0, 1, 2
 RUN_PREFIX = "run_"
@@ -59,9 +59,9 @@ def check_command(
     from orchestrator.checks.finished_runs import verify_runs
     from orchestrator.console import progress_bar
     from orchestrator.store.folder import Store
-    from trainables.data.findings import worst_first
-    from trainables.data.manifest import scan
-    from trainables.data.near_duplicates import find_links
+    from trainables.data.checks.findings import worst_first
+    from trainables.data.dataset.manifest import scan
+    from trainables.data.duplicates.near_duplicates import find_links
 
     check_layout(layout)
     if protocol not in PROTOCOLS:
@@ -112,7 +112,7 @@ def check_data(manifest: "Manifest", links: "Any", *, protocol: str = "cv") -> "
         links: its identical files and near-duplicates (`find_links`).
         protocol: cv, holdout or official.
     """
-    from trainables.data.leakage import find_leakage
+    from trainables.data.checks.leakage import find_leakage
 
     return [
         *_left_out(manifest),
@@ -135,7 +135,7 @@ def shortcut_findings(
     """
     from orchestrator.checks.data_gate import check_folder
     from orchestrator.checks.shortcuts import found_text, leaks_text, refusal
-    from trainables.data.findings import Finding
+    from trainables.data.checks.findings import Finding
     from trainables.recipe import RecipeKeys
 
     recipe = RecipeKeys.model_validate({"protocol": protocol})
@@ -169,7 +169,7 @@ def _memory(store: "Any", folder: Path) -> Path | None:
 
 
 def _left_out(manifest: "Manifest") -> "list[Finding]":
-    from trainables.data.findings import Finding
+    from trainables.data.checks.findings import Finding
 
     count = len(manifest.excluded)
     if not count:

@@ -36,8 +36,8 @@ def equalise_command(
     Example: python -m orchestrator data equalise ~/faces ~/faces-equal --size 256
     """
     from orchestrator.console import progress_bar
-    from trainables.data.equalise import equalise, settle
-    from trainables.data.manifest import scan
+    from trainables.data.copies.equalise import equalise, settle
+    from trainables.data.dataset.manifest import scan
 
     check_layout(layout)
     console = screen()

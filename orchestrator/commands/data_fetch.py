@@ -15,7 +15,7 @@ from trainables.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from trainables.data.fetch import Fetched, Terms
+    from trainables.data.fetching.fetch import Fetched, Terms
 
 
 def fetch_command(
@@ -43,7 +43,7 @@ def fetch_command(
 
     Example: python -m orchestrator data fetch --from https://example.org/faces.zip ~/faces
     """
-    from trainables.data.fetch import fetch_from, fetch_hub
+    from trainables.data.fetching.fetch import fetch_from, fetch_hub
 
     console = screen()
     if origin is not None:

@@ -62,7 +62,7 @@ def prepare_command(
     from orchestrator.console import progress_bar
     from orchestrator.plan.data_sets import scan_memory
     from orchestrator.store.folder import Store
-    from trainables.data.manifest import scan
+    from trainables.data.dataset.manifest import scan
 
     console = screen(stderr=as_json)
     store = Store.open(results)
@@ -101,10 +101,10 @@ def _write_crops(
     quiet: bool,
 ) -> dict[str, Any]:
     from orchestrator.console import progress_bar
-    from trainables.data.cropped import check_target, write_cropped
-    from trainables.data.crops import FaceRule
+    from trainables.data.copies.cropped import check_target, write_cropped
     from trainables.data.faces import count_faces, ensure_faces, face_squares
-    from trainables.data.rows import image_files
+    from trainables.data.images.crops import FaceRule
+    from trainables.data.splits.trial_rows import image_files
     from trainables.device import device_type
     from trainables.versions import FACES, PIXELS
 
@@ -133,7 +133,7 @@ def _write_crops(
 def _build_cache(manifest: Any, size_px: int, *, store: Any, console: Any, quiet: bool) -> dict[str, Any]:
     from orchestrator.console import progress_bar
     from trainables.data.pixels import ensure_pixels, open_pixels
-    from trainables.data.rows import image_files
+    from trainables.data.splits.trial_rows import image_files
 
     files = image_files(manifest.rows, manifest.root)
     with progress_bar(console, "Preparing pixels", quiet=quiet) as progress:

@@ -17,8 +17,8 @@ from orchestrator.commands.options import (
 from orchestrator.console import say, screen
 
 if TYPE_CHECKING:
-    from trainables.data.inspection import Progress
-    from trainables.data.manifest import Manifest
+    from trainables.data.dataset.manifest import Manifest
+    from trainables.data.images.inspection import Progress
 
 
 def data_report_command(
@@ -45,8 +45,8 @@ def data_report_command(
     """
     from orchestrator.console import progress_bar
     from orchestrator.report.data_page import write_data_report
-    from trainables.data.manifest import scan
-    from trainables.data.near_duplicates import IDENTICAL, find_links
+    from trainables.data.dataset.manifest import scan
+    from trainables.data.duplicates.near_duplicates import IDENTICAL, find_links
 
     check_layout(layout)
     console = screen()
@@ -86,7 +86,7 @@ def _face_rates(
     from trainables.data.face_detector import look_here
     from trainables.data.faces import ensure_faces
     from trainables.data.overview import sample
-    from trainables.data.rows import image_files
+    from trainables.data.splits.trial_rows import image_files
     from trainables.device import device_type
 
     rows = sample(manifest.rows, per_source=per_source)

@@ -25,7 +25,7 @@ from orchestrator.plan.plan import Options, Study
 from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.folder import State, Store, read_record, read_trial, trial_state
 from orchestrator.store.records import TrialRecord
-from trainables.data.manifest import Manifest, scan
+from trainables.data.dataset.manifest import Manifest, scan
 from trainables.errors import InputError
 from trainables.files import replace_file
 from trainables.trial_files import ERROR, TRIAL

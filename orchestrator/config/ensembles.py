@@ -14,8 +14,8 @@ import pandas as pd
 from orchestrator.config.earlier_decisions import layers
 from orchestrator.config.experiment import Experiment, load_experiments
 from orchestrator.store.records import HandedOver
+from trainables import backbones
 from trainables.errors import InputError
-from trainables.models import registry
 
 # What an ensemble and its bases must have in common: the rows of each part, and what an image looks like.
 SHARED = (
@@ -93,8 +93,8 @@ def check_rows(ensemble: str, table: pd.DataFrame, base: str, base_table: pd.Dat
 
 
 def _check(ensemble: Experiment, base: Experiment) -> None:
-    entry = registry.own(base.backbone)
-    if registry.is_kernel_machine(base.backbone) or (entry is not None and entry.bases):
+    entry = backbones.own(base.backbone)
+    if backbones.is_kernel_machine(base.backbone) or (entry is not None and entry.bases):
         raise InputError(f"{base.name} is a {base.backbone}, which can't be combined; name a plain network")
     differing = [name for name in SHARED if getattr(ensemble, name) != getattr(base, name)]
     if differing:

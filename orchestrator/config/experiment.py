@@ -19,9 +19,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from orchestrator.config.validation_errors import explain, meant
+from trainables import backbones
 from trainables.errors import InputError, nearest
 from trainables.evaluation.thresholds import ThresholdMetric
-from trainables.models import registry
 from trainables.recipe import Recipe, RecipeKeys
 from trainables.recipe_part import Frozen
 
@@ -67,7 +67,7 @@ class Experiment(RecipeKeys):
 
     @model_validator(mode="after")
     def _has_bases(self) -> Self:
-        entry = registry.own(self.backbone)
+        entry = backbones.own(self.backbone)
         wanted = len(entry.bases) if entry is not None else 0
         if len(self.bases) != wanted and wanted:
             raise ValueError(

@@ -17,9 +17,9 @@ from typing import Any
 
 from orchestrator.plan.plan import Study, fits, measurement_file, read_measurement
 from orchestrator.store import provenance
+from trainables.backbones import is_kernel_machine, own
 from trainables.errors import InputError
 from trainables.files import write_json
-from trainables.models.registry import is_kernel_machine, own
 
 Answer = dict[str, Any]
 
@@ -28,7 +28,7 @@ Answer = dict[str, Any]
 class Question:
     """What is to be found out of one model.
 
-    `arguments` are those of `questions.answer`; `path` keeps what is timed.
+    `arguments` are those of `probe.answer`; `path` keeps what is timed.
     """
 
     path: Path
@@ -74,9 +74,9 @@ def questions(study: Study, device: str) -> list[Question]:
 
 def answer(question: Mapping[str, Any]) -> Answer:
     """Answer one question on a worker of a cluster."""
-    from trainables.training import questions
+    from trainables.training import probe
 
-    return questions.answer(**question)
+    return probe.answer(**question)
 
 
 @contextlib.contextmanager
@@ -94,7 +94,7 @@ def answering(asked: Sequence[Question], *, log: Path) -> Iterator[Callable[[], 
         file.seek(0)
         # A session of its own: Ctrl-C is this process's business, which ends the other.
         process = subprocess.Popen(
-            [sys.executable, "-m", "trainables.training.questions"],
+            [sys.executable, "-m", "trainables.training.probe"],
             stdin=file,
             stdout=subprocess.PIPE,
             stderr=stream,

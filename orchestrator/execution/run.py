@@ -29,10 +29,10 @@ from orchestrator.store.decision_file import in_force
 from orchestrator.store.folder import Store
 from orchestrator.store.records import ShortcutRecord
 from trainables.data.pixels import ensure_pixels
-from trainables.data.rows import image_files
+from trainables.data.splits.trial_rows import image_files
 from trainables.errors import InputError
 from trainables.files import write_json
-from trainables.models.hub import prepare_hub
+from trainables.hub import prepare_hub
 from trainables.trial_files import ERROR, FORMAT
 
 Shortcuts = Sequence[ShortcutRecord]

@@ -19,7 +19,7 @@ from orchestrator.store.folder import State, write_trial
 from orchestrator.store.records import RecipeRecord, RunRecord, TrialRecord
 from trainables.data.faces import recipe_squares
 from trainables.data.pixels import ensure_pixels
-from trainables.data.rows import image_files, trial_table
+from trainables.data.splits.trial_rows import image_files, trial_table
 from trainables.files import write_json
 from trainables.recipe import Recipe
 from trainables.trial_files import DONE, ERROR, FORMAT, LOCK

@@ -11,10 +11,10 @@ from orchestrator.config.generated import DataFacts
 from orchestrator.plan import identity
 from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import Store
-from trainables.data.inspection import Progress
-from trainables.data.layouts import UNLABELLED
-from trainables.data.manifest import Manifest, scan
-from trainables.data.rows import experiment_rows
+from trainables.data.dataset.layouts import UNLABELLED
+from trainables.data.dataset.manifest import Manifest, scan
+from trainables.data.images.inspection import Progress
+from trainables.data.splits.trial_rows import experiment_rows
 
 FAKE = 1
 

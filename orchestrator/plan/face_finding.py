@@ -16,7 +16,6 @@ from orchestrator.console import progress_bar
 from orchestrator.plan.plan import PlannedExperiment, Study
 from orchestrator.store.folder import Store
 from orchestrator.store.records import FacesRecord
-from trainables.data.crops import Square
 from trainables.data.faces import (
     Found,
     count_faces,
@@ -25,7 +24,8 @@ from trainables.data.faces import (
     read_faces,
     recipe_squares,
 )
-from trainables.data.rows import image_files
+from trainables.data.images.crops import Square
+from trainables.data.splits.trial_rows import image_files
 
 
 def find(study: Study, cluster: Any, launch: Any, *, console: Console, quiet: bool) -> None:

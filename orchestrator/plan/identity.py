@@ -13,8 +13,7 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.store.fingerprint import SHORT, fingerprint
-from trainables import versions
-from trainables.models import registry
+from trainables import backbones, versions
 from trainables.recipe import Recipe
 
 
@@ -37,7 +36,7 @@ def data_fingerprint(rows: pd.DataFrame) -> str:
 
 def recipe_ingredients(recipe: Recipe) -> dict[str, Any]:
     """Return the recipe's values that decide numbers, each model by its one name."""
-    values = recipe.identity() | {"backbone": registry.canonical(recipe.backbone)}
+    values = recipe.identity() | {"backbone": backbones.canonical(recipe.backbone)}
     if recipe.stages is not None:
         values["stages"] = [stage.identity() for stage in recipe.training_stages]
     return values

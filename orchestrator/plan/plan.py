@@ -25,11 +25,11 @@ from orchestrator.plan.resources import Machine, Share, share_of, this_machine
 from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.folder import State, Store, read_record, trial_state
 from orchestrator.store.records import HandedOver
-from trainables.data.manifest import Manifest
-from trainables.data.rows import trial_table
+from trainables.backbones import is_kernel_machine
+from trainables.data.dataset.manifest import Manifest
+from trainables.data.splits.trial_rows import trial_table
 from trainables.device import device_type
 from trainables.errors import InputError
-from trainables.models.registry import is_kernel_machine
 from trainables.recipe import MEMORY_FORMATS, Recipe
 from trainables.trial_files import ERROR
 

@@ -25,7 +25,7 @@ from orchestrator.store.records import (
     SourceCount,
     StudyRecord,
 )
-from trainables.data.folds import refuse_divided_groups
+from trainables.data.splits.folds import refuse_divided_groups
 from trainables.trial_files import FORMAT
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from orchestrator.config.experiment import Resources
-from trainables.data.inspection import num_workers
+from trainables.data.images.inspection import num_workers
 from trainables.errors import InputError
 
 MEMORY_SHARE = 0.8

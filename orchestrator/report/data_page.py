@@ -20,9 +20,9 @@ from orchestrator.report.rendering import HERE, environment
 from orchestrator.wording import numbers
 from orchestrator.wording.numbers import integer
 from trainables.data import overview
-from trainables.data.entries import printable
-from trainables.data.inspection import Progress
-from trainables.data.manifest import Manifest
+from trainables.data.dataset.manifest import Manifest
+from trainables.data.images.inspection import Progress
+from trainables.data.images.path_checks import printable
 from trainables.errors import InputError
 from trainables.files import replace_file
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainables.data.decoding import MAX_DIFFERENCE, square
 from trainables.data.face_detector import look_at
 from trainables.data.faces import Found
+from trainables.data.images.decoding import MAX_DIFFERENCE, square
 
 FOLDER = Path(os.environ.get("ORCHESTRATOR_TEST_DATA", "nowhere"))
 ROOT = Path(__file__).parents[2]

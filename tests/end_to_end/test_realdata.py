@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from trainables.data.manifest import Manifest, scan
-from trainables.data.rows import experiment_rows, trial_table
+from trainables.data.dataset.manifest import Manifest, scan
+from trainables.data.splits.trial_rows import experiment_rows, trial_table
 from trainables.recipe import RecipeKeys
 
 FOLDER = Path(os.environ.get("ORCHESTRATOR_TEST_DATA", "nowhere"))

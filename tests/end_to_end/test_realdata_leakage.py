@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageOps
 
-from trainables.data.leakage import find_leakage
-from trainables.data.manifest import scan
-from trainables.data.near_duplicates import find_links
-from trainables.data.rows import experiment_rows
+from trainables.data.checks.leakage import find_leakage
+from trainables.data.dataset.manifest import scan
+from trainables.data.duplicates.near_duplicates import find_links
+from trainables.data.splits.trial_rows import experiment_rows
 from trainables.errors import InputError
 from trainables.recipe import RecipeKeys
 

@@ -9,9 +9,9 @@ import pytest
 
 from orchestrator.checks.data_gate import look
 from orchestrator.checks.shortcuts import shortcut_record
-from trainables.data.equalise import equalise, settle
-from trainables.data.manifest import scan
-from trainables.data.rows import experiment_rows
+from trainables.data.copies.equalise import equalise, settle
+from trainables.data.dataset.manifest import scan
+from trainables.data.splits.trial_rows import experiment_rows
 from trainables.errors import InputError
 from trainables.recipe import RecipeKeys
 

@@ -20,7 +20,7 @@ from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.plan import Options, plan_study
 from orchestrator.plan.resources import Machine
 from orchestrator.store.folder import Store
-from trainables.data.manifest import COLUMNS, Manifest
+from trainables.data.dataset.manifest import COLUMNS, Manifest
 from trainables.files import write_json
 
 HERE = Path(__file__).parent

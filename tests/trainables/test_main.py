@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from trainables.__main__ import main
-from trainables.data.manifest import scan
+from trainables.data.dataset.manifest import scan
 from trainables.data.pixels import ensure_pixels
-from trainables.data.rows import experiment_rows, trial_table
+from trainables.data.splits.trial_rows import experiment_rows, trial_table
 from trainables.recipe import Recipe
 from trainables.trial import TrialRows, run_trial
 

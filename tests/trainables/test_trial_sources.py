@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import torch
 
-from trainables.data.manifest import scan
+from trainables.data.dataset.manifest import scan
 from trainables.data.pixels import ensure_pixels, open_pixels
-from trainables.data.rows import experiment_rows, image_files, trial_table
+from trainables.data.splits.trial_rows import experiment_rows, image_files, trial_table
 from trainables.trial import TrialRows, run_trial
 from trainables.trial_files import PREDICTIONS
 

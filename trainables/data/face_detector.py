@@ -26,10 +26,10 @@ from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from facenet_pytorch.models.utils.detect_face import detect_face
 from PIL import Image, ImageOps
 
-from trainables.data.crops import Box
-from trainables.data.decoding import LYING, ORIENTATION, eight_bit_rgb, read_unchanged
 from trainables.data.faces import Found
-from trainables.data.inspection import FORMATS, num_workers
+from trainables.data.images.crops import Box
+from trainables.data.images.decoding import LYING, ORIENTATION, eight_bit_rgb, read_unchanged
+from trainables.data.images.inspection import FORMATS, num_workers
 
 LONGEST_PX = 384
 MIN_FACE_PX = 28

@@ -20,8 +20,8 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
-from trainables.data.crops import Box, FaceRule, Square, central_square, choose_face, face_square
-from trainables.data.inspection import Progress
+from trainables.data.images.crops import Box, FaceRule, Square, central_square, choose_face, face_square
+from trainables.data.images.inspection import Progress
 from trainables.errors import InputError
 from trainables.files import replace_file
 from trainables.recipe import RecipeKeys

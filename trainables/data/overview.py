@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
-from trainables.data.decoding import square
-from trainables.data.inspection import FORMATS, Progress, num_workers
-from trainables.data.layouts import UNLABELLED
-from trainables.data.manifest import Manifest
+from trainables.data.dataset.layouts import UNLABELLED
+from trainables.data.dataset.manifest import Manifest
+from trainables.data.images.decoding import square
+from trainables.data.images.inspection import FORMATS, Progress, num_workers
 from trainables.errors import InputError
 
 QUANTILES = {"low": 0.05, "quarter": 0.25, "median": 0.5, "three_quarters": 0.75, "high": 0.95}

@@ -29,9 +29,9 @@ import numpy as np
 from filelock import FileLock
 from PIL import Image
 
-from trainables.data.crops import Square
-from trainables.data.decoding import read_unchanged, square
-from trainables.data.inspection import FORMATS, Progress, num_workers
+from trainables.data.images.crops import Square
+from trainables.data.images.decoding import read_unchanged, square
+from trainables.data.images.inspection import FORMATS, Progress, num_workers
 from trainables.errors import InputError
 from trainables.files import free_bytes, read_json, write_json
 from trainables.versions import PIXELS

@@ -13,8 +13,8 @@ import timm
 import torch
 from torch import nn
 
+from trainables.backbones import BACKBONES, KERNEL_MACHINES, own, timm_name
 from trainables.errors import InputError
-from trainables.models.registry import BACKBONES, KERNEL_MACHINES, own, timm_name
 from trainables.recipe import RecipeKeys
 
 

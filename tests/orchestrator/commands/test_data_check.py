@@ -13,9 +13,9 @@ import pytest
 
 from orchestrator.cli import main
 from orchestrator.commands.data_check import exit_code
-from trainables.data.findings import Finding
-from trainables.data.manifest import scan
-from trainables.data.rows import experiment_rows, trial_table
+from trainables.data.checks.findings import Finding
+from trainables.data.dataset.manifest import scan
+from trainables.data.splits.trial_rows import experiment_rows, trial_table
 from trainables.recipe import RecipeKeys
 
 Check = Callable[..., tuple[int, str, str]]

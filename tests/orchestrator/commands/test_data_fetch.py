@@ -8,8 +8,8 @@ import pytest
 
 from orchestrator.cli import main
 from orchestrator.commands import data_fetch
-from trainables.data import fetch
-from trainables.data.fetch import Fetched, Terms
+from trainables.data.fetching import fetch
+from trainables.data.fetching.fetch import Fetched, Terms
 
 TERMS = Terms("OpenRL/DeepFakeFace", "0123456789abcdef", "apache-2.0", ("wiki.zip", "insight.zip"), 3 * 2**30)
 

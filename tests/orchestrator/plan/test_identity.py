@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from orchestrator.config.experiment import Experiment, Resources
 from orchestrator.plan.identity import difference, rows_fingerprint, trial_ingredients, trial_key
 from orchestrator.store.fingerprint import canonical_json, fingerprint
-from trainables import versions
-from trainables.models import registry
+from trainables import backbones, versions
 from trainables.recipe import (
     Augment,
     Loss,
@@ -229,10 +228,10 @@ def test_a_new_version_of_the_detector_changes_the_keys_of_face_crops_alone(
 
 def test_a_new_version_of_a_backbone_changes_its_own_keys_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     before = key_of(), key_of(backbone="resnet18")
-    newer = dataclasses.replace(registry.BACKBONES["simple_cnn"], version=99)
-    monkeypatch.setitem(registry.BACKBONES, "simple_cnn", newer)
+    newer = dataclasses.replace(backbones.BACKBONES["simple_cnn"], version=99)
+    monkeypatch.setitem(backbones.BACKBONES, "simple_cnn", newer)
     assert key_of() != before[0] and key_of(backbone="resnet18") == before[1]
-    monkeypatch.setattr(registry, "TIMM_VERSION", 99)
+    monkeypatch.setattr(backbones, "TIMM_VERSION", 99)
     assert key_of(backbone="resnet18") != before[1]
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from orchestrator.cli import main
 from orchestrator.report import data_page
 from orchestrator.report.data_page import MAX_PAGE_BYTES, write_data_report
-from trainables.data.manifest import scan
+from trainables.data.dataset.manifest import scan
 from trainables.errors import InputError
 
 SECTIONS = ["counts", "samples", "files", "colours", "spectra", "twice"]

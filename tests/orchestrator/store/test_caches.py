@@ -21,7 +21,7 @@ from orchestrator.plan.resources import Machine
 from orchestrator.store import caches
 from orchestrator.store.folder import Store
 from trainables.data.pixels import cache_key, ensure_pixels
-from trainables.data.rows import image_files
+from trainables.data.splits.trial_rows import image_files
 from trainables.errors import InputError
 from trainables.trial_files import LOCK
 

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from trainables.data.layouts import list_images
-from trainables.data.manifest import Manifest, scan
+from trainables.data.dataset.layouts import list_images
+from trainables.data.dataset.manifest import Manifest, scan
 from trainables.data.pixels import cache_key, ensure_pixels, open_pixels
-from trainables.data.rows import experiment_rows, image_files, trial_table
+from trainables.data.splits.trial_rows import experiment_rows, image_files, trial_table
 from trainables.errors import InputError
 from trainables.recipe import RecipeKeys
 

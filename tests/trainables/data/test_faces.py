@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from trainables.data.crops import Square
 from trainables.data.faces import (
     FLUSH_EVERY,
     Found,
@@ -25,6 +24,7 @@ from trainables.data.faces import (
     recipe_squares,
     write_faces,
 )
+from trainables.data.images.crops import Square
 from trainables.errors import InputError
 from trainables.recipe import RecipeKeys
 

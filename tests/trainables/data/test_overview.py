@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from trainables.data import overview
-from trainables.data.manifest import Manifest, scan
+from trainables.data.dataset.manifest import Manifest, scan
 from trainables.errors import InputError
 
 SIZE_PX = 64

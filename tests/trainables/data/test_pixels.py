@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from trainables.data.crops import Square
-from trainables.data.decoding import MAX_DIFFERENCE, square
+from trainables.data.images.crops import Square
+from trainables.data.images.decoding import MAX_DIFFERENCE, square
 from trainables.data.pixels import cache_key, ensure_pixels, open_pixels
 from trainables.errors import InputError
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from trainables.backbones import BACKBONES, KERNEL_MACHINES, canonical
 from trainables.models.building import build_model, describe, num_logits
 from trainables.models.layers import cam_layer_of, head_of
-from trainables.models.registry import BACKBONES, KERNEL_MACHINES, canonical
 from trainables.recipe import RecipeKeys
 from trainables.training.batches import Images
 from trainables.training.checkpoint import load_weights, save_weights

@@ -1,0 +1,1 @@
+"""Copies of a data set: cropped to faces, or equalised."""

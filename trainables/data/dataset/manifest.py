@@ -1,0 +1,153 @@
+"""A folder of images as a table: one row a usable image, with content hash, label, source and group.
+
+In:  a folder in one of three layouts (`layouts`), and what a file holds (`inspection`).
+Out: `Manifest`, whose rows are sorted by path, and the list of files that were kept out, with the reason.
+What was found in a file is remembered by path, size and modification time in `memory`, a parquet file, so
+that a second scan opens only what changed; near-duplicates are remembered beside it, by content.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from trainables import memo
+from trainables.data.dataset import groups
+from trainables.data.dataset.layouts import Candidate, list_images
+from trainables.data.duplicates.near_duplicates import find_links
+from trainables.data.images.inspection import Facts, Progress, inspect_files
+from trainables.data.images.path_checks import Stamp, examine, printable
+from trainables.errors import InputError
+
+COLUMNS = ("path", "sha256", "bytes", "width", "height", "format", "label", "source", "group", "split")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The usable images below `root`, and the files that were kept out.
+
+    `rows` has the columns COLUMNS: `path` is relative to `root`, `label` indexes `classes` (1 = fake; -1 = no
+    label), `split` is the data set's own split or "". `excluded` has the columns path and reason. `group_by`
+    says in full how groups were made (`groups`); `links` are the near-duplicates, None where the grouping did
+    not ask for them.
+    """
+
+    root: Path
+    layout: str
+    group_by: str
+    classes: tuple[str, ...]
+    rows: pd.DataFrame
+    excluded: pd.DataFrame
+    links: pd.DataFrame | None = None
+
+
+def scan(
+    root: Path,
+    *,
+    layout: str = "auto",
+    group_by: str = "auto",
+    real_sources: Sequence[str] = ("wiki", "real"),
+    max_unusable: float = 0.01,
+    memory: Path | None = None,
+    progress: Progress | None = None,
+) -> Manifest:
+    """Scan `root` into a manifest.
+
+    Raises:
+        InputError: no such layout, no usable image, or more than `max_unusable` (a share, 0 to 1) of the
+        files
+            can't be used.
+    """
+    listing = list_images(root, layout=layout, real_sources=real_sources)
+    facts = _inspect(root, listing.candidates, memory=memory, progress=progress)
+    usable, excluded = _divide(listing.candidates, facts)
+    _check_share(root, usable, excluded, max_unusable=max_unusable)
+    rows = pd.DataFrame(usable).sort_values("path", ignore_index=True)
+    by = groups.resolve(group_by, root=root, layout=listing.layout, paths=list(rows["path"]))
+    links = None
+    if "near" in groups.rules(by)[1]:
+        links = find_links(root, rows, memory=memory, progress=progress)
+    rows["group"] = groups.group_names(root, rows, by, links)
+    return Manifest(root, listing.layout, by, listing.classes, rows[list(COLUMNS)], excluded, links)
+
+
+def _inspect(
+    root: Path, candidates: Sequence[Candidate], *, memory: Path | None, progress: Progress | None
+) -> dict[str, Facts]:
+    known = _known(memory)
+    entries = examine(root, [candidate.path for candidate in candidates])
+    facts: dict[str, Facts] = {}
+    unknown: list[str] = []
+    for path, entry in entries.items():
+        remembered = known.get(path)
+        if isinstance(entry, str):
+            facts[path] = Facts("", 0, 0, 0, "", entry)
+        elif remembered and remembered[0] == entry:
+            facts[path] = remembered[1]
+        else:
+            unknown.append(path)
+    if unknown:
+        found = inspect_files([root / path for path in unknown], progress=progress)
+        facts.update(zip(unknown, found, strict=True))
+        _keep(memory, facts, entries)
+    return facts
+
+
+def _known(memory: Path | None) -> dict[str, tuple[Stamp, Facts]]:
+    """What an earlier scan found in files, with their sizes and times of then."""
+    table = memo.read_table(memory, _memory_key())
+    return {
+        row["path"]: (
+            (row["bytes_on_disk"], row["mtime_ns"]),
+            Facts(row["sha256"], row["bytes"], row["width"], row["height"], row["format"], row["problem"]),
+        )
+        for row in ([] if table is None else table.to_dict("records"))
+    }
+
+
+def _keep(memory: Path | None, facts: dict[str, Facts], entries: dict[str, Stamp | str]) -> None:
+    rows = [
+        {"path": path, "bytes_on_disk": entry[0], "mtime_ns": entry[1], **asdict(facts[path])}
+        for path, entry in entries.items()
+        if not isinstance(entry, str) and facts[path].sha256
+    ]
+    memo.write_table(memory, _memory_key(), pd.DataFrame(rows))
+
+
+def _memory_key() -> str:
+    return memo.key("files", code="trainables.data.images.inspection", libraries=("pillow",))
+
+
+def _divide(
+    candidates: Sequence[Candidate], facts: dict[str, Facts]
+) -> tuple[list[dict[str, object]], pd.DataFrame]:
+    usable: list[dict[str, object]] = []
+    excluded: list[dict[str, str]] = []
+    for candidate in candidates:
+        found = facts[candidate.path]
+        if found.problem:
+            excluded.append({"path": printable(candidate.path), "reason": found.problem})
+        else:
+            usable.append({**asdict(candidate), **asdict(found)})
+    return usable, pd.DataFrame(excluded, columns=["path", "reason"])
+
+
+def _check_share(
+    root: Path, usable: Sequence[object], excluded: pd.DataFrame, *, max_unusable: float
+) -> None:
+    total = len(usable) + len(excluded)
+    first = "; ".join(f"{row.path}: {row.reason}" for row in excluded.head(3).itertuples())
+    if not usable:
+        raise InputError(f"{root}: none of the {total} files is a usable image ({first})")
+    share = len(excluded) / total
+    if share > max_unusable:
+        raise InputError(
+            f"{root}: {len(excluded)} of {total} files ({share:.1%}) can't be used ({first}); "
+            "mend or remove them, "
+            f"or allow them with --set max_unusable={_round_up(share)}"
+        )
+
+
+def _round_up(share: float) -> float:
+    return min(1.0, int(share * 100 + 1) / 100)

@@ -1,0 +1,1 @@
+"""Data sets from elsewhere: downloads, and archives that are unpacked safely."""

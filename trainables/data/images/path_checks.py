@@ -1,0 +1,65 @@
+"""What a path is before it is opened: a regular file inside the data folder, or the reason why it is left.
+
+Nothing is read here. A pipe would wait for ever, a device never ends, and a link may lead anywhere; so only
+regular files whose place, links followed, is below the root are handed on to be read.
+"""
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from trainables.data.dataset.layouts import IMAGE_SUFFIXES
+
+Stamp = tuple[int, int]
+
+
+def examine(root: Path, paths: Iterable[str]) -> dict[str, Stamp | str]:
+    """Tell of each path below `root` its size and modification time (ns), or why it can't be an image."""
+    real_root = root.resolve()
+    folders: dict[Path, str] = {}
+    found: dict[str, Stamp | str] = {}
+    for path in paths:
+        file = root / path
+        if file.parent not in folders:
+            folders[file.parent] = _leaves(file.parent, real_root)
+        found[path] = _examine(file, path, real_root, folders[file.parent])
+    return found
+
+
+def printable(path: str) -> str:
+    """Return the path as it can be written to a table: bytes that are not UTF-8 are spelled out."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _examine(file: Path, path: str, real_root: Path, folder_problem: str) -> Stamp | str:
+    if printable(path) != path:
+        return "its name is not UTF-8"
+    if folder_problem:
+        return folder_problem
+    is_link = file.is_symlink()
+    if is_link and (problem := _leaves(file, real_root)):
+        return problem
+    try:
+        status = file.stat()
+    except OSError as error:
+        return "no such file" if isinstance(error, FileNotFoundError) else f"can't be read ({error.strerror})"
+    if stat.S_ISDIR(status.st_mode):
+        return "a link to a folder, which is not followed" if is_link else "a folder"
+    if not stat.S_ISREG(status.st_mode):
+        return "not a regular file"
+    if file.suffix.lower() not in IMAGE_SUFFIXES:
+        return f"not an image file ({file.suffix or 'no suffix'})"
+    return status.st_size, status.st_mtime_ns
+
+
+def _leaves(file: Path, real_root: Path) -> str:
+    """Say why `file`, links followed, is not below the root; nothing when it is."""
+    try:
+        inside = file.resolve().is_relative_to(real_root)
+    except (OSError, RuntimeError):
+        # Before Python 3.13 a circle is a RuntimeError.
+        return "a link that leads round in a circle"
+    if inside:
+        return ""
+    return "a link that leaves the data folder" if os.path.lexists(file) else "no such file"

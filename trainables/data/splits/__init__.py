@@ -1,0 +1,1 @@
+"""Rows to folds, and a trial's rows to their parts."""

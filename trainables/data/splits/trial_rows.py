@@ -1,0 +1,159 @@
+"""Rows of an experiment and of one trial: folds first, then the part of them that is learned from.
+
+Folds are dealt over every labelled image of the data set; sources then choose from them. So the same image
+is in the same fold in every experiment, and experiments can be compared fold by fold. `subsample` says which
+rows may be learned from (training and inner validation): a test fold is always whole, so that what 20 % of
+the data teaches and what all of it teaches are scored on the same images.
+"""
+
+import difflib
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from trainables.data.dataset.layouts import UNLABELLED
+from trainables.data.dataset.manifest import Manifest
+from trainables.data.splits.folds import (
+    assign_folds,
+    holdout_fold,
+    inner_parts,
+    refuse_divided_groups,
+    subsample,
+)
+from trainables.errors import InputError
+from trainables.recipe import RecipeKeys
+
+ROW_COLUMNS = ("path", "sha256", "group", "label", "source", "fold", "learnable")
+
+
+def experiment_rows(manifest: Manifest, recipe: RecipeKeys, *, repeat: int) -> pd.DataFrame:
+    """Return the rows that an experiment uses in one repeat, with their outer fold: columns ROW_COLUMNS.
+
+    `learnable` (bool) tells whether the subsample holds a row: what it leaves out is tested and never learned
+    from. Under the protocols official and holdout, fold 0 is what is scored, and -1 what is trained on.
+    Official has the unlabelled test images too (label -1): they get predictions.
+
+    Raises:
+        InputError: one class only, fewer groups than folds, an unknown source, no splits of its own, or a
+            group in two of them.
+    """
+    labelled = manifest.rows[manifest.rows["label"] != UNLABELLED].reset_index(drop=True)
+    _check_classes(manifest, labelled)
+    _check_sources(recipe, set(labelled["source"]))
+    if recipe.protocol == "official":
+        return _official_rows(manifest, labelled, recipe)
+    # The subsample hangs on the first repeat's folds, so that all repeats use the same images.
+    first = _folds(labelled, recipe, 0)
+    folds = first if repeat == 0 else _folds(labelled, recipe, repeat)
+    chosen = subsample(labelled, first, ratio=recipe.subsample, seed=recipe.seed)
+    return _rows(labelled.assign(fold=folds, learnable=chosen), recipe)
+
+
+def _folds(labelled: pd.DataFrame, recipe: RecipeKeys, repeat: int) -> np.ndarray:
+    if recipe.protocol == "holdout":
+        return holdout_fold(labelled, test_ratio=recipe.test_ratio, seed=recipe.seed, repeat=repeat)
+    return assign_folds(labelled, num_folds=recipe.cv_folds, seed=recipe.seed, repeat=repeat)
+
+
+def _official_rows(manifest: Manifest, labelled: pd.DataFrame, recipe: RecipeKeys) -> pd.DataFrame:
+    """Train on train; score the labelled test split, else the validation split; subsample train alone."""
+    present = set(labelled["split"])
+    scored = "test" if "test" in present else "val"
+    if not {"train", scored} <= present:
+        known = ", ".join(sorted(present - {""})) or "none"
+        raise InputError(
+            f"{manifest.root}: protocol official needs a train split and a labelled test or validation "
+            f"split; its splits are: {known}. Use protocol cv"
+        )
+    train = labelled[labelled["split"] == "train"].assign(fold=-1)
+    _check_official_classes(manifest, set(train["label"]), labelled[labelled["split"] == scored])
+    chosen = subsample(train, train["fold"].to_numpy(), ratio=recipe.subsample, seed=recipe.seed)
+    test = labelled[labelled["split"] == scored].assign(fold=0, learnable=False)
+    refuse_divided_groups(
+        [*train["group"], *test["group"]],
+        [*train["split"], *test["split"]],
+        where=f"{manifest.root}, protocol official",
+        way_out="remove them from one of the two (`data check --protocol official` lists them), use protocol "
+        "cv, which deals by group, or group_by none, which joins identical files alone",
+    )
+    unlabelled = manifest.rows[manifest.rows["label"] == UNLABELLED].assign(fold=0, learnable=False)
+    together = pd.concat([train[chosen].assign(learnable=True), test, unlabelled])
+    return _rows(together.sort_values("path", ignore_index=True), recipe)
+
+
+def _rows(rows: pd.DataFrame, recipe: RecipeKeys) -> pd.DataFrame:
+    if recipe.train_sources is not None and recipe.eval_sources is not None:
+        sources = {*recipe.train_sources, *recipe.eval_sources}
+        rows = rows[rows["source"].isin(sources) | (rows["label"] == UNLABELLED)]
+    return rows[list(ROW_COLUMNS)].reset_index(drop=True)
+
+
+def trial_table(rows: pd.DataFrame, recipe: RecipeKeys, *, repeat: int, fold: int) -> pd.DataFrame:
+    """Return the rows of one trial with the column part: train, val, test or unlabelled.
+
+    Rows that no part wants are left out: outside the test fold, those that the subsample leaves out and those
+    of a source that is not trained on.
+    """
+    is_labelled = (rows["label"] != UNLABELLED).to_numpy()
+    labelled = rows[is_labelled]
+    parts = inner_parts(
+        labelled,
+        labelled["fold"].to_numpy(),
+        fold=fold,
+        val_ratio=recipe.val_ratio,
+        seed=recipe.seed,
+        repeat=repeat,
+        train_sources=recipe.train_sources,
+        eval_sources=recipe.eval_sources,
+        learnable=labelled["learnable"].to_numpy(),
+    )
+    part = np.full(len(labelled), "", dtype=object)
+    part[parts.train], part[parts.val], part[parts.test] = "train", "val", "test"
+    every = np.full(len(rows), "unlabelled", dtype=object)
+    every[is_labelled] = part
+    kept: pd.DataFrame = rows.assign(part=every)[every != ""]
+    return kept.reset_index(drop=True)
+
+
+def image_files(rows: pd.DataFrame, root: Path) -> dict[str, Path]:
+    """Map the content hash of each row to its file below `root`: what a pixel cache is built from."""
+    return {digest: root / path for digest, path in zip(rows["sha256"], rows["path"], strict=True)}
+
+
+def _check_classes(manifest: Manifest, labelled: pd.DataFrame) -> None:
+    present = sorted(labelled["label"].unique())
+    if len(present) < 2:
+        only = manifest.classes[present[0]] if present else "none"
+        raise InputError(
+            f"{manifest.root} holds one class only ({only}, {len(labelled)} images), both are needed "
+            "(in the sources layout, real_sources names the real ones)"
+        )
+    lacking = [name for label, name in enumerate(manifest.classes) if label not in present]
+    if lacking:
+        raise InputError(
+            f"{manifest.root}: no image has class {', '.join(lacking)}; labels must be 0, 1, ... without gaps"
+        )
+
+
+def _check_official_classes(manifest: Manifest, trained: set[int], scored: pd.DataFrame) -> None:
+    lacking = scored[~scored["label"].isin(trained)]
+    if len(lacking):
+        names = ", ".join(manifest.classes[label] for label in sorted(lacking["label"].unique()))
+        raise InputError(
+            f"{manifest.root}: the {lacking['split'].iloc[0]} split holds class {names}, "
+            f"{len(lacking)} images, which the train split lacks; add training images of it, remove these, "
+            "or use protocol cv"
+        )
+
+
+def _check_sources(recipe: RecipeKeys, known: Collection[str]) -> None:
+    for key, names in (("train_sources", recipe.train_sources), ("eval_sources", recipe.eval_sources)):
+        unknown = sorted(set(names or ()) - set(known))
+        if unknown:
+            near = [name for source in unknown for name in difflib.get_close_matches(source, known, n=1)]
+            meant = f" (did you mean {', '.join(near)}?)" if near else ""
+            raise InputError(
+                f"{key}: no source {', '.join(unknown)}{meant}; the sources are {', '.join(sorted(known))}"
+            )

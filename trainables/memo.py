@@ -75,20 +75,24 @@ def sources(module: str) -> dict[str, Path]:
 def read(path: Path, expected: str) -> dict[str, Any] | None:
     """Read what was kept under a key at `path`; None where it is not there, damaged, or of another key."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        head, _, text = path.read_bytes().partition(b"\n")
+        if head.decode() != f"{expected} {hashlib.sha256(text).hexdigest()}":
+            return None
+        value = json.loads(text)
     except (OSError, ValueError, RecursionError):
         return None
-    if not isinstance(content, dict) or content.get("key") != expected:
-        return None
-    value = content.get("value")
-    return value if isinstance(value, dict) and content.get("sha256") == _digest(value) else None
+    return value if isinstance(value, dict) else None
 
 
 def write(path: Path, key: str, value: dict[str, Any]) -> None:
-    """Keep plain JSON values under a key at `path`; where nothing can be written, they are computed again."""
-    text = json.dumps({"key": key, "sha256": _digest(value), "value": value}, allow_nan=False)
+    """Keep plain JSON values under a key at `path`; where nothing can be written, they are computed again.
+
+    A line with the key and the hash of what follows, then the values as JSON.
+    """
+    text = json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+    head = f"{key} {hashlib.sha256(text).hexdigest()}\n".encode()
     with contextlib.suppress(OSError), replace_file(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(head + text)
 
 
 def read_table(path: Path | None, expected: str) -> pd.DataFrame | None:

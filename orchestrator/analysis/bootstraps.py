@@ -74,7 +74,7 @@ class Bootstraps:
         return bootstrap.mean_bounds([self._known[key] for key in keys]) if keys else {}
 
     def _file(self, key: str) -> Path:
-        return self._cache / f"bounds-{key[:24]}.json"
+        return self._cache / f"bounds-{key[:24]}.memo"
 
     def _samples(self, members: Sequence[tuple[TrialScores, Path]], reader: Reader) -> list[Sample]:
         """Sum the test rows of every fold by group; nothing where a fold lacks a class."""

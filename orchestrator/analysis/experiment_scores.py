@@ -122,7 +122,7 @@ def gather(store: Store, study: StudyRecord) -> list[Gathered]:
     for record in study.experiments:
         experiment = read_experiment(reader, store, record)
         key = _key(experiment)
-        path = store.cached(CACHE, f"experiment-{key[:24]}.json")
+        path = store.cached(CACHE, f"experiment-{key[:24]}.memo")
         known = memo.read(path, key) if experiment.is_complete else None
         try:
             if known is not None:

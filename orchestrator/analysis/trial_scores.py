@@ -101,7 +101,7 @@ class Reader:
             return _unfinished(folder, state)
         try:
             key = _key(folder, threshold_by)
-            path = self._store.cached(CACHE, f"{folder.name}.{threshold_by}.json")
+            path = self._store.cached(CACHE, f"{folder.name}.{threshold_by}.memo")
             known = memo.read(path, key)
             if known is not None:
                 return TrialScores(**known)

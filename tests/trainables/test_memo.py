@@ -36,11 +36,11 @@ def test_a_value_is_read_under_its_own_key_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "[" * 100_000, '{"key": "KEY"}', '{"key": "KEY", "value": 3}']
+    "content", ["", "{", "[]", "\xff", "KEY", "KEY {}", "KEY 0\n{}", "KEY\n{}", "0\n" + "[" * 100_000]
 )
 def test_what_is_damaged_is_computed_again(tmp_path: Path, content: str) -> None:
     path, key = tmp_path / "kept.json", memo.key(None, code="trainables.memo")
-    path.write_text(content.replace("KEY", key))
+    path.write_bytes(content.replace("KEY", key).encode("latin-1"))
     assert memo.read(path, key) is None
 
 

@@ -344,11 +344,11 @@ def test_a_cache_that_lacks_something_is_computed_again(results: Any) -> None:
     two(results)
     before = tables(results)
     for path in (results.root / "cache" / "scores").iterdir():
-        kept = json.loads(path.read_text())
-        for content in (kept, kept.get("scores", {})):
-            for name in ("bounds", "calibration", "rows"):
-                content.pop(name, None)
-        path.write_text(json.dumps(kept))
+        head, kept = path.read_text().split("\n")
+        values = json.loads(kept)
+        for name in ("auc", "calibration", "rows"):
+            values.pop(name, None)
+        path.write_text(f"{head}\n{json.dumps(values)}")
     after = tables(results)
     assert after.failures.empty
     pd.testing.assert_frame_equal(after.summary, before.summary)

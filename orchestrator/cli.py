@@ -5,11 +5,13 @@ configuration or data error, 130 interrupted. An error is one short message; the
 results/logs/, or to the screen with --debug.
 """
 
+import importlib.metadata
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -25,14 +27,14 @@ from orchestrator.commands.results import (
     ui_command,
 )
 from orchestrator.commands.run import phase_command, plan_command, run_command, study_command
-from orchestrator.console import UNWRAPPED, complain
+from orchestrator.console import UNWRAPPED, complain, say
 from trainables.errors import InputError
 
 EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+DISTRIBUTION = "deepfake-orchestrator"
 
 app = typer.Typer(
     name="orchestrator",
-    help="Cross-validation studies for deepfake detection: plan, run what is missing, collect, report.",
     no_args_is_help=True,
     add_completion=False,
     # Of the plain help alone, which `main` chooses where there is no terminal.
@@ -40,6 +42,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_app, name="data")
+
+
+def _say_version(is_asked: bool) -> None:
+    if is_asked:
+        say(f"orchestrator {importlib.metadata.version(DISTRIBUTION)}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_say_version)
+    ] = False,
+) -> None:
+    """Cross-validation studies for deepfake detection: plan, run what is missing, collect, report."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -49,7 +49,7 @@ def code_hash(module: str) -> str:
     Templates and style sheets that lie beside one of them count as its source.
     """
     digest = hashlib.sha256()
-    for name, path in sorted(sources(module).items()):
+    for name, path in sorted(source_files(module).items()):
         beside = [each for each in sorted(path.parent.iterdir()) if each.suffix in (".j2", ".css")]
         for each in (path, *beside):
             content = each.read_bytes()
@@ -57,7 +57,7 @@ def code_hash(module: str) -> str:
     return digest.hexdigest()
 
 
-def sources(module: str) -> dict[str, Path]:
+def source_files(module: str) -> dict[str, Path]:
     """Return a module and all that it imports from the program, directly or through others: name -> file."""
     found: dict[str, Path] = {}
     waiting = [module]

@@ -17,7 +17,7 @@ from pydantic import Field, field_validator, model_validator
 
 from trainables import backbones
 from trainables.data.images.crops import FaceRule
-from trainables.recipe_part import BY_ROWS, COUNTS, IF_SET, Identity, Part, refuse_undeclared
+from trainables.recipe_part import BY_ROWS, COUNTS, IF_SET, Identity, RecipePart, refuse_undeclared
 
 Precision = Literal["float32", "bf16", "fp16"]
 MemoryFormat = Literal["contiguous", "channels_last"]
@@ -44,7 +44,7 @@ PRESET = Identity(lambda recipe, value: recipe.backbone == "simple_cnn")
 FOLDS = Identity(lambda recipe, value: recipe.protocol == "cv")
 
 
-class Optimizer(Part):
+class Optimizer(RecipePart):
     """AdamW (Loshchilov & Hutter 2019), Adam (Kingma & Ba 2015) or SGD with Nesterov-free momentum."""
 
     type: Annotated[Literal["adamw", "adam", "sgd"], COUNTS] = "adamw"
@@ -53,7 +53,7 @@ class Optimizer(Part):
     momentum: Annotated[float, Field(ge=0.0, lt=1.0), COUNTS] = 0.9
 
 
-class Scheduler(Part):
+class Scheduler(RecipePart):
     """Learning rate per epoch, in each stage anew.
 
     `cosine_annealing`: from lr to 0 over T_max epochs (default: `epochs`); as torch has it, it rises again
@@ -85,7 +85,7 @@ class Scheduler(Part):
         return self
 
 
-class Loss(Part):
+class Loss(RecipePart):
     """Cross-entropy, binary cross-entropy, or the focal loss, with smoothing and weights by class.
 
     Two classes have one logit, and cross_entropy and bce are the same; bce is for two classes alone. Focal
@@ -104,7 +104,7 @@ class Loss(Part):
         return self
 
 
-class Augment(Part):
+class Augment(RecipePart):
     """Random changes of training images; `_p` is how likely one is, for each image on its own.
 
     brightness, contrast, saturation: factors from 1 - x to 1 + x. hue: up to x of a full turn. noise_std: in
@@ -141,7 +141,7 @@ class Augment(Part):
         return self
 
 
-class Mix(Part):
+class Mix(RecipePart):
     """Alpha of MixUp (Zhang et al. 2018) and of CutMix (Yun et al. 2019); 0 = not used."""
 
     mixup: Annotated[float, Field(ge=0.0, le=100.0), COUNTS] = 0.0
@@ -154,7 +154,7 @@ class Mix(Part):
         return self
 
 
-class SelectWeights(Part):
+class SelectWeights(RecipePart):
     """A weighted sum of validation metrics to select the best epoch by."""
 
     accuracy: Annotated[Probability, COUNTS] = 0.0
@@ -172,7 +172,7 @@ class SelectWeights(Part):
         return self
 
 
-class Stage(Part):
+class Stage(RecipePart):
     """Some epochs of training in which only a part of the network learns.
 
     `trainable`: `head` (what follows the features; around a pretrained trunk, all that is new), `last:0.3`
@@ -232,7 +232,7 @@ def count_folds(protocol: str, cv_folds: int) -> int:
     return cv_folds if protocol == "cv" else 1
 
 
-class RecipeKeys(Part):
+class RecipeKeys(RecipePart):
     """The keys of an experiment file that decide the numbers of its trials."""
 
     layout: Annotated[Literal["auto", "sources", "splits", "csv"], BY_ROWS] = "auto"

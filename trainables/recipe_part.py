@@ -27,7 +27,7 @@ BY_ROWS = Identity(lambda part, value: False)
 IF_SET = Identity(lambda part, value: value is not None)
 
 
-class Part(Frozen):
+class RecipePart(Frozen):
     """A part of a recipe, or all of it."""
 
     def identity(self) -> dict[str, Any]:
@@ -36,17 +36,17 @@ class Part(Frozen):
         for name, declared in identities(type(self)):
             value = getattr(self, name)
             if declared is not None and declared.counts(self, value):
-                found[name] = value.identity() if isinstance(value, Part) else plain[name]
+                found[name] = value.identity() if isinstance(value, RecipePart) else plain[name]
         return found
 
 
-def identities(part: type[Part]) -> Iterator[tuple[str, Identity | None]]:
+def identities(part: type[RecipePart]) -> Iterator[tuple[str, Identity | None]]:
     """Yield each key of a part, and what it declares; None where it declares nothing."""
     for name, field in part.model_fields.items():
         yield name, next((each for each in field.metadata if isinstance(each, Identity)), None)
 
 
-def refuse_undeclared(*parts: type[Part]) -> None:
+def refuse_undeclared(*parts: type[RecipePart]) -> None:
     """Raise TypeError where a key does not say whether it is part of a trial's identity."""
     for part in parts:
         for name, declared in identities(part):

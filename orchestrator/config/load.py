@@ -15,7 +15,7 @@ from orchestrator.config.generated import Generated, Look, for_selected, for_sou
 from orchestrator.config.phase import Phase, completed, load_phase, phase_names, phase_of
 from orchestrator.store.folder import Store
 from orchestrator.store.records import HandedOver
-from trainables.errors import InputError
+from trainables.errors import InputError, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def load(
     asked = Asked(tuple(names), folder, preset, tuple(settings))
     by_phase = len(names) == 1 and (names[0] in phase_names(folder) or names[0].startswith("phase"))
     if not by_phase:
-        _refuse_made(folder, names)
+        _refuse_unknown(folder, names)
         experiments = _experiments(asked, asked.names, ())
         # Bases run with what combines them, and do not give it another name.
         phase = phase_of(tuple(Path(name).stem if name.endswith(".json") else name for name in names))
@@ -125,16 +125,18 @@ def _experiments(
     return with_bases(asked.folder, loaded, handed_over=taken, preset=asked.preset, settings=asked.settings)
 
 
-def _refuse_made(folder: Path, names: Sequence[str]) -> None:
-    """Say of an experiment without a file which phase makes it."""
-    files = {path.stem for path in experiment_files(folder)}
+def _refuse_unknown(folder: Path, names: Sequence[str]) -> None:
+    """Say of an experiment without a file which phase makes it, or what is called nearly so."""
+    files, phases = {path.stem for path in experiment_files(folder)}, phase_names(folder)
     for name in names:
         if name in files or name.endswith(".json"):
             continue
-        maker = maker_of([load_phase(folder, phase) for phase in phase_names(folder)], name)
+        maker = maker_of([load_phase(folder, phase) for phase in phases], name)
         if maker is not None:
             command = f"python -m orchestrator {maker} --only {name}"
             raise InputError(f"{name} has no file: {maker} makes it, and `{command}` runs it")
+        near = nearest(name, [*phases, *files]) or "there are none"
+        raise InputError(f"no experiment {name!r}, and no phase, below {folder}; {near}")
 
 
 def _parent(phase: Phase, asked: Asked) -> Experiment:

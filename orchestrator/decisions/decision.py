@@ -21,8 +21,8 @@ from orchestrator.decisions.factors import choose_values
 from orchestrator.store import provenance
 from orchestrator.store.decision_file import (
     DecisionRecord,
-    Made,
     Outcome,
+    TakenBy,
     TrialHash,
     in_force,
     is_edited,
@@ -91,7 +91,7 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
         handed_over=_handed_over(outcome, candidates, tables.study),
         trials=trials,
         moved=changed,
-        made=Made(
+        made=TakenBy(
             command=provenance.command_line(), time=provenance.now(), environment=provenance.environment()
         ),
     ).with_digest()

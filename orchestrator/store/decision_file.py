@@ -132,7 +132,7 @@ class TrialHash(Record):
     predictions_sha256: str
 
 
-class Made(Record):
+class TakenBy(Record):
     """By which command a decision was taken, when, and with what."""
 
     command: str
@@ -153,7 +153,7 @@ class DecisionRecord(Outcome):
     handed_over: dict[str, Any]
     trials: tuple[TrialHash, ...]
     moved: tuple[str, ...] = ()
-    made: Made | None = None
+    made: TakenBy | None = None
     digest: str | None = None
 
     def with_digest(self) -> "DecisionRecord":

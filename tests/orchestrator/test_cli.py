@@ -1,5 +1,6 @@
 """The commands as users type them: help, schema, a finished study that is asked for again."""
 
+import importlib.metadata
 import json
 import os
 import re
@@ -245,3 +246,19 @@ def test_a_mistyped_results_folder_is_not_made(call: Call, tmp_path: Path, comma
     code, _, err = call(command, "phase1", "--results", tmp_path / "reslts")
     assert code == 2 and "there is no results folder" in err
     assert not (tmp_path / "reslts").exists()
+
+
+def test_the_version_is_that_of_the_distribution(call: Call) -> None:
+    code, out, _ = call("--version")
+    assert (code, out) == (0, f"orchestrator {importlib.metadata.version('deepfake-orchestrator')}\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("pahse1", "phase1"), ("p1_resnet_baseline", "p1_resnet18_baseline")]
+)
+def test_a_mistyped_name_is_answered_with_the_phase_or_experiment_that_was_meant(
+    call: Call, name: str, near: str
+) -> None:
+    code, _, err = call("plan", name, "--experiments", ROOT / "experiments")
+    assert code == 2 and f"no experiment '{name}', and no phase" in err
+    assert f"nearest: {near}" in err

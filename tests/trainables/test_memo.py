@@ -80,9 +80,9 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_every_way_of_importing_is_seen(package: Path, line: str) -> None:
     """Catches an import inside a function, or one in brackets, that is passed over."""
     path = package / "trainables" / "trial_files.py"
-    assert "trainables.seeds" not in memo.sources("trainables.trial_files")
+    assert "trainables.seeds" not in memo.source_files("trainables.trial_files")
     path.write_text(f"{path.read_text()}\n\ndef later():\n{line}\n")
-    assert "trainables.seeds" in memo.sources("trainables.trial_files")
+    assert "trainables.seeds" in memo.source_files("trainables.trial_files")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_every_way_of_importing_is_seen(package: Path, line: str) -> None:
 def test_a_change_anywhere_below_a_value_makes_another_key(package: Path, module: str) -> None:
     """Catches a page with its old sentences, and one of two tables that notices a change."""
     before = memo.code_hash(module)
-    below = memo.sources(module)
+    below = memo.source_files(module)
     assert {"orchestrator.store.predictions", "trainables.evaluation.detection"} <= set(below)
     for name, path in below.items():
         text = path.read_text()
@@ -116,7 +116,7 @@ def test_nothing_that_a_page_comes_from_is_left_out(tmp_path: Path) -> None:
     )
     loaded = json.loads(done.stdout.splitlines()[-1])
     assert len(loaded) > 50
-    assert set(loaded) <= set(memo.sources("orchestrator.report.page"))
+    assert set(loaded) <= set(memo.source_files("orchestrator.report.page"))
 
 
 # A module, and what is put at its end: each changes a number or a word of what is made.

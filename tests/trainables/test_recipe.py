@@ -16,7 +16,7 @@ from trainables.recipe import (
     RecipeKeys,
     Scheduler,
 )
-from trainables.recipe_part import Part, refuse_undeclared
+from trainables.recipe_part import RecipePart, refuse_undeclared
 
 RESOLVED = {"layout": "sources", "precision": "float32", "memory_format": "contiguous"}
 
@@ -200,7 +200,7 @@ def test_settings_that_do_not_go_together_are_refused(values: dict[str, Any], sa
 def test_a_key_that_does_not_say_whether_it_tells_trials_apart_is_refused() -> None:
     """Catches a new key whose values all have the same trials."""
 
-    class WithNewKey(Part):
+    class WithNewKey(RecipePart):
         new: int = 0
 
     with pytest.raises(TypeError, match=r"WithNewKey\.new does not say"):

@@ -5,7 +5,6 @@ configuration or data error, 130 interrupted. An error is one short message; the
 results/logs/, or to the screen with --debug.
 """
 
-import importlib.metadata
 import os
 import sys
 import traceback
@@ -15,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator import __version__
 from orchestrator.commands.data import data_app
 from orchestrator.commands.decide import compare_command, decide_command
 from orchestrator.commands.options import RESULTS
@@ -31,7 +31,6 @@ from orchestrator.console import UNWRAPPED, complain, say
 from trainables.errors import InputError
 
 EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
-DISTRIBUTION = "deepfake-orchestrator"
 
 app = typer.Typer(
     name="orchestrator",
@@ -46,7 +45,7 @@ app.add_typer(data_app, name="data")
 
 def _say_version(is_asked: bool) -> None:
     if is_asked:
-        say(f"orchestrator {importlib.metadata.version(DISTRIBUTION)}")
+        say(f"orchestrator {__version__}")
         raise typer.Exit
 
 

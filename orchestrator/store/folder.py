@@ -1,11 +1,11 @@
 """results/: where everything lies, and what state each trial is in, read from disk alone.
 
     folds/<hash>.csv                       which image is in which outer fold
-    trials/<experiment>-r<R>f<K>-<key12>/  trial.json history.csv metrics.json predictions.parquet
-    model.safetensors
+    trials/<experiment>-r<R>f<K>-<key12>/  trial.json history.csv metrics.json predictions.parquet, weights,
                                            done.json (finished), error.json (failed), checkpoint/ (under way)
-    studies/<phase>.json                   what a phase's last run planned: what `collect`, `report`, `status`
-    read precision/<model>-<size>-<device>.json the measured number format and memory layout
+    studies/<phase>.json                   what a phase's last run planned, for `collect`, `report`, `status`
+    decisions/<phase>.json checks/         frozen outcomes; what was looked for in the data
+    precision/<model>-<size>-<device>.json the measured number format and memory layout
     collected/<phase>/ reports/<phase>/    tables, and the page
     cache/ logs/                           pixels, scans; Ray's output: may be deleted at any time
     mlflow.db mlflow/                      the tracking store when no other is named

@@ -1,11 +1,11 @@
 """The commands as users type them: help, schema, a finished study that is asked for again."""
 
-import importlib.metadata
 import json
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -249,8 +249,9 @@ def test_a_mistyped_results_folder_is_not_made(call: Call, tmp_path: Path, comma
 
 
 def test_the_version_is_that_of_the_distribution(call: Call) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     code, out, _ = call("--version")
-    assert (code, out) == (0, f"orchestrator {importlib.metadata.version('deepfake-orchestrator')}\n")
+    assert (code, out) == (0, f"orchestrator {project['version']}\n")
 
 
 @pytest.mark.parametrize(

@@ -51,9 +51,8 @@ def sync(store: Store, study: StudyRecord, *, final: bool = True) -> None:
     """
     with _errors(), FileLock(store.cached("mlflow.lock"), timeout=LOCK_TIMEOUT_S):
         mirror = _Mirror(store, study)
-        for experiment in study.experiments:
-            for trial in experiment.trials:
-                mirror.trial(experiment, trial)
+        for experiment, trial in study.trials():
+            mirror.trial(experiment, trial)
         if final:
             mirror.finish()
             write_json(_marker(store, study), {"state": _state(store, study)})
@@ -74,9 +73,8 @@ class Tracker:
         self._store, self._study = store, study
         # Experiments that differ in name alone share a trial, and each has a run of it.
         self._by_key: dict[str, list[tuple[ExperimentRecord, PlannedTrial]]] = {}
-        for experiment in study.experiments:
-            for trial in experiment.trials:
-                self._by_key.setdefault(trial.key, []).append((experiment, trial))
+        for experiment, trial in study.trials():
+            self._by_key.setdefault(trial.key, []).append((experiment, trial))
         self._touched: queue.Queue[str | None] = queue.Queue()
         self.problem: str | None = None
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
@@ -313,11 +311,7 @@ def serve(store: Store, *, host: str, port: int) -> list[str]:
 
 def _state(store: Store, study: StudyRecord) -> str:
     """Hash what `sync` mirrors: the state of each trial and the tables."""
-    trials = [
-        (trial.key, trial_state(store.trial(trial.folder)))
-        for experiment in study.experiments
-        for trial in experiment.trials
-    ]
+    trials = [(trial.key, trial_state(store.trial(trial.folder))) for _, trial in study.trials()]
     tables = store.collected(study.phase.name)
     texts = (
         [path.read_text(encoding="utf-8") for path in sorted(tables.glob("*.csv"))] if tables.is_dir() else []

@@ -49,7 +49,7 @@ class Gathered:
     @property
     def name(self) -> str:
         """The experiment's name."""
-        return str(self.record.name)
+        return self.record.name
 
     @property
     def expected(self) -> int:

@@ -177,7 +177,7 @@ def check_name(rows: Sequence[pd.DataFrame], recipe: RecipeKeys) -> str:
 
 def read_outcome(store: Store, check: str) -> Outcome | None:
     """Read the outcome of a check; None when it was not made, or its file is damaged."""
-    outcome = read_record(_file(store, check))
+    outcome = read_record(store.check_file(check))
     if outcome is None or not {"check", "alone", "written_alike", *CHECKS} <= set(outcome):
         return None
     return outcome
@@ -221,7 +221,7 @@ def _look(store: Store, planned: PlannedExperiment, options: Options, console: C
         memory=_facts_memory(store, root),
         bar=bar,
     )
-    write_json(_file(store, outcome["check"]), outcome)
+    write_json(store.check_file(outcome["check"]), outcome)
     return outcome
 
 
@@ -233,7 +233,3 @@ def _facts_memory(store: Store, root: Path) -> Path:
 def _accepted_before(study: Study) -> set[str]:
     earlier = study.store.known_study(study.phase.name)
     return {each.check for each in earlier.shortcuts if each.verdict == "accepted"} if earlier else set()
-
-
-def _file(store: Store, check: str) -> Path:
-    return store.check_file(check)

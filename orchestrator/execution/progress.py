@@ -220,17 +220,16 @@ def _said(cell: Cell) -> str:
 def board_from_disk(store: Store, study: StudyRecord) -> Board:
     """Fill a board from results/."""
     cells = {}
-    for experiment in study.experiments:
-        for trial in experiment.trials:
-            cell = Cell(
-                experiment.name,
-                trial.repeat,
-                trial.fold,
-                epochs=experiment.recipe.epochs,
-                weight_s=trial.estimate_s or 1.0,
-            )
-            _fill(cell, store.trial(trial.folder), lower=experiment.recipe.select_by == "log_loss")
-            cells[experiment.name, trial.key] = cell
+    for experiment, trial in study.trials():
+        cell = Cell(
+            experiment.name,
+            trial.repeat,
+            trial.fold,
+            epochs=experiment.recipe.epochs,
+            weight_s=trial.estimate_s or 1.0,
+        )
+        _fill(cell, store.trial(trial.folder), lower=experiment.recipe.select_by == "log_loss")
+        cells[experiment.name, trial.key] = cell
     board = Board(cells, metric=score_names(experiment.recipe.select_by for experiment in study.experiments))
     board.start()
     return board

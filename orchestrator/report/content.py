@@ -139,8 +139,10 @@ def notes(study: StudyRecord) -> list[str]:
 def _crops_that_cut_nothing(data: DataRecord) -> Iterator[str]:
     """Say of each margin under which most faces fill their image: what a crop gains can't be seen there."""
     faces = data.faces
-    for each in faces.unchanged if faces is not None else ():
-        if faces is not None and each.images > faces.with_face / 2:
+    if faces is None:
+        return
+    for each in faces.unchanged:
+        if each.images > faces.with_face / 2:
             yield (
                 f"With face_crop_margin {each.margin:g}, {integer(each.images)} of the "
                 f"{integer(faces.with_face)} face crops of {data.root} are the picture that there is "

@@ -91,13 +91,12 @@ def choose_shown(tables: Tables, decision: DecisionRecord | None, most: int) -> 
 def read_files(store: Store, study: StudyRecord) -> dict[str, Files]:
     """Read the small files of every trial, by its folder; one that can't be read is left out."""
     found: dict[str, Files] = {}
-    for experiment in study.experiments:
-        for trial in experiment.trials:
-            folder = store.trial(trial.folder)
-            mine = found[trial.folder] = {}
-            for name in SMALL:
-                with contextlib.suppress(OSError):
-                    mine[name] = (folder / name).read_bytes()
+    for _, trial in study.trials():
+        folder = store.trial(trial.folder)
+        mine = found[trial.folder] = {}
+        for name in SMALL:
+            with contextlib.suppress(OSError):
+                mine[name] = (folder / name).read_bytes()
     return found
 
 

@@ -49,7 +49,7 @@ def find_experiment(store: Store, wanted: str) -> ExperimentRecord:
 
 def trial_folders(record: ExperimentRecord) -> list[str]:
     """Return the folders of an experiment's trials, below results/, in order."""
-    return sorted(str(trial.folder) for trial in record.trials)
+    return sorted(trial.folder for trial in record.trials)
 
 
 def _is_started(store: Store, record: ExperimentRecord) -> bool:

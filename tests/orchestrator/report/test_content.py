@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,7 @@ from orchestrator.report import curves
 from orchestrator.report.cells import Cell
 from orchestrator.report.content import calibration
 from orchestrator.wording.numbers import number, p_value, signed
+from trainables.files import write_json
 
 NUMBERS = {"ece_before": 0.2, "ece_after": 0.1, "brier_before": 0.3, "brier_after": 0.25}
 
@@ -94,3 +96,20 @@ def test_a_difference_that_is_there_is_never_written_as_none(value: float, said:
 )
 def test_a_rounding_error_is_nothing_and_a_tiny_number_is_not(value: float, said: str) -> None:
     assert number(value) == said
+
+
+@pytest.mark.parametrize(("unchanged", "is_said"), [(50, False), (51, True)])
+def test_face_crops_that_cut_nothing_are_said_before_the_answer(
+    tmp_path: Path, write_results: Any, render: Any, unchanged: int, is_said: bool
+) -> None:
+    """Catches "a crop is as good as none" where both are the same pictures."""
+    store = write_results(tmp_path, names=("p1_a",), compare=False)
+    study = store.study("phase1").plain()
+    faces = {
+        "images": 120, "with_face": 100, "several": 0, "without_face": [], "rules": ["largest"],
+        "by_source": [], "unchanged": [{"margin": 0.6, "images": unchanged}],
+    }  # fmt: skip
+    data = [{**each, "faces": faces} for each in study["data"]]
+    write_json(store.study_file("phase1"), {**study, "data": data})
+    said = "With face_crop_margin 0.6, 51 of the 100 face crops"
+    assert (said in render(store).words) == is_said

@@ -337,23 +337,6 @@ def test_what_was_assumed_or_left_out_is_said_before_the_answer(
     assert "<b>" not in found.html
 
 
-@pytest.mark.parametrize(("unchanged", "is_said"), [(50, False), (51, True)])
-def test_face_crops_that_cut_nothing_are_said_before_the_answer(
-    tmp_path: Path, write_results: Any, render: Any, unchanged: int, is_said: bool
-) -> None:
-    """Catches "a crop is as good as none" where both are the same pictures."""
-    store = write_results(tmp_path, names=("p1_a",), compare=False)
-    study = store.study("phase1").plain()
-    faces = {
-        "images": 120, "with_face": 100, "several": 0, "without_face": [], "rules": ["largest"],
-        "by_source": [], "unchanged": [{"margin": 0.6, "images": unchanged}],
-    }  # fmt: skip
-    data = [{**each, "faces": faces} for each in study["data"]]
-    write_json(store.study_file("phase1"), {**study, "data": data})
-    said = "With face_crop_margin 0.6, 51 of the 100 face crops"
-    assert (said in render(store).words) == is_said
-
-
 @pytest.mark.parametrize(("delta", "flag"), [(0.05, DASH), (0.051, "flagged"), (0.101, "strong")])
 def test_a_loss_on_a_held_out_source_is_flagged_from_a_twentieth_and_strong_from_a_tenth(
     delta: float, flag: str

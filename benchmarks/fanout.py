@@ -1,4 +1,4 @@
-"""What fanning out costs: empty trials through orchestrator.launch against a bare Ray Tune loop.
+"""What fanning out costs: empty trials through the Ray executor against a bare Ray Tune loop.
 
     python benchmarks/fanout.py [--trials 40] [--small]
 
@@ -12,14 +12,15 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 # Before Ray, which reads the environment that this module sets when it is imported.
-from orchestrator.execution import launch
+from orchestrator.execution import ray_executor
+from orchestrator.execution.executor import Event, EventKind, Report, Task, TrialJob
+from orchestrator.plan.resources import Share
 
 # isort: split
 from ray import tune
@@ -42,8 +43,11 @@ def main() -> int:
     wanted = parser.parse_args()
     trials, rounds = (8, 1) if wanted.small else (wanted.trials, ROUNDS)
     ours_s, bare_s, growth_mib = [], [], 0.0
-    with tempfile.TemporaryDirectory() as folder, launch.start(log=Path(folder) / "ray.log") as cluster:
-        run_ours(cluster, tasks_of(WARM_UP_TRIALS))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ray_executor.start(log=Path(folder) / "ray.log") as executor,
+    ):
+        run_ours(executor, tasks_of(WARM_UP_TRIALS))
         run_bare(tasks_of(WARM_UP_TRIALS))
         start = time.perf_counter()
         for number in range(rounds):
@@ -53,7 +57,7 @@ def main() -> int:
             if number % 2:
                 bare_s.append(run_bare(tasks))
             before_mib = memory_mib()
-            ours_s.append(run_ours(cluster, tasks))
+            ours_s.append(run_ours(executor, tasks))
             growth_mib += memory_mib() - before_mib
             if not number % 2:
                 bare_s.append(run_bare(tasks))
@@ -67,23 +71,29 @@ def main() -> int:
     return int(not wanted.small and (ratio > MAX_RATIO or growth_mib > MAX_GROWTH_MIB))
 
 
-def tasks_of(count: int) -> list[dict[str, Any]]:
-    return [{"key": f"{count}-{number}", "cpus": 1, "gpus": 0.0} for number in range(count)]
+def tasks_of(count: int) -> list[Task]:
+    return [Task((job_of(f"{count}-{number}"),), Share(1, 0.0, 1), "cpu") for number in range(count)]
 
 
-def empty_trial(task: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> None:
-    report({"state": "done"})
+def job_of(key: str) -> TrialJob:
+    nowhere = Path()
+    return TrialJob(
+        key, "empty", 0, 0, nowhere, "{}", "{}", nowhere, nowhere, nowhere, nowhere, 2, "", "none"
+    )
 
 
-def run_ours(cluster: launch.Cluster, tasks: list[dict[str, Any]]) -> float:
+def empty_trial(task: Task, report: Report) -> None:
+    report(Event(EventKind.DONE, task.key))
+
+
+def run_ours(executor: ray_executor.RayExecutor, tasks: list[Task]) -> float:
     """Seconds of `tasks` through the project's own module."""
     seen: set[str] = set()
     start = time.perf_counter()
-    launch.run(
-        cluster,
+    executor.run(
         tasks,
         target=empty_trial,
-        on_event=lambda key, event: seen.add(key),
+        on_event=lambda event: seen.add(event.key),
         on_tick=lambda: None,
     )
     seconds = time.perf_counter() - start
@@ -91,7 +101,7 @@ def run_ours(cluster: launch.Cluster, tasks: list[dict[str, Any]]) -> float:
     return seconds
 
 
-def run_bare(tasks: list[dict[str, Any]]) -> float:
+def run_bare(tasks: list[Task]) -> float:
     """Seconds of `tasks` through Ray Tune as its documentation shows it."""
 
     def trial(config: dict[str, Any]) -> None:

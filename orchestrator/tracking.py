@@ -21,10 +21,10 @@ import pandas as pd
 from filelock import FileLock
 
 from orchestrator.store.fingerprint import fingerprint
-from orchestrator.store.folder import State, Store, read_record, read_trial, trial_state
+from orchestrator.store.folder import State, Store, read_error, read_record, read_trial, trial_state
 from orchestrator.store.records import ExperimentRecord, PlannedTrial, StudyRecord, TrialRecord
 from trainables.files import write_json
-from trainables.trial_files import ERROR, HISTORY, METRICS
+from trainables.trial_files import HISTORY, METRICS
 
 KEY, ROLE, STATE_OF_FILES = "orchestrator.key", "orchestrator.role", "orchestrator.files"
 PARENT = "mlflow.parentRunId"
@@ -171,8 +171,8 @@ class _Mirror:
             self._result(run, folder, record)
             self._end(run, "FINISHED")
         elif state == State.FAILED:
-            error = read_record(folder / ERROR) or {}
-            self.client.set_tag(run.info.run_id, "error", str(error.get("message", ""))[:5000])
+            error = read_error(folder)
+            self.client.set_tag(run.info.run_id, "error", error.message[:5000] if error else "")
             self._end(run, "FAILED")
 
     def finish(self) -> None:

@@ -23,7 +23,7 @@ QUICK = (
     "orchestrator.commands.views",
 )  # fmt: skip
 # The one module that may import each; everything else talks to that module.
-ONLY_IN = {"ray": "orchestrator/execution/launch.py", "mlflow": "orchestrator/tracking.py"}
+ONLY_IN = {"ray": "orchestrator/execution/ray_executor.py", "mlflow": "orchestrator/tracking.py"}
 
 
 def modules(*packages: str) -> list[Path]:

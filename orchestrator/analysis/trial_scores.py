@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.store.folder import State, Store, read_record, trial_state
+from orchestrator.store.folder import State, Store, read_error, read_record, trial_state
 from orchestrator.store.predictions import DAMAGE, Part, Predictions, read_predictions
 from trainables import memo
 from trainables.evaluation import classes, detection
 from trainables.evaluation.detection import AT_A_THRESHOLD, Curve, Found
 from trainables.evaluation.thresholds import ThresholdMetric, best_threshold
-from trainables.trial_files import DONE, ERROR, HISTORY, METRICS, PREDICTIONS
+from trainables.trial_files import DONE, HISTORY, METRICS, PREDICTIONS
 
 ALL = "all"
 TUNED = "_tuned"
@@ -128,9 +128,9 @@ class Reader:
 
 
 def _unfinished(folder: Path, state: State) -> Problem:
-    error = read_record(folder / ERROR) or {}
-    reason = error.get("message") or {State.RUNNING: "still running"}.get(state, "not run to its end yet")
-    return Problem(state, str(reason))
+    error = read_error(folder)
+    reason = error.message if error else ""
+    return Problem(state, reason or {State.RUNNING: "still running"}.get(state, "not run to its end yet"))
 
 
 def _claimed(folder: Path) -> str | None:

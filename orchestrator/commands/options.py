@@ -22,7 +22,12 @@ OnlyOption = Annotated[
 FoldsOption = Annotated[str | None, typer.Option("--folds", metavar="0,1", help="Only these outer folds.")]
 MaxOption = Annotated[int | None, typer.Option("--max-concurrent", min=1, help="The most trials at a time.")]
 AddressOption = Annotated[
-    str, typer.Option("--address", metavar="local|auto|HOST:PORT", help="The Ray to run on.")
+    str,
+    typer.Option(
+        "--address",
+        metavar="local|none|auto|HOST:PORT",
+        help="The Ray to run on; none: without Ray, one trial at a time.",
+    ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors and the verdict.")]
 ExperimentsOption = Annotated[

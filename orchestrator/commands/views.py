@@ -4,6 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,12 @@ from orchestrator.plan import identity
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.plan import Options, Study
 from orchestrator.store.fingerprint import SHORT
-from orchestrator.store.folder import State, Store, read_record, read_trial, trial_state
+from orchestrator.store.folder import State, Store, read_error, read_trial, trial_state
 from orchestrator.store.records import TrialRecord
 from trainables.data.dataset.manifest import Manifest, scan
 from trainables.errors import InputError
 from trainables.files import replace_file
-from trainables.trial_files import ERROR, TRIAL
+from trainables.trial_files import TRIAL
 
 WATCH_S = 2.0
 
@@ -58,7 +59,7 @@ def plan_json(study: Study) -> dict[str, Any]:
                 "state": trial.state,
                 "why": trial.why,
                 "images": dict(trial.sizes),
-                "resources": trial.share.to_json(),
+                "resources": asdict(trial.share),
                 "estimate_s": trial.estimate_s,
             }
             for trial in study.selected()
@@ -185,7 +186,8 @@ def explain(store: Store, wanted: str) -> str:
         f"command   {run.command}",
     ]
     if state == State.FAILED:
-        lines.append(f"error     {(read_record(folder / ERROR) or {}).get('message')}")
+        error = read_error(folder)
+        lines.append(f"error     {error.message if error else 'no reason kept'}")
     again = (
         "no: it is finished and its ingredients are the same"
         if state == State.DONE

@@ -15,42 +15,59 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.plan.plan import Study, fits, measurement_file, read_measurement
+from pydantic import JsonValue
+
+from orchestrator.execution.executor import Executor
+from orchestrator.plan.plan import Study, measurement_file
 from orchestrator.store import provenance
+from orchestrator.store.measurement import MeasurementRecord, read_measurement, write_measurement
 from trainables.backbones import is_kernel_machine, own
 from trainables.errors import InputError
-from trainables.files import write_json
-
-Answer = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is to be found out of one model.
+class ModelQuestion:
+    """What is to be found out of one model, and the file that keeps what is timed.
 
-    `arguments` are those of `probe.answer`; `path` keeps what is timed.
+    `arguments` are those of `trainables.training.probe.probe_model`.
     """
 
     path: Path
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, JsonValue]
 
 
-def questions(study: Study, device: str) -> list[Question]:
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """What was found out: the user's mistake, or a measurement, or neither where all is well."""
+
+    problem: str | None = None
+    measurement: MeasurementRecord | None = None
+
+    @classmethod
+    def of(cls, found: Mapping[str, JsonValue]) -> "ModelAnswer":
+        """Read what `probe_model` returned."""
+        if "problem" in found:
+            return cls(problem=str(found["problem"]))
+        measured = {**found, "measured": provenance.now()}
+        return cls(measurement=MeasurementRecord.model_validate(measured) if found else None)
+
+
+def questions(study: Study, device: str) -> list[ModelQuestion]:
     """Return what is not known yet of the models of a study, on "cpu" or "cuda".
 
     A precision that was settled before stays; a larger batch is then tried in it. Of several batch sizes of
     one model the largest is tried.
     """
     running = {trial.experiment for trial in study.missing()}
-    asked: dict[tuple[Path, bool], Question] = {}
+    asked: dict[tuple[Path, bool], ModelQuestion] = {}
     largest_first = sorted(study.experiments, key=lambda planned: -planned.experiment.batch_size)
     for planned in largest_first:
         experiment = planned.experiment
         if is_kernel_machine(experiment.backbone):
             continue
         path = measurement_file(study.store, experiment, device)
-        measured = read_measurement(study.store, experiment, device)
-        settled = measured is not None and fits(measured, experiment.batch_size, device)
+        measured = read_measurement(path)
+        settled = measured is not None and measured.knows(experiment.batch_size, device)
         timed = not settled and (experiment.precision == "auto" or device == "cuda")
         known = not experiment.pretrained and (own(experiment.backbone) is not None or measured is not None)
         checked = experiment.name in running and not known
@@ -58,9 +75,9 @@ def questions(study: Study, device: str) -> list[Question]:
             continue
         recipe, layout = experiment.recipe_keys(), None
         if measured is not None:
-            layout = measured["choice"]["memory_format"]
-            recipe = recipe.model_copy(update={"precision": measured["choice"]["precision"]})
-        arguments = {
+            layout = measured.choice.memory_format
+            recipe = recipe.model_copy(update={"precision": measured.choice.precision})
+        arguments: dict[str, JsonValue] = {
             "recipe": recipe.model_dump_json(),
             "num_classes": planned.num_classes,
             "check": checked,
@@ -68,19 +85,27 @@ def questions(study: Study, device: str) -> list[Question]:
             "device": device,
             "memory_format": layout,
         }
-        asked.setdefault((path, experiment.pretrained), Question(path, arguments))
+        asked.setdefault((path, experiment.pretrained), ModelQuestion(path, arguments))
     return list(asked.values())
 
 
-def answer(question: Mapping[str, Any]) -> Answer:
-    """Answer one question on a worker of a cluster."""
-    from trainables.training import probe
+def answered_by(executor: Executor, asked: Sequence[ModelQuestion]) -> list[ModelAnswer]:
+    """Answer on the workers of a cluster."""
+    calls = [{"arguments": question.arguments} for question in asked]
+    gpus = 1.0 if executor.device == "cuda" else 0.0
+    found = dict(executor.each(_answer, calls, cpus=1, gpus=gpus))
+    return [ModelAnswer.of(found[place]) for place in range(len(asked))]
 
-    return probe.answer(**question)
+
+def _answer(arguments: Mapping[str, Any]) -> dict[str, JsonValue]:
+    """Answer one question where torch is."""
+    from trainables.training.probe import probe_model
+
+    return probe_model(**arguments)
 
 
 @contextlib.contextmanager
-def answering(asked: Sequence[Question], *, log: Path) -> Iterator[Callable[[], list[Answer]]]:
+def answering(asked: Sequence[ModelQuestion], *, log: Path) -> Iterator[Callable[[], list[ModelAnswer]]]:
     """Look for answers in another process of this machine; what is given waits for them.
 
     What the process prints goes to `log`. Leaving ends it.
@@ -102,11 +127,11 @@ def answering(asked: Sequence[Question], *, log: Path) -> Iterator[Callable[[], 
             start_new_session=True,
         )
 
-    def answers() -> list[Answer]:
+    def answers() -> list[ModelAnswer]:
         text, _ = process.communicate()
         if process.returncode != 0:
             raise RuntimeError(f"measuring the models ended with {process.returncode}; see {log}")
-        return list(json.loads(text))
+        return [ModelAnswer.of(found) for found in json.loads(text)]
 
     # The block of the process closes its pipe and waits for it.
     with process:
@@ -116,7 +141,7 @@ def answering(asked: Sequence[Question], *, log: Path) -> Iterator[Callable[[], 
             process.kill()
 
 
-def keep(asked: Sequence[Question], answers: Sequence[Answer]) -> None:
+def keep(asked: Sequence[ModelQuestion], answers: Sequence[ModelAnswer]) -> None:
     """Write what was timed to results/.
 
     Raises:
@@ -124,9 +149,9 @@ def keep(asked: Sequence[Question], answers: Sequence[Answer]) -> None:
     """
     problems = []
     for question, found in zip(asked, answers, strict=True):
-        if "problem" in found:
-            problems.append(found["problem"])
-        elif found:
-            write_json(question.path, {**found, "measured": provenance.now()})
+        if found.problem is not None:
+            problems.append(found.problem)
+        elif found.measurement is not None:
+            write_measurement(question.path, found.measurement)
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))

@@ -6,7 +6,7 @@ terminal.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from rich.live import Live
 from rich.table import Table
 
 from orchestrator.console import duration, say
-from orchestrator.store.folder import State, Store, read_record, trial_state
+from orchestrator.execution.executor import Event, EventKind
+from orchestrator.store.folder import State, Store, read_error, read_record, trial_state
 from orchestrator.store.records import StudyRecord
-from trainables.trial_files import ERROR, HISTORY, METRICS
+from trainables.trial_files import HISTORY, METRICS
 
 REFRESH_S = 0.5
 LINE_EVERY_S = 20.0
@@ -31,8 +32,19 @@ SYMBOLS = {
 }
 
 
+STATES = {
+    EventKind.STARTED: State.RUNNING,
+    EventKind.EPOCH: State.RUNNING,
+    EventKind.DONE: State.DONE,
+    EventKind.FAILED: State.FAILED,
+    EventKind.LOST: State.FAILED,
+    EventKind.RESTARTED: State.INTERRUPTED,
+    EventKind.STOPPED: State.INTERRUPTED,
+}
+
+
 @dataclass(slots=True)
-class Cell:
+class TrialCell:
     """One trial on the board. `weight_s` is its estimated length, `share` how much of it is done."""
 
     experiment: str
@@ -72,7 +84,7 @@ class Cell:
 class Board:
     """All trials of a run, by experiment and key (experiments that differ in name alone share trials)."""
 
-    cells: dict[tuple[str, str], Cell]
+    cells: dict[tuple[str, str], TrialCell]
     metric: str = "auc"
     started: float = field(default_factory=time.monotonic)
     done_before: float = 0.0
@@ -180,21 +192,21 @@ class Display:
             self._live.stop()
             self._console.print(self.board.titled())
 
-    def event(self, key: str, event: Mapping[str, Any]) -> None:
-        """Take in what a worker said about a trial."""
-        for (_, trial_key), cell in self.board.cells.items():
-            if trial_key == key:
+    def hear(self, event: Event) -> None:
+        """Take in what is heard of a trial."""
+        for (_, key), cell in self.board.cells.items():
+            if key == event.key:
                 self._update(cell, event)
 
-    def _update(self, cell: Cell, event: Mapping[str, Any]) -> None:
+    def _update(self, cell: TrialCell, event: Event) -> None:
         before = cell.state
-        state = str(event["state"])
-        cell.state = {"lost": State.FAILED, "restarted": State.INTERRUPTED}.get(state) or State(state)
-        cell.epoch, cell.epochs = event.get("epoch", cell.epoch), event.get("epochs", cell.epochs)
-        cell.score = event.get("best_score", cell.score)
-        cell.message = event.get("message", cell.message)
-        if cell.state != before or state == "restarted":
-            self._line(f"{cell.name}: {_said(cell)}")
+        cell.state = STATES[event.kind]
+        cell.epoch = cell.epoch if event.epoch is None else event.epoch
+        cell.epochs = cell.epochs if event.epochs is None else event.epochs
+        cell.score = cell.score if event.best_score is None else event.best_score
+        cell.message = event.message or cell.message
+        if cell.state != before or event.kind is EventKind.RESTARTED:
+            self._line(f"{cell.name}: {_said(cell, event)}")
 
     def tick(self) -> None:
         """Called often; prints a line of progress now and then where nothing is live."""
@@ -207,21 +219,19 @@ class Display:
             say(text, console=self._console)
 
 
-def _said(cell: Cell) -> str:
-    if cell.state == State.DONE:
+def _said(cell: TrialCell, event: Event) -> str:
+    if event.kind is EventKind.DONE:
         return "done" if cell.score is None else f"done, best validation score {cell.score:.3f}"
     if cell.state == State.FAILED:
         return f"failed: {cell.message}"
-    return {State.RUNNING: "started", State.INTERRUPTED: "its worker was lost; it starts again"}.get(
-        cell.state, cell.state
-    )
+    return {EventKind.RESTARTED: "its worker was lost; it starts again"}.get(event.kind, event.kind.value)
 
 
 def board_from_disk(store: Store, study: StudyRecord) -> Board:
     """Fill a board from results/."""
     cells = {}
     for experiment, trial in study.trials():
-        cell = Cell(
+        cell = TrialCell(
             experiment.name,
             trial.repeat,
             trial.fold,
@@ -240,9 +250,10 @@ def score_names(select_by: Iterable[object]) -> str:
     return "/".join(sorted({each if isinstance(each, str) else "weighted score" for each in select_by}))
 
 
-def _fill(cell: Cell, folder: Path, *, lower: bool) -> None:
+def _fill(cell: TrialCell, folder: Path, *, lower: bool) -> None:
     cell.state = trial_state(folder)
-    cell.message = str((read_record(folder / ERROR) or {}).get("message", ""))
+    error = read_error(folder)
+    cell.message = error.message if error else ""
     if cell.state == State.DONE:
         metrics = read_record(folder / METRICS) or {}
         cell.epoch = cell.epochs

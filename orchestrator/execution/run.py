@@ -6,9 +6,8 @@ already is not done again. Ray is started only when a trial is missing.
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -19,21 +18,29 @@ from orchestrator.config.earlier_decisions import sentence
 from orchestrator.config.load import Question, complete
 from orchestrator.console import progress_bar, say
 from orchestrator.decisions import decision
-from orchestrator.execution import probe
+from orchestrator.execution import probe, worker
+from orchestrator.execution.executor import (
+    HERE,
+    Event,
+    EventKind,
+    Executor,
+    Task,
+    TrialJob,
+    start_executor,
+)
+from orchestrator.execution.faces import find_faces
 from orchestrator.execution.progress import Board, Display, board_from_disk, score_names
-from orchestrator.plan import face_finding, record
+from orchestrator.plan import face_counts, record
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.plan import Options, Study, Trial, plan_study
 from orchestrator.store import provenance
 from orchestrator.store.decision_file import in_force
-from orchestrator.store.folder import Store
-from orchestrator.store.records import ShortcutRecord
+from orchestrator.store.folder import Store, write_error
+from orchestrator.store.records import ErrorRecord, ShortcutRecord
 from trainables.data.pixels import ensure_pixels
 from trainables.data.splits.trial_rows import image_files
 from trainables.errors import InputError
-from trainables.files import write_json
 from trainables.hub import prepare_hub
-from trainables.trial_files import ERROR, FORMAT
 
 Shortcuts = Sequence[ShortcutRecord]
 
@@ -159,10 +166,8 @@ def _run_missing(
     if any(planned.experiment.pretrained for planned in study.experiments):
         # Before Ray starts, so that its workers inherit what is found out.
         prepare_hub()
-    from orchestrator.execution import launch, worker
-
     experiments = [planned.experiment for planned in study.experiments]
-    with _start(study, options, launch) as cluster:
+    with _started(study, options) as executor:
         study = plan_study(
             study.phase,
             experiments,
@@ -171,38 +176,46 @@ def _run_missing(
             handed_over=study.handed_over,
             preset=study.preset,
             notes=study.notes,
-            machine=cluster.machine,
-            device=cluster.device,
+            machine=executor.machine,
+            device=executor.device,
         )
-        face_finding.find(study, cluster, launch, console=console, quiet=options.quiet)
+        find_faces(study, executor, console=console, quiet=options.quiet)
         files = record.write_rows(study)
         record.write_study(study, shortcuts=shortcuts)
         _build_pixels(study, options, console)
         _warn_split_batches(study, console)
-        waves = study.waves()
-        if not waves:
-            # The measurement was all that was missing.
-            return
-        tracker = tracking.Tracker(study.store, study.store.study(study.phase.name))
-        with Display(_board(study), console=console, quiet=options.quiet) as display:
+        # Where the measurement was all that was missing, nothing is left to run.
+        if study.missing():
+            _run_trials(study, files, executor, options, console)
 
-            def on_event(key: str, event: dict[str, Any]) -> None:
-                if event["state"] == "lost":
-                    _record_loss(study, key, str(event["message"]))
-                display.event(key, event)
-                tracker.touch(key)
 
-            for wave in waves:
-                launch.run(
-                    cluster,
-                    [_task(study, trial, files) for trial in wave],
-                    target=worker.run_task,
-                    on_event=on_event,
-                    on_tick=display.tick,
-                    max_concurrent=options.max_concurrent,
-                )
-        # Whatever the tracker could not do, `finish` tries once more, and says so if it fails too.
-        tracker.close()
+def _run_trials(
+    study: Study,
+    files: Mapping[str, Sequence[Path]],
+    executor: Executor,
+    options: Options,
+    console: Console,
+) -> None:
+    """Run what is missing; show it, and tell MLflow."""
+    tracker = tracking.Tracker(study.store, study.store.study(study.phase.name))
+    with Display(_board(study), console=console, quiet=options.quiet) as display:
+
+        def on_event(event: Event) -> None:
+            if event.kind is EventKind.LOST:
+                _record_loss(study, event)
+            display.hear(event)
+            tracker.touch(event.key)
+
+        for wave in study.waves():
+            executor.run(
+                [_task(study, trial, files) for trial in wave],
+                target=worker.run_task,
+                on_event=on_event,
+                on_tick=display.tick,
+                max_concurrent=options.max_concurrent,
+            )
+    # Whatever the tracker could not do, `finish` tries once more, and says so if it fails too.
+    tracker.close()
 
 
 def _warn_split_batches(study: Study, console: Console) -> None:
@@ -212,7 +225,7 @@ def _warn_split_batches(study: Study, console: Console) -> None:
         if recipe is None or recipe.micro_batch is None:
             continue
         note = ""
-        if (planned.measurement or {}).get("batch_norm"):
+        if planned.measurement is not None and planned.measurement.batch_norm:
             note = (
                 "; its batch normalisation sees the parts, so scores may differ from those of whole batches"
             )
@@ -225,32 +238,30 @@ def _warn_split_batches(study: Study, console: Console) -> None:
 
 
 @contextlib.contextmanager
-def _start(study: Study, options: Options, launch: Any) -> Iterator[Any]:
-    """Start Ray and find out what has to be known of the models, both at once where both are on this machine.
+def _started(study: Study, options: Options) -> Iterator[Executor]:
+    """Start an executor and find out what has to be known of the models, both at once on this machine.
 
     Raises:
         InputError: no such cluster, no such backbone, or its weights can't be had.
     """
-    log = study.store.logs / "ray.log"
-    if options.address != "local":
-        with launch.start(options.address, log=log, debug=options.debug) as cluster:
-            asked = probe.questions(study, cluster.device)
-            calls = [{"question": question.arguments} for question in asked]
-            gpus = 1.0 if cluster.device == "cuda" else 0.0
-            probe.keep(asked, launch.call(probe.answer, calls, cpus=1, gpus=gpus))
-            yield cluster
+    logs = study.store.logs
+    if options.address not in HERE:
+        with start_executor(options.address, logs=logs, debug=options.debug) as executor:
+            asked = probe.questions(study, executor.device)
+            probe.keep(asked, probe.answered_by(executor, asked))
+            yield executor
         return
     asked = probe.questions(study, study.device)
     with (
-        probe.answering(asked, log=study.store.logs / "models.log") as answers,
-        launch.start(log=log, debug=options.debug) as cluster,
+        probe.answering(asked, log=logs / "models.log") as answers,
+        start_executor(options.address, logs=logs, debug=options.debug) as executor,
     ):
-        if cluster.device != study.device:
+        if executor.device != study.device:
             raise InputError(
                 "there is a GPU that Ray does not see; check nvidia-smi, or set CUDA_VISIBLE_DEVICES=''"
             )
         probe.keep(asked, answers())
-        yield cluster
+        yield executor
 
 
 def _record_if_new(study: Study, shortcuts: Shortcuts) -> None:
@@ -272,34 +283,34 @@ def _build_pixels(study: Study, options: Options, console: Console) -> None:
                     study.store.cached("pixels"),
                     files,
                     size_px=planned.experiment.image_size,
-                    squares=face_finding.squares(study.store, planned, files),
+                    squares=face_counts.squares(study.store, planned, files),
                     num_threads=planned.experiment.num_workers,
                     progress=progress,
                 )
 
 
-def _task(study: Study, trial: Trial, files: dict[str, tuple[Path, ...]]) -> dict[str, Any]:
+def _task(study: Study, trial: Trial, files: Mapping[str, Sequence[Path]]) -> Task:
+    """Describe a trial to a worker."""
     planned = study.experiment(trial.experiment)
     assert planned.recipe is not None and trial.folder is not None, "tasks are made after the measurement"
-    return {
-        "key": trial.key,
-        "name": trial.name,
-        "experiment": trial.experiment,
-        "repeat": trial.repeat,
-        "fold": trial.fold,
-        "folder": str(trial.folder),
-        "recipe": planned.recipe.model_dump_json(),
-        "ingredients": json.loads(json.dumps(dict(trial.ingredients))),
-        "rows": str(files[trial.experiment][trial.repeat]),
-        "data": str(planned.manifest.root.resolve()),
-        "cache": str(study.store.cached("pixels")),
-        "faces": str(study.store.faces_table),
-        "num_classes": planned.num_classes,
-        "device": study.device,
-        "bases": [str(base.folder) for base in trial.bases],
-        "record": {"command": provenance.command_line(), "phase": study.phase.name},
-        **trial.share.to_json(),
-    }
+    job = TrialJob(
+        key=trial.key,
+        experiment=trial.experiment,
+        repeat=trial.repeat,
+        fold=trial.fold,
+        folder=trial.folder,
+        recipe=planned.recipe.model_dump_json(),
+        ingredients=json.dumps(dict(trial.ingredients)),
+        rows=files[trial.experiment][trial.repeat],
+        data=planned.manifest.root.resolve(),
+        cache=study.store.cached("pixels"),
+        faces=study.store.faces_table,
+        num_classes=planned.num_classes,
+        command=provenance.command_line(),
+        phase=study.phase.name,
+        bases=tuple(base.folder for base in trial.bases if base.folder is not None),
+    )
+    return Task((job,), trial.share, study.device)
 
 
 def _board(study: Study) -> Board:
@@ -314,17 +325,8 @@ def _board(study: Study) -> Board:
     return Board(cells, metric=score_names(planned.experiment.select_by for planned in study.experiments))
 
 
-def _record_loss(study: Study, key: str, message: str) -> None:
+def _record_loss(study: Study, event: Event) -> None:
     """Leave error.json for a trial whose workers died again and again."""
-    trial = next(trial for trial in study.trials if trial.key == key)
+    trial = next(trial for trial in study.trials if trial.key == event.key)
     assert trial.folder is not None, "a trial that ran has a folder"
-    write_json(
-        trial.folder / ERROR,
-        {
-            "format": FORMAT,
-            "type": "WorkerLost",
-            "message": message,
-            "traceback": "",
-            "time": provenance.now(),
-        },
-    )
+    write_error(trial.folder, ErrorRecord(type="WorkerLost", message=event.message, time=provenance.now()))

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+from pydantic import JsonValue
 
 from orchestrator.store.fingerprint import SHORT, fingerprint
 from trainables import backbones, versions
@@ -34,7 +35,7 @@ def data_fingerprint(rows: pd.DataFrame) -> str:
     return table_fingerprint(rows, ("sha256", "label", "source", "group"))[:SHORT]
 
 
-def recipe_ingredients(recipe: Recipe) -> dict[str, Any]:
+def recipe_ingredients(recipe: Recipe) -> dict[str, JsonValue]:
     """Return the recipe's values that decide numbers, each model by its one name."""
     values = recipe.identity() | {"backbone": backbones.canonical(recipe.backbone)}
     if recipe.stages is not None:
@@ -44,27 +45,27 @@ def recipe_ingredients(recipe: Recipe) -> dict[str, Any]:
 
 def trial_ingredients(
     recipe: Recipe, *, repeat: int, fold: int, rows: str, bases: Sequence[str] = ()
-) -> dict[str, Any]:
+) -> dict[str, JsonValue]:
     """Return everything that a trial's key is made of.
 
     `rows` is what `rows_fingerprint` gave, `bases` are the keys of the trials whose networks it combines.
     """
-    ingredients = {
+    ingredients: dict[str, JsonValue] = {
         "recipe": recipe_ingredients(recipe),
         "repeat": repeat,
         "fold": fold,
         "rows": rows,
-        "versions": versions.parts(recipe.backbone, face_crop=recipe.face_crop),
+        "versions": dict(versions.parts(recipe.backbone, face_crop=recipe.face_crop)),
     }
     return {**ingredients, "bases": list(bases)} if bases else ingredients
 
 
-def trial_key(ingredients: Mapping[str, Any]) -> str:
+def trial_key(ingredients: Mapping[str, JsonValue]) -> str:
     """Return the key of a trial, 64 hexadecimal digits."""
     return fingerprint(ingredients)
 
 
-def difference(mine: Mapping[str, Any], other: Mapping[str, Any], above: str = "") -> list[str]:
+def difference(mine: Mapping[str, JsonValue], other: Mapping[str, JsonValue], above: str = "") -> list[str]:
     """Name the ingredients that differ, "optimizer.lr: 0.001 here, 0.0001 there" each."""
     lines: list[str] = []
     for name in sorted({*mine, *other}):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.console import size_text
-from orchestrator.plan import face_finding
+from orchestrator.plan import face_counts
 from orchestrator.plan.plan import Study
 from trainables.data.pixels import cache_key, find_cache, num_bytes
 from trainables.errors import InputError
@@ -35,7 +35,7 @@ def pixel_needs(study: Study) -> tuple[PixelNeed, ...]:
         hashes = sorted(set(planned.rows[0]["sha256"]))
         is_there, squares = True, None
         try:
-            squares = face_finding.squares(study.store, planned, hashes)
+            squares = face_counts.squares(study.store, planned, hashes)
         except InputError:
             # Faces have not been looked for yet, so no cache can hold them.
             is_there = False

@@ -9,12 +9,12 @@ data.
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
+from pydantic import JsonValue
 
 from orchestrator.config.ensembles import check_rows, chosen_with_bases
 from orchestrator.config.experiment import Experiment
@@ -23,7 +23,8 @@ from orchestrator.plan import identity
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.resources import Machine, Share, share_of, this_machine
 from orchestrator.store.fingerprint import SHORT
-from orchestrator.store.folder import State, Store, read_record, trial_state
+from orchestrator.store.folder import State, Store, read_error, trial_state
+from orchestrator.store.measurement import MeasurementRecord, read_measurement
 from orchestrator.store.records import HandedOver
 from trainables.backbones import is_kernel_machine
 from trainables.data.dataset.manifest import Manifest
@@ -31,7 +32,6 @@ from trainables.data.splits.trial_rows import trial_table
 from trainables.device import device_type
 from trainables.errors import InputError
 from trainables.recipe import MEMORY_FORMATS, Recipe
-from trainables.trial_files import ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Trial:
     repeat: int
     fold: int
     key: str
-    ingredients: Mapping[str, Any]
+    ingredients: Mapping[str, JsonValue]
     folder: Path | None
     state: State
     why: str
@@ -70,7 +70,7 @@ class PlannedExperiment:
     manifest: Manifest
     rows: tuple[pd.DataFrame, ...]
     recipe: Recipe | None
-    measurement: Mapping[str, Any] | None
+    measurement: MeasurementRecord | None
 
     @property
     def num_classes(self) -> int:
@@ -91,7 +91,7 @@ class Study:
     preset: str | None = None
     notes: tuple[str, ...] = ()
 
-    def recipes(self) -> list[dict[str, Any]]:
+    def recipes(self) -> list[dict[str, JsonValue]]:
         """Return what decides the numbers of each experiment, in plain JSON values."""
         return [each.experiment.recipe_keys().model_dump(mode="json") for each in self.experiments]
 
@@ -184,32 +184,6 @@ def measurement_file(store: Store, experiment: Experiment, device: str) -> Path:
     return store.precision_file(name)
 
 
-def read_measurement(store: Store, experiment: Experiment, device: str) -> dict[str, Any] | None:
-    """Read what was measured of an experiment's model; None when it was not, or the file is damaged."""
-    record = read_record(measurement_file(store, experiment, device))
-    choice = (record or {}).get("choice")
-    complete = isinstance(choice, dict) and {"precision", "memory_format", "images_per_s", "peak_mib"} <= set(
-        choice
-    )
-    return record if complete else None
-
-
-def fits(measurement: Mapping[str, Any], batch_size: int, device: str) -> bool:
-    """Tell whether a measurement says how much of a batch of this size fits into memory.
-
-    The CPU's memory is shared out by what a trial took, and what does not fit there is not found by trying.
-    """
-    known = int(measurement.get("batch_size", batch_size))
-    return device == "cpu" or batch_size <= known or _micro_batch(measurement, batch_size) is not None
-
-
-def _micro_batch(measurement: Mapping[str, Any], batch_size: int) -> int | None:
-    """The largest part of a batch of this size that fits; None where it was not seen that it does not."""
-    tried = int(measurement.get("batch_size", batch_size))
-    fitted = int(measurement["choice"].get("micro_batch", tried))
-    return fitted if fitted < min(tried, batch_size) else None
-
-
 def _plan_experiment(
     experiment: Experiment, *, store: Store, data: DataSets, device: str
 ) -> PlannedExperiment:
@@ -231,13 +205,14 @@ def _plan_experiment(
             f"{len(manifest.classes)} classes ({', '.join(manifest.classes)}); use imagenet, half or none"
         )
     rows = tuple(data.rows(experiment, manifest, repeat) for repeat in range(experiment.cv_repeats))
-    measured = read_measurement(store, experiment, device)
+    measured = read_measurement(measurement_file(store, experiment, device))
     resolved: dict[str, str | int | None] = {}
-    if measured is not None and not fits(measured, experiment.batch_size, device):
+    if measured is not None and not measured.knows(experiment.batch_size, device):
         measured = None
     if measured is not None:
-        resolved = {name: measured["choice"][name] for name in ("precision", "memory_format")}
-        resolved["micro_batch"] = _micro_batch(measured, experiment.batch_size)
+        choice = measured.choice
+        resolved = {"precision": choice.precision, "memory_format": choice.memory_format}
+        resolved["micro_batch"] = measured.micro_batch(experiment.batch_size)
     elif is_kernel_machine(experiment.backbone):
         # Not a choice: its matrix products are float32.
         resolved = {"precision": "float32", "memory_format": "contiguous"}
@@ -283,18 +258,26 @@ class _Planner:
         self._tables[place] = table[["sha256", "group", "part"]]
         bases = self._bases(experiment, place)
         sizes = {part: int(count) for part, count in Counter(table["part"]).items()}
-        speed = (planned.measurement or {}).get("choice", {})
-        share = share_of(self.machine, peak_mib=speed.get("peak_mib"), wanted=experiment.resources)
-        common: dict[str, Any] = {
-            "experiment": experiment.name, "repeat": repeat, "fold": fold, "selected": selected,
-            "sizes": sizes, "share": share, "bases": bases,
-            "estimate_s": _estimate(sizes, experiment, speed.get("images_per_s")),
-        }  # fmt: skip
+        speed = planned.measurement.choice if planned.measurement else None
+        unmeasured = Trial(
+            experiment=experiment.name,
+            repeat=repeat,
+            fold=fold,
+            key="",
+            ingredients={},
+            folder=None,
+            state=State.MISSING,
+            why="precision not measured yet",
+            sizes=sizes,
+            share=share_of(
+                self.machine, peak_mib=speed.peak_mib if speed else None, wanted=experiment.resources
+            ),
+            estimate_s=_estimate(sizes, experiment, speed.images_per_s if speed else None),
+            selected=selected,
+            bases=bases,
+        )
         if planned.recipe is None or any(not base.key for base in bases):
-            why = "precision not measured yet"
-            self.trials[place] = Trial(
-                **common, key="", ingredients={}, folder=None, state=State.MISSING, why=why
-            )
+            self.trials[place] = unmeasured
             return
         ingredients = identity.trial_ingredients(
             planned.recipe,
@@ -307,8 +290,8 @@ class _Planner:
         folder = self._on_disk.get(key[:SHORT]) or self.store.new_folder(*place, key)
         self._on_disk[key[:SHORT]] = folder
         state = trial_state(folder)
-        self.trials[place] = Trial(
-            **common, key=key, ingredients=ingredients, folder=folder, state=state, why=_why(state, folder)
+        self.trials[place] = replace(
+            unmeasured, key=key, ingredients=ingredients, folder=folder, state=state, why=_why(state, folder)
         )
 
     def _bases(self, experiment: Experiment, place: tuple[str, int, int]) -> tuple[Trial, ...]:
@@ -343,8 +326,8 @@ def _estimate(sizes: Mapping[str, int], experiment: Experiment, images_per_s: fl
 
 def _why(state: State, folder: Path) -> str:
     if state == State.FAILED:
-        error = read_record(folder / ERROR) or {}
-        return f"failed before: {error.get('message', 'no reason kept')}"
+        error = read_error(folder)
+        return f"failed before: {error.message if error else 'no reason kept'}"
     return {
         State.DONE: f"finished in {folder.name}",
         State.RUNNING: "another process is running it",

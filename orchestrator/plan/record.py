@@ -7,7 +7,7 @@ experiment files. folds/<hash>.csv is named by its content, so experiments on th
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestrator.plan import face_finding, identity
+from orchestrator.plan import face_counts, identity
 from orchestrator.plan.plan import PlannedExperiment, Study, Trial
 from orchestrator.store import provenance
 from orchestrator.store.fingerprint import fingerprint
@@ -71,7 +71,7 @@ def study_record(study: Study, *, shortcuts: Sequence[ShortcutRecord] = ()) -> S
         device=study.device,
         experiments=tuple(_experiment_record(study, planned) for planned in study.experiments),
         data=tuple(
-            data_record(planned, faces=face_finding.summary(study, root))
+            data_record(planned, faces=face_counts.faces_record(study, root))
             for root, planned in manifests.items()
         ),
         shortcuts=tuple(shortcuts),
@@ -90,7 +90,7 @@ def _experiment_record(study: Study, planned: PlannedExperiment) -> ExperimentRe
         tags=experiment.tags,
         recipe=RecipeRecord.model_validate_json(recipe.model_dump_json()),
         threshold_by=experiment.threshold_by,
-        measurement=None if planned.measurement is None else dict(planned.measurement),
+        measurement=planned.measurement,
         fold_files=tuple(fold_file(store, rows).name for rows in planned.rows),
         data=str(planned.manifest.root.resolve()),
         num_classes=planned.num_classes,

@@ -7,8 +7,7 @@ numbers.
 """
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import psutil
 
@@ -40,10 +39,6 @@ class Share:
     cpus: int
     gpus: float
     threads: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self)
 
 
 def this_machine() -> Machine:

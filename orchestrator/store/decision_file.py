@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import Store, read_record
-from orchestrator.store.records import Environment, Record, Rule
+from orchestrator.store.record import Record
+from orchestrator.store.records import Environment, Rule
 from trainables.errors import InputError
 from trainables.files import replace_file, write_json
 from trainables.trial_files import FORMAT

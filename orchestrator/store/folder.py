@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from orchestrator.store.fingerprint import SHORT
-from orchestrator.store.records import StudyRecord, TrialRecord, is_plain
+from orchestrator.store.records import ErrorRecord, StudyRecord, TrialRecord, is_plain
 from trainables.errors import InputError
 from trainables.files import read_json, write_json
 from trainables.trial_files import CHECKPOINT, DONE, ERROR, FORMAT, LOCK, TRIAL
@@ -272,6 +272,19 @@ def parse_trial(content: bytes) -> TrialRecord | None:
 def write_trial(folder: Path, record: TrialRecord) -> None:
     """Write down what the trial at `folder` is."""
     write_json(folder / TRIAL, record.plain())
+
+
+def read_error(folder: Path) -> ErrorRecord | None:
+    """Read why the trial at `folder` failed; None when that is not there or damaged."""
+    try:
+        return ErrorRecord.model_validate_json((folder / ERROR).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def write_error(folder: Path, record: ErrorRecord) -> None:
+    """Write down why the trial at `folder` failed."""
+    write_json(folder / ERROR, record.model_dump(mode="json"))
 
 
 def _first_problem(error: OSError | ValidationError) -> str:

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from orchestrator.store.measurement import MeasurementRecord
+from orchestrator.store.record import Record
 from trainables.errors import nearest
 from trainables.evaluation.thresholds import ThresholdMetric
 from trainables.recipe import MemoryFormat, RecipeKeys
@@ -26,16 +28,6 @@ Metric = Literal[
 
 # What file facts reach: nothing much, enough to stop a run, the same and known, or too few images to tell.
 Verdict = Literal["passed", "refused", "accepted", "uncertain"]
-
-
-class Record(BaseModel):
-    """A part of a file in results/, immutable."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
-
-    def plain(self) -> dict[str, Any]:
-        """Return what is set, as JSON has it."""
-        return self.model_dump(mode="json", exclude_unset=True)
 
 
 class Comparison(Frozen):
@@ -157,6 +149,16 @@ class PlannedTrial(Record):
     estimate_s: float | None = None
 
 
+class ErrorRecord(Record):
+    """error.json: why a trial failed."""
+
+    format: int = FORMAT
+    type: str = ""
+    message: str = ""
+    traceback: str = ""
+    time: str = ""
+
+
 class ExperimentRecord(Record):
     """An experiment as it was planned. `fold_files` is None where no study names it any more."""
 
@@ -165,8 +167,7 @@ class ExperimentRecord(Record):
     tags: tuple[str, ...] = ()
     recipe: RecipeRecord
     threshold_by: ThresholdMetric = "balanced_accuracy"
-    # What the measurement of a model says; nothing but its own reader looks into it.
-    measurement: dict[str, Any] | None = None
+    measurement: MeasurementRecord | None = None
     fold_files: tuple[Annotated[str, AfterValidator(_plain_name)], ...] | None
     data: str = ""
     num_classes: int = 2

@@ -63,12 +63,12 @@ def test_neither_phase_runs_or_decides_twice(
     both: Path, arguments: Callable[[Path], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Catches a decision that is taken anew by every run, and trials whose identity depends on it."""
-    from orchestrator.execution import launch
+    from orchestrator.execution import ray_executor
 
     def refuse(*args: object, **options: object) -> None:
         raise AssertionError("Ray was started though nothing is missing")
 
-    monkeypatch.setattr(launch, "start", refuse)
+    monkeypatch.setattr(ray_executor, "start", refuse)
     kept = {
         path: path.read_bytes() for folder in ("decisions", "studies") for path in (both / folder).iterdir()
     }

@@ -67,12 +67,12 @@ def test_an_unlabelled_test_split_gets_a_submission_and_the_labelled_one_scores(
         # What has no label is in no score.
         assert json.loads((folder / "metrics.json").read_text())["n_test"] == IMAGES["validation"]
 
-    from orchestrator.execution import launch
+    from orchestrator.execution import ray_executor
 
     def refuse(*args: object, **options: object) -> None:
         raise AssertionError("Ray was started though nothing is missing")
 
-    monkeypatch.setattr(launch, "start", refuse)
+    monkeypatch.setattr(ray_executor, "start", refuse)
     for again in (line, ["report", collected.name, "--results", str(results)]):
         with pytest.raises(SystemExit) as ended:
             cli.main(again)

@@ -111,12 +111,12 @@ def test_a_second_run_starts_no_ray_and_changes_no_table(
     undisturbed: Path, arguments: Callable[[Path], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Catches a finished trial that is run again."""
-    from orchestrator.execution import launch
+    from orchestrator.execution import ray_executor
 
     def refuse(*args: object, **options: object) -> None:
         raise AssertionError("Ray was started though nothing is missing")
 
-    monkeypatch.setattr(launch, "start", refuse)
+    monkeypatch.setattr(ray_executor, "start", refuse)
     before = tables(undisturbed)
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments(undisturbed)[3:])

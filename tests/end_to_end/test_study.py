@@ -109,12 +109,12 @@ def test_a_study_runs_in_one_command_and_never_again(
     rows = pd.read_csv(results / "collected" / "phase3" / "comparisons.csv")
     assert len(rows) == 2 and set(rows["verdict"]) != {"incomplete"}
 
-    from orchestrator.execution import launch
+    from orchestrator.execution import ray_executor
 
     def refuse(*args: object, **options: object) -> None:
         raise AssertionError("Ray was started though nothing is missing")
 
-    monkeypatch.setattr(launch, "start", refuse)
+    monkeypatch.setattr(ray_executor, "start", refuse)
     kept = {path: path.read_bytes() for path in results.glob("*/*.json")}
     assert call([*line, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["phases"]

@@ -7,9 +7,9 @@ Both are JSON lists, in the same order. A process of its own imports torch and l
 
 import json
 import sys
-from typing import Any
 
 import torch
+from pydantic import JsonValue
 
 from trainables.errors import InputError
 from trainables.models.building import check_backbone
@@ -17,14 +17,14 @@ from trainables.recipe import MemoryFormat, RecipeKeys
 from trainables.training.precision import measure
 
 
-def answer(
+def probe_model(
     recipe: str,
     num_classes: int,
     device: str,
     check: bool,
     time: bool,
     memory_format: MemoryFormat | None = None,
-) -> dict[str, Any]:
+) -> dict[str, JsonValue]:
     """Check a model, time it, or both; the user's mistake comes back as a "problem".
 
     Args:
@@ -50,4 +50,4 @@ def answer(
 
 
 if __name__ == "__main__":
-    print(json.dumps([answer(**question) for question in json.load(sys.stdin)]))
+    print(json.dumps([probe_model(**question) for question in json.load(sys.stdin)]))

@@ -9,10 +9,11 @@ from rich.console import Console
 
 from orchestrator.console import duration, progress_bar, screen
 from orchestrator.execution import progress
+from orchestrator.execution.executor import Event, EventKind
 from orchestrator.execution.progress import (
     Board,
-    Cell,
     Display,
+    TrialCell,
     board_from_disk,
     score_names,
     time_left_from_disk,
@@ -48,8 +49,8 @@ def console(out: io.StringIO) -> Console:
     return Console(file=out, width=160)
 
 
-def cells(*states: str, **given: Any) -> dict[tuple[str, str], Cell]:
-    return {("a", f"k{fold}"): Cell("a", 0, fold, state, **given) for fold, state in enumerate(states)}
+def cells(*states: str, **given: Any) -> dict[tuple[str, str], TrialCell]:
+    return {("a", f"k{fold}"): TrialCell("a", 0, fold, state, **given) for fold, state in enumerate(states)}
 
 
 @pytest.mark.parametrize(
@@ -144,8 +145,10 @@ def test_the_time_left_from_disk_needs_something_that_runs(results: Any) -> None
 
 
 def test_the_table_has_a_row_an_experiment_and_a_column_a_fold(console: Console, out: io.StringIO) -> None:
-    board = Board({(name, f"k{name}{fold}"): Cell(name, 0, fold) for name in ("a", "b") for fold in (0, 1)})
-    board.cells["b", "kb1"] = Cell("b", 0, 1, "running", epoch=2, epochs=5, score=0.912)
+    board = Board(
+        {(name, f"k{name}{fold}"): TrialCell(name, 0, fold) for name in ("a", "b") for fold in (0, 1)}
+    )
+    board.cells["b", "kb1"] = TrialCell("b", 0, 1, "running", epoch=2, epochs=5, score=0.912)
     console.print(board.table())
     lines = out.getvalue().splitlines()
     assert any("fold 0" in line and "fold 1" in line for line in lines)
@@ -153,7 +156,7 @@ def test_the_table_has_a_row_an_experiment_and_a_column_a_fold(console: Console,
 
 
 def test_repeats_have_columns_of_their_own(console: Console, out: io.StringIO) -> None:
-    console.print(Board({f"k{r}": Cell("a", r, 0) for r in (0, 1)}).table())
+    console.print(Board({f"k{r}": TrialCell("a", r, 0) for r in (0, 1)}).table())
     assert "r0 f0" in out.getvalue()
     assert "r1 f0" in out.getvalue()
 
@@ -164,13 +167,12 @@ def test_changes_are_lines_where_there_is_no_terminal(
     """Catches control characters in a log, and a line an epoch of 500."""
     board = Board(cells("missing", "missing"))
     with Display(board, console=console, quiet=False) as display:
-        display.event("k0", {"state": "running", "epochs": 9})
+        display.hear(Event(EventKind.STARTED, "k0", epochs=9))
         for epoch in range(1, 4):
-            event = {"state": "running", "epoch": epoch, "epochs": 9, "best_score": 0.5 + epoch / 10}
-            display.event("k0", event)
-        display.event("k0", {"state": "done"})
-        display.event("k1", {"state": "running"})
-        display.event("k1", {"state": "failed", "message": "the loss is nan [3]"})
+            display.hear(Event(EventKind.EPOCH, "k0", epoch=epoch, epochs=9, best_score=0.5 + epoch / 10))
+        display.hear(Event(EventKind.DONE, "k0"))
+        display.hear(Event(EventKind.STARTED, "k1"))
+        display.hear(Event(EventKind.FAILED, "k1", message="the loss is nan [3]"))
     assert out.getvalue().splitlines() == [
         "a r0 f0: started",
         "a r0 f0: done, best validation score 0.800",
@@ -183,13 +185,21 @@ def test_changes_are_lines_where_there_is_no_terminal(
 def test_a_lost_worker_is_said(console: Console, out: io.StringIO, clock: Clock) -> None:
     board = Board(cells("running", "running"))
     with Display(board, console=console, quiet=False) as display:
-        display.event("k0", {"state": "restarted"})
-        display.event("k0", {"state": "restarted"})
-        display.event("k0", {"state": "lost", "message": "its worker was lost 4 times"})
+        display.hear(Event(EventKind.RESTARTED, "k0"))
+        display.hear(Event(EventKind.RESTARTED, "k0"))
+        display.hear(Event(EventKind.LOST, "k0", message="its worker was lost 4 times"))
     lines = out.getvalue().splitlines()
     assert lines[:2] == ["a r0 f0: its worker was lost; it starts again"] * 2
     assert lines[2] == "a r0 f0: failed: its worker was lost 4 times"
     assert board.cells["a", "k0"].state == "failed"
+
+
+def test_a_stopped_trial_can_go_on_another_time(console: Console, out: io.StringIO, clock: Clock) -> None:
+    board = Board(cells("running"))
+    with Display(board, console=console, quiet=False) as display:
+        display.hear(Event(EventKind.STOPPED, "k0"))
+    assert out.getvalue().splitlines() == ["a r0 f0: stopped"]
+    assert board.cells["a", "k0"].state == "interrupted"
 
 
 def test_a_line_of_progress_comes_now_and_then(console: Console, out: io.StringIO, clock: Clock) -> None:
@@ -205,10 +215,10 @@ def test_a_line_of_progress_comes_now_and_then(console: Console, out: io.StringI
 
 def test_quiet_is_quiet(console: Console, out: io.StringIO, clock: Clock) -> None:
     with Display(Board(cells("missing")), console=console, quiet=True) as display:
-        display.event("k0", {"state": "running"})
+        display.hear(Event(EventKind.STARTED, "k0"))
         clock.now += 1000
         display.tick()
-        display.event("k0", {"state": "failed", "message": "no"})
+        display.hear(Event(EventKind.FAILED, "k0", message="no"))
     with progress_bar(console, "Reading", quiet=True) as report:
         report(3, 3)
     assert out.getvalue() == ""
@@ -218,7 +228,7 @@ def test_a_terminal_shows_the_table_and_leaves_it(clock: Clock) -> None:
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=100)
     with Display(Board(cells("missing")), console=console, quiet=False) as display:
-        display.event("k0", {"state": "done"})
+        display.hear(Event(EventKind.DONE, "k0"))
     assert "1/1 trials done" in out.getvalue()
 
 

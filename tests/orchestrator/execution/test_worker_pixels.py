@@ -1,8 +1,8 @@
 """Each node builds its pixel cache once: who finds none builds it, under a lock, and others wait."""
 
-import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from orchestrator.config.experiment import load_experiments
 from orchestrator.config.phase import phase_of
 from orchestrator.execution import worker
+from orchestrator.execution.executor import Event, EventKind, Task
 from orchestrator.execution.run import _task
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.plan import Options, plan_study
@@ -24,8 +25,8 @@ SETTINGS = ("epochs=1", "cnn_preset=micro", "image_size=32", "cv_folds=3")
 
 
 @pytest.fixture
-def tasks(write_experiments: Callable[..., Path], faces: Path, tmp_path: Path) -> list[dict[str, Any]]:
-    """The tasks of an experiment of three folds, as the launcher hands them to workers."""
+def tasks(write_experiments: Callable[..., Path], faces: Path, tmp_path: Path) -> list[Task]:
+    """The tasks of an experiment of three folds, as the executor hands them to workers."""
     folder = write_experiments({"p/a.json": {"backbone": "simple_cnn"}})
     experiments = load_experiments(folder, ["a"], settings=SETTINGS)
     store = Store.open(tmp_path / "results")
@@ -35,11 +36,18 @@ def tasks(write_experiments: Callable[..., Path], faces: Path, tmp_path: Path) -
         phase_of(("a",)), experiments, options, data=data, machine=Machine(2, 8000), device="cpu"
     )
     files = write_rows(study)
-    return [_task(study, trial, files) | {"threads": 1} for trial in study.missing()]
+    tasks = [_task(study, trial, files) for trial in study.missing()]
+    return [replace(task, share=replace(task.share, threads=1)) for task in tasks]
+
+
+def on_node(task: Task, cache: Path) -> Task:
+    """The same task on a machine with another pixel cache."""
+    (job,) = task.trials
+    return replace(task, trials=(replace(job, cache=cache),))
 
 
 def test_the_first_worker_of_a_node_builds_the_cache_and_the_others_use_it(
-    tasks: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tasks: list[Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Catches a node that needs another node's disk, and one that decodes every image once a trial."""
     built: list[Path] = []
@@ -51,16 +59,16 @@ def test_the_first_worker_of_a_node_builds_the_cache_and_the_others_use_it(
 
     monkeypatch.setattr(pixels, "_build", counted)
     for node, task in (("a", tasks[0]), ("a", tasks[1]), ("b", tasks[2])):
-        events: list[dict[str, Any]] = []
-        worker.run_task({**task, "cache": str(tmp_path / f"node-{node}" / "pixels")}, events.append)
-        assert events[-1]["state"] == "done", json.dumps(events)
-        assert (Path(task["folder"]) / DONE).is_file()
+        events: list[Event] = []
+        worker.run_task(on_node(task, tmp_path / f"node-{node}" / "pixels"), events.append)
+        assert events[-1].kind == EventKind.DONE, events
+        assert (task.trials[0].folder / DONE).is_file()
     assert [folder.parent.parent.name for folder in built] == ["node-a", "node-b"]
     assert built[0].name == built[1].name
 
 
 def test_two_workers_of_a_node_that_start_at_once_build_one_cache(
-    tasks: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tasks: list[Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built: list[Path] = []
     build = pixels._build
@@ -73,11 +81,10 @@ def test_two_workers_of_a_node_that_start_at_once_build_one_cache(
         build(folder, *arguments, **options)
 
     monkeypatch.setattr(pixels, "_build", slow)
-    events: dict[int, list[dict[str, Any]]] = {0: [], 1: []}
+    events: dict[int, list[Event]] = {0: [], 1: []}
 
     def work(number: int) -> None:
-        task = {**tasks[number], "cache": str(tmp_path / "node" / "pixels")}
-        worker.run_task(task, events[number].append)
+        worker.run_task(on_node(tasks[number], tmp_path / "node" / "pixels"), events[number].append)
 
     first = threading.Thread(target=work, args=(0,))
     first.start()
@@ -94,5 +101,5 @@ def test_two_workers_of_a_node_that_start_at_once_build_one_cache(
     second.start()
     for thread in (first, second):
         thread.join(60)
-    assert [events[number][-1]["state"] for number in (0, 1)] == ["done", "done"], events
+    assert [events[number][-1].kind for number in (0, 1)] == [EventKind.DONE] * 2, events
     assert len(built) == 1

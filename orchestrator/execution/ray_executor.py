@@ -1,6 +1,6 @@
-"""The one module that knows Ray: a list of tasks in, events out.
+"""The executor with Ray, and the one module that knows Ray.
 
-`Cluster` starts a local Ray or joins one by address. `run` fans tasks out with Ray Tune: one Tune trial a
+`start` begins a local Ray or joins one by address. Tasks are fanned out with Ray Tune: one Tune trial per
 task, worker processes reused, a lost worker's task started again (up to MAX_LOST times). Our own errors end
 inside the worker and never reach Tune, so they are not retried. What is finished is on disk when Tune hears
 of it; Tune's own records go to a temporary folder and are never read back.
@@ -15,8 +15,8 @@ import socket
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,17 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import ray
     from ray import tune
+    from ray.tune.schedulers import FIFOScheduler
 
+from orchestrator.execution.executor import (  # noqa: E402
+    Event,
+    EventKind,
+    OnEvent,
+    R,
+    Target,
+    Task,
+    output_in,
+)
 from orchestrator.plan.resources import Machine, this_machine  # noqa: E402
 from trainables.device import device_type  # noqa: E402
 from trainables.errors import InputError  # noqa: E402
@@ -53,32 +63,93 @@ MAX_LOST = 3
 CONNECT_TIMEOUT_S = 10.0
 OBJECT_STORE_BYTES = 200 * 2**20
 
-Task = Mapping[str, Any]
-Event = dict[str, Any]
-OnEvent = Callable[[str, Event], None]
-Target = Callable[[dict[str, Any], Callable[[Event], None]], None]
+# What Tune hands to a worker: the task alone, under this name.
+TASK = "task"
+EVENT = "event"
+Config = Mapping[str, Task]
+# What Tune hands to a callback; of its many entries only ours is read.
+Result = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
-    """A running Ray. `machine` is what its smallest working node has; `slots` counts its nodes."""
+class RayExecutor:
+    """A running Ray. `machine` is what its smallest working node has."""
 
     machine: Machine
-    nodes: int
-    debug: bool
+    debug: bool = False
+    _stopped: set[str] = field(default_factory=set)
 
     @property
     def device(self) -> str:
-        """What trains here: "cuda" or "cpu"."""
+        """See `Executor.device`."""
         return "cuda" if self.machine.gpus else "cpu"
+
+    def run(
+        self,
+        tasks: Sequence[Task],
+        *,
+        target: Target,
+        on_event: OnEvent,
+        on_tick: Callable[[], None],
+        max_concurrent: int | None = None,
+    ) -> None:
+        """See `Executor.run`. A task whose workers died MAX_LOST + 1 times is given up: event LOST."""
+        self._stopped.clear()
+        storage = Path(tempfile.mkdtemp(prefix="orchestrator-tune-"))
+        try:
+            with _remembered_interrupt() as check:
+
+                def tick() -> None:
+                    check()
+                    on_tick()
+
+                tuner = tune.Tuner(
+                    tune.with_resources(_trainable(target), _resources),
+                    param_space={TASK: tune.grid_search(list(tasks))},
+                    tune_config=tune.TuneConfig(
+                        reuse_actors=True,
+                        max_concurrent_trials=max_concurrent,
+                        scheduler=_InOrder(self._stopped),
+                    ),
+                    run_config=tune.RunConfig(
+                        name="run",
+                        storage_path=str(storage),
+                        verbose=2 if self.debug else 0,
+                        failure_config=tune.FailureConfig(max_failures=MAX_LOST),
+                        callbacks=[_Events(on_event, tick)],
+                    ),
+                )
+                tuner.fit()
+        finally:
+            shutil.rmtree(storage, ignore_errors=True)
+
+    def stop(self, task: Task) -> None:
+        """See `Executor.stop`; Tune stops it at the report after the one that is being heard."""
+        self._stopped.add(task.key)
+
+    def each(
+        self, function: Callable[..., R], calls: Sequence[Mapping[str, object]], *, cpus: int, gpus: float
+    ) -> Iterator[tuple[int, R]]:
+        """See `Executor.each`; each call is a Ray task, tried again when its worker is lost."""
+        remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=MAX_LOST)(function)
+        places = {remote.remote(**arguments): place for place, arguments in enumerate(calls)}
+        waiting = list(places)
+        while waiting:
+            ready, waiting = ray.wait(waiting)
+            for reference in ready:
+                try:
+                    yield places[reference], ray.get(reference)
+                except ray.exceptions.RayTaskError as error:
+                    if isinstance(error.cause, InputError):
+                        raise InputError(str(error.cause)) from error
+                    raise
 
 
 @contextlib.contextmanager
-def start(address: str = "local", *, log: Path, debug: bool = False) -> Iterator[Cluster]:
+def start(address: str = "local", *, log: Path, debug: bool = False) -> Iterator[RayExecutor]:
     """Start a local Ray ("local"), or join the one at `address` ("auto", "HOST:PORT"); leave it at the end.
 
-    Until then, standard output and error are the file `log`, unless `debug`: whoever has something to show
-    keeps the stream it had before.
+    Until then, standard output and error are the file `log`, unless `debug`.
 
     Raises:
         InputError: there is no Ray at `address`.
@@ -112,85 +183,9 @@ def start(address: str = "local", *, log: Path, debug: bool = False) -> Iterator
                 f"no Ray cluster at {address} ({_first_line(error)}); start one, or leave out --address"
             ) from error
         try:
-            machine, nodes = _machine(local=address == "local")
-            yield Cluster(machine, nodes, debug)
+            yield RayExecutor(_machine(local=address == "local"), debug)
         finally:
             ray.shutdown()
-
-
-def call(
-    function: Callable[..., Any], calls: Sequence[Mapping[str, Any]], *, cpus: int, gpus: float
-) -> list[Any]:
-    """Call `function(**arguments)` for each of `calls` on workers of this size; return the results."""
-    remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=2)(function)
-    return list(ray.get([remote.remote(**arguments) for arguments in calls]))
-
-
-def each(
-    function: Callable[..., Any], calls: Sequence[Mapping[str, Any]], *, cpus: int, gpus: float
-) -> Iterator[Any]:
-    """Call `function(**arguments)` for each of `calls`, and yield the results as they come, in any order.
-
-    Raises:
-        InputError: a call raised it.
-    """
-    remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=MAX_LOST)(function)
-    waiting = [remote.remote(**arguments) for arguments in calls]
-    while waiting:
-        ready, waiting = ray.wait(waiting)
-        for reference in ready:
-            try:
-                yield ray.get(reference)
-            except ray.exceptions.RayTaskError as error:
-                if isinstance(error.cause, InputError):
-                    raise InputError(str(error.cause)) from error
-                raise
-
-
-def run(
-    cluster: Cluster,
-    tasks: Sequence[Task],
-    *,
-    target: Target,
-    on_event: OnEvent,
-    on_tick: Callable[[], None],
-    max_concurrent: int | None = None,
-) -> None:
-    """Run `target(task, report)` for every task on the cluster's workers.
-
-    Args:
-        cluster: what `start` gave.
-        tasks: plain dictionaries; `key` names a task, `cpus` and `gpus` are what it gets.
-        target: a function of an importable module; it must not raise for a task's own errors.
-        on_event: called with (key, event) for everything that `target` reports, and with state "lost" when
-        the workers
-            of a task died MAX_LOST + 1 times.
-        on_tick: called several times a second.
-        max_concurrent: the most tasks at a time; None = what the resources allow.
-    """
-    storage = Path(tempfile.mkdtemp(prefix="orchestrator-tune-"))
-    try:
-        with _remembered_interrupt() as check:
-
-            def tick() -> None:
-                check()
-                on_tick()
-
-            tuner = tune.Tuner(
-                tune.with_resources(_trainable(target), _resources),
-                param_space={"task": tune.grid_search([dict(task) for task in tasks])},
-                tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=max_concurrent),
-                run_config=tune.RunConfig(
-                    name="run",
-                    storage_path=str(storage),
-                    verbose=2 if cluster.debug else 0,
-                    failure_config=tune.FailureConfig(max_failures=MAX_LOST),
-                    callbacks=[_Events(on_event, tick)],
-                ),
-            )
-            tuner.fit()
-    finally:
-        shutil.rmtree(storage, ignore_errors=True)
 
 
 def _check_answers(address: str) -> None:
@@ -208,41 +203,80 @@ def _check_answers(address: str) -> None:
         ) from error
 
 
-def _trainable(target: Target) -> Callable[[dict[str, Any]], None]:
-    def trial(config: dict[str, Any]) -> None:
-        target(config["task"], tune.report)
+def _trainable(target: Target) -> Callable[[Config], None]:
+    def trial(config: Config) -> None:
+        target(config[TASK], lambda event: tune.report({EVENT: event.plain()}))
 
     return trial
 
 
-def _resources(config: dict[str, Any]) -> tune.PlacementGroupFactory:
-    bundle = {"CPU": config["task"]["cpus"], "GPU": config["task"]["gpus"]}
+def _resources(config: Config) -> tune.PlacementGroupFactory:
+    share = config[TASK].share
+    bundle = {"CPU": share.cpus, "GPU": share.gpus}
     return tune.PlacementGroupFactory([{name: amount for name, amount in bundle.items() if amount}])
 
 
-class _Events(tune.Callback):
-    """Hands what Tune hears to our own functions; holds no state that would have to be saved."""
+class _Unsaved:
+    """Something that Tune pickles into its own records, which nobody reads: without its state."""
+
+    def __getstate__(self) -> dict[str, object]:
+        return {}
+
+
+class _InOrder(_Unsaved, FIFOScheduler):
+    """First come, first served, but for what was stopped; `stopped` is filled while the run goes on."""
+
+    def __init__(self, stopped: Collection[str]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._stopped = stopped
+
+    def on_trial_result(self, controller: Any, trial: Any, result: object) -> str:
+        stopped = trial.config[TASK].key in self._stopped
+        return str(FIFOScheduler.STOP if stopped else FIFOScheduler.CONTINUE)
+
+    def choose_trial_to_run(self, controller: Any) -> Any:
+        for trial in list(controller.get_live_trials()) if self._stopped else ():
+            if trial.status == "PENDING" and trial.config[TASK].key in self._stopped:
+                # Tune asks every trial for its folder in the end, and one that was never begun has none yet.
+                trial.init_local_path()
+                controller.stop_trial(trial)
+        return super().choose_trial_to_run(controller)
+
+
+class _Events(_Unsaved, tune.Callback):
+    """Hands what Tune hears to our own functions."""
 
     def __init__(self, on_event: OnEvent, on_tick: Callable[[], None]) -> None:
         self._on_event, self._on_tick = on_event, on_tick
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Tune pickles callbacks into its own records, which nobody reads.
-        return {}
+        self._ended: set[str] = set()
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         self._on_tick()
 
     def on_trial_result(
-        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+        self, iteration: int, trials: list[Any], trial: Any, result: Result, **info: Any
     ) -> None:
-        self._on_event(trial.config["task"]["key"], result)
+        self._hear(Event.of(result[EVENT]))
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._on_event(trial.config["task"]["key"], {"state": "restarted"})
+        self._say(trial, EventKind.RESTARTED)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._on_event(trial.config["task"]["key"], {"state": "lost", "message": _reason(trial)})
+        self._say(trial, EventKind.LOST, _reason(trial))
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        # Whatever has not ended by now was stopped. Tune may say so twice.
+        self._say(trial, EventKind.STOPPED)
+
+    def _say(self, trial: Any, kind: EventKind, message: str = "") -> None:
+        for job in trial.config[TASK].trials:
+            if job.key not in self._ended:
+                self._hear(Event(kind, job.key, message=message))
+
+    def _hear(self, event: Event) -> None:
+        if event.kind.is_last():
+            self._ended.add(event.key)
+        self._on_event(event)
 
 
 @contextlib.contextmanager
@@ -278,7 +312,7 @@ def _reason(trial: Any) -> str:
     return f"its worker was lost {MAX_LOST + 1} times: {text}"
 
 
-def _machine(*, local: bool) -> tuple[Machine, int]:
+def _machine(*, local: bool) -> Machine:
     nodes = [
         node["Resources"]
         for node in ray.nodes()  # type: ignore[no-untyped-call]
@@ -290,13 +324,12 @@ def _machine(*, local: bool) -> tuple[Machine, int]:
         raise InputError("the Ray cluster has no node with CPUs or GPUs to work on; add workers to it")
     here = this_machine()
     memory_mib = here.memory_mib if local else min(node.get("memory", 0.0) for node in workers) / 2**20
-    machine = Machine(
+    return Machine(
         cores=int(min(node.get("CPU", 1) for node in workers)),
         memory_mib=memory_mib,
         gpus=int(min(node.get("GPU", 0) for node in workers)),
         gpu_memory_mib=_gpu_memory_mib() if gpus else 0.0,
     )
-    return machine, len(workers)
 
 
 def _gpu_memory_mib() -> float:
@@ -316,17 +349,10 @@ def _quiet(log: Path) -> Iterator[None]:
         logging.getLogger(name) for name in ("ray", "ray.tune", "ray.train", "ray.data", "ray._private")
     ]
     levels = [logger.level for logger in loggers]
-    log.parent.mkdir(parents=True, exist_ok=True)
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
     try:
-        with (
-            log.open("a", encoding="utf-8") as stream,
-            contextlib.redirect_stdout(stream),
-            contextlib.redirect_stderr(stream),
-            warnings.catch_warnings(),
-        ):
-            warnings.simplefilter("ignore")
+        with output_in(log):
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):

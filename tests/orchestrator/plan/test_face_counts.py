@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -13,7 +12,9 @@ from rich.console import Console
 from orchestrator.cli import main
 from orchestrator.config.experiment import load_experiments
 from orchestrator.config.phase import phase_of
-from orchestrator.plan import face_finding, record
+from orchestrator.execution.faces import find_faces
+from orchestrator.execution.in_process_executor import InProcessExecutor
+from orchestrator.plan import face_counts, record
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.plan import Options, Study, plan_study
 from orchestrator.plan.resources import Machine
@@ -123,19 +124,27 @@ def plan(write_experiments: Callable[..., Path], faces: Path, tmp_path: Path) ->
     return make
 
 
+class Backwards(InProcessExecutor):
+    """Gives results in another order than asked for, as workers do; keeps the sizes of its calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.device, self.sizes = "cpu", list[int]()
+
+    def each(
+        self, function: object, calls: Sequence[Any], *, cpus: int, gpus: float
+    ) -> Iterator[tuple[int, Any]]:
+        assert (cpus, gpus) == (1, 0.0)
+        for number in reversed(range(len(calls))):
+            self.sizes.append(len(calls[number]["files"]))
+            yield number, fake_look(**calls[number])
+
+
 def find(study: Study) -> list[int]:
-    """Find the faces of a study with a cluster that is this process; the sizes of its tasks."""
-    sizes: list[int] = []
-
-    def each(function: object, calls: Sequence[dict[str, Any]], **resources: float) -> Iterator[list[Found]]:
-        assert resources == {"cpus": 1, "gpus": 0.0}
-        for arguments in reversed(calls):
-            sizes.append(len(arguments["files"]))
-            yield fake_look(**arguments)
-
-    cluster, launch = SimpleNamespace(device="cpu"), SimpleNamespace(each=each)
-    face_finding.find(study, cluster, launch, console=Console(quiet=True), quiet=True)
-    return sizes
+    """Find the faces of a study; the sizes of the calls that this took."""
+    executor = Backwards()
+    find_faces(study, executor, console=Console(quiet=True), quiet=True)
+    return executor.sizes
 
 
 def test_a_study_looks_once_and_says_what_it_found(plan: Callable[..., Study]) -> None:
@@ -158,9 +167,9 @@ def test_a_study_looks_once_and_says_what_it_found(plan: Callable[..., Study]) -
     assert grid is not None and len(grid.rows) == 3
     planned = study.experiment("a")
     hashes = list(planned.rows[0]["sha256"])
-    squares = face_finding.squares(study.store, planned, hashes)
+    squares = face_counts.squares(study.store, planned, hashes)
     assert squares is not None and len(squares) == 33
-    assert face_finding.squares(study.store, study.experiment("b"), hashes) is None
+    assert face_counts.squares(study.store, study.experiment("b"), hashes) is None
 
 
 def test_a_study_without_face_crops_does_not_speak_of_faces(plan: Callable[..., Study]) -> None:

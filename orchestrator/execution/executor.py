@@ -1,0 +1,198 @@
+"""The border between a study and whatever runs its trials: tasks in, events out, plain values only.
+
+An `Executor` knows neither experiments nor tables. It runs a function for each `Task` on as many workers as
+fit, says what it hears as `Event`s, and can `stop` a task. `ray_executor` is the one with Ray,
+`in_process_executor` the one without (`--address none`); both leave the same files, since a trial's numbers
+depend on its task alone.
+"""
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from orchestrator.plan.resources import Machine, Share
+
+R = TypeVar("R")
+
+# What --address says for no Ray at all, and what stays on this machine.
+IN_PROCESS = "none"
+HERE = ("local", IN_PROCESS)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialJob:
+    """What a worker has to know of a trial.
+
+    `recipe` and `ingredients` are JSON; `rows` is a parquet file, `faces` one that is read for face crops
+    alone, `cache` the folder of pixels; `bases` are folders of the trials whose networks it combines;
+    `command` and `phase` are what trial.json keeps of the run.
+    """
+
+    key: str
+    experiment: str
+    repeat: int
+    fold: int
+    folder: Path
+    recipe: str
+    ingredients: str
+    rows: Path
+    data: Path
+    cache: Path
+    faces: Path
+    num_classes: int
+    command: str
+    phase: str
+    bases: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Trials that one worker runs one after the other, on "cpu" or "cuda", with the share of each."""
+
+    trials: tuple[TrialJob, ...]
+    share: Share
+    device: str
+
+    @property
+    def key(self) -> str:
+        """The task's name: the keys of its trials."""
+        return "+".join(trial.key for trial in self.trials)
+
+
+class EventKind(StrEnum):
+    """What has become of a trial."""
+
+    STARTED = "started"
+    """A worker has begun with it, or goes on from its checkpoint."""
+    EPOCH = "epoch"
+    """An epoch has ended."""
+    DONE = "done"
+    """It is finished and committed."""
+    FAILED = "failed"
+    """It raised an exception, which is on disk."""
+    RESTARTED = "restarted"
+    """Its worker was lost; another one will go on."""
+    LOST = "lost"
+    """Its workers were lost too often; nothing is on disk that says so."""
+    STOPPED = "stopped"
+    """`Executor.stop` has ended it; what it has is on disk, and it can go on another time."""
+
+    def is_last(self) -> bool:
+        """Whether nothing more will be heard of the trial in this run."""
+        return self in (EventKind.DONE, EventKind.FAILED, EventKind.LOST, EventKind.STOPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What is heard of the trial `key`. Scores are those of the selection metric; None = no news of it."""
+
+    kind: EventKind
+    key: str
+    epoch: int | None = None
+    epochs: int | None = None
+    best_score: float | None = None
+    message: str = ""
+
+    def plain(self) -> dict[str, str | int | float | None]:
+        """Return plain values, to cross from a worker."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> "Event":
+        """Read what `plain` gave."""
+        return cls(**{**plain, "kind": EventKind(plain["kind"])})
+
+
+OnEvent = Callable[[Event], None]
+# Raises SystemExit where the task has been stopped.
+Report = Callable[[Event], None]
+Target = Callable[[Task, Report], None]
+
+
+class Executor(Protocol):
+    """Something that runs tasks. `machine` is what its smallest working node has."""
+
+    @property
+    def machine(self) -> Machine:
+        """What there is to share out."""
+
+    @property
+    def device(self) -> str:
+        """What trains here: "cuda" or "cpu"."""
+
+    def run(
+        self,
+        tasks: Sequence[Task],
+        *,
+        target: Target,
+        on_event: OnEvent,
+        on_tick: Callable[[], None],
+        max_concurrent: int | None = None,
+    ) -> None:
+        """Run `target(task, report)` for every task; return when all have ended.
+
+        Args:
+            tasks: in the order in which they are begun.
+            target: a function of an importable module; it must not raise for a trial's own errors.
+            on_event: called in this thread with everything that `target` reports, and with what becomes of
+            the workers.
+            on_tick: called in this thread, several times a second where there are workers to wait for.
+            max_concurrent: the most tasks at a time; None = what the resources allow.
+        """
+
+    def stop(self, task: Task) -> None:
+        """End a task of the run under way: it is not begun, or ends with its next report.
+
+        To be called from `on_event` or `on_tick`. Trials that ended by themselves stay as they are; the
+        others are heard of once more, as STOPPED.
+        """
+
+    def each(
+        self, function: Callable[..., R], calls: Sequence[Mapping[str, object]], *, cpus: int, gpus: float
+    ) -> Iterator[tuple[int, R]]:
+        """Call `function(**arguments)` for each of `calls`; yield place and result, in any order.
+
+        Raises:
+            InputError: a call raised it.
+        """
+
+
+@contextlib.contextmanager
+def start_executor(address: str, *, logs: Path, debug: bool = False) -> Iterator[Executor]:
+    """Start what `--address` names, and leave it at the end: "none" is this process, all else is a Ray.
+
+    Until then, standard output and error are a file in the folder `logs`, unless `debug`: whoever has
+    something to show keeps the stream it had before.
+
+    Raises:
+        InputError: there is no Ray at `address`.
+    """
+    # Ray takes seconds to import, and a machine without it can still run a study.
+    if address == IN_PROCESS:
+        from orchestrator.execution.in_process_executor import InProcessExecutor
+
+        with contextlib.nullcontext() if debug else output_in(logs / "trials.log"):
+            yield InProcessExecutor()
+        return
+    from orchestrator.execution import ray_executor
+
+    with ray_executor.start(address, log=logs / "ray.log", debug=debug) as executor:
+        yield executor
+
+
+@contextlib.contextmanager
+def output_in(log: Path) -> Iterator[None]:
+    """Send what libraries print, and their warnings, to `log`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        log.open("a", encoding="utf-8") as stream,
+        contextlib.redirect_stdout(stream),
+        contextlib.redirect_stderr(stream),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,45 @@
+"""The search for faces before the first trial, on the executor that the trials will run on.
+
+What is found is kept (`orchestrator.plan.face_counts` says where), so that no image is looked at twice.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from orchestrator.console import progress_bar
+from orchestrator.execution.executor import Executor
+from orchestrator.plan.plan import Study
+from trainables.data.faces import Found, ensure_faces
+from trainables.data.splits.trial_rows import image_files
+
+
+def find_faces(study: Study, executor: Executor, *, console: Console, quiet: bool) -> None:
+    """Look for faces in the images of every experiment that has trials to run and crops to faces.
+
+    Raises:
+        InputError: a file changed since it was scanned.
+    """
+    for name in dict.fromkeys(trial.experiment for trial in study.missing()):
+        planned = study.experiment(name)
+        if not planned.experiment.face_crop:
+            continue
+        files = {}
+        for rows in planned.rows:
+            files.update(image_files(rows, planned.manifest.root.resolve()))
+
+        def look(missing: Sequence[tuple[str, Path]]) -> Iterator[list[Found]]:
+            from trainables.data import face_detector
+
+            parts = [
+                [(digest, str(path)) for digest, path in missing[start : start + face_detector.PART]]
+                for start in range(0, len(missing), face_detector.PART)
+            ]
+            calls = [{"files": part, "device": executor.device} for part in parts]
+            gpus = 1.0 if executor.device == "cuda" else 0.0
+            for _, found in executor.each(face_detector.look_at, calls, cpus=1, gpus=gpus):
+                yield found
+
+        with progress_bar(console, "Finding faces", quiet=quiet) as progress:
+            ensure_faces(study.store.faces_table, files, look=look, progress=progress)

@@ -1,0 +1,77 @@
+"""The executor without Ray: one task after the other, in this process.
+
+For tests, for looking at a trial in a debugger, and for machines on which Ray does not run. A trial has the
+threads that Ray would give it, so that it ends with the same numbers; nothing is won by a second core.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from orchestrator.execution.executor import Event, EventKind, OnEvent, R, Target, Task
+from orchestrator.plan.resources import Machine, this_machine
+from trainables.device import device_type
+
+
+class InProcessExecutor:
+    """Runs tasks where it is called."""
+
+    def __init__(self) -> None:
+        self.device = device_type()
+        self.machine = _with_gpus(this_machine()) if self.device == "cuda" else this_machine()
+        self._stopped: set[str] = set()
+
+    def run(
+        self,
+        tasks: Sequence[Task],
+        *,
+        target: Target,
+        on_event: OnEvent,
+        on_tick: Callable[[], None],
+        max_concurrent: int | None = None,
+    ) -> None:
+        """See `Executor.run`; there is never more than one task at a time."""
+        self._stopped.clear()
+        ended: set[str] = set()
+
+        def hear(event: Event) -> None:
+            if event.kind.is_last():
+                ended.add(event.key)
+            on_event(event)
+            on_tick()
+
+        for task in tasks:
+
+            def report(event: Event, key: str = task.key) -> None:
+                hear(event)
+                if key in self._stopped:
+                    raise _Stopped
+
+            if task.key not in self._stopped:
+                with contextlib.suppress(_Stopped):
+                    target(task, report)
+            if task.key in self._stopped:
+                for trial in task.trials:
+                    if trial.key not in ended:
+                        hear(Event(EventKind.STOPPED, trial.key))
+
+    def stop(self, task: Task) -> None:
+        """See `Executor.stop`."""
+        self._stopped.add(task.key)
+
+    def each(
+        self, function: Callable[..., R], calls: Sequence[Mapping[str, object]], *, cpus: int, gpus: float
+    ) -> Iterator[tuple[int, R]]:
+        """See `Executor.each`; results come in order."""
+        for number, arguments in enumerate(calls):
+            yield number, function(**arguments)
+
+
+class _Stopped(SystemExit):
+    """What ends a task from within; no border of a trial takes it for the trial's fault."""
+
+
+def _with_gpus(machine: Machine) -> Machine:
+    import torch
+
+    memory_mib = torch.cuda.get_device_properties(0).total_memory / 2**20
+    return Machine(machine.cores, machine.memory_mib, torch.cuda.device_count(), memory_mib)

@@ -1,0 +1,68 @@
+"""Tasks that take no time, and what they do on a worker: for the tests of executors."""
+
+import os
+from pathlib import Path
+
+from orchestrator.execution.executor import Event, EventKind, Report, Task, TrialJob
+from orchestrator.plan.resources import Share
+
+
+def task_of(*keys: str, folder: Path = Path(), data: Path = Path()) -> Task:
+    """A task of trials that have these keys; `folder` and `data` are what its function reads."""
+    return Task(tuple(job_of(key, folder, data) for key in keys), Share(1, 0.0, 1), "cpu")
+
+
+def job_of(key: str, folder: Path, data: Path) -> TrialJob:
+    nowhere = Path()
+    return TrialJob(
+        key=key,
+        experiment="empty",
+        repeat=0,
+        fold=0,
+        folder=folder,
+        recipe="{}",
+        ingredients="{}",
+        rows=nowhere,
+        data=data,
+        cache=nowhere,
+        faces=nowhere,
+        num_classes=2,
+        command="",
+        phase="none",
+    )
+
+
+def well_behaved(task: Task, report: Report) -> None:
+    for trial in task.trials:
+        report(Event(EventKind.STARTED, trial.key, epochs=1))
+        report(Event(EventKind.EPOCH, trial.key, epoch=1, epochs=1, best_score=0.5))
+        report(Event(EventKind.DONE, trial.key))
+
+
+def never_ends(task: Task, report: Report) -> None:
+    """Train until somebody stops it; leave a file that says how it ended."""
+    try:
+        for epoch in range(1, 10_000):
+            report(Event(EventKind.EPOCH, task.key, epoch=epoch, epochs=10_000))
+    except Exception:
+        # The border of a trial, as `worker` has it: a stop is no fault of the trial.
+        (task.trials[0].folder / f"{task.key} failed").touch()
+        raise
+    finally:
+        (task.trials[0].folder / f"{task.key} ended").touch()
+
+
+def ends_unless_stubborn(task: Task, report: Report) -> None:
+    """Never end when the key says so, else be well-behaved."""
+    (never_ends if "stubborn" in task.key else well_behaved)(task, report)
+
+
+def dies_as_told(task: Task, report: Report) -> None:
+    """Kill the worker until the file named by the key has as many lines as `data` says."""
+    (job,) = task.trials
+    file, times = job.folder / job.key, int(job.data.name)
+    died = len(file.read_text().splitlines()) if file.exists() else 0
+    if died < times:
+        file.write_text("died\n" * (died + 1))
+        os._exit(1)
+    report(Event(EventKind.DONE, job.key))

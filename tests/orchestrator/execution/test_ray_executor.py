@@ -1,0 +1,56 @@
+"""What is Ray's own: lost workers, and an interrupt that one of its threads swallows."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.execution import ray_executor
+from orchestrator.execution.executor import Event, EventKind
+from orchestrator.execution.ray_executor import RayExecutor
+from tests.orchestrator.execution.executor_tasks import dies_as_told, task_of, well_behaved
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
+
+
+@pytest.fixture(scope="module")
+def executor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayExecutor]:
+    with ray_executor.start(log=tmp_path_factory.mktemp("log") / "ray.log") as started:
+        yield started
+
+
+def test_a_lost_worker_is_tried_again_and_a_hopeless_task_is_given_up(
+    executor: RayExecutor, tmp_path: Path
+) -> None:
+    """Catches no retry of a killed worker, and endless retries of a task that always kills it."""
+    events: dict[str, list[EventKind]] = {"once": [], "always": [], "never": []}
+    times = {"once": 1, "always": 99, "never": 0}
+    executor.run(
+        [task_of(key, folder=tmp_path, data=Path(str(times[key]))) for key in events],
+        target=dies_as_told,
+        on_event=lambda event: events[event.key].append(event.kind),
+        on_tick=lambda: None,
+    )
+    assert events["never"] == [EventKind.DONE]
+    assert events["once"][-1] == EventKind.DONE
+    assert events["always"][-1] == EventKind.LOST
+    assert len((tmp_path / "always").read_text().splitlines()) == ray_executor.MAX_LOST + 1
+
+
+def test_an_interrupt_that_somebody_swallows_comes_again(executor: RayExecutor) -> None:
+    """Catches Ctrl-C that does nothing: a destructor or a thread of Ray's may be what it interrupts."""
+    swallowed: list[str] = []
+
+    def on_event(event: Event) -> None:
+        if not swallowed:
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                swallowed.append(event.key)
+
+    before = signal.getsignal(signal.SIGINT)
+    tasks = [task_of(f"t{number}") for number in range(3)]
+    with pytest.raises(KeyboardInterrupt):
+        executor.run(tasks, target=well_behaved, on_event=on_event, on_tick=lambda: None)
+    assert swallowed and signal.getsignal(signal.SIGINT) is before

@@ -37,7 +37,7 @@ def main() -> int:
     wanted = parser.parse_args()
     num_train = SMALL_NUM_TRAIN if wanted.small else NUM_TRAIN
     keys = RecipeKeys(backbone=wanted.backbone, image_size=wanted.size)
-    speed = measure(keys, num_classes=2, device=torch.device("cpu"), threads=1).choice()
+    speed = measure(keys, num_classes=2, device=torch.device("cpu"), threads=1).choice
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (num_train + NUM_VAL, wanted.size, wanted.size, 3), dtype=np.uint8)
     kept_epochs, kept_s = train(wanted.backbone, pixels, speed, epochs=EPOCHS)

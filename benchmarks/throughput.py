@@ -93,7 +93,7 @@ def loop_ratio(backbone: str, size_px: int, *, small: bool) -> float:
     """Print and return the trial loop's images/s over those of tensors in memory."""
     keys = RecipeKeys(backbone=backbone, image_size=size_px)
     device = torch.device("cpu")
-    chosen = measure(keys, num_classes=2, device=device, threads=1).choice()
+    chosen = measure(keys, num_classes=2, device=device, threads=1).choice
     recipe = Recipe(
         layout="splits",
         backbone=backbone,

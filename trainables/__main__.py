@@ -126,7 +126,7 @@ def _resolve(values: dict[str, Any], *, num_classes: int, device: torch.device, 
         num_classes=num_classes,
         device=device,
         threads=threads,
-    ).choice()
+    ).choice
     return first.model_copy(update={"precision": choice.precision, "memory_format": choice.memory_format})
 
 

@@ -12,7 +12,9 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -35,7 +37,7 @@ def write_json(path: Path, content: Any) -> None:
         )
 
 
-def without_infinities(values: Mapping[str, Any]) -> dict[str, Any]:
+def without_infinities(values: Mapping[str, T]) -> dict[str, T | None]:
     """Return values as JSON knows them: a float that is not finite is null."""
     return {
         name: None if isinstance(value, float) and not math.isfinite(value) else value

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 
 class Frozen(BaseModel):
@@ -30,7 +30,7 @@ IF_SET = Identity(lambda part, value: value is not None)
 class RecipePart(Frozen):
     """A part of a recipe, or all of it."""
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, JsonValue]:
         """Return the values that are part of a trial's identity, as JSON has them."""
         plain, found = self.model_dump(mode="json"), {}
         for name, declared in identities(type(self)):

@@ -1,6 +1,7 @@
 """The commands that look things up: what models there are, what an experiment file may say."""
 
 import json
+from dataclasses import asdict
 
 from orchestrator.commands.options import JsonOption
 from orchestrator.console import screen
@@ -12,9 +13,9 @@ def models_command(as_json: JsonOption = False) -> None:
     Example: python -m orchestrator models --json
     """
     from orchestrator.commands.views import models_table
-    from trainables.models.building import describe
+    from trainables.models.building import backbone_facts
 
-    rows = describe()
+    rows = [asdict(each) for each in backbone_facts()]
     if as_json:
         print(json.dumps(rows, indent=1))
     else:

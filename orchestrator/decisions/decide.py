@@ -17,10 +17,10 @@ training images is n_val / n_train of these splits.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import JsonValue
 
 from orchestrator.analysis.collect import ALL, Tables
 from orchestrator.analysis.comparing import oriented
@@ -57,7 +57,7 @@ class Candidate:
     """
 
     name: str
-    recipe: Mapping[str, Any]
+    recipe: Mapping[str, JsonValue]
     trials: Mapping[Place, TrialScores]
     folders: Mapping[Place, Path]
     val: np.ndarray
@@ -190,7 +190,7 @@ def _choose_one(candidates: Sequence[Candidate], rule: Rule) -> Outcome:
     )
 
 
-def differing_keys(chosen: str, recipes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def differing_keys(chosen: str, recipes: Mapping[str, Mapping[str, JsonValue]]) -> dict[str, JsonValue]:
     """Return the chosen recipe's values of the keys in which the candidates differ.
 
     These are what the phase decided: the keys of an experiment file, objects (optimizer, scheduler, loss)
@@ -202,8 +202,10 @@ def differing_keys(chosen: str, recipes: Mapping[str, Mapping[str, Any]]) -> dic
     return _differing(own, others)
 
 
-def _differing(own: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _differing(
+    own: Mapping[str, JsonValue], others: Sequence[Mapping[str, JsonValue]]
+) -> dict[str, JsonValue]:
+    found: dict[str, JsonValue] = {}
     for name, value in own.items():
         theirs = [other.get(name) for other in others]
         if all(other == value for other in theirs):

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue
+
 from orchestrator.analysis.collect import Tables, collect
 from orchestrator.decisions.decide import NOT_YET, Candidate, choose, differing_keys, read_candidates
 from orchestrator.decisions.factors import choose_values
@@ -140,7 +142,9 @@ def _said(outcome: Outcome) -> str:
     return ", ".join(outcome.selected or [str(outcome.chosen)])
 
 
-def _handed_over(outcome: Outcome, candidates: Sequence[Candidate], study: StudyRecord) -> dict[str, Any]:
+def _handed_over(
+    outcome: Outcome, candidates: Sequence[Candidate], study: StudyRecord
+) -> dict[str, JsonValue]:
     """What the next phase takes from this outcome."""
     if outcome.factors:
         return {factor.key: factor.value for factor in outcome.factors}

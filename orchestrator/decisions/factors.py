@@ -59,14 +59,16 @@ def choose_values(candidates: Sequence[Candidate], rule: Rule) -> Outcome:
 def _decide(factor: Factor, candidates: Mapping[str, Candidate], rule: Rule) -> FactorRecord:
     pairs = [(candidates[baseline], candidates[treatment]) for baseline, treatment in factor.pairs]
     baseline, treatment = (_value(factor.key, [pair[side] for pair in pairs]) for side in (0, 1))
-    found: dict[str, Any] = {
-        "key": factor.key,
-        "baseline": baseline,
-        "treatment": treatment,
-        "pairs": tuple(_pair(*pair) for pair in pairs),
-    }
+    undecided = FactorRecord(
+        key=factor.key,
+        baseline=baseline,
+        treatment=treatment,
+        value=baseline,
+        pairs=tuple(_pair(*pair) for pair in pairs),
+        decided_by="same value",
+    )
     if baseline == treatment:
-        return FactorRecord(**found, value=baseline, decided_by="same value")
+        return undecided
     # Rounded, so that what cancels out is 0 and not its last bit.
     differences = np.mean([other.val - one.val for one, other in pairs], axis=0).round(12)
     share = float(np.mean([each.val_share for pair in pairs for each in pair]))
@@ -81,13 +83,12 @@ def _decide(factor: Factor, candidates: Mapping[str, Candidate], rule: Rule) -> 
         **chances,
     }
     is_gain = chances["p_better"] > SURE
-    return FactorRecord(
-        **found,
-        value=treatment if is_gain else baseline,
-        decided_by="gain" if is_gain else "no gain",
-        n=interval.n,
-        **without_infinities(numbers),
-    )
+    decided = {
+        "value": treatment if is_gain else baseline,
+        "decided_by": "gain" if is_gain else "no gain",
+        "n": interval.n,
+    }
+    return undecided.model_copy(update=decided | without_infinities(numbers))
 
 
 def _value(key: str, side: Sequence[Candidate]) -> Any:

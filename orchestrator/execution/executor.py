@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
+
+from pydantic import TypeAdapter
 
 from orchestrator.plan.resources import Machine, Share
 
@@ -102,9 +104,9 @@ class Event:
         return asdict(self)
 
     @classmethod
-    def of(cls, plain: Mapping[str, Any]) -> "Event":
+    def of(cls, plain: Mapping[str, object]) -> "Event":
         """Read what `plain` gave."""
-        return cls(**{**plain, "kind": EventKind(plain["kind"])})
+        return TypeAdapter(cls).validate_python(plain)
 
 
 OnEvent = Callable[[Event], None]

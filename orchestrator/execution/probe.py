@@ -10,56 +10,35 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from pydantic import JsonValue
 
 from orchestrator.execution.executor import Executor
 from orchestrator.plan.plan import Study, measurement_file
 from orchestrator.store import provenance
-from orchestrator.store.measurement import MeasurementRecord, read_measurement, write_measurement
+from orchestrator.store.folder import read_measurement, write_measurement
 from trainables.backbones import is_kernel_machine, own
 from trainables.errors import InputError
+from trainables.measurement import ModelAnswer, ModelQuestion
 
 
 @dataclass(frozen=True, slots=True)
-class ModelQuestion:
-    """What is to be found out of one model, and the file that keeps what is timed.
-
-    `arguments` are those of `trainables.training.probe.probe_model`.
-    """
+class Asked:
+    """A question about a model of a study, and the file that keeps what is timed."""
 
     path: Path
-    arguments: Mapping[str, JsonValue]
+    question: ModelQuestion
 
 
-@dataclass(frozen=True, slots=True)
-class ModelAnswer:
-    """What was found out: the user's mistake, or a measurement, or neither where all is well."""
-
-    problem: str | None = None
-    measurement: MeasurementRecord | None = None
-
-    @classmethod
-    def of(cls, found: Mapping[str, JsonValue]) -> "ModelAnswer":
-        """Read what `probe_model` returned."""
-        if "problem" in found:
-            return cls(problem=str(found["problem"]))
-        measured = {**found, "measured": provenance.now()}
-        return cls(measurement=MeasurementRecord.model_validate(measured) if found else None)
-
-
-def questions(study: Study, device: str) -> list[ModelQuestion]:
+def questions(study: Study, device: str) -> list[Asked]:
     """Return what is not known yet of the models of a study, on "cpu" or "cuda".
 
     A precision that was settled before stays; a larger batch is then tried in it. Of several batch sizes of
     one model the largest is tried.
     """
     running = {trial.experiment for trial in study.missing()}
-    asked: dict[tuple[Path, bool], ModelQuestion] = {}
+    asked: dict[tuple[Path, bool], Asked] = {}
     largest_first = sorted(study.experiments, key=lambda planned: -planned.experiment.batch_size)
     for planned in largest_first:
         experiment = planned.experiment
@@ -77,35 +56,35 @@ def questions(study: Study, device: str) -> list[ModelQuestion]:
         if measured is not None:
             layout = measured.choice.memory_format
             recipe = recipe.model_copy(update={"precision": measured.choice.precision})
-        arguments: dict[str, JsonValue] = {
-            "recipe": recipe.model_dump_json(),
-            "num_classes": planned.num_classes,
-            "check": checked,
-            "time": timed,
-            "device": device,
-            "memory_format": layout,
-        }
-        asked.setdefault((path, experiment.pretrained), ModelQuestion(path, arguments))
+        question = ModelQuestion(
+            recipe=recipe,
+            num_classes=planned.num_classes,
+            check=checked,
+            time=timed,
+            device=device,
+            memory_format=layout,
+        )
+        asked.setdefault((path, experiment.pretrained), Asked(path, question))
     return list(asked.values())
 
 
-def answered_by(executor: Executor, asked: Sequence[ModelQuestion]) -> list[ModelAnswer]:
+def answered_by(executor: Executor, asked: Sequence[Asked]) -> list[ModelAnswer]:
     """Answer on the workers of a cluster."""
-    calls = [{"arguments": question.arguments} for question in asked]
+    calls = [{"question": each.question} for each in asked]
     gpus = 1.0 if executor.device == "cuda" else 0.0
     found = dict(executor.each(_answer, calls, cpus=1, gpus=gpus))
-    return [ModelAnswer.of(found[place]) for place in range(len(asked))]
+    return [found[place] for place in range(len(asked))]
 
 
-def _answer(arguments: Mapping[str, Any]) -> dict[str, JsonValue]:
-    """Answer one question where torch is."""
+def _answer(question: ModelQuestion) -> ModelAnswer:
+    """Answer where torch is, which the process that asks does not import."""
     from trainables.training.probe import probe_model
 
-    return probe_model(**arguments)
+    return probe_model(question)
 
 
 @contextlib.contextmanager
-def answering(asked: Sequence[ModelQuestion], *, log: Path) -> Iterator[Callable[[], list[ModelAnswer]]]:
+def answering(asked: Sequence[Asked], *, log: Path) -> Iterator[Callable[[], list[ModelAnswer]]]:
     """Look for answers in another process of this machine; what is given waits for them.
 
     What the process prints goes to `log`. Leaving ends it.
@@ -115,7 +94,7 @@ def answering(asked: Sequence[ModelQuestion], *, log: Path) -> Iterator[Callable
         return
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as stream, tempfile.TemporaryFile("w+", encoding="utf-8") as file:
-        json.dump([dict(question.arguments) for question in asked], file)
+        json.dump([each.question.model_dump(mode="json") for each in asked], file)
         file.seek(0)
         # A session of its own: Ctrl-C is this process's business, which ends the other.
         process = subprocess.Popen(
@@ -131,7 +110,7 @@ def answering(asked: Sequence[ModelQuestion], *, log: Path) -> Iterator[Callable
         text, _ = process.communicate()
         if process.returncode != 0:
             raise RuntimeError(f"measuring the models ended with {process.returncode}; see {log}")
-        return [ModelAnswer.of(found) for found in json.loads(text)]
+        return [ModelAnswer.model_validate(found) for found in json.loads(text)]
 
     # The block of the process closes its pipe and waits for it.
     with process:
@@ -141,17 +120,17 @@ def answering(asked: Sequence[ModelQuestion], *, log: Path) -> Iterator[Callable
             process.kill()
 
 
-def keep(asked: Sequence[ModelQuestion], answers: Sequence[ModelAnswer]) -> None:
+def keep(asked: Sequence[Asked], answers: Sequence[ModelAnswer]) -> None:
     """Write what was timed to results/.
 
     Raises:
         InputError: a backbone does not exist, or its pretrained weights can't be had.
     """
     problems = []
-    for question, found in zip(asked, answers, strict=True):
-        if found.problem is not None:
-            problems.append(found.problem)
-        elif found.measurement is not None:
-            write_measurement(question.path, found.measurement)
+    for each, answer in zip(asked, answers, strict=True):
+        if answer.problem is not None:
+            problems.append(answer.problem)
+        elif answer.measurement is not None:
+            write_measurement(each.path, answer.measurement.model_copy(update={"measured": provenance.now()}))
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))

@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
+from pydantic import JsonValue
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -145,10 +145,10 @@ class Board:
             parts.append(f"about {duration(left)} left")
         return ", ".join(parts) + f" (validation {self.metric})"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """Plain values for --json."""
         return {
-            "counts": self.counts(),
+            "counts": dict(self.counts()),
             "seconds_left": self.seconds_left(),
             "trials": [
                 {

@@ -68,7 +68,7 @@ TASK = "task"
 EVENT = "event"
 Config = Mapping[str, Task]
 # What Tune hands to a callback; of its many entries only ours is read.
-Result = Mapping[str, Mapping[str, Any]]
+Result = Mapping[str, Mapping[str, object]]
 
 
 @dataclass(frozen=True, slots=True)

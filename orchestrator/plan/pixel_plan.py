@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from pydantic import JsonValue
 
 from orchestrator.console import size_text
 from orchestrator.plan import face_counts
@@ -65,7 +66,7 @@ def pixel_line(study: Study) -> str:
     return f"{line}; {size_text(missing)} to build, {size_text(free)} free{short}"
 
 
-def pixel_json(study: Study) -> list[Mapping[str, Any]]:
+def pixel_json(study: Study) -> list[Mapping[str, JsonValue]]:
     """Return the same as plain values."""
     return [
         {

@@ -23,14 +23,14 @@ from orchestrator.plan import identity
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.resources import Machine, Share, share_of, this_machine
 from orchestrator.store.fingerprint import SHORT
-from orchestrator.store.folder import State, Store, read_error, trial_state
-from orchestrator.store.measurement import MeasurementRecord, read_measurement
+from orchestrator.store.folder import State, Store, read_error, read_measurement, trial_state
 from orchestrator.store.records import HandedOver
 from trainables.backbones import is_kernel_machine
 from trainables.data.dataset.manifest import Manifest
 from trainables.data.splits.trial_rows import trial_table
 from trainables.device import device_type
 from trainables.errors import InputError
+from trainables.measurement import Measurement
 from trainables.recipe import MEMORY_FORMATS, Recipe
 
 
@@ -70,7 +70,7 @@ class PlannedExperiment:
     manifest: Manifest
     rows: tuple[pd.DataFrame, ...]
     recipe: Recipe | None
-    measurement: MeasurementRecord | None
+    measurement: Measurement | None
 
     @property
     def num_classes(self) -> int:

@@ -7,7 +7,7 @@ the program have none, and are believed.
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import Store, read_record
@@ -151,7 +151,7 @@ class DecisionRecord(Outcome):
     data: tuple[str, ...] = ()
     rule: Rule
     # Any keys of an experiment file, objects in part.
-    handed_over: dict[str, Any]
+    handed_over: dict[str, JsonValue]
     trials: tuple[TrialHash, ...]
     moved: tuple[str, ...] = ()
     made: TakenBy | None = None
@@ -210,6 +210,6 @@ def write_decision(store: Store, record: DecisionRecord, *, replaces: int | None
     write_json(path, record.plain())
 
 
-def digest(content: Mapping[str, Any]) -> str:
+def digest(content: Mapping[str, JsonValue]) -> str:
     """Return the hash of what a decision says, 64 hexadecimal digits."""
     return fingerprint({name: value for name, value in content.items() if name != "digest"})

@@ -27,6 +27,7 @@ from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.records import ErrorRecord, StudyRecord, TrialRecord, is_plain
 from trainables.errors import InputError
 from trainables.files import read_json, write_json
+from trainables.measurement import Measurement
 from trainables.trial_files import CHECKPOINT, DONE, ERROR, FORMAT, LOCK, TRIAL
 from trainables.versions import FACES
 
@@ -285,6 +286,19 @@ def read_error(folder: Path) -> ErrorRecord | None:
 def write_error(folder: Path, record: ErrorRecord) -> None:
     """Write down why the trial at `folder` failed."""
     write_json(folder / ERROR, record.model_dump(mode="json"))
+
+
+def read_measurement(path: Path) -> Measurement | None:
+    """Read what was measured of a model; None when it was not, or the file is damaged."""
+    try:
+        return Measurement.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def write_measurement(path: Path, measurement: Measurement) -> None:
+    """Write down what was measured of a model."""
+    write_json(path, measurement.model_dump(mode="json"))
 
 
 def _first_problem(error: OSError | ValidationError) -> str:

@@ -1,8 +1,6 @@
 """The base of every record in results/: immutable, read leniently, written as it was read."""
 
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 
 class Record(BaseModel):
@@ -10,6 +8,6 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, JsonValue]:
         """Return what is set, as JSON has it."""
         return self.model_dump(mode="json", exclude_unset=True)

@@ -8,14 +8,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, model_validator
 
-from orchestrator.store.measurement import MeasurementRecord
 from orchestrator.store.record import Record
 from trainables.errors import nearest
 from trainables.evaluation.thresholds import ThresholdMetric
+from trainables.measurement import Measurement
 from trainables.recipe import MemoryFormat, RecipeKeys
 from trainables.recipe_part import COUNTS, IF_SET, Frozen
 from trainables.trial_files import FORMAT
@@ -114,10 +114,9 @@ class RecipeRecord(RecipeKeys):
     memory_format: Annotated[MemoryFormat | None, COUNTS] = None
     micro_batch: Annotated[int | None, IF_SET] = None
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, JsonValue]:
         """Return what is set, as JSON has it, with keys in their order."""
-        found: dict[str, Any] = json.loads(json.dumps(self.model_dump(exclude_unset=True), sort_keys=True))
-        return found
+        return dict(json.loads(json.dumps(self.model_dump(exclude_unset=True), sort_keys=True)))
 
 
 def is_plain(name: str) -> bool:
@@ -167,7 +166,7 @@ class ExperimentRecord(Record):
     tags: tuple[str, ...] = ()
     recipe: RecipeRecord
     threshold_by: ThresholdMetric = "balanced_accuracy"
-    measurement: MeasurementRecord | None = None
+    measurement: Measurement | None = None
     fold_files: tuple[Annotated[str, AfterValidator(_plain_name)], ...] | None
     data: str = ""
     num_classes: int = 2
@@ -284,7 +283,7 @@ class HandedOver(Record):
     version: int
     chosen: str
     # Any keys of an experiment file, objects in part.
-    values: dict[str, Any]
+    values: dict[str, JsonValue]
     own: tuple[str, ...]
     selected: tuple[str, ...] = ()
     preset: str | None = None
@@ -329,7 +328,7 @@ class TrialRecord(Record):
     repeat: int
     fold: int
     # Compared key by key, whatever they are.
-    ingredients: dict[str, Any]
+    ingredients: dict[str, JsonValue]
     recipe: RecipeRecord
     run: RunRecord
 
@@ -356,7 +355,7 @@ class StudyRecord(Record):
             for trial in experiment.trials:
                 yield experiment, trial
 
-    def recipes(self) -> list[dict[str, Any]]:
+    def recipes(self) -> list[dict[str, JsonValue]]:
         """Return what decides the numbers of each experiment, as JSON has it."""
         return [each.recipe.plain() for each in self.experiments]
 

@@ -7,6 +7,7 @@ state alone. `check_backbone` says before anything starts whether a name exists 
 import difflib
 import importlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import timm
@@ -43,8 +44,9 @@ def build_model(
     try:
         if entry is None:
             return _build_timm(recipe, num_logits(num_classes))
-        build = importlib.import_module(f"trainables.models.{entry.file}").build
-        arguments: list[Any] = [recipe, num_logits(num_classes)]
+        # Each file of the registry has one function that builds what is in it.
+        build = getattr(importlib.import_module(f"trainables.models.{entry.file}"), f"build_{entry.file}")
+        arguments: list[object] = [recipe, num_logits(num_classes)]
         if entry.bases:
             arguments.append(
                 bases
@@ -68,40 +70,40 @@ def check_backbone(recipe: RecipeKeys, *, num_classes: int) -> None:
         build_model(recipe, num_classes=num_classes)
 
 
-def describe() -> list[dict[str, Any]]:
-    """Describe every backbone of the registry: a dictionary each, in the registry's order.
+@dataclass(frozen=True, slots=True)
+class BackboneFacts:
+    """A backbone of the registry in numbers; `source` is where it was described.
 
     Parameters are counted with the logits that `num_classes` asks for; an ensemble's include its bases'. A
     kernel machine has None: it keeps images, not parameters.
     """
-    rows = []
+
+    name: str
+    parameters: int | None
+    trainable_parameters: int | None
+    num_classes: int
+    input_px: int
+    source: str
+
+
+def backbone_facts() -> list[BackboneFacts]:
+    """Describe every backbone of the registry, in its order."""
+    facts = []
     for name, entry in BACKBONES.items():
         recipe = RecipeKeys(backbone=name, image_size=entry.input_px)
         # Shapes without memory: nothing is drawn, and the largest takes no longer than the smallest.
         with torch.device("meta"):
             parameters = list(build_model(recipe, num_classes=entry.num_classes).parameters())
-        rows.append(
-            {
-                "name": name,
-                "parameters": sum(each.numel() for each in parameters),
-                "trainable_parameters": sum(each.numel() for each in parameters if each.requires_grad),
-                "num_classes": entry.num_classes,
-                "input_px": entry.input_px,
-                "source": entry.source,
-            }
+        counts = (
+            sum(each.numel() for each in parameters),
+            sum(each.numel() for each in parameters if each.requires_grad),
         )
-    rows += [
-        {
-            "name": name,
-            "parameters": None,
-            "trainable_parameters": None,
-            "num_classes": entry.num_classes,
-            "input_px": entry.input_px,
-            "source": entry.source,
-        }
+        facts.append(BackboneFacts(name, *counts, entry.num_classes, entry.input_px, entry.source))
+    facts += [
+        BackboneFacts(name, None, None, entry.num_classes, entry.input_px, entry.source)
         for name, entry in KERNEL_MACHINES.items()
     ]
-    return rows
+    return facts
 
 
 def _build_timm(recipe: RecipeKeys, outputs: int) -> nn.Module:

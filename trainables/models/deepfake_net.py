@@ -36,6 +36,6 @@ class DeepfakeNet(Stack):
         super().__init__(features, pool, classifier)
 
 
-def build(recipe: RecipeKeys, num_logits: int) -> nn.Module:
+def build_deepfake_net(recipe: RecipeKeys, num_logits: int) -> nn.Module:
     """Build the one of the two that the recipe names."""
     return DeepfakeNet(num_logits=num_logits, dropouts=DROPOUTS[recipe.backbone])

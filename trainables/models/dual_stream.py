@@ -81,7 +81,7 @@ class SqueezeExcitation(nn.Module):
         return cast(Tensor, pooled_BD * self.scale(pooled_BD))
 
 
-class Head(nn.Module):
+class DualStreamHead(nn.Module):
     """All that is new around the trunk: recalibration, the noise stream with its gate, the classifier."""
 
     def __init__(self, *, num_logits: int) -> None:
@@ -128,7 +128,7 @@ class DualStream(nn.Module):
 
     def __init__(self, *, num_logits: int, trunk: Any) -> None:
         super().__init__()
-        self.head = Head(num_logits=num_logits)
+        self.head = DualStreamHead(num_logits=num_logits)
         self.trunk = trunk
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
@@ -137,7 +137,7 @@ class DualStream(nn.Module):
         return cast(Tensor, self.head(pooled_BD, x_BCHW))
 
 
-def build(recipe: RecipeKeys, num_logits: int) -> nn.Module:
+def build_dual_stream(recipe: RecipeKeys, num_logits: int) -> nn.Module:
     """Build the network around a MobileNetV2, pretrained if the recipe says so."""
     trunk = timm.create_model("mobilenetv2_100", pretrained=recipe.pretrained, num_classes=0)
     return DualStream(num_logits=num_logits, trunk=trunk)

@@ -21,7 +21,7 @@ from trainables.recipe import RecipeKeys
 SMALLEST = 1e-7
 
 
-class Frozen(nn.Module):
+class FrozenNetworks(nn.Module):
     """Networks that don't learn: no gradients, and batch normalisation and dropout as in evaluation."""
 
     def __init__(self, models: Sequence[nn.Module]) -> None:
@@ -78,7 +78,7 @@ class Ensemble(nn.Module):
     def __init__(self, bases: Sequence[nn.Module], head: nn.Module) -> None:
         super().__init__()
         self.head = head
-        self.bases = Frozen(bases)
+        self.bases = FrozenNetworks(bases)
         self.cam_layer = f"bases.models.0.{cam_layer_of(bases[0])}"
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
@@ -86,7 +86,7 @@ class Ensemble(nn.Module):
         return cast(Tensor, self.head(torch.cat(self.bases(x_BCHW), dim=1)))
 
 
-def build(recipe: RecipeKeys, num_logits: int, bases: Sequence[nn.Module]) -> nn.Module:
+def build_ensembles(recipe: RecipeKeys, num_logits: int, bases: Sequence[nn.Module]) -> nn.Module:
     """Build the one of the two that the recipe names on top of `bases`."""
     if recipe.backbone == "ensemble_cnn":
         return Ensemble(bases, Blend(num_logits=num_logits))

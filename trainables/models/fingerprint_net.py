@@ -94,7 +94,7 @@ class Classifier(nn.Module):
         return cast(Tensor, self.last(self.third(self.second(self.first(x_BD)) + self.shortcut(x_BD))))
 
 
-class Head(nn.Module):
+class FingerprintHead(nn.Module):
     """All that is new around the trunk: fusion with the spectrum, attention, fingerprint, classifier."""
 
     def __init__(self, *, num_logits: int) -> None:
@@ -139,7 +139,7 @@ class FingerprintNet(nn.Module):
 
     def __init__(self, *, num_logits: int, trunk: Any) -> None:
         super().__init__()
-        self.head = Head(num_logits=num_logits)
+        self.head = FingerprintHead(num_logits=num_logits)
         self.trunk = trunk
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
@@ -153,7 +153,7 @@ class FingerprintNet(nn.Module):
         return cast(Tensor, self.head(torch.cat([*pooled, high], dim=1), x_BCHW))
 
 
-def build(recipe: RecipeKeys, num_logits: int) -> nn.Module:
+def build_fingerprint_net(recipe: RecipeKeys, num_logits: int) -> nn.Module:
     """Build the network around a ResNet-34, pretrained if the recipe says so."""
     trunk = timm.create_model("resnet34", pretrained=recipe.pretrained, num_classes=0)
     return FingerprintNet(num_logits=num_logits, trunk=trunk)

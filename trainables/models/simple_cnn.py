@@ -52,6 +52,6 @@ class SimpleCNN(nn.Module):
         return cast(Tensor, self.head(self.pool(self.features(x_BCHW))))
 
 
-def build(recipe: RecipeKeys, num_logits: int) -> nn.Module:
+def build_simple_cnn(recipe: RecipeKeys, num_logits: int) -> nn.Module:
     """Build the preset that the recipe names."""
     return SimpleCNN(num_logits=num_logits, widths=PRESETS[recipe.cnn_preset], dropout=recipe.dropout)

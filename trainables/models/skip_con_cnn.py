@@ -49,6 +49,6 @@ class SkipConCNN(Stack):
         super().__init__(features, pool, classifier)
 
 
-def build(recipe: RecipeKeys, num_logits: int) -> nn.Module:
+def build_skip_con_cnn(recipe: RecipeKeys, num_logits: int) -> nn.Module:
     """Build the network; nothing in the recipe changes it."""
     return SkipConCNN(num_logits=num_logits)

@@ -29,6 +29,6 @@ class ThreeCNN(Stack):
         super().__init__(features, pool, classifier)
 
 
-def build(recipe: RecipeKeys, num_logits: int) -> nn.Module:
+def build_three_cnn(recipe: RecipeKeys, num_logits: int) -> nn.Module:
     """Build the network; nothing in the recipe changes it."""
     return ThreeCNN(num_logits=num_logits)

@@ -12,7 +12,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -36,7 +35,7 @@ class Progress:
     best_epoch: int = -1
     best_score: float = float("-inf")
     seconds: float = 0.0
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[dict[str, float | int | None]] = field(default_factory=list)
     stage: int = 0
     stage_began: int = 0
     stage_best_epoch: int = -1
@@ -62,6 +61,16 @@ class Progress:
         return done - self.stage_began >= epochs or (patience is not None and waited >= patience)
 
 
+@dataclass(frozen=True, slots=True)
+class TrainingParts:
+    """What has a state while a network is trained, beside the random generators."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    scheduler: torch.optim.lr_scheduler.LRScheduler
+    scaler: torch.amp.GradScaler
+
+
 def save_weights(path: Path, state: Mapping[str, Tensor]) -> None:
     """Write a model's state as safetensors, atomically."""
     with replace_file(path) as partial:
@@ -78,19 +87,11 @@ def best_weights(folder: Path, progress: Progress) -> Path:
     return folder / f"best-{progress.best_epoch}.safetensors"
 
 
-def save_checkpoint(
-    folder: Path,
-    progress: Progress,
-    *,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    scheduler: torch.optim.lr_scheduler.LRScheduler,
-    scaler: torch.amp.GradScaler,
-) -> None:
+def save_checkpoint(folder: Path, progress: Progress, parts: TrainingParts) -> None:
     """Write the whole state, then drop best weights that it no longer names."""
-    tensors = {f"model.{name}": _plain(tensor) for name, tensor in model.state_dict().items()}
-    optimizer_state = optimizer.state_dict()
-    scalars: dict[str, dict[str, Any]] = {}
+    tensors = {f"model.{name}": _plain(tensor) for name, tensor in parts.model.state_dict().items()}
+    optimizer_state = parts.optimizer.state_dict()
+    scalars: dict[str, dict[str, object]] = {}
     for number, state in optimizer_state["state"].items():
         for name, value in state.items():
             if isinstance(value, Tensor):
@@ -108,8 +109,8 @@ def save_checkpoint(
         },
         "optimizer_groups": optimizer_state["param_groups"],
         "optimizer_scalars": scalars,
-        "scheduler": scheduler.state_dict(),
-        "scaler": scaler.state_dict(),
+        "scheduler": parts.scheduler.state_dict(),
+        "scaler": parts.scaler.state_dict(),
     }
     with replace_file(folder / STATE) as partial:
         save_file(tensors, partial, metadata={"state": json.dumps(record)})
@@ -128,14 +129,7 @@ def saved_stage(folder: Path) -> int:
         return 0
 
 
-def load_checkpoint(
-    folder: Path,
-    *,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    scheduler: torch.optim.lr_scheduler.LRScheduler,
-    scaler: torch.amp.GradScaler,
-) -> Progress | None:
+def load_checkpoint(folder: Path, parts: TrainingParts) -> Progress | None:
     """Restore everything that `save_checkpoint` wrote; None when there is no complete checkpoint.
 
     A file that is damaged or of another model counts as none: the trial then starts from the beginning.
@@ -151,14 +145,13 @@ def load_checkpoint(
             # Opening checks that the file is whole; a state is worth nothing without its best weights.
             with safe_open(best_weights(folder, progress), framework="pt"):
                 pass
-        model.load_state_dict(_below(tensors, "model."))
+        parts.model.load_state_dict(_below(tensors, "model."))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError):
         return None
-    optimizer.load_state_dict(
-        {"state": _optimizer_state(tensors, record, optimizer), "param_groups": record["optimizer_groups"]}
-    )
-    scheduler.load_state_dict(record["scheduler"])
-    scaler.load_state_dict(record["scaler"])
+    state = _optimizer_state(tensors, record["optimizer_scalars"], parts.optimizer)
+    parts.optimizer.load_state_dict({"state": state, "param_groups": record["optimizer_groups"]})
+    parts.scheduler.load_state_dict(record["scheduler"])
+    parts.scaler.load_state_dict(record["scaler"])
     torch.set_rng_state(tensors["random.cpu"])
     if "random.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random.cuda"])
@@ -166,12 +159,10 @@ def load_checkpoint(
 
 
 def _optimizer_state(
-    tensors: dict[str, Tensor], record: dict[str, Any], optimizer: torch.optim.Optimizer
-) -> dict[int, dict[str, Any]]:
+    tensors: dict[str, Tensor], scalars: Mapping[str, Mapping[str, object]], optimizer: torch.optim.Optimizer
+) -> dict[int, dict[str, object]]:
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    state: dict[int, dict[str, Any]] = {
-        int(number): dict(values) for number, values in record["optimizer_scalars"].items()
-    }
+    state: dict[int, dict[str, object]] = {int(number): dict(values) for number, values in scalars.items()}
     for name, tensor in _below(tensors, "optimizer.").items():
         number, key = name.split(".", 1)
         parameter = parameters[int(number)]

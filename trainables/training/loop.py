@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from trainables.seeds import derived_seed
 from trainables.training import checkpoint
 from trainables.training.augmentation import Augmenter, Mixing
 from trainables.training.batches import Images, split_batch, training_batches
-from trainables.training.checkpoint import Progress
+from trainables.training.checkpoint import Progress, TrainingParts
 from trainables.training.optimisation import (
     LossFunction,
     build_loss,
@@ -136,12 +136,7 @@ class Trainer:
         self.scheduler = build_scheduler(self.optimizer, recipe.scheduler, epochs=stage.epochs)
         # fp16 loses small gradients unless the loss is scaled; for other precisions this does nothing.
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "fp16")
-        self._parts: dict[str, Any] = {
-            "model": self.model,
-            "optimizer": self.optimizer,
-            "scheduler": self.scheduler,
-            "scaler": self.scaler,
-        }
+        self._parts = TrainingParts(self.model, self.optimizer, self.scheduler, self.scaler)
         self._head: HeadTraining | None = None
         self._head_is_ready = False
 
@@ -210,7 +205,7 @@ class Trainer:
 
     def _resume(self) -> None:
         self._begin_stage(min(checkpoint.saved_stage(self.folder), len(self._stages) - 1))
-        found = checkpoint.load_checkpoint(self.folder, **self._parts)
+        found = checkpoint.load_checkpoint(self.folder, self._parts)
         if found is None:
             # Whatever a damaged checkpoint has already put into the model must go.
             self._build()
@@ -324,7 +319,7 @@ class Trainer:
         if not self._best_is_saved:
             checkpoint.save_weights(checkpoint.best_weights(self.folder, self.progress), self._best)
             self._best_is_saved = True
-        checkpoint.save_checkpoint(self.folder, self.progress, **self._parts)
+        checkpoint.save_checkpoint(self.folder, self.progress, self._parts)
         self._last_checkpoint = time.monotonic()
 
     def _use_best(self) -> None:
@@ -335,7 +330,7 @@ class Trainer:
             checkpoint.load_weights(checkpoint.best_weights(self.folder, self.progress), self.model)
 
 
-def history_row(report: EpochReport) -> dict[str, Any]:
+def history_row(report: EpochReport) -> dict[str, float | int | None]:
     """Return the row of history.csv that belongs to a report."""
     return {
         "epoch": report.epoch,

@@ -3,7 +3,6 @@
 import functools
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -63,11 +62,13 @@ def build_optimizer(model: nn.Module, settings: Optimizer) -> torch.optim.Optimi
     """Build the optimiser over the parameters that train."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     # fused: one pass over the weights instead of several, which halves an AdamW step on the CPU.
-    shared: dict[str, Any] = {"lr": settings.lr, "weight_decay": settings.weight_decay, "fused": True}
+    lr, weight_decay = settings.lr, settings.weight_decay
     if settings.type == "sgd":
-        return torch.optim.SGD(parameters, momentum=settings.momentum, **shared)
+        return torch.optim.SGD(
+            parameters, lr=lr, weight_decay=weight_decay, momentum=settings.momentum, fused=True
+        )
     kind = torch.optim.AdamW if settings.type == "adamw" else torch.optim.Adam
-    return kind(parameters, **shared)
+    return kind(parameters, lr=lr, weight_decay=weight_decay, fused=True)
 
 
 def build_scheduler(

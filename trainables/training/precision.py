@@ -4,9 +4,6 @@ bf16 autocast makes a ResNet-18 about 1.7 times faster on a recent CPU and a dep
 hardware support it loses everywhere. So a few training steps are timed for each candidate, on the device that
 will do the work. The outcome decides numbers, so the caller keeps it, and it is only asked once.
 
-The candidates are tried in a fixed order, and a later one must be clearly faster than the one held so far
-(MIN_GAIN): noise must not decide between two that are equally good.
-
 A batch that does not fit into memory is halved until it does; training then works through it in parts of that
 size (`micro_batch`) and steps once, so that the effective batch stays what the recipe says.
 """
@@ -16,19 +13,17 @@ import math
 import resource
 import sys
 import time
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainables.errors import InputError
+from trainables.measurement import Measurement, Speed, fastest
 from trainables.models.building import build_model, num_logits
 from trainables.recipe import MEMORY_FORMATS, MemoryFormat, Precision, RecipeKeys
 from trainables.training.optimisation import build_optimizer
 
-MIN_GAIN = 1.1
 WARM_UP_STEPS = 1
 MAX_STEPS = 3
 BUDGET_S = 2.0
@@ -41,41 +36,6 @@ CANDIDATES: tuple[tuple[Precision, MemoryFormat], ...] = (
 
 # What the allocators of the CPU say when they fail; on CUDA it is a class of exception.
 NO_MEMORY = ("can't allocate memory", "not enough memory")
-
-
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """One candidate's training speed, the memory that a trial takes, and the largest part of a batch."""
-
-    precision: Precision
-    memory_format: MemoryFormat
-    images_per_s: float
-    peak_mib: float
-    micro_batch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """What was measured on a device, and what it leads to."""
-
-    device: str
-    device_name: str
-    torch_version: str
-    batch_size: int
-    batch_norm: bool
-    speeds: tuple[Speed, ...]
-
-    def choice(self) -> Speed:
-        """Return the candidate to train with."""
-        held = self.speeds[0]
-        for speed in self.speeds[1:]:
-            if speed.images_per_s >= MIN_GAIN * held.images_per_s:
-                held = speed
-        return held
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values, the choice among them."""
-        return {**asdict(self), "choice": asdict(self.choice())}
 
 
 def candidates(precision: str) -> tuple[tuple[Precision, MemoryFormat], ...]:
@@ -117,7 +77,15 @@ def measure(
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     # torch's version is a string of a class of its own, which would carry torch to whoever reads the answer.
     version = str(torch.__version__)
-    return Measurement(device.type, name, version, recipe.batch_size, batch_norm, tuple(speeds))
+    return Measurement(
+        device=device.type,
+        device_name=name,
+        torch_version=version,
+        batch_size=recipe.batch_size,
+        batch_norm=batch_norm,
+        speeds=tuple(speeds),
+        choice=fastest(speeds),
+    )
 
 
 def torch_memory_format(memory_format: MemoryFormat) -> torch.memory_format:
@@ -197,7 +165,13 @@ def _time_steps(
         best = min(best, time.perf_counter() - start)
         if time.perf_counter() > end:
             break
-    return Speed(precision, memory_format, round(count / best, 2), round(peak_mib(device), 1), count)
+    return Speed(
+        precision=precision,
+        memory_format=memory_format,
+        images_per_s=round(count / best, 2),
+        peak_mib=round(peak_mib(device), 1),
+        micro_batch=count,
+    )
 
 
 class _Step:

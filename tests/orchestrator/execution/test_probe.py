@@ -8,15 +8,15 @@ from typing import Any
 import psutil
 import pytest
 
-from orchestrator.execution.probe import ModelQuestion, answering, keep
+from orchestrator.execution.probe import Asked, answering, keep
 from trainables.errors import InputError
+from trainables.measurement import ModelQuestion
 from trainables.recipe import RecipeKeys
 
 
-def question(path: Path, *, check: bool = False, timed: bool = False, **recipe: Any) -> ModelQuestion:
-    keys = RecipeKeys(image_size=32, cnn_preset="micro", batch_size=4, **recipe).model_dump_json()
-    asked = {"recipe": keys, "num_classes": 2, "check": check, "time": timed, "device": "cpu"}
-    return ModelQuestion(path, asked)
+def question(path: Path, *, check: bool = False, timed: bool = False, **recipe: Any) -> Asked:
+    keys = RecipeKeys(image_size=32, cnn_preset="micro", batch_size=4, **recipe)
+    return Asked(path, ModelQuestion(recipe=keys, num_classes=2, check=check, time=timed, device="cpu"))
 
 
 def test_a_process_of_its_own_times_a_model_and_checks_another(tmp_path: Path) -> None:
@@ -49,7 +49,9 @@ def test_leaving_early_ends_the_process(tmp_path: Path) -> None:
 
 
 def test_a_process_that_breaks_is_our_defect_and_names_its_log(tmp_path: Path) -> None:
-    broken = ModelQuestion(tmp_path / "x.json", {"recipe": "{", "num_classes": 2})
+    broken = Asked(
+        tmp_path / "x.json", question(tmp_path, timed=True).question.model_copy(update={"device": "?"})
+    )
     with (
         answering([broken], log=tmp_path / "models.log") as answers,
         pytest.raises(RuntimeError, match=r"models\.log"),

@@ -312,8 +312,8 @@ def test_a_larger_batch_than_was_tried_is_measured_again_in_the_settled_precisio
     study = plan("a", settings=large, machine=machine, device="cuda")
     assert {trial.why for trial in study.trials} == {"precision not measured yet"}
     (question,) = questions(study, "cuda")
-    assert question.arguments["time"] and question.arguments["memory_format"] == "channels_last"
-    assert json.loads(question.arguments["recipe"])["precision"] == "float32"
+    assert question.question.time and question.question.memory_format == "channels_last"
+    assert question.question.recipe.precision == "float32"
     assert questions(plan("a", settings=small, machine=machine, device="cuda"), "cuda") == []
     # Memory is shared out by what was seen on the CPU, and nothing is tried there.
     left_by(plan, "cpu", batch_size=32, micro_batch=32)
@@ -325,7 +325,7 @@ def test_of_two_batch_sizes_the_larger_is_tried(plan: Planner, write_experiments
     machine = Machine(8, 64_000, 1, 80_000)
     study = plan("small", "large", settings=["precision=auto"], machine=machine, device="cuda")
     (question,) = questions(study, "cuda")
-    assert json.loads(question.arguments["recipe"])["batch_size"] == 64
+    assert question.question.recipe.batch_size == 64
 
 
 def test_an_estimate_of_a_frozen_trunk_counts_one_pass(plan: Planner) -> None:

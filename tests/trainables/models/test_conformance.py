@@ -1,6 +1,7 @@
 """What every backbone of the registry must do; none is named here, so a new one is tested by its line."""
 
 import itertools
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.backbones import BACKBONES, KERNEL_MACHINES, canonical
-from trainables.models.building import build_model, describe, num_logits
+from trainables.models.building import backbone_facts, build_model, num_logits
 from trainables.models.layers import cam_layer_of, head_of
 from trainables.recipe import RecipeKeys
 from trainables.training.batches import Images
@@ -21,7 +22,7 @@ LARGE, SLOW = 50_000_000, 25_000_000
 # Only its last layers learn, in many steps.
 SLOW_TO_FIT = ("ensemble_cnn",)
 NAMES = list(dict.fromkeys(canonical(name) for name in BACKBONES))
-SIZES = {row["name"]: row["parameters"] or 0 for row in describe()}
+SIZES = {each.name: each.parameters or 0 for each in backbone_facts()}
 every_backbone = pytest.mark.parametrize("name", NAMES)
 # The largest take seconds for each test that moves all their weights: `make check-all` runs those.
 every_backbone_in_depth = pytest.mark.parametrize(
@@ -176,8 +177,8 @@ def test_its_features_and_its_head_are_the_whole_of_it(name: str, tmp_path: Path
         torch.testing.assert_close(head.of_rows(rows), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_every_entry_is_described() -> None:
-    rows = {row["name"]: row for row in describe()}
+def test_every_entry_is_backbone_factsd() -> None:
+    rows = {each.name: asdict(each) for each in backbone_facts()}
     assert list(rows) == [*BACKBONES, *KERNEL_MACHINES]
     assert all(0 < rows[name]["trainable_parameters"] <= rows[name]["parameters"] for name in BACKBONES)
     assert all(row["source"] and row["input_px"] >= 32 for row in rows.values())

@@ -1,5 +1,7 @@
 """The networks of the reference systems: their parameter counts, and what makes each of them special."""
 
+from dataclasses import asdict
+
 import pytest
 import timm
 import torch
@@ -7,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from trainables.models import dual_stream, ensembles, fingerprint_net, layers, three_cnn
-from trainables.models.building import build_model, describe
+from trainables.models.building import backbone_facts, build_model
 from trainables.recipe import RecipeKeys
 
 
@@ -21,7 +23,7 @@ from trainables.recipe import RecipeKeys
     ],
 )
 def test_parameter_counts(name: str, classes: int, parameters: int, trainable: int) -> None:
-    (row,) = [row for row in describe() if row["name"] == name]
+    (row,) = [asdict(each) for each in backbone_facts() if each.name == name]
     assert (row["num_classes"], row["parameters"], row["trainable_parameters"]) == (
         classes,
         parameters,
@@ -129,7 +131,7 @@ def test_projection_brings_any_weights_to_the_constraint(wild: float) -> None:
 
 def ensemble(name: str, num_logits: int) -> nn.Module:
     pair = [three_cnn.ThreeCNN(num_logits=num_logits) for _ in range(2)]
-    return ensembles.build(RecipeKeys(backbone=name), num_logits, pair)
+    return ensembles.build_ensembles(RecipeKeys(backbone=name), num_logits, pair)
 
 
 @pytest.mark.parametrize("num_logits", [1, 5])

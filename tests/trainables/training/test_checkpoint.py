@@ -12,6 +12,7 @@ from trainables.recipe import Optimizer, Scheduler
 from trainables.training.checkpoint import (
     STATE,
     Progress,
+    TrainingParts,
     best_weights,
     load_checkpoint,
     load_weights,
@@ -58,11 +59,11 @@ def train(
 
 
 def save(folder: Path, progress: Progress, made: Parts) -> None:
-    save_checkpoint(folder, progress, model=made[0], optimizer=made[1], scheduler=made[2], scaler=SCALER)
+    save_checkpoint(folder, progress, TrainingParts(*made, SCALER))
 
 
 def load(folder: Path, made: Parts) -> Progress | None:
-    return load_checkpoint(folder, model=made[0], optimizer=made[1], scheduler=made[2], scaler=SCALER)
+    return load_checkpoint(folder, TrainingParts(*made, SCALER))
 
 
 @pytest.mark.parametrize("settings", OPTIMIZERS, ids=lambda settings: f"{settings.type}-{settings.momentum}")

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from trainables.errors import InputError
+from trainables.measurement import Speed, fastest
 from trainables.recipe import RecipeKeys
-from trainables.training.precision import Measurement, Speed, candidates, measure
+from trainables.training.precision import candidates, measure
 
 CPU = torch.device("cpu")
 ALL = [("float32", "contiguous"), ("float32", "channels_last"), ("bf16", "channels_last")]
@@ -14,8 +15,12 @@ ALL = [("float32", "contiguous"), ("float32", "channels_last"), ("bf16", "channe
 
 def choice(*images_per_s: float) -> tuple[str, str]:
     pairs = candidates("auto")
-    speeds = tuple(Speed(*pair, speed, 100.0, 32) for pair, speed in zip(pairs, images_per_s, strict=True))
-    chosen = Measurement("cpu", "cpu", "2.0", 32, True, speeds).choice()
+    chosen = fastest(
+        [
+            Speed(precision=precision, memory_format=layout, images_per_s=speed, peak_mib=100.0)
+            for (precision, layout), speed in zip(pairs, images_per_s, strict=True)
+        ]
+    )
     return chosen.precision, chosen.memory_format
 
 
@@ -74,7 +79,7 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(
     measured = measure(tiny(batch_size=batch_size), num_classes=2, device=CPU, threads=1)
     assert [speed.micro_batch for speed in measured.speeds] == [part] * 3
     assert (measured.batch_size, measured.batch_norm) == (batch_size, True)
-    assert measured.to_json()["choice"]["micro_batch"] == part
+    assert measured.choice.micro_batch == part
 
 
 @pytest.mark.parametrize(("norm", "least"), [(True, 2), (False, 1)])
@@ -113,11 +118,7 @@ def test_auto_measures_every_candidate(num_classes: int) -> None:
     assert [(speed.precision, speed.memory_format) for speed in measured.speeds] == ALL
     assert all(speed.images_per_s > 0 and speed.peak_mib > 0 for speed in measured.speeds)
     assert (measured.device, measured.torch_version) == ("cpu", torch.__version__)
-    record = measured.to_json()
-    assert (
-        record["choice"]
-        == record["speeds"][ALL.index((measured.choice().precision, measured.choice().memory_format))]
-    )
+    assert measured.choice in measured.speeds
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])

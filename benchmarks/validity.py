@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from orchestrator.analysis.comparing import ROPE, verdict
 from orchestrator.statistics import corrected_interval, corrected_paired_t_test, correlated_t
-from trainables.evaluation.detection import Curve
+from trainables.evaluation.curve import Curve
 
 POPULATION, ROWS, FEATURES, TELLING, SIGNAL, FOLDS = 20_000, 300, 100, 10, 0.2, 5
 STRENGTH = 10.0

@@ -17,12 +17,11 @@ from pydantic import Field, field_validator, model_validator
 
 from trainables import backbones
 from trainables.data.images.crops import FaceRule
+from trainables.evaluation.metrics import SelectionMetric
 from trainables.recipe_part import BY_ROWS, COUNTS, IF_SET, Identity, RecipePart, refuse_undeclared
 
 Precision = Literal["float32", "bf16", "fp16"]
 MemoryFormat = Literal["contiguous", "channels_last"]
-
-MetricName = Literal["auc", "accuracy", "balanced_accuracy", "f1", "average_precision", "log_loss"]
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Ratio = Annotated[float, Field(gt=0.0, lt=1.0, allow_inf_nan=False)]
@@ -281,7 +280,7 @@ class RecipeKeys(RecipePart):
     )
     mix: Annotated[Mix | None, IF_SET] = None
     precision: Annotated[Literal["auto"] | Precision, COUNTS] = "auto"
-    select_by: Annotated[MetricName | SelectWeights, COUNTS] = "auc"
+    select_by: Annotated[SelectionMetric | SelectWeights, COUNTS] = "auc"
     seed: Annotated[int, Field(ge=0, lt=2**63), COUNTS] = 42
 
     protocol: Annotated[Literal["cv", "official", "holdout"], COUNTS] = Field(

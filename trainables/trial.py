@@ -27,7 +27,7 @@ from trainables import backbones
 from trainables.backbones import is_kernel_machine
 from trainables.data.pixels import Pixels, open_pixels
 from trainables.errors import InputError
-from trainables.evaluation.metrics import compute_metrics, predicted_classes
+from trainables.evaluation.scoring import compute_metrics, predicted_classes
 from trainables.files import read_json, replace_file, write_json
 from trainables.models.building import build_model
 from trainables.recipe import Recipe

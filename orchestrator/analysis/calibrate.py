@@ -14,7 +14,8 @@ import numpy as np
 from orchestrator.store.fingerprint import canonical_json
 from orchestrator.store.predictions import Part, Predictions
 from trainables.evaluation.calibration import METHODS, Method, Parameters, calibrated, fit
-from trainables.evaluation.reliability import brier_score, calibration_error, claims, reliability_bins
+from trainables.evaluation.proper_scores import brier_score
+from trainables.evaluation.reliability import calibration_error, claims, reliability_bins
 
 RAW = "none"
 CALIBRATION = [
@@ -68,7 +69,11 @@ def _trial(predictions: Predictions, pooled: dict[str, list[Scored]]) -> list[Ro
     """The rows of one trial; its test rows, as they are and calibrated, are added to `pooled`."""
     test = predictions.test
     labels, scores = _in_order(test)
-    before = {"ece_before": calibration_error(labels, scores), "brier_before": brier_score(labels, scores)}
+    before = {
+        "ece_before": calibration_error(labels, scores),
+        # Of the rows as they lie, so that the sum has the last digit that scores.csv has.
+        "brier_before": brier_score(test.labels, test.probabilities),
+    }
     pooled.setdefault(RAW, []).append((labels, scores))
     rows = []
     for method, parameters in fit_all(predictions.val, num_classes=test.num_classes).items():
@@ -103,7 +108,7 @@ def _bins(name: str, pooled: Mapping[str, Sequence[Scored]]) -> list[Row]:
         if not parts or len(parts) != len(pooled[RAW]):
             continue
         labels, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        bins = reliability_bins(*claims(labels, values))
+        bins = reliability_bins(claims(labels, values))
         whole = {"ece": bins.error(), "brier": brier_score(labels, values), "n_rows": len(labels)}
         for number in range(len(bins.counts)):
             found.append(

@@ -27,7 +27,7 @@ from orchestrator.analysis.trial_scores import ALL, TUNED
 from orchestrator.checks.shortcuts import shortcut_table
 from orchestrator.store.folder import Store
 from orchestrator.store.records import StudyRecord
-from trainables.evaluation.detection import AT_A_THRESHOLD
+from trainables.evaluation.metrics import AT_A_THRESHOLD
 from trainables.files import write_text
 
 __all__ = [

@@ -16,11 +16,9 @@ from orchestrator.analysis.trial_scores import ALL, Reader
 from orchestrator.store.find_experiment import find_experiment, trial_folders
 from orchestrator.store.folder import Store
 from trainables.errors import InputError, nearest
+from trainables.evaluation.metrics import BY_SOURCE, is_quality
 from trainables.files import without_infinities
 
-# What is compared by source: of its fakes the AUC against all real images and the share found; of its real
-# images the false alarms.
-RATES = ("auc", "detection_rate", "false_alarm_rate")
 NUMBERS = (
     "mean_diff", "std_diff", "ci_low", "ci_high", "p_value", "p_wilcoxon", "p_worse", "p_equivalent",
     "p_better", "min_detectable",
@@ -59,7 +57,7 @@ def compare(
     rates = [
         (source, rate)
         for source in sorted({source for source, _ in sides[0].values} - {ALL})
-        for rate in RATES
+        for rate in BY_SOURCE
         if all((source, rate) in side.values for side in sides)
     ]
     sources = [
@@ -72,8 +70,7 @@ def compare(
 
 def _check_metric(metric: str, sides: Sides) -> None:
     scored = {name for side in sides for source, name in (*side.values, *side.reasons) if source == ALL}
-    # A threshold and a number of rows are neither better nor worse.
-    known = {name for name in scored if name != "threshold" and not name.startswith("support[")}
+    known = {name for name in scored if is_quality(name)}
     if known and metric not in known:
         raise InputError(f"--metric {metric} is none of these experiments; {nearest(metric, sorted(known))}")
 

@@ -28,7 +28,7 @@ import pandas as pd
 
 from orchestrator import statistics
 from orchestrator.analysis.experiment_scores import Gathered
-from orchestrator.analysis.trial_scores import ALL, GAP, Place, is_one_device
+from orchestrator.analysis.trial_scores import ALL, Place, is_one_device
 from orchestrator.statistics import Interval, Posterior
 from orchestrator.statistics.delong import combined_p, delong_test
 from orchestrator.statistics.ranking import all_pairs, rank
@@ -39,7 +39,6 @@ from trainables.evaluation.metrics import LOWER_IS_BETTER
 SIGNIFICANT = 0.05
 SURE = 0.95
 ROPE = 0.01
-LOWER = LOWER_IS_BETTER | {"false_alarm_rate", "source_auc_variance", GAP}
 MIN_RANKED, MOST_RANKED = 6, 200
 COMPARISONS = [
     "question", "baseline", "treatment", "metric", "source", "n", "mean_diff", "std_diff",
@@ -139,7 +138,7 @@ def compare_pair(
         The numbers of a row of comparisons.csv, without p_holm, and those of a row of effects.csv. Where the
         two can't be paired the first has the verdict `incomplete`, and the second the reason.
     """
-    is_lower = metric in LOWER
+    is_lower = metric in LOWER_IS_BETTER
     effect: dict[str, Any] = {"better_is": "lower" if is_lower else "higher", "rope": rope}
     pairs = pair_up(*sides, metric, source)
     if pairs.baseline is None or pairs.treatment is None:

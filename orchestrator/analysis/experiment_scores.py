@@ -15,11 +15,12 @@ import pandas as pd
 
 from orchestrator.analysis import calibrate, holdout
 from orchestrator.analysis.bootstraps import Bootstraps
-from orchestrator.analysis.trial_scores import ALL, CACHE, GAP, Place, Problem, Reader, TrialScores
+from orchestrator.analysis.trial_scores import ALL, CACHE, Place, Problem, Reader, TrialScores
 from orchestrator.store.folder import Store
 from orchestrator.store.predictions import DAMAGE
 from orchestrator.store.records import ExperimentRecord, StudyRecord
 from trainables import memo
+from trainables.evaluation.metrics import GAP
 
 # What is kept of a complete experiment; `bootstraps` keeps the intervals.
 KEPT = ("holdout", "calibration", "reliability")

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from orchestrator.statistics import Interval, PairedTest, corrected_interval, corrected_paired_t_test
-from trainables.evaluation.metrics import auc
+from trainables.evaluation.curve import roc_auc
 
 REAL, FAKE = 0, 1
 
@@ -83,7 +83,7 @@ def _auc_by_fold(real: pd.DataFrame, fake: pd.DataFrame, folds: list[tuple[Any, 
     values = []
     for fold in folds:
         rows = by_fold.get(fold)
-        value = None if rows is None else auc(rows["label"].to_numpy(), rows["score"].to_numpy())
+        value = None if rows is None else roc_auc(rows["label"].to_numpy(), rows["score"].to_numpy())
         values.append(math.nan if value is None else value)
     return np.array(values)
 

@@ -18,13 +18,15 @@ from orchestrator.store.folder import State, Store, read_error, read_record, tri
 from orchestrator.store.predictions import DAMAGE, Part, Predictions, read_predictions
 from trainables import memo
 from trainables.evaluation import classes, detection
-from trainables.evaluation.detection import AT_A_THRESHOLD, Curve, Found
-from trainables.evaluation.thresholds import ThresholdMetric, best_threshold
+from trainables.evaluation.curve import Curve
+from trainables.evaluation.metric_values import MetricValues
+from trainables.evaluation.metrics import AT_A_THRESHOLD, GAP, ThresholdMetric
+from trainables.evaluation.scoring import all_metrics
+from trainables.evaluation.thresholds import best_threshold
 from trainables.trial_files import DONE, HISTORY, METRICS, PREDICTIONS
 
 ALL = "all"
 TUNED = "_tuned"
-GAP = "train_val_gap"
 CACHE = "scores"
 # Where in its experiment a trial is: (repeat, fold).
 Place = tuple[int, int]
@@ -195,19 +197,18 @@ class _Table:
         self.scores: list[list[Any]] = []
         self.missing: list[list[Any]] = []
 
-    def add(self, split: str, source: str, found: Found) -> None:
+    def add(self, split: str, source: str, found: MetricValues) -> None:
         self.scores += [[split, source, name, value] for name, value in found.values.items()]
         self.missing += [[split, source, name, reason] for name, reason in found.reasons.items()]
 
     def put(self, split: str, metric: str, value: float | None, reason: str = "") -> None:
-        found = Found()
+        found = MetricValues()
         found.put(metric, value, reason)
         self.add(split, ALL, found)
 
 
-def _metrics(part: Part) -> Found:
-    compute = detection.binary_metrics if part.probabilities.ndim == 1 else classes.class_metrics
-    return compute(part.labels, part.probabilities, part.predicted)
+def _metrics(part: Part) -> MetricValues:
+    return all_metrics(part.labels, part.probabilities, part.predicted)
 
 
 def _add_sources(table: _Table, test: Part, curve: Curve) -> None:
@@ -226,11 +227,11 @@ def _add_tuned(table: _Table, found: Predictions, threshold_by: ThresholdMetric)
         reason = "the inner validation rows are of one class"
     table.put("test", "threshold", threshold, reason)
     if threshold is None:
-        tuned = Found(reasons=dict.fromkeys(AT_A_THRESHOLD, reason))
+        tuned = MetricValues(reasons=dict.fromkeys(AT_A_THRESHOLD, reason))
     else:
         decided = (test.probabilities >= threshold).astype(np.int64)
         tuned = detection.threshold_metrics(test.labels, decided)
-    renamed = Found()
+    renamed = MetricValues()
     for name in AT_A_THRESHOLD:
         renamed.put(f"{name}{TUNED}", tuned.values.get(name), tuned.reasons.get(name, ""))
     table.add("test", ALL, renamed)

@@ -21,7 +21,7 @@ from pydantic import Field, ValidationError, model_validator
 from orchestrator.config.validation_errors import explain, meant
 from trainables import backbones
 from trainables.errors import InputError, nearest
-from trainables.evaluation.thresholds import ThresholdMetric
+from trainables.evaluation.metrics import ThresholdMetric
 from trainables.recipe import Recipe, RecipeKeys
 from trainables.recipe_part import Frozen
 

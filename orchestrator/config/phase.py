@@ -17,8 +17,9 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from orchestrator.config.experiment import read_object
 from orchestrator.config.validation_errors import explain, meant
 from orchestrator.store.fingerprint import SHORT, fingerprint
-from orchestrator.store.records import Comparison, Metric, Rule, is_plain
+from orchestrator.store.records import Comparison, Rule, is_plain
 from trainables.errors import InputError, nearest
+from trainables.evaluation.metrics import ComparedMetric
 from trainables.recipe_part import Frozen
 
 LONGEST_NAME = 80
@@ -37,7 +38,7 @@ class Template(Frozen):
     values: dict[str, Any] = Field(default_factory=dict)
     against: str | None = None
     question: str = ""
-    metrics: tuple[Metric, ...] = Field(("auc",), min_length=1)
+    metrics: tuple[ComparedMetric, ...] = Field(("auc",), min_length=1)
 
 
 def _one_or_several(given: object) -> object:

@@ -20,6 +20,7 @@ from orchestrator.console import duration, say
 from orchestrator.execution.executor import Event, EventKind
 from orchestrator.store.folder import State, Store, read_error, read_record, trial_state
 from orchestrator.store.records import StudyRecord
+from trainables.evaluation.metrics import LOWER_IS_BETTER
 from trainables.trial_files import HISTORY, METRICS
 
 REFRESH_S = 0.5
@@ -238,7 +239,7 @@ def board_from_disk(store: Store, study: StudyRecord) -> Board:
             epochs=experiment.recipe.epochs,
             weight_s=trial.estimate_s or 1.0,
         )
-        _fill(cell, store.trial(trial.folder), lower=experiment.recipe.select_by == "log_loss")
+        _fill(cell, store.trial(trial.folder), lower=experiment.recipe.select_by in LOWER_IS_BETTER)
         cells[experiment.name, trial.key] = cell
     board = Board(cells, metric=score_names(experiment.recipe.select_by for experiment in study.experiments))
     board.start()

@@ -24,7 +24,7 @@ from orchestrator.report.drawing import (
 from orchestrator.report.figures import faint
 from orchestrator.report.kept import kept
 from orchestrator.report.panels import ACCENT, MUTED, SECOND, Picture
-from trainables.evaluation.detection import Curve
+from trainables.evaluation.curve import Curve
 
 GRID = np.linspace(0.0, 1.0, 101)
 MOST_POINTS = 150

@@ -14,7 +14,6 @@ from orchestrator.analysis.collect import ALL, AT_A_THRESHOLD, TUNED, Tables, nu
 from orchestrator.report.cells import Cell, Grid, grid
 from orchestrator.wording.numbers import (
     DASH,
-    METRIC_NAMES,
     between,
     capital,
     class_name,
@@ -25,14 +24,17 @@ from orchestrator.wording.numbers import (
     p_value,
     spread,
 )
-from trainables.evaluation.metrics import LOWER_IS_BETTER
+from trainables.evaluation.metrics import ALIASES, COMPARED, GAP, LOWER_IS_BETTER
 
-# Told once: for several classes these are other names for F1 and AUC.
-ALIASES = ("macro_f1", "auc_ovr")
-RATES = ("detection_rate", "false_alarm_rate", "auc")
+# Columns of the table of sources, and of that of classes.
+RATES = {
+    "detection_rate": "Detection rate",
+    "false_alarm_rate": "False alarm rate ↓",
+    "auc": "AUC against real",
+}
+BY_CLASS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "support": "Images a fold"}
 # From which loss of AUC on a held-out source a model is said to have learned what belongs to its sources.
 FLAGGED, STRONG = 0.05, 0.10
-BY_CLASS = ("precision", "recall", "f1", "support")
 
 Record = Mapping[str, Any]
 Key = tuple[str, str, str]
@@ -52,7 +54,7 @@ class Summary:
         for row in tables.missing.to_dict("records"):
             where = fold_label(row["repeat"], row["fold"], repeats.get(row["experiment"], 1))
             key = (str(row["experiment"]), str(row["metric"]), str(row["source"]))
-            if row["split"] == "test" or row["metric"] == "train_val_gap":
+            if row["split"] == "test" or row["metric"] == GAP:
                 self.reasons.setdefault(key, f"{row['reason']} ({where})")
 
     def cell(
@@ -91,13 +93,13 @@ def _bootstrap(row: Mapping[str, Any]) -> str:
 def scores(tables: Tables, summary: Summary, names: Sequence[str]) -> Grid:
     """Typeset mean, standard deviation and interval of every metric of the experiments `names`."""
     present = {metric for _, metric, source in summary.rows if source == ALL}
-    metrics = [metric for metric in METRIC_NAMES if metric in present and metric not in ALIASES]
+    metrics = [metric for metric in COMPARED if metric in present and metric not in ALIASES]
     several = any(each.num_classes > 2 for each in tables.study.experiments)
     heads = {metric: capital(metric_name(metric)) for metric in metrics}
     if several and "macro_f1" in present:
         heads |= {"f1": "Macro F1", "auc": "AUC, one-vs-rest"}
-    if "train_val_gap" in present:
-        heads["train_val_gap"] = "Loss gap, val − train"
+    if GAP in present:
+        heads[GAP] = "Loss gap, val − train"
     return _scores("Test scores", tables, summary, names, heads)
 
 
@@ -140,7 +142,7 @@ def by_class(tables: Tables, summary: Summary, names: Sequence[str]) -> Grid | N
                 for metric in BY_CLASS
             ]
             rows.append([name, called, *cells])
-    heads = ["Experiment", "Class", "Precision", "Recall", "F1", "Images a fold"]
+    heads = ["Experiment", "Class", *BY_CLASS.values()]
     return grid("Scores by class", heads, rows, 2) if rows else None
 
 
@@ -163,7 +165,7 @@ def sources(tables: Tables, summary: Summary, names: Sequence[str]) -> Grid | No
             cells = [summary.cell(name, metric, source, expected=expected) for metric in RATES]
             mark = Cell(source, "lowest AUC" if (name, source) in worst else "")
             rows.append([name, mark, *cells])
-    heads = ["Experiment", "Source", "Detection rate", "False alarm rate ↓", "AUC against real"]
+    heads = ["Experiment", "Source", *RATES.values()]
     return grid("Rates by source", heads, rows, 2) if rows else None
 
 

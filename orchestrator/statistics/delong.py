@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from trainables.evaluation.detection import Curve
+from trainables.evaluation.curve import Curve
 
 
 @dataclass(frozen=True, slots=True)

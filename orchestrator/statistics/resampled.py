@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from orchestrator.statistics.delong import placements
-from trainables.evaluation.detection import log_losses
+from trainables.evaluation.proper_scores import log_losses, squared_errors
+from trainables.evaluation.rates import ClassCounts, DetectionCounts
 
 EXACT_ROWS = 1000
 # Integers up to here, and so their sums, are exact in float32.
@@ -94,14 +95,12 @@ def make_sample(
         groups: the rows' groups.
     """
     num_classes = 2 if probabilities.ndim == 1 else probabilities.shape[1]
-    exact = probabilities.astype(np.float64)
     classes = np.arange(num_classes)
     if probabilities.ndim == 1:
-        squares = (exact - labels) ** 2
         views = [(labels, probabilities)]
     else:
-        squares = np.sum((exact - (labels[:, None] == classes)) ** 2, axis=1)
         views = [((labels == c).astype(np.int64), probabilities[:, c]) for c in classes]
+    squares = squared_errors(labels, probabilities)
     losses = log_losses(labels, probabilities)
     placed = [_influence(truth, scores) for truth, scores in views]
     influence = np.mean([values for values, _ in placed], axis=0)
@@ -182,25 +181,24 @@ class Batch:
 
 def _of_two(hits: np.ndarray, called: np.ndarray, support: np.ndarray) -> dict[str, np.ndarray]:
     found, named = hits[:, :, 0], called[:, :, 0]
-    reals, fakes = support[:, :, 0], support[:, :, 1]
-    passed = reals - (named - found)
+    counts = DetectionCounts(found, named - found, fakes=support[:, :, 1], reals=support[:, :, 0])
     return {
-        "accuracy": (found + passed) / (reals + fakes),
-        "balanced_accuracy": (found / fakes + passed / reals) / 2.0,
-        "recall": found / fakes,
-        "precision": found / named,
-        "f1": 2.0 * found / (named + fakes),
+        "accuracy": counts.accuracy(),
+        "balanced_accuracy": counts.balanced_accuracy(),
+        "recall": counts.recall(),
+        "precision": counts.precision(),
+        "f1": counts.f1(),
     }
 
 
 def _of_several(hits: np.ndarray, called: np.ndarray, support: np.ndarray) -> dict[str, np.ndarray]:
-    recall = (hits / support).mean(axis=2)
-    f1 = (2.0 * hits / (called + support)).mean(axis=2)
+    counts = ClassCounts(hits, called, support)
+    recall, f1 = counts.recalls().mean(axis=2), counts.f1s().mean(axis=2)
     return {
-        "accuracy": hits.sum(axis=2) / support.sum(axis=2),
+        "accuracy": counts.accuracy(),
         "balanced_accuracy": recall,
         "recall": recall,
-        "precision": (hits / np.maximum(called, 1.0)).mean(axis=2),
+        "precision": counts.precisions().mean(axis=2),
         "f1": f1,
         "macro_f1": f1,
     }

@@ -14,17 +14,11 @@ from pydantic import AfterValidator, ConfigDict, Field, JsonValue, model_validat
 
 from orchestrator.store.record import Record
 from trainables.errors import nearest
-from trainables.evaluation.thresholds import ThresholdMetric
+from trainables.evaluation.metrics import ComparedMetric, ThresholdMetric
 from trainables.measurement import Measurement
 from trainables.recipe import MemoryFormat, RecipeKeys
 from trainables.recipe_part import COUNTS, IF_SET, Frozen
 from trainables.trial_files import FORMAT
-
-Metric = Literal[
-    "auc", "accuracy", "balanced_accuracy", "f1", "precision", "recall", "average_precision", "log_loss",
-    "eer", "brier", "ece", "macro_f1", "auc_ovr",
-]  # fmt: skip
-
 
 # What file facts reach: nothing much, enough to stop a run, the same and known, or too few images to tell.
 Verdict = Literal["passed", "refused", "accepted", "uncertain"]
@@ -40,7 +34,7 @@ class Comparison(Frozen):
     question: str
     baseline: str
     treatment: str
-    metrics: tuple[Metric, ...] = Field(("auc",), min_length=1)
+    metrics: tuple[ComparedMetric, ...] = Field(("auc",), min_length=1)
     rope: float = Field(0.01, ge=0.0, lt=1.0, allow_inf_nan=False)
     delong: bool = False
 
@@ -71,7 +65,7 @@ class Rule(Frozen):
     a probability above 0.95, over all its pairs; else the baseline's value stays.
     """
 
-    choose: Metric
+    choose: ComparedMetric
     among: tuple[str, ...] = ()
     top: Annotated[int, Field(ge=1)] = 1
     factors: tuple[Factor, ...] = ()

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from trainables.evaluation.metrics import METRICS
+
 # Below the first three decimals say nothing, below the second a number is a rounding error.
 TINY, ROUNDING = 0.0005, 1e-12
 
@@ -99,39 +101,10 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-METRIC_NAMES = {
-    "auc": "AUC",
-    "auc_ovr": "AUC one-vs-rest",
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "f1": "F1",
-    "macro_f1": "macro F1",
-    "precision": "precision",
-    "recall": "recall",
-    "average_precision": "average precision",
-    "eer": "EER",
-    "log_loss": "log loss",
-    "brier": "Brier score",
-    "ece": "ECE",
-}
-
-
-# Told in a table of their own, or of one class alone.
-OTHER_NAMES = {
-    "threshold": "threshold",
-    "detection_rate": "detection rate",
-    "false_alarm_rate": "false alarm rate",
-    "source_auc_variance": "variance of the AUC over sources",
-    "train_val_gap": "validation loss − training loss",
-    "train_loss": "training loss",
-    "support": "images",
-}
-
-
 def metric_name(metric: str) -> str:
     """Name a metric for people."""
     root, bracket, number = metric.partition("[")
-    name = METRIC_NAMES.get(root) or OTHER_NAMES.get(root) or root.replace("_", " ")
+    name = METRICS[root].label if root in METRICS else root.replace("_", " ")
     return f"{name} of class {number.rstrip(']')}" if bracket else name
 
 

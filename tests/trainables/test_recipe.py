@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from trainables.evaluation.metrics import compute_metrics
+from trainables.evaluation.metrics import SelectionMetric
+from trainables.evaluation.scoring import compute_metrics
 from trainables.recipe import (
     Loss,
-    MetricName,
     Optimizer,
     Recipe,
     RecipeKeys,
@@ -168,7 +168,7 @@ def test_json_and_back_is_the_same_recipe() -> None:
     assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
 
 
-@pytest.mark.parametrize("metric", get_args(MetricName))
+@pytest.mark.parametrize("metric", get_args(SelectionMetric))
 def test_every_metric_to_select_by_is_one_that_is_computed(metric: str) -> None:
     assert compute_metrics(np.array([0, 1]), np.array([0.2, 0.7]))[metric] is not None
 

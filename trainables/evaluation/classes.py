@@ -2,17 +2,20 @@
 
 auc (one against the rest), f1, precision, recall and balanced_accuracy are plain means over classes, and
 exist only where every class has rows; macro_f1 and auc_ovr are the same numbers under the names of the
-field. One class at a time: precision[c], recall[c], f1[c], support[c], c being the class's number. ECE:
-what the most probable class promised against how often it was right. Brier: summed over classes (Brier
-1950), 0 to 2.
+field. One class at a time: precision[c], recall[c], f1[c], support[c], c being the class's number.
 """
 
 import numpy as np
 
-from trainables.evaluation.detection import Curve, Found, check_scores, equal_mass_ece, log_losses
+from trainables.evaluation.curve import Curve
+from trainables.evaluation.detection import check_scores
+from trainables.evaluation.metric_values import MetricValues
+from trainables.evaluation.proper_scores import brier_score, log_loss
+from trainables.evaluation.rates import ClassCounts
+from trainables.evaluation.reliability import calibration_error
 
 
-def class_metrics(labels: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray) -> Found:
+def class_metrics(labels: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray) -> MetricValues:
     """Compute all metrics of rows with several classes.
 
     Args:
@@ -24,16 +27,14 @@ def class_metrics(labels: np.ndarray, probabilities: np.ndarray, predicted: np.n
         ValueError: no rows, or a probability that is not finite.
     """
     check_scores(probabilities)
-    num_rows, num_classes = probabilities.shape
+    num_classes = probabilities.shape[1]
     matrix = confusion(labels, predicted, num_classes=num_classes)
-    support, called, hits = matrix.sum(axis=1), matrix.sum(axis=0), np.diag(matrix)
-    found = Found()
-    missing = ", ".join(str(index) for index in np.flatnonzero(support == 0))
-    lacking = f"no image of class {missing} in these rows" if missing else ""
-    # A class that nothing was called has precision 0 in a mean over classes, as scikit-learn has it.
-    precisions = hits / np.maximum(called, 1)
-    recalls = hits / np.maximum(support, 1)
-    f1s = 2 * hits / np.maximum(support + called, 1)
+    counts = ClassCounts(np.diag(matrix), matrix.sum(axis=0), matrix.sum(axis=1))
+    absent = ", ".join(str(index) for index in np.flatnonzero(counts.support == 0))
+    lacking = f"no image of class {absent} in these rows" if absent else ""
+    precisions, recalls, f1s = counts.precisions(), counts.recalls(), counts.f1s()
+    found = MetricValues()
+    found.put("accuracy", float(counts.accuracy()))
     means = {
         "balanced_accuracy": recalls,
         "f1": f1s,
@@ -41,7 +42,6 @@ def class_metrics(labels: np.ndarray, probabilities: np.ndarray, predicted: np.n
         "recall": recalls,
         "macro_f1": f1s,
     }
-    found.put("accuracy", int(hits.sum()) / num_rows)
     for name, values in means.items():
         found.put(name, None if lacking else float(np.mean(values)), lacking)
     curves = [] if lacking else [Curve.of(labels == c, probabilities[:, c]) for c in range(num_classes)]
@@ -50,17 +50,16 @@ def class_metrics(labels: np.ndarray, probabilities: np.ndarray, predicted: np.n
     found.put("auc_ovr", auc, lacking)
     precision = None if lacking else float(np.mean([curve.average_precision() for curve in curves]))
     found.put("average_precision", precision, lacking)
-    exact = probabilities.astype(np.float64)
-    one_hot = labels[:, None] == np.arange(num_classes)
-    found.put("brier", float(np.mean(np.sum((exact - one_hot) ** 2, axis=1))))
-    found.put("ece", equal_mass_ece(exact.max(axis=1), predicted == labels))
-    found.put("log_loss", float(np.mean(log_losses(labels, probabilities))))
+    found.put("brier", brier_score(labels, probabilities))
+    found.put("ece", calibration_error(labels, probabilities))
+    found.put("log_loss", log_loss(labels, probabilities))
     for c in range(num_classes):
-        absent = f"no image of class {c} in these rows"
-        found.put(f"precision[{c}]", precisions[c] if called[c] else None, f"no image was called class {c}")
-        found.put(f"recall[{c}]", recalls[c] if support[c] else None, absent)
-        found.put(f"f1[{c}]", f1s[c] if support[c] else None, absent)
-        found.put(f"support[{c}]", int(support[c]))
+        reason = f"no image of class {c} in these rows"
+        uncalled = f"no image was called class {c}"
+        found.put(f"precision[{c}]", precisions[c] if counts.called[c] else None, uncalled)
+        found.put(f"recall[{c}]", recalls[c] if counts.support[c] else None, reason)
+        found.put(f"f1[{c}]", f1s[c] if counts.support[c] else None, reason)
+        found.put(f"support[{c}]", int(counts.support[c]))
     return found
 
 

@@ -1,101 +1,99 @@
-"""Classification metrics from labels and probabilities, as scikit-learn defines them.
+"""Facts about each metric: its name, its label, whether lower is better, what it needs and where it is used.
 
-Two classes: fake (1) is the positive class, predictions are P(fake) >= 0.5. More classes: precision, recall
-and F1 are macro averages, the AUC is one-vs-rest, macro averaged. A metric that does not exist for the rows
-given (the AUC of one class) is None, never a made-up number.
+The one table that training, collecting, deciding and the report read. Values are computed in `scoring`; this
+module imports nothing heavy, so that a recipe can be read without numpy.
 
-scikit-learn is imported where something is computed: who only wants to know which metrics are errors, as
-collecting does, need not wait for it.
+`recall[2]` is the recall of class 2 and `recall_tuned` that at the tuned threshold.
 """
 
-import numpy as np
+from dataclasses import dataclass
+from typing import Literal
 
-LOWER_IS_BETTER = frozenset(
-    {"log_loss", "brier", "ece", "eer", "false_alarm_rate", "source_auc_variance", "train_val_gap"}
+# What a comparison or a decision may name; METRICS has is_compared for each of them.
+ComparedMetric = Literal[
+    "auc", "accuracy", "balanced_accuracy", "f1", "precision", "recall", "average_precision", "log_loss",
+    "eer", "brier", "ece", "macro_f1", "auc_ovr",
+]  # fmt: skip
+# What the best epoch may be chosen by; METRICS has is_tracked for each of them.
+SelectionMetric = Literal["auc", "accuracy", "balanced_accuracy", "f1", "average_precision", "log_loss"]
+# What a decision threshold may be chosen by; METRICS has needs_threshold for each of them.
+ThresholdMetric = Literal["accuracy", "balanced_accuracy", "f1"]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFacts:
+    """What must be known of a metric besides its value.
+
+    Attributes:
+        label: how it is written for people.
+        lower_is_better: whether it is an error or a loss.
+        needs_threshold: whether it is computed from predicted classes, not from scores.
+        is_compared: whether it is a score of all test rows that comparisons and decisions may name.
+        is_tracked: whether it is computed after each epoch and kept in metrics.json.
+        is_by_source: whether each source of images has its own.
+        is_quality: whether a value can be better than another one.
+        alias_of: the metric that it equals, where it is another name used with several classes.
+    """
+
+    label: str
+    lower_is_better: bool = False
+    needs_threshold: bool = False
+    is_compared: bool = False
+    is_tracked: bool = False
+    is_by_source: bool = False
+    is_quality: bool = True
+    alias_of: str = ""
+
+
+GAP = "train_val_gap"
+
+# In the order in which tables show them.
+METRICS = {
+    "auc": MetricFacts("AUC", is_compared=True, is_tracked=True, is_by_source=True),
+    "auc_ovr": MetricFacts("AUC one-vs-rest", is_compared=True, alias_of="auc"),
+    "accuracy": MetricFacts("accuracy", needs_threshold=True, is_compared=True, is_tracked=True),
+    "balanced_accuracy": MetricFacts(
+        "balanced accuracy", needs_threshold=True, is_compared=True, is_tracked=True
+    ),
+    "f1": MetricFacts("F1", needs_threshold=True, is_compared=True, is_tracked=True),
+    "macro_f1": MetricFacts("macro F1", needs_threshold=True, is_compared=True, alias_of="f1"),
+    "precision": MetricFacts("precision", needs_threshold=True, is_compared=True, is_tracked=True),
+    "recall": MetricFacts("recall", needs_threshold=True, is_compared=True, is_tracked=True),
+    "average_precision": MetricFacts("average precision", is_compared=True, is_tracked=True),
+    "eer": MetricFacts("EER", lower_is_better=True, is_compared=True),
+    "log_loss": MetricFacts("log loss", lower_is_better=True, is_compared=True, is_tracked=True),
+    "brier": MetricFacts("Brier score", lower_is_better=True, is_compared=True),
+    "ece": MetricFacts("ECE", lower_is_better=True, is_compared=True),
+    "threshold": MetricFacts("threshold", is_quality=False),
+    "detection_rate": MetricFacts("detection rate", needs_threshold=True, is_by_source=True),
+    "false_alarm_rate": MetricFacts(
+        "false alarm rate", lower_is_better=True, needs_threshold=True, is_by_source=True
+    ),
+    "source_auc_variance": MetricFacts("variance of the AUC over sources", lower_is_better=True),
+    GAP: MetricFacts("validation loss − training loss", lower_is_better=True),
+    "train_loss": MetricFacts("training loss", lower_is_better=True),
+    "support": MetricFacts("images", is_quality=False),
+}
+
+LOWER_IS_BETTER = frozenset(name for name, facts in METRICS.items() if facts.lower_is_better)
+COMPARED = tuple(name for name, facts in METRICS.items() if facts.is_compared)
+TRACKED = tuple(name for name, facts in METRICS.items() if facts.is_tracked)
+BY_SOURCE = tuple(name for name, facts in METRICS.items() if facts.is_by_source)
+ALIASES = tuple(name for name, facts in METRICS.items() if facts.alias_of)
+# Computed a second time at the tuned threshold.
+AT_A_THRESHOLD = tuple(
+    name
+    for name, facts in METRICS.items()
+    if facts.needs_threshold and facts.is_compared and not facts.alias_of
 )
 
-Metrics = dict[str, float | None]
+
+def root_name(metric: str) -> str:
+    """Return the name of a metric without its class: recall for recall[2]."""
+    return metric.partition("[")[0]
 
 
-def compute_metrics(
-    labels: np.ndarray, probabilities: np.ndarray, *, predicted: np.ndarray | None = None
-) -> Metrics:
-    """Compute all metrics of one set of rows.
-
-    Args:
-        labels: int [N], 0 .. C - 1.
-        probabilities: P(fake), float [N], or one column a class, float [N, C].
-        predicted: int [N], the classes that were decided for; None = what the probabilities say.
-
-    Raises:
-        ValueError: no rows, or a probability that is not finite.
-    """
-    if len(labels) == 0:
-        raise ValueError("metrics of no rows")
-    if not np.isfinite(probabilities).all():
-        raise ValueError("a score is not finite: the model diverged")
-    decided = predicted_classes(probabilities) if predicted is None else predicted
-    if probabilities.ndim == 1:
-        return _binary(labels, probabilities, decided)
-    return _multiclass(labels, probabilities, decided)
-
-
-def auc(labels: np.ndarray, scores: np.ndarray) -> float | None:
-    """Return the area under the ROC curve; None when a class is missing.
-
-    `scores` are P(fake), float [N], or a column a class, float [N, C]: then one against the rest, macro.
-    """
-    from sklearn import metrics
-
-    if scores.ndim == 1:
-        return float(metrics.roc_auc_score(labels, scores)) if 0 < labels.sum() < len(labels) else None
-    one_hot = labels[:, None] == np.arange(scores.shape[1])
-    if not one_hot.any(axis=0).all():
-        return None
-    return float(metrics.roc_auc_score(one_hot, scores, average="macro"))
-
-
-def predicted_classes(probabilities: np.ndarray) -> np.ndarray:
-    """Return the predicted class of each row, int64 [N]."""
-    if probabilities.ndim == 1:
-        return (probabilities >= 0.5).astype(np.int64)
-    return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
-
-
-def _binary(labels: np.ndarray, scores: np.ndarray, predicted: np.ndarray) -> Metrics:
-    from sklearn import metrics
-
-    both = 0 < labels.sum() < len(labels)
-    return {
-        "auc": auc(labels, scores),
-        "accuracy": float(metrics.accuracy_score(labels, predicted)),
-        "balanced_accuracy": float(metrics.balanced_accuracy_score(labels, predicted)) if both else None,
-        "f1": float(metrics.f1_score(labels, predicted, zero_division=0.0)) if labels.any() else None,
-        "precision": float(metrics.precision_score(labels, predicted)) if predicted.any() else None,
-        "recall": float(metrics.recall_score(labels, predicted)) if labels.any() else None,
-        "average_precision": float(metrics.average_precision_score(labels, scores)) if both else None,
-        "log_loss": float(metrics.log_loss(labels, scores, labels=[0, 1])),
-    }
-
-
-def _multiclass(labels: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray) -> Metrics:
-    from sklearn import metrics
-
-    classes = np.arange(probabilities.shape[1])
-    everything = len(np.unique(labels)) == len(classes)
-    one_hot = labels[:, None] == classes
-    macro = {"average": "macro", "labels": classes, "zero_division": 0.0}
-    return {
-        "auc": auc(labels, probabilities),
-        "accuracy": float(metrics.accuracy_score(labels, predicted)),
-        "balanced_accuracy": float(metrics.recall_score(labels, predicted, **macro)) if everything else None,
-        "f1": float(metrics.f1_score(labels, predicted, **macro)) if everything else None,
-        "precision": float(metrics.precision_score(labels, predicted, **macro)) if everything else None,
-        "recall": float(metrics.recall_score(labels, predicted, **macro)) if everything else None,
-        "average_precision": (
-            float(metrics.average_precision_score(one_hot, probabilities, average="macro"))
-            if everything
-            else None
-        ),
-        "log_loss": float(metrics.log_loss(labels, probabilities, labels=classes)),
-    }
+def is_quality(metric: str) -> bool:
+    """Tell whether a value of a metric can be better than another; metrics not in the table can."""
+    facts = METRICS.get(root_name(metric))
+    return facts is None or facts.is_quality

@@ -1,4 +1,4 @@
-"""Does P(fake) = 0.8 come true in 8 of 10 cases? Reliability bins, calibration error and Brier score.
+"""Does P(fake) = 0.8 come true in 8 of 10 cases? Reliability bins and the expected calibration error (ECE).
 
 Bins hold equally many rows (Nguyen & O'Connor 2015, "Posterior calibration and exploratory analysis for
 natural language processing models"): bins of equal width are nearly empty where a confident network never
@@ -11,6 +11,8 @@ the probability of the likeliest class, what comes true is that it is the right 
 from dataclasses import dataclass
 
 import numpy as np
+
+from trainables.evaluation.curve import Curve
 
 NUM_BINS = 15
 
@@ -33,38 +35,34 @@ class Bins:
         return float(np.sum(self.counts * np.abs(self.claimed - self.came_true)) / self.counts.sum())
 
 
-def claims(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return what was claimed of each row, float64 [N], and whether it came true, float64 [N] of 0 and 1.
+def claims(labels: np.ndarray, probabilities: np.ndarray) -> Curve:
+    """Count what was claimed of rows (the curve's scores) and what came true (its fakes).
 
     Args:
         labels: int [N], 0 .. C - 1.
         probabilities: P(fake), float [N], or one column a class, float [N, C].
-    """
-    exact = np.asarray(probabilities, dtype=np.float64)
-    if exact.ndim == 1:
-        return exact, (labels == 1).astype(np.float64)
-    return exact.max(axis=1), (exact.argmax(axis=1) == labels).astype(np.float64)
-
-
-def reliability_bins(claimed: np.ndarray, came_true: np.ndarray, *, num_bins: int = NUM_BINS) -> Bins:
-    """Cut rows into bins of equal mass.
-
-    Args:
-        claimed: probabilities, float [N].
-        came_true: 0 or 1, [N].
-        num_bins: at most so many; there are fewer where there are fewer rows. The first get one row more.
 
     Raises:
         ValueError: no rows.
     """
-    if len(claimed) == 0:
+    if len(labels) == 0:
         raise ValueError("a reliability diagram of no rows")
-    order = np.argsort(claimed, kind="stable")
-    ordered = np.asarray(claimed, dtype=np.float64)[order]
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    ties = np.diff(np.append(starts, len(ordered)))
-    sums = np.add.reduceat(np.asarray(came_true, dtype=np.float64)[order], starts)
-    shared = np.repeat(sums / ties, ties)
+    exact = np.asarray(probabilities, dtype=np.float64)
+    if exact.ndim == 1:
+        return Curve.of(labels, exact)
+    return Curve.of(exact.argmax(axis=1) == labels, exact.max(axis=1))
+
+
+def reliability_bins(claimed: Curve, *, num_bins: int = NUM_BINS) -> Bins:
+    """Cut rows into bins of equal mass.
+
+    Args:
+        claimed: what `claims` gave; of two classes, the curve of the scores.
+        num_bins: at most so many; there are fewer where there are fewer rows. The first get one row more.
+    """
+    ties = claimed.fakes + claimed.reals
+    ordered = np.repeat(claimed.scores, ties)
+    shared = np.repeat(claimed.fakes / ties, ties)
     number = min(num_bins, len(ordered))
     counts = np.full(number, len(ordered) // number) + (np.arange(number) < len(ordered) % number)
     ends = np.cumsum(counts)
@@ -80,16 +78,4 @@ def reliability_bins(claimed: np.ndarray, came_true: np.ndarray, *, num_bins: in
 
 def calibration_error(labels: np.ndarray, probabilities: np.ndarray, *, num_bins: int = NUM_BINS) -> float:
     """Return the expected calibration error of rows, 0 (none) to 1; arguments as in `claims`."""
-    return reliability_bins(*claims(labels, probabilities), num_bins=num_bins).error()
-
-
-def brier_score(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Return the mean squared error of the probabilities (Brier 1950).
-
-    Two classes: of P(fake), 0 to 1. Several: summed over classes, 0 to 2. Arguments as in `claims`.
-    """
-    exact = np.asarray(probabilities, dtype=np.float64)
-    if exact.ndim == 1:
-        return float(np.mean((exact - labels) ** 2))
-    truth = labels[:, None] == np.arange(exact.shape[1])
-    return float(np.mean(np.sum((exact - truth) ** 2, axis=1)))
+    return reliability_bins(claims(labels, probabilities), num_bins=num_bins).error()

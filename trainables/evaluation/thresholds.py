@@ -1,10 +1,9 @@
 """The decision threshold that suits a metric best: chosen on validation scores, applied to test scores."""
 
-from typing import Literal
-
 import numpy as np
 
-ThresholdMetric = Literal["accuracy", "balanced_accuracy", "f1"]
+from trainables.evaluation.metrics import ThresholdMetric
+from trainables.evaluation.rates import DetectionCounts
 
 
 def best_threshold(labels: np.ndarray, scores: np.ndarray, *, metric: ThresholdMetric) -> float | None:
@@ -28,11 +27,12 @@ def best_threshold(labels: np.ndarray, scores: np.ndarray, *, metric: ThresholdM
     values = np.unique(scores)
     candidates = np.concatenate([[0.0], (values[1:] + values[:-1]) / 2, [np.nextafter(1.0, 2.0)]])
     order = np.sort(scores[labels == 1]), np.sort(scores[labels == 0])
-    found, alarms = (len(part) - np.searchsorted(part, candidates, side="left") for part in order)
+    hits, alarms = (len(part) - np.searchsorted(part, candidates, side="left") for part in order)
+    counts = DetectionCounts(hits, alarms, num_fake, num_real)
     quality = {
-        "accuracy": (found + num_real - alarms) / len(labels),
-        "balanced_accuracy": (found / num_fake + 1 - alarms / num_real) / 2,
-        "f1": 2 * found / (found + alarms + num_fake),
-    }[metric]
+        "accuracy": counts.accuracy,
+        "balanced_accuracy": counts.balanced_accuracy,
+        "f1": counts.f1,
+    }[metric]()
     best = np.flatnonzero(quality >= quality.max() - 1e-12)
     return float(candidates[best[np.abs(candidates[best] - 0.5).argmin()]])

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from trainables.errors import InputError
-from trainables.evaluation.metrics import LOWER_IS_BETTER, Metrics, compute_metrics
+from trainables.evaluation.metrics import LOWER_IS_BETTER
+from trainables.evaluation.scoring import Metrics, compute_metrics
 from trainables.models.layers import ConstrainedConv
 from trainables.recipe import Recipe, SelectWeights
 from trainables.seeds import derived_seed

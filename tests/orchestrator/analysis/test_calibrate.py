@@ -1,6 +1,8 @@
 """Calibration tables: fitted on validation rows, judged on test rows, the same bytes every time."""
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +11,13 @@ import pytest
 from sklearn.metrics import brier_score_loss
 
 from orchestrator.analysis.calibrate import CALIBRATION, RELIABILITY, SHOWN, fit_all
-from orchestrator.analysis.collect import Tables, collect
+from orchestrator.analysis.collect import ALL, Tables, collect
 from orchestrator.store.folder import Store
 from orchestrator.store.predictions import read_predictions
 from trainables.evaluation.calibration import METHODS, calibrated, fit
 from trainables.evaluation.reliability import calibration_error
+
+GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 def tables(results: Any) -> Tables:
@@ -29,6 +33,18 @@ def bold(table: pd.DataFrame) -> np.ndarray:
     rng = np.random.default_rng(int(table["fold"].iloc[0]))
     logits = (2 * table["label"].to_numpy() - 1) + 1.5 * rng.normal(size=len(table))
     return np.asarray(1 / (1 + np.exp(-6 * logits)))
+
+
+@pytest.mark.parametrize("phase", ["first", "second"])
+def test_scores_and_calibration_have_one_ece_and_one_brier_score(phase: str, tmp_path: Path) -> None:
+    """Catches a second implementation of a metric, which differs in the last digit."""
+    shutil.copytree(GOLDEN / "results", tmp_path / "results")
+    found = collect(Store.look(tmp_path / "results"), phase)
+    rows = found.scores[(found.scores["split"] == "test") & (found.scores["source"] == ALL)]
+    known = {(row.trial, row.metric): row.value for row in rows.itertuples()}
+    assert len(found.calibration) > 20
+    for row in found.calibration.itertuples():
+        assert (known[row.trial, "ece"], known[row.trial, "brier"]) == (row.ece_before, row.brier_before)
 
 
 def split(results: Any, name: str, fold: int, part: str) -> pd.DataFrame:

@@ -23,7 +23,7 @@ import pytest
 from orchestrator.analysis.collect import Tables, collect
 from orchestrator.report.page import write_report
 from orchestrator.store.folder import Store
-from trainables.evaluation.metrics import predicted_classes
+from trainables.evaluation.scoring import predicted_classes
 from trainables.files import read_json, write_json
 
 SOURCES = (("wiki", 0), ("text2img", 1), ("inpainting", 1))

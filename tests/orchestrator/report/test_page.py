@@ -16,7 +16,7 @@ from orchestrator.report.shortcuts import share
 from orchestrator.store.folder import Store
 from orchestrator.wording.numbers import DASH
 from orchestrator.wording.verdict import verdict
-from trainables.evaluation.metrics import compute_metrics
+from trainables.evaluation.scoring import compute_metrics
 from trainables.files import write_json
 
 HOSTILE = "<script>alert(1)</script> & $x_{ \"'"

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics
 
 from trainables.evaluation.classes import class_metrics, confusion
-from trainables.evaluation.metrics import compute_metrics
+from trainables.evaluation.scoring import compute_metrics
 
 
 def five(seed: int = 3, size: int = 200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,20 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 from sklearn import metrics
-from sklearn.calibration import calibration_curve
 
+from trainables.evaluation.curve import Curve
 from trainables.evaluation.detection import (
     NO_FAKE,
     NO_REAL,
     NOTHING_CALLED,
-    Curve,
     auc_variance,
     binary_metrics,
-    equal_mass_ece,
     source_metrics,
     threshold_metrics,
 )
-from trainables.evaluation.metrics import compute_metrics
 
 # Few distinct scores, so that ties are common; both classes are there.
 ROWS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 12)), min_size=2, max_size=60).filter(
@@ -61,19 +58,6 @@ def test_numbers_are_scikit_learns(rows: list[tuple[int, int]]) -> None:
         assert found["precision"] == pytest.approx(metrics.precision_score(labels, called), abs=1e-9)
 
 
-@settings(deadline=None, max_examples=60)
-@given(ROWS)
-def test_they_agree_with_what_training_looks_at(rows: list[tuple[int, int]]) -> None:
-    """Catches two definitions of one metric in one project."""
-    labels, scores, called = arrays(rows)
-    ours = binary_metrics(labels, scores, called)
-    for name, value in compute_metrics(labels, scores, predicted=called).items():
-        if value is None:
-            assert name in ours.reasons
-        else:
-            assert ours.values[name] == pytest.approx(value, abs=1e-9), name
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_certain_and_wrong_is_scikit_learns_large_finite_loss(dtype: type) -> None:
     labels, scores = np.array([0, 1, 1]), np.array([1.0, 0.0, 0.7], dtype=dtype)
@@ -98,34 +82,6 @@ def test_eer_by_hand(scores: list[float], eer: float) -> None:
     """Perfect, upside down, all tied (the diagonal), and one real one above one fake."""
     labels, values = np.array([0, 0, 1, 1]), np.array(scores)
     assert binary_metrics(labels, values, labels).values["eer"] == pytest.approx(eer)
-
-
-def test_ece_is_the_mean_distance_of_equally_large_bins() -> None:
-    """Against scikit-learn's bins by quantile: 150 distinct scores, ten in each of 15 bins."""
-    rng = np.random.default_rng(2)
-    confidence = rng.permutation(np.linspace(0.01, 0.99, 150)) ** 2
-    outcome = (rng.random(150) < confidence**0.5).astype(int)
-    truth, claimed = calibration_curve(outcome, confidence, n_bins=15, strategy="quantile")
-    assert len(truth) == 15
-    assert equal_mass_ece(confidence, outcome) == pytest.approx(np.abs(truth - claimed).mean(), abs=1e-12)
-
-
-@settings(deadline=None, max_examples=40)
-@given(ROWS, st.randoms())
-def test_ece_does_not_hang_on_the_order_of_rows(rows: list[tuple[int, int]], random: object) -> None:
-    """Catches bins that cut through equal scores wherever the rows happened to lie."""
-    labels, scores, _ = arrays(rows)
-    before = equal_mass_ece(scores, labels)
-    random.shuffle(rows)  # type: ignore[attr-defined]
-    labels, scores, _ = arrays(rows)
-    assert equal_mass_ece(scores, labels) == pytest.approx(before, abs=1e-12)
-    assert 0.0 <= before <= 1.0
-
-
-def test_ece_by_hand() -> None:
-    """Two bins: claimed 0.2 and 0.9 on average, true 0.5 and 1."""
-    confidence, outcome = np.array([0.1, 0.3, 0.8, 1.0]), np.array([0, 1, 1, 1])
-    assert equal_mass_ece(confidence, outcome, bins=2) == pytest.approx((0.3 + 0.1) / 2)
 
 
 @pytest.mark.parametrize(("label", "reason"), [(0, NO_FAKE), (1, NO_REAL)])

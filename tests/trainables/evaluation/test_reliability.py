@@ -1,12 +1,12 @@
-"""Reliability bins, calibration error and Brier score: by hand, by a plain loop, and by scikit-learn."""
+"""Reliability bins and calibration error: by hand, by a plain loop, and by scikit-learn."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn import metrics
+from sklearn.calibration import calibration_curve
 
-from trainables.evaluation.reliability import brier_score, calibration_error, claims, reliability_bins
+from trainables.evaluation.reliability import calibration_error, claims, reliability_bins
 
 shares = st.floats(0.0, 1.0, allow_subnormal=False)
 some_rows = st.lists(st.tuples(shares, st.integers(0, 1)), min_size=1, max_size=60)
@@ -26,12 +26,29 @@ def plain_error(claimed: list[float], came_true: list[int], num_bins: int) -> fl
 
 def test_bins_of_a_case_done_by_hand() -> None:
     """Catches bins of equal width, and the mean of something else than was claimed."""
-    bins = reliability_bins(np.array([0.9, 0.1, 0.2, 0.8, 0.5]), np.array([1, 0, 1, 1, 0]), num_bins=2)
+    rows = claims(np.array([1, 0, 1, 1, 0]), np.array([0.9, 0.1, 0.2, 0.8, 0.5]))
+    bins = reliability_bins(rows, num_bins=2)
     assert bins.counts.tolist() == [3, 2]
     assert bins.claimed == pytest.approx([0.8 / 3, 0.85])
     assert bins.came_true == pytest.approx([1 / 3, 1.0])
     assert (bins.low.tolist(), bins.high.tolist()) == ([0.1, 0.8], [0.5, 0.9])
     assert bins.error() == pytest.approx((3 * (1 / 3 - 0.8 / 3) + 2 * 0.15) / 5)
+
+
+def test_the_error_is_scikit_learns_mean_distance_of_equally_large_bins() -> None:
+    """Against scikit-learn's bins by quantile: 150 distinct scores, ten in each of 15 bins."""
+    rng = np.random.default_rng(2)
+    scores = rng.permutation(np.linspace(0.01, 0.99, 150)) ** 2
+    labels = (rng.random(150) < scores**0.5).astype(int)
+    truth, claimed = calibration_curve(labels, scores, n_bins=15, strategy="quantile")
+    assert len(truth) == 15
+    assert calibration_error(labels, scores) == pytest.approx(np.abs(truth - claimed).mean(), abs=1e-12)
+
+
+def test_the_error_of_a_case_done_by_hand() -> None:
+    """Two bins: claimed 0.2 and 0.9 on average, true 0.5 and 1."""
+    scores, labels = np.array([0.1, 0.3, 0.8, 1.0]), np.array([0, 1, 1, 1])
+    assert calibration_error(labels, scores, num_bins=2) == pytest.approx((0.3 + 0.1) / 2)
 
 
 @given(some_rows, st.integers(1, 20))
@@ -61,22 +78,11 @@ def test_scores_that_come_true_have_no_error_and_bold_ones_have() -> None:
 
 def test_of_several_classes_the_likeliest_one_is_what_is_claimed() -> None:
     values = np.array([[0.7, 0.2, 0.1], [0.3, 0.4, 0.3]])
-    claimed, came_true = claims(np.array([0, 2]), values)
-    assert (claimed.tolist(), came_true.tolist()) == ([0.7, 0.4], [1.0, 0.0])
+    curve = claims(np.array([0, 2]), values)
+    assert (curve.scores.tolist(), curve.fakes.tolist()) == ([0.4, 0.7], [0, 1])
     assert calibration_error(np.array([0, 2]), values, num_bins=1) == pytest.approx(0.05)
-
-
-def test_brier_is_scikit_learns() -> None:
-    rng = np.random.default_rng(1)
-    labels, scores = rng.integers(0, 2, 50), rng.uniform(size=50)
-    assert brier_score(labels, scores) == pytest.approx(metrics.brier_score_loss(labels, scores), abs=1e-12)
-
-
-def test_brier_of_several_classes_is_summed_over_them() -> None:
-    values = np.array([[0.7, 0.2, 0.1]])
-    assert brier_score(np.array([1]), values) == pytest.approx(0.49 + 0.64 + 0.01)
 
 
 def test_no_rows_are_refused() -> None:
     with pytest.raises(ValueError, match="no rows"):
-        reliability_bins(np.array([]), np.array([]))
+        claims(np.array([], dtype=int), np.array([]))

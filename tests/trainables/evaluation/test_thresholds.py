@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from trainables.evaluation.thresholds import ThresholdMetric, best_threshold
+from trainables.evaluation.metrics import ThresholdMetric
+from trainables.evaluation.thresholds import best_threshold
 
 SCORERS = {
     "accuracy": metrics.accuracy_score,

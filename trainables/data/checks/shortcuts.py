@@ -34,6 +34,7 @@ from trainables.data.checks.image_facts import (
 )
 from trainables.data.images.inspection import Progress
 from trainables.data.splits.trial_rows import trial_table
+from trainables.evaluation.curve import roc_auc
 from trainables.recipe import RecipeKeys
 from trainables.seeds import derived_seed
 
@@ -234,8 +235,6 @@ def _numbers(rows: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _score(make: Make, split: Split, train: np.ndarray, test: np.ndarray, *, num_classes: int) -> _Scored:
-    from trainables.evaluation.metrics import auc
-
     labels, truth = (side["label"].to_numpy(dtype=np.int64) for side in (split.train, split.test))
     probabilities = np.full((len(test), num_classes), 1.0 / num_classes)
     if (train != train[0]).any():
@@ -246,7 +245,7 @@ def _score(make: Make, split: Split, train: np.ndarray, test: np.ndarray, *, num
         probabilities[:, model.classes_] = model.predict_proba(test)
     if num_classes == 2:
         probabilities = probabilities[:, 1]
-    score = FoldScore(split.repeat, split.fold, len(train), len(test), auc(truth, probabilities))
+    score = FoldScore(split.repeat, split.fold, len(train), len(test), roc_auc(truth, probabilities))
     return _Scored(score, truth, probabilities, split.test["group"].to_numpy())
 
 
@@ -257,8 +256,6 @@ def _scores(scored: Sequence[_Scored]) -> Scores:
 
 def _bootstrap(scored: _Scored) -> tuple[float, float] | None:
     """Resample whole groups of the test part; None where no resample holds every class."""
-    from trainables.evaluation.metrics import auc
-
     rng = np.random.default_rng(derived_seed("shortcut interval"))
     _, group_of = np.unique(scored.groups.astype(str), return_inverse=True)
     rows_of = np.split(np.argsort(group_of, kind="stable"), np.cumsum(np.bincount(group_of))[:-1])
@@ -266,7 +263,7 @@ def _bootstrap(scored: _Scored) -> tuple[float, float] | None:
     for _ in range(NUM_RESAMPLES):
         drawn = rng.integers(len(rows_of), size=len(rows_of))
         rows = np.concatenate([rows_of[index] for index in drawn])
-        found.append(auc(scored.labels[rows], scored.probabilities[rows]))
+        found.append(roc_auc(scored.labels[rows], scored.probabilities[rows]))
     values = [value for value in found if value is not None]
     if not values:
         return None

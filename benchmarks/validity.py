@@ -23,9 +23,10 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from orchestrator.analysis.comparing import ROPE, verdict
+from orchestrator.analysis.comparing import comparison_verdict
 from orchestrator.statistics import corrected_interval, corrected_paired_t_test, correlated_t
 from trainables.evaluation.curve import Curve
+from trainables.evaluation.metrics import ROPE
 
 POPULATION, ROWS, FEATURES, TELLING, SIGNAL, FOLDS = 20_000, 300, 100, 10, 0.2, 5
 STRENGTH = 10.0
@@ -126,7 +127,7 @@ def report(scores: np.ndarray, blur: float) -> bool:
 def judge(differences: np.ndarray, p_value: float) -> str:
     posterior = correlated_t(differences, test_share=TEST_SHARE, rope=ROPE)
     sides = {"p_worse": posterior.below, "p_equivalent": posterior.within, "p_better": posterior.above}
-    return verdict({"p_holm": p_value, **sides})
+    return comparison_verdict({"p_holm": p_value, **sides})
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import torch
 from pydantic import ValidationError
 
 from trainables.backbones import is_kernel_machine
+from trainables.data.dataset.layouts import REAL_SOURCES
 from trainables.data.dataset.manifest import scan
 from trainables.data.faces import ensure_faces, recipe_squares
 from trainables.data.pixels import ensure_pixels
@@ -66,7 +67,7 @@ def _run(wanted: argparse.Namespace) -> dict[str, Any]:
         wanted.data,
         layout=values.get("layout", "auto"),
         group_by=values.get("group_by", "auto"),
-        real_sources=values.get("real_sources", ("wiki", "real")),
+        real_sources=values.get("real_sources", REAL_SOURCES),
     )
     device = torch.device(device_type())
     recipe = _resolve(

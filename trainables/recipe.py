@@ -16,6 +16,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from trainables import backbones
+from trainables.data.dataset.layouts import REAL_SOURCES
 from trainables.data.images.crops import FaceRule
 from trainables.evaluation.metrics import SelectionMetric
 from trainables.recipe_part import BY_ROWS, COUNTS, IF_SET, Identity, RecipePart, refuse_undeclared
@@ -238,7 +239,7 @@ class RecipeKeys(RecipePart):
     group_by: Annotated[str, BY_ROWS] = Field(
         "auto", min_length=1, description="auto, basename, none, pairs, or a column of manifest.csv"
     )
-    real_sources: Annotated[tuple[str, ...], BY_ROWS] = Field(("wiki", "real"), min_length=1)
+    real_sources: Annotated[tuple[str, ...], BY_ROWS] = Field(REAL_SOURCES, min_length=1)
     train_sources: Annotated[tuple[str, ...] | None, BY_ROWS] = None
     eval_sources: Annotated[tuple[str, ...] | None, BY_ROWS] = None
     subsample: Annotated[float, Field(gt=0.0, le=1.0), BY_ROWS] = 1.0

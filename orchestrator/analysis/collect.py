@@ -92,12 +92,12 @@ def collect(store: Store, phase: str) -> Tables:
     study = store.study(phase)
     experiments = gather(store, study)
     by_name = {experiment.name: experiment for experiment in experiments}
-    comparisons, effects = comparing.compare(study.phase.comparisons, by_name)
+    comparisons, effects = comparing.answer_comparisons(study.phase.comparisons, by_name)
     pairs, ranking = comparing.rank_all(experiments)
     tables = Tables(
         study,
         scores=pd.DataFrame(score_rows(experiments), columns=SCORES),
-        summary=summaries.summary(experiments),
+        summary=summaries.summary_table(experiments),
         comparisons=comparisons,
         failures=summaries.failures(experiments),
         per_source=summaries.per_source(experiments),

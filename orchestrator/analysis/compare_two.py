@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.analysis.comparing import compare_pair, effort, pair_up, verdict
+from orchestrator.analysis.comparing import compare_pair, comparison_verdict, effort, pair_up
 from orchestrator.analysis.experiment_scores import Gathered, read_experiment
 from orchestrator.analysis.trial_scores import ALL, Reader
 from orchestrator.store.find_experiment import find_experiment, trial_folders
@@ -31,7 +31,7 @@ EFFECTS = (
 Sides = tuple[Gathered, Gathered]
 
 
-def compare(
+def compare_experiments(
     store: Store, baseline: str, other: str, *, metric: str, rope: float, delong: bool = False
 ) -> dict[str, Any]:
     """Compare two finished experiments.
@@ -89,4 +89,8 @@ def _measure(sides: Sides, metric: str, source: str, *, rope: float, delong: boo
         found[f"{side}_mean"] = float(np.mean(scores))
         found[f"{side}_std"] = float(np.std(scores, ddof=1)) if row["n"] > 1 else None
     numbers = {name: row[name] for name in NUMBERS} | {name: effect.get(name) for name in EFFECTS}
-    return {**found, "verdict": verdict({**row, "p_holm": row["p_value"]}), **without_infinities(numbers)}
+    return {
+        **found,
+        "verdict": comparison_verdict({**row, "p_holm": row["p_value"]}),
+        **without_infinities(numbers),
+    }

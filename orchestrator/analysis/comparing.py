@@ -38,7 +38,6 @@ from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 SIGNIFICANT = 0.05
 SURE = 0.95
-ROPE = 0.01
 MIN_RANKED, MOST_RANKED = 6, 200
 COMPARISONS = [
     "question", "baseline", "treatment", "metric", "source", "n", "mean_diff", "std_diff",
@@ -67,7 +66,7 @@ class Paired:
     reason: str = ""
 
 
-def compare(
+def answer_comparisons(
     asked: Sequence[Comparison], experiments: Mapping[str, Gathered]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Answer the declared comparisons: comparisons.csv and effects.csv."""
@@ -86,7 +85,7 @@ def compare(
     for row, effect, sides, p_holm in zip(rows, effects, pairs, corrected, strict=True):
         row["p_holm"] = p_holm
         if "verdict" not in row:
-            row["verdict"] = verdict(row)
+            row["verdict"] = comparison_verdict(row)
             # Holm multiplies the smallest p-value of those that are not significant yet by their number.
             effect |= effort(row, sides, family=len(rows) - (clear - int(p_holm < SIGNIFICANT)))
     return _frame(rows, COMPARISONS), _frame(effects, EFFECTS)
@@ -115,7 +114,7 @@ def pair_up(baseline: Gathered, treatment: Gathered, metric: str, source: str = 
     return Paired(len(paired), one, other)
 
 
-def verdict(row: Mapping[str, Any]) -> str:
+def comparison_verdict(row: Mapping[str, Any]) -> str:
     """Judge one comparison by its Holm-corrected p-value and its posterior."""
     if row["p_holm"] < SIGNIFICANT:
         for side in ("better", "worse"):

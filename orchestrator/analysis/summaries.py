@@ -32,7 +32,7 @@ MISSING = ["experiment", "repeat", "fold", "split", "source", "metric", "reason"
 NOTHING = (None, None, None, None)
 
 
-def summary(experiments: Sequence[Gathered]) -> pd.DataFrame:
+def summary_table(experiments: Sequence[Gathered]) -> pd.DataFrame:
     """Return summary.csv: the t interval over folds, and the bootstrap's where the metric has one."""
     rows = []
     for experiment in experiments:

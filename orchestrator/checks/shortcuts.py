@@ -37,7 +37,7 @@ def shortcut_record(
         threshold: the AUC of file facts above which a run is stopped.
         accepted: whether the user said that the shortcut is known.
     """
-    found = {check: summary(outcome[check]) for check in CHECKS}
+    found = {check: summarise_folds(outcome[check]) for check in CHECKS}
     # Of files that are written alike, bytes per pixel are a matter of what they show.
     alone = [pair for pair in outcome["alone"] if not outcome["written_alike"] or pair[0] != BYTES]
     strongest = [(name, auc) for name, auc in alone[:1] if auc > CHANCE]
@@ -46,7 +46,7 @@ def shortcut_record(
         data=data,
         experiments=tuple(experiments),
         threshold=threshold,
-        verdict=verdict(found[FILE_FACTS], threshold=threshold, accepted=accepted),
+        verdict=shortcut_verdict(found[FILE_FACTS], threshold=threshold, accepted=accepted),
         leaks=tuple((name, auc) for name, auc in alone if auc > threshold) or tuple(strongest),
         written_alike=outcome["written_alike"],
         bytes_alone=dict(outcome["alone"]).get(BYTES),
@@ -55,7 +55,7 @@ def shortcut_record(
     )
 
 
-def summary(scores: Mapping[str, Any]) -> CheckScores:
+def summarise_folds(scores: Mapping[str, Any]) -> CheckScores:
     """Return n, mean, std and the 95 % interval of a model's fold scores; None where there is no number.
 
     Several folds: the corrected interval of `statistics`, cut at 0 and 1, which no AUC passes. A single
@@ -72,7 +72,7 @@ def summary(scores: Mapping[str, Any]) -> CheckScores:
     return CheckScores(n=interval.n, **known)
 
 
-def verdict(file_facts: CheckScores, *, threshold: float, accepted: bool) -> Verdict:
+def shortcut_verdict(file_facts: CheckScores, *, threshold: float, accepted: bool) -> Verdict:
     """Judge what file facts reach: passed, refused, accepted, or uncertain (too few images to tell)."""
     mean, low = file_facts.mean, file_facts.ci_low
     if mean is None:

@@ -8,6 +8,7 @@ import typer
 from orchestrator.commands.options import RESULTS, DebugOption, JsonOption, ResultsOption
 from orchestrator.console import say, warn
 from trainables.errors import InputError
+from trainables.evaluation.metrics import ROPE
 
 EXIT_INCOMPLETE = 1
 
@@ -63,7 +64,7 @@ def compare_command(
     metric: Annotated[str, typer.Option("--metric", help="auc, accuracy, f1, log_loss ...")] = "auc",
     rope: Annotated[
         float, typer.Option("--rope", min=0.0, max=1.0, help="Differences up to this are practically none.")
-    ] = 0.01,
+    ] = ROPE,
     delong: Annotated[
         bool, typer.Option("--delong", help="Add DeLong's test of the AUC, over the test rows of each fold.")
     ] = False,
@@ -77,14 +78,14 @@ def compare_command(
 
     Example: python -m orchestrator compare p1_simplecnn_baseline p1_resnet18_baseline --metric auc
     """
-    from orchestrator.analysis.compare_two import compare
+    from orchestrator.analysis.compare_two import compare_experiments
     from orchestrator.store.folder import Store
     from orchestrator.wording.compare_text import comparison_lines
 
     store = Store.look(results)
     if not store.root.exists():
         raise InputError(f"there is no results folder {results}; name one with --results")
-    found = compare(store, baseline, other, metric=metric, rope=rope, delong=delong)
+    found = compare_experiments(store, baseline, other, metric=metric, rope=rope, delong=delong)
     lines = comparison_lines(found)
     if as_json:
         print(json.dumps({**found, "sentences": lines}, indent=1))

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from trainables.data.dataset import layouts
 from trainables.errors import InputError
 
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks, and what Ray says.")]
@@ -50,7 +51,7 @@ AcceptOption = Annotated[
 ]
 
 RESULTS = Path("results")
-REAL_SOURCES = "wiki,real"
+REAL_SOURCES = ",".join(layouts.REAL_SOURCES)
 LAYOUTS = ("auto", "sources", "splits", "csv")
 
 

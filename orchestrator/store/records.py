@@ -14,7 +14,7 @@ from pydantic import AfterValidator, ConfigDict, Field, JsonValue, model_validat
 
 from orchestrator.store.record import Record
 from trainables.errors import nearest
-from trainables.evaluation.metrics import ComparedMetric, ThresholdMetric
+from trainables.evaluation.metrics import ROPE, ComparedMetric, ThresholdMetric
 from trainables.measurement import Measurement
 from trainables.recipe import MemoryFormat, RecipeKeys
 from trainables.recipe_part import COUNTS, IF_SET, Frozen
@@ -35,7 +35,7 @@ class Comparison(Frozen):
     baseline: str
     treatment: str
     metrics: tuple[ComparedMetric, ...] = Field(("auc",), min_length=1)
-    rope: float = Field(0.01, ge=0.0, lt=1.0, allow_inf_nan=False)
+    rope: float = Field(ROPE, ge=0.0, lt=1.0, allow_inf_nan=False)
     delong: bool = False
 
 
@@ -70,7 +70,7 @@ class Rule(Frozen):
     top: Annotated[int, Field(ge=1)] = 1
     factors: tuple[Factor, ...] = ()
     prefer: Literal["cheaper"] = "cheaper"
-    rope: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False)] = 0.01
+    rope: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False)] = ROPE
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

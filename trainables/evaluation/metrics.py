@@ -46,6 +46,9 @@ class MetricFacts:
 
 
 GAP = "train_val_gap"
+# Differences of a metric up to this are practically none, unless a phase says otherwise (region of practical
+# equivalence, Benavoli et al. 2017).
+ROPE = 0.01
 
 # In the order in which tables show them.
 METRICS = {

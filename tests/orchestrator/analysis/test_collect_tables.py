@@ -151,7 +151,7 @@ def test_the_verdict_follows_its_rule(p_holm: float, one_side: float, other: flo
     for name in ("better", "worse"):
         if p_holm < 0.05 and row[f"p_{name}"] > 0.95:
             expected = name
-    assert comparing.verdict(row) == expected
+    assert comparing.comparison_verdict(row) == expected
 
 
 def test_a_significant_difference_within_the_rope_is_not_called_better(results: Any) -> None:

@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from orchestrator.analysis.collect import collect
-from orchestrator.analysis.compare_two import NUMBERS, compare
+from orchestrator.analysis.compare_two import NUMBERS, compare_experiments
 from orchestrator.statistics import correlated_t
 from orchestrator.store.folder import Store
 from orchestrator.wording.compare_text import comparison_lines
@@ -21,7 +21,7 @@ TEST_SHARE = 24 / 100
 
 
 def compared(results: Any, metric: str = "auc", rope: float = 0.01) -> dict[str, Any]:
-    return compare(Store.look(results.write()), "a", "b", metric=metric, rope=rope)
+    return compare_experiments(Store.look(results.write()), "a", "b", metric=metric, rope=rope)
 
 
 def two(results: Any, *, good: tuple[float, float], noise: float = 1.0, folds: int = 5) -> None:
@@ -97,7 +97,7 @@ def test_what_it_would_take_is_said_where_it_is_undecided(results: Any) -> None:
 def test_delongs_test_is_there_on_request(results: Any) -> None:
     two(results, good=(0.5, 1.0))
     assert compared(results)["p_delong"] is None
-    found = compare(Store.look(results.root), "a", "b", metric="auc", rope=0.01, delong=True)
+    found = compare_experiments(Store.look(results.root), "a", "b", metric="auc", rope=0.01, delong=True)
     assert 0.0 < found["p_delong"] < 1.0
     assert "DeLong's test over the test rows of each fold: p " in " ".join(comparison_lines(found))
 
@@ -106,7 +106,7 @@ def test_trials_that_no_record_names_any_more_are_compared_by_their_rows(results
     two(results, good=(0.5, 1.0))
     before = compared(results)
     (results.root / "studies" / "phase1.json").unlink()
-    found = compare(Store.look(results.root), "a", "b", metric="auc", rope=0.01)
+    found = compare_experiments(Store.look(results.root), "a", "b", metric="auc", rope=0.01)
     assert found == before
 
 
@@ -260,7 +260,7 @@ def test_experiments_of_different_phases_are_compared(results: Any) -> None:
     other.add("z")
     other.add("b", shift=2.0)
     other.write()
-    found = compare(Store.look(results.root), "a", "phase2/b", metric="auc", rope=0.01)
+    found = compare_experiments(Store.look(results.root), "a", "phase2/b", metric="auc", rope=0.01)
     assert (found["n"], found["mean_diff"] > 0) == (5, True)
 
 
@@ -279,7 +279,7 @@ def test_what_can_not_be_asked_is_refused(
     results.add("a", folds=2)
     results.add("b", folds=2)
     with pytest.raises(InputError, match=said):
-        compare(Store.look(results.write()), *names, metric=metric, rope=0.01)
+        compare_experiments(Store.look(results.write()), *names, metric=metric, rope=0.01)
 
 
 def test_the_same_difference_in_every_fold_is_json_too(results: Any) -> None:

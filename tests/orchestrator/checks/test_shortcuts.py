@@ -15,8 +15,8 @@ from orchestrator.checks.shortcuts import (
     refusal,
     shortcut_record,
     shortcut_table,
-    summary,
-    verdict,
+    shortcut_verdict,
+    summarise_folds,
     warnings,
 )
 from orchestrator.store.records import CheckScores, ShortcutRecord, StudyRecord
@@ -45,26 +45,26 @@ def record(*aucs: float | None, accepted: bool = False, **more: Any) -> Shortcut
 
 
 def test_the_interval_is_nadeau_and_bengios() -> None:
-    found = summary(scores(0.67, 0.7, 0.73))
+    found = summarise_folds(scores(0.67, 0.7, 0.73))
     half = stats.t.ppf(0.975, 2) * 0.03 * math.sqrt(1 / 3 + 20 / 80)
     assert found.mean == pytest.approx(0.7) and found.std == pytest.approx(0.03) and found.n == 3
     assert (found.ci_low, found.ci_high) == pytest.approx((0.7 - half, 0.7 + half))
 
 
 def test_an_interval_ends_where_aucs_end() -> None:
-    assert summary(scores(0.8, 0.9, 1.0)).ci_high == 1.0
-    assert summary(scores(0.0, 0.1, 0.2)).ci_low == 0.0
+    assert summarise_folds(scores(0.8, 0.9, 1.0)).ci_high == 1.0
+    assert summarise_folds(scores(0.0, 0.1, 0.2)).ci_low == 0.0
 
 
 def test_a_single_split_has_the_bootstraps_interval_and_no_spread() -> None:
-    found = summary(scores(0.8, bootstrap=[0.7, 0.9]))
+    found = summarise_folds(scores(0.8, bootstrap=[0.7, 0.9]))
     assert found.plain() == {"n": 1, "mean": 0.8, "std": None, "ci_low": 0.7, "ci_high": 0.9}
-    assert summary(scores(0.8)).ci_low is None
+    assert summarise_folds(scores(0.8)).ci_low is None
 
 
 def test_folds_without_an_auc_are_left_out() -> None:
-    assert summary(scores(0.7, None, 0.9)).n == 2
-    assert summary(scores(None, None)).mean is None
+    assert summarise_folds(scores(0.7, None, 0.9)).n == 2
+    assert summarise_folds(scores(None, None)).mean is None
 
 
 @pytest.mark.parametrize(
@@ -89,13 +89,13 @@ def test_a_stop_needs_a_mean_above_the_limit_and_an_interval_above_chance(
 
 def test_a_single_split_without_an_interval_stops_nothing() -> None:
     facts = CheckScores(n=1, mean=0.9, std=None, ci_low=None, ci_high=None)
-    assert verdict(facts, threshold=0.7, accepted=False) == "uncertain"
+    assert shortcut_verdict(facts, threshold=0.7, accepted=False) == "uncertain"
 
 
 def test_the_limit_can_be_moved() -> None:
-    facts = summary(scores(0.75, 0.76, 0.77))
-    assert verdict(facts, threshold=0.7, accepted=False) == "refused"
-    assert verdict(facts, threshold=0.8, accepted=False) == "passed"
+    facts = summarise_folds(scores(0.75, 0.76, 0.77))
+    assert shortcut_verdict(facts, threshold=0.7, accepted=False) == "refused"
+    assert shortcut_verdict(facts, threshold=0.8, accepted=False) == "passed"
 
 
 def test_a_refusal_is_a_sentence_with_the_numbers_the_facts_and_both_ways_out() -> None:
@@ -154,4 +154,4 @@ def test_a_plan_says_what_is_known() -> None:
     assert "not looked for yet" in plan_text(None)
     assert "stops a run without --accept-shortcut" in plan_text(record(1.0, 1.0, 1.0))
     assert plan_text(record(0.5, 0.5, 0.6)).endswith("passed")
-    assert auc_text(summary(scores(0.8))) == "AUC 0.800"
+    assert auc_text(summarise_folds(scores(0.8))) == "AUC 0.800"

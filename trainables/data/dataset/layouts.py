@@ -17,6 +17,8 @@ from trainables.errors import InputError
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 SPLIT_NAMES = {"train": "train", "val": "val", "validation": "val", "valid": "val", "test": "test"}
 UNLABELLED = -1
+# Folders of real images in the sources layout, unless others are named.
+REAL_SOURCES = ("wiki", "real")
 
 
 @dataclass(frozen=True, slots=True)

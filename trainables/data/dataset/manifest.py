@@ -14,7 +14,7 @@ import pandas as pd
 
 from trainables import memo
 from trainables.data.dataset import groups
-from trainables.data.dataset.layouts import Candidate, list_images
+from trainables.data.dataset.layouts import REAL_SOURCES, Candidate, list_images
 from trainables.data.duplicates.near_duplicates import find_links
 from trainables.data.images.inspection import Facts, Progress, inspect_files
 from trainables.data.images.path_checks import Stamp, examine, printable
@@ -47,7 +47,7 @@ def scan(
     *,
     layout: str = "auto",
     group_by: str = "auto",
-    real_sources: Sequence[str] = ("wiki", "real"),
+    real_sources: Sequence[str] = REAL_SOURCES,
     max_unusable: float = 0.01,
     memory: Path | None = None,
     progress: Progress | None = None,

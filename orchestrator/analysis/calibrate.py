@@ -15,7 +15,7 @@ from orchestrator.store.fingerprint import canonical_json
 from orchestrator.store.predictions import Part, Predictions
 from trainables.evaluation.calibration import METHODS, Method, Parameters, calibrated, fit
 from trainables.evaluation.proper_scores import brier_score
-from trainables.evaluation.reliability import calibration_error, claims, reliability_bins
+from trainables.evaluation.reliability import calibration_error, confidence_curve, reliability_bins
 
 RAW = "none"
 CALIBRATION = [
@@ -23,7 +23,8 @@ CALIBRATION = [
     "ece_before", "ece_after", "brier_before", "brier_after", "trial",
 ]  # fmt: skip
 RELIABILITY = [
-    "experiment", "method", "bin", "n", "claimed", "came_true", "low", "high", "ece", "brier", "n_rows",
+    "experiment", "method", "bin", "n", "mean_confidence", "accuracy", "low", "high", "ece", "brier",
+    "n_rows",
 ]  # fmt: skip
 # Fitted numbers that say something by themselves; isotonic steps are as many as there are validation rows.
 SHOWN = ("temperature", "slope", "intercept")
@@ -108,7 +109,7 @@ def _bins(name: str, pooled: Mapping[str, Sequence[Scored]]) -> list[Row]:
         if not parts or len(parts) != len(pooled[RAW]):
             continue
         labels, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        bins = reliability_bins(claims(labels, values))
+        bins = reliability_bins(confidence_curve(labels, values))
         whole = {"ece": bins.error(), "brier": brier_score(labels, values), "n_rows": len(labels)}
         for number in range(len(bins.counts)):
             found.append(
@@ -117,8 +118,8 @@ def _bins(name: str, pooled: Mapping[str, Sequence[Scored]]) -> list[Row]:
                     "method": method,
                     "bin": number,
                     "n": int(bins.counts[number]),
-                    "claimed": float(bins.claimed[number]),
-                    "came_true": float(bins.came_true[number]),
+                    "mean_confidence": float(bins.mean_confidence[number]),
+                    "accuracy": float(bins.accuracy[number]),
                     "low": float(bins.low[number]),
                     "high": float(bins.high[number]),
                     **whole,

@@ -106,30 +106,32 @@ def precision_recall(curves: Sequence[np.ndarray], *, name: str, chance: float, 
 
 @kept
 def reliability(bins: pd.DataFrame, *, name: str, method: str | None, axis: str) -> Picture:
-    """Draw what came true over what was claimed, before and after calibration.
+    """Draw accuracy over mean confidence, before and after calibration.
 
     Args:
-        bins: columns method, claimed, came_true; rows of `none` (as predicted) and of `method`.
+        bins: columns method, mean_confidence, accuracy; rows of `none` (as predicted) and of `method`.
         name: the experiment.
         method: the calibration that is drawn beside it; None where none was fitted in every fold.
-        axis: what is claimed.
+        axis: what the confidence is.
     """
     with style(f"reliability {name}"):
         figure, axes = panel(SQUARE, top=TOP + 12)
         title(figure, name)
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
         raw = bins[bins["method"] == "none"]
-        axes.plot(raw["claimed"], raw["came_true"], "s--", color=SECOND, linewidth=1.2, markersize=3.4)
+        axes.plot(raw["mean_confidence"], raw["accuracy"], "s--", color=SECOND, linewidth=1.2, markersize=3.4)
         top = 1 - 28 / (figure.get_figheight() * 72)
         figure.text(RIGHT / WIDTH, top, "- ■ - as predicted", color=SECOND, fontsize=7.5, ha="left")
         if method is not None:
             after = bins[bins["method"] == method]
-            axes.plot(after["claimed"], after["came_true"], "o-", color=ACCENT, linewidth=1.6, markersize=3.8)
+            axes.plot(
+                after["mean_confidence"], after["accuracy"], "o-", color=ACCENT, linewidth=1.6, markersize=3.8
+            )
             said = f"—●— after {method}"
             figure.text(1 - RIGHT / WIDTH, top, said, color=ACCENT, fontsize=7.5, ha="right")
         _unit_square(axes)
-        axes.set_xlabel(f"claimed: {axis}")
-        axes.set_ylabel("came true")
+        axes.set_xlabel(f"mean confidence: {axis}")
+        axes.set_ylabel("accuracy")
         return picture(figure)
 
 

@@ -236,9 +236,9 @@ def reliabilities(
         else ""
     )
     caption += (
-        "What was claimed (mean of a bin of equally many test images, all folds together) and how often it "
-        "came true; on the dotted line a probability can be taken at its word. Each fold is calibrated on "
-        "its own inner validation images. "
+        "Mean confidence of a bin of equally many test images, all folds together, and accuracy, the share "
+        "of them that it is right for; on the dotted line a probability can be taken at its word. Each fold "
+        "is calibrated on its own inner validation images. "
     )
     return Gallery(tuple(panels), (caption + note).strip())
 

@@ -1,11 +1,11 @@
-"""Does P(fake) = 0.8 come true in 8 of 10 cases? Reliability bins and the expected calibration error (ECE).
+"""Reliability bins and the expected calibration error (ECE): is P(fake) = 0.8 right in 8 of 10 cases?
 
 Bins hold equally many rows (Nguyen & O'Connor 2015, "Posterior calibration and exploratory analysis for
 natural language processing models"): bins of equal width are nearly empty where a confident network never
 goes. Rows with equal scores share their outcome, so that the order of rows can't matter.
 
-Two classes: what is claimed is P(fake), what comes true is that the row is fake. Several: what is claimed is
-the probability of the likeliest class, what comes true is that it is the right one (Guo et al. 2017).
+Two classes: a row's confidence is P(fake), and it is right where the row is fake. Several: the confidence is
+the probability of the likeliest class, and it is right where the row is of that class (Guo et al. 2017).
 """
 
 from dataclasses import dataclass
@@ -19,24 +19,24 @@ NUM_BINS = 15
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bins:
-    """Reliability bins in ascending order of what was claimed; every array has a value a bin.
+    """Reliability bins in ascending order of confidence; every array has a value a bin.
 
-    counts int64; claimed: mean claim; came_true: share that came true; low, high: least and greatest claim.
+    counts int64; accuracy: share of rows that are right; low, high: least and greatest confidence.
     """
 
     counts: np.ndarray
-    claimed: np.ndarray
-    came_true: np.ndarray
+    mean_confidence: np.ndarray
+    accuracy: np.ndarray
     low: np.ndarray
     high: np.ndarray
 
     def error(self) -> float:
-        """Return the expected calibration error: mean over rows of |claimed - came true| of their bin."""
-        return float(np.sum(self.counts * np.abs(self.claimed - self.came_true)) / self.counts.sum())
+        """Return the expected calibration error: mean over rows of |confidence - accuracy| of their bin."""
+        return float(np.sum(self.counts * np.abs(self.mean_confidence - self.accuracy)) / self.counts.sum())
 
 
-def claims(labels: np.ndarray, probabilities: np.ndarray) -> Curve:
-    """Count what was claimed of rows (the curve's scores) and what came true (its fakes).
+def confidence_curve(labels: np.ndarray, probabilities: np.ndarray) -> Curve:
+    """Count rows by confidence (the curve's scores): those that are right as its fakes, others as its reals.
 
     Args:
         labels: int [N], 0 .. C - 1.
@@ -53,16 +53,16 @@ def claims(labels: np.ndarray, probabilities: np.ndarray) -> Curve:
     return Curve.of(exact.argmax(axis=1) == labels, exact.max(axis=1))
 
 
-def reliability_bins(claimed: Curve, *, num_bins: int = NUM_BINS) -> Bins:
+def reliability_bins(curve: Curve, *, num_bins: int = NUM_BINS) -> Bins:
     """Cut rows into bins of equal mass.
 
     Args:
-        claimed: what `claims` gave; of two classes, the curve of the scores.
+        curve: what `confidence_curve` gave; of two classes, the curve of the scores.
         num_bins: at most so many; there are fewer where there are fewer rows. The first get one row more.
     """
-    ties = claimed.fakes + claimed.reals
-    ordered = np.repeat(claimed.scores, ties)
-    shared = np.repeat(claimed.fakes / ties, ties)
+    ties = curve.fakes + curve.reals
+    ordered = np.repeat(curve.scores, ties)
+    shared = np.repeat(curve.fakes / ties, ties)
     number = min(num_bins, len(ordered))
     counts = np.full(number, len(ordered) // number) + (np.arange(number) < len(ordered) % number)
     ends = np.cumsum(counts)
@@ -77,5 +77,5 @@ def reliability_bins(claimed: Curve, *, num_bins: int = NUM_BINS) -> Bins:
 
 
 def calibration_error(labels: np.ndarray, probabilities: np.ndarray, *, num_bins: int = NUM_BINS) -> float:
-    """Return the expected calibration error of rows, 0 (none) to 1; arguments as in `claims`."""
-    return reliability_bins(claims(labels, probabilities), num_bins=num_bins).error()
+    """Return the expected calibration error of rows, 0 (none) to 1; arguments as in `confidence_curve`."""
+    return reliability_bins(confidence_curve(labels, probabilities), num_bins=num_bins).error()

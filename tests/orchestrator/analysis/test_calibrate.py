@@ -93,9 +93,11 @@ def test_bins_hold_the_test_rows_of_all_folds_once(results: Any) -> None:
     assert set(found["method"]) == {"none", *METHODS}
     for method, bins in found.groupby("method"):
         assert bins["n"].sum() == 3 * 24 == bins["n_rows"].iloc[0]
-        whole = float((bins["n"] * (bins["claimed"] - bins["came_true"]).abs()).sum() / bins["n"].sum())
+        whole = float(
+            (bins["n"] * (bins["mean_confidence"] - bins["accuracy"]).abs()).sum() / bins["n"].sum()
+        )
         assert bins["ece"].iloc[0] == pytest.approx(whole), method
-        assert bins["claimed"].is_monotonic_increasing
+        assert bins["mean_confidence"].is_monotonic_increasing
     raw = found[found["method"] == "none"]
     every = pd.concat([split(results, "a", fold, "test") for fold in range(3)])
     expected = calibration_error(every["label"].to_numpy(), every["score"].to_numpy())
@@ -146,7 +148,7 @@ def test_what_is_kept_gives_the_same_tables_and_is_not_used_for_other_prediction
     results.rescore("a", "test", bold)
     changed = tables(results)
     assert list(changed.calibration["brier_before"]) != list(first.calibration["brier_before"])
-    assert list(changed.reliability["claimed"]) != list(first.reliability["claimed"])
+    assert list(changed.reliability["mean_confidence"]) != list(first.reliability["mean_confidence"])
 
 
 def test_what_predict_needs_are_the_parameters_of_the_table(results: Any) -> None:

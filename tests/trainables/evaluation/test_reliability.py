@@ -6,15 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
-from trainables.evaluation.reliability import calibration_error, claims, reliability_bins
+from trainables.evaluation.reliability import calibration_error, confidence_curve, reliability_bins
 
 shares = st.floats(0.0, 1.0, allow_subnormal=False)
 some_rows = st.lists(st.tuples(shares, st.integers(0, 1)), min_size=1, max_size=60)
 
 
-def plain_error(claimed: list[float], came_true: list[int], num_bins: int) -> float:
+def plain_error(confidence: list[float], is_right: list[int], num_bins: int) -> float:
     """The definition, a row at a time: tied rows get the mean of their outcomes first."""
-    rows = sorted(zip(claimed, came_true, strict=True))
+    rows = sorted(zip(confidence, is_right, strict=True))
     mean = {value: np.mean([true for other, true in rows if other == value]) for value, _ in rows}
     parts = np.array_split(np.arange(len(rows)), min(num_bins, len(rows)))
     gaps = [
@@ -25,12 +25,12 @@ def plain_error(claimed: list[float], came_true: list[int], num_bins: int) -> fl
 
 
 def test_bins_of_a_case_done_by_hand() -> None:
-    """Catches bins of equal width, and the mean of something else than was claimed."""
-    rows = claims(np.array([1, 0, 1, 1, 0]), np.array([0.9, 0.1, 0.2, 0.8, 0.5]))
+    """Catches bins of equal width, and the mean of something else than the confidence."""
+    rows = confidence_curve(np.array([1, 0, 1, 1, 0]), np.array([0.9, 0.1, 0.2, 0.8, 0.5]))
     bins = reliability_bins(rows, num_bins=2)
     assert bins.counts.tolist() == [3, 2]
-    assert bins.claimed == pytest.approx([0.8 / 3, 0.85])
-    assert bins.came_true == pytest.approx([1 / 3, 1.0])
+    assert bins.mean_confidence == pytest.approx([0.8 / 3, 0.85])
+    assert bins.accuracy == pytest.approx([1 / 3, 1.0])
     assert (bins.low.tolist(), bins.high.tolist()) == ([0.1, 0.8], [0.5, 0.9])
     assert bins.error() == pytest.approx((3 * (1 / 3 - 0.8 / 3) + 2 * 0.15) / 5)
 
@@ -40,32 +40,32 @@ def test_the_error_is_scikit_learns_mean_distance_of_equally_large_bins() -> Non
     rng = np.random.default_rng(2)
     scores = rng.permutation(np.linspace(0.01, 0.99, 150)) ** 2
     labels = (rng.random(150) < scores**0.5).astype(int)
-    truth, claimed = calibration_curve(labels, scores, n_bins=15, strategy="quantile")
+    truth, confidence = calibration_curve(labels, scores, n_bins=15, strategy="quantile")
     assert len(truth) == 15
-    assert calibration_error(labels, scores) == pytest.approx(np.abs(truth - claimed).mean(), abs=1e-12)
+    assert calibration_error(labels, scores) == pytest.approx(np.abs(truth - confidence).mean(), abs=1e-12)
 
 
 def test_the_error_of_a_case_done_by_hand() -> None:
-    """Two bins: claimed 0.2 and 0.9 on average, true 0.5 and 1."""
+    """Two bins: confidence 0.2 and 0.9 on average, true 0.5 and 1."""
     scores, labels = np.array([0.1, 0.3, 0.8, 1.0]), np.array([0, 1, 1, 1])
     assert calibration_error(labels, scores, num_bins=2) == pytest.approx((0.3 + 0.1) / 2)
 
 
 @given(some_rows, st.integers(1, 20))
 def test_the_error_is_that_of_the_definition(rows: list[tuple[float, int]], num_bins: int) -> None:
-    claimed, came_true = (list(part) for part in zip(*rows, strict=True))
-    found = calibration_error(np.array(came_true), np.array(claimed), num_bins=num_bins)
-    assert found == pytest.approx(plain_error(claimed, came_true, num_bins), abs=1e-12)
+    confidence, is_right = (list(part) for part in zip(*rows, strict=True))
+    found = calibration_error(np.array(is_right), np.array(confidence), num_bins=num_bins)
+    assert found == pytest.approx(plain_error(confidence, is_right, num_bins), abs=1e-12)
     assert 0.0 <= found <= 1.0
 
 
 @given(some_rows, st.integers(0, 1000))
 def test_the_order_of_rows_does_not_matter(rows: list[tuple[float, int]], seed: int) -> None:
     """Catches an error that hangs on how tied scores happen to lie in the file."""
-    claimed, came_true = (np.array(part) for part in zip(*rows, strict=True))
+    confidence, is_right = (np.array(part) for part in zip(*rows, strict=True))
     order = np.random.default_rng(seed).permutation(len(rows))
-    found = calibration_error(came_true[order], claimed[order])
-    assert found == pytest.approx(calibration_error(came_true, claimed), abs=1e-12)
+    found = calibration_error(is_right[order], confidence[order])
+    assert found == pytest.approx(calibration_error(is_right, confidence), abs=1e-12)
 
 
 def test_scores_that_come_true_have_no_error_and_bold_ones_have() -> None:
@@ -76,13 +76,13 @@ def test_scores_that_come_true_have_no_error_and_bold_ones_have() -> None:
     assert calibration_error(labels, (scores > 0.5).astype(float)) == pytest.approx(0.25, abs=0.02)
 
 
-def test_of_several_classes_the_likeliest_one_is_what_is_claimed() -> None:
+def test_of_several_classes_the_confidence_is_that_of_the_likeliest() -> None:
     values = np.array([[0.7, 0.2, 0.1], [0.3, 0.4, 0.3]])
-    curve = claims(np.array([0, 2]), values)
+    curve = confidence_curve(np.array([0, 2]), values)
     assert (curve.scores.tolist(), curve.fakes.tolist()) == ([0.4, 0.7], [0, 1])
     assert calibration_error(np.array([0, 2]), values, num_bins=1) == pytest.approx(0.05)
 
 
 def test_no_rows_are_refused() -> None:
     with pytest.raises(ValueError, match="no rows"):
-        claims(np.array([], dtype=int), np.array([]))
+        confidence_curve(np.array([], dtype=int), np.array([]))

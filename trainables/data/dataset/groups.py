@@ -17,11 +17,14 @@ group is called by the first name, in order, of what it joins, whatever the orde
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from trainables.data.duplicates.disjoint_sets import DisjointSets
 from trainables.errors import InputError
+
+if TYPE_CHECKING:
+    from scipy.cluster.hierarchy import DisjointSet
 
 PAIRS_FILE = "pairs.csv"
 PAIR_COLUMNS = ("first", "second")
@@ -71,21 +74,24 @@ def group_names(root: Path, rows: pd.DataFrame, resolved: str, links: pd.DataFra
     Raises:
         InputError: manifest.csv or pairs.csv does not say what it should.
     """
+    from scipy.cluster.hierarchy import DisjointSet
+
     rule, joining = rules(resolved)
     paths = list(rows["path"])
     names = _first_names(root, paths, rule)
-    sets = DisjointSets(names)
+    sets = DisjointSet(names)
     owner: dict[str, str] = {}
     for name, digest in zip(names, rows["sha256"], strict=True):
-        sets.join(owner.setdefault(digest, name), name)
+        sets.merge(owner.setdefault(digest, name), name)
     name_of = dict(zip(paths, names, strict=True))
     if "near" in joining:
         assert links is not None, "near-duplicates are searched for before they are joined"
         for first, second in zip(links["first"], links["second"], strict=True):
-            sets.join(name_of[first], name_of[second])
+            sets.merge(name_of[first], name_of[second])
     if "pairs" in joining:
         _join_pairs(root / PAIRS_FILE, name_of, sets)
-    return [sets.top(name) for name in names]
+    called = {name: min(joined) for joined in sets.subsets() for name in joined}
+    return [called[name] for name in names]
 
 
 def _first_names(root: Path, paths: Sequence[str], rule: str) -> list[str]:
@@ -124,7 +130,9 @@ def _from_column(table_path: Path, paths: Sequence[str], column: str) -> list[st
     return [str(by_path[path]) for path in paths]
 
 
-def _join_pairs(table_path: Path, name_of: dict[str, str], sets: DisjointSets) -> None:
+def _join_pairs(table_path: Path, name_of: dict[str, str], sets: "DisjointSet[str]") -> None:
+    from scipy.cluster.hierarchy import DisjointSet
+
     if not table_path.is_file():
         raise InputError(
             f"group_by asks for pairs, but {table_path} does not exist; add it (columns first,second: paths, "
@@ -136,15 +144,15 @@ def _join_pairs(table_path: Path, name_of: dict[str, str], sets: DisjointSets) -
             f"{table_path} needs the columns first,second; its columns: {', '.join(table.columns)}"
         )
     # A name that no image has still connects the images that are paired with it.
-    parties = DisjointSets()
+    named = {name for column in PAIR_COLUMNS for name in table[column] if name}
+    parties = DisjointSet(named)
     for first, second in zip(table["first"], table["second"], strict=True):
         if first and second:
-            parties.join(first, second)
-    named = {name for column in PAIR_COLUMNS for name in table[column] if name}
+            parties.merge(first, second)
     owner: dict[str, str] = {}
     for path, group in name_of.items():
         for name in {path, PurePosixPath(path).stem, group} & named:
-            sets.join(owner.setdefault(parties.top(name), group), group)
+            sets.merge(owner.setdefault(parties[name], group), group)
     if named and not owner:
         raise InputError(
             f"{table_path} names no image of this folder, {min(named)} for one; "

@@ -25,7 +25,6 @@ import pandas as pd
 from trainables import memo
 from trainables.data.duplicates import fingerprints
 from trainables.data.duplicates.alignment import SAME, similarity
-from trainables.data.duplicates.disjoint_sets import DisjointSets
 from trainables.data.duplicates.fingerprints import INNER_MARGIN, Fingerprints, fingerprint_files
 from trainables.data.duplicates.hash_search import close_pairs
 from trainables.data.images.inspection import Progress
@@ -90,14 +89,16 @@ def find_links(
 
 def link_contents(prints: Fingerprints) -> pd.DataFrame:
     """Link fingerprints; columns LINK_COLUMNS, where `first` and `second` are content hashes."""
+    from scipy.cluster.hierarchy import DisjointSet
+
     candidates = _closest(prints, _candidates(prints))
-    sets = DisjointSets()
     links = []
     names = prints.sha256
+    sets = DisjointSet(names)
     for start in range(0, len(candidates.pairs), _CHUNK):
         part = slice(start, start + _CHUNK)
         pairs, kinds = candidates.pairs[part], candidates.kind[part]
-        new = np.array([sets.top(names[i]) != sets.top(names[j]) for i, j in pairs], dtype=bool)
+        new = np.array([not sets.connected(names[i], names[j]) for i, j in pairs], dtype=bool)
         pairs, kinds = pairs[new], kinds[new]
         seconds = prints.thumbnails[pairs[:, 1]]
         mirrored = kinds == MIRRORED
@@ -105,7 +106,7 @@ def link_contents(prints: Fingerprints) -> pd.DataFrame:
         zoom = np.where(kinds == CROPPED, 1 - 2 * INNER_MARGIN, 1.0).astype(np.float32)
         alike = similarity(prints.thumbnails[pairs[:, 0]], seconds, zoom)
         for (i, j), kind, value in zip(pairs, kinds, alike, strict=True):
-            if value >= SAME and sets.join(names[i], names[j]):
+            if value >= SAME and sets.merge(names[i], names[j]):
                 links.append((*sorted((names[i], names[j])), kind, round(float(value), 4)))
     return pd.DataFrame(links, columns=list(LINK_COLUMNS))
 

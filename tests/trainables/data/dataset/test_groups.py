@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from trainables.data.dataset.groups import resolve, rules
+from trainables.data.dataset.groups import group_names, resolve, rules
 from trainables.data.dataset.manifest import scan
-from trainables.data.duplicates.disjoint_sets import DisjointSets
 from trainables.errors import InputError
 
 Fill = Callable[..., Path]
@@ -19,13 +19,14 @@ def groups(root: Path, group_by: str = "auto") -> dict[str, str]:
     return dict(zip(rows["path"], rows["group"], strict=True))
 
 
-def test_a_set_is_called_by_its_first_name_whatever_the_order_of_joining() -> None:
-    pairs = [("d", "c"), ("b", "c"), ("e", "f"), ("b", "a")]
-    for order in (pairs, pairs[::-1]):
-        sets = DisjointSets("abcdefg")
-        joined = [sets.join(*pair) for pair in order]
-        assert joined == [True] * 4 and not sets.join("a", "d")
-        assert [sets.top(name) for name in "abcdefg"] == ["a", "a", "a", "a", "e", "e", "g"]
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_group_is_called_by_its_first_name_whatever_the_order_of_joining(turn: int) -> None:
+    names = list("abcdefg")
+    pairs = [("d", "c"), ("b", "c"), ("e", "f"), ("b", "a")][::turn]
+    rows = pd.DataFrame({"path": names, "sha256": names})
+    links = pd.DataFrame(pairs, columns=["first", "second"])
+    found = group_names(Path(), rows, "none+near", links)
+    assert found == ["a", "a", "a", "a", "e", "e", "g"]
 
 
 def test_photos_of_one_person_are_one_group_where_names_tell_the_person(fill: Fill) -> None:

@@ -1,6 +1,7 @@
 """Tables as CSV, byte for byte as pandas writes theirs, in less than half of the time.
 
-A phase of 200 experiments has 100,000 rows, which are written after every new trial.
+A phase of 200 experiments has 84,000 rows, which are written after every new trial. pyarrow.csv writes them
+in 0.04 s instead of 0.23 s of processor time, but whole floats without a point and every text in quotes.
 """
 
 from typing import Any

@@ -1,11 +1,12 @@
-"""How often Python looks for garbage that refers to itself."""
+"""Garbage collection thresholds for work that makes millions of objects and few cycles."""
 
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# By default it looks after every 700 new objects. Making tables and pages makes millions, few in circles, and
-# each of its longer looks passes over everything that the libraries hold: a tenth of the time in all.
+# By default Python looks for cycles after every 700 new objects, and each of its longer looks passes over
+# everything that the libraries hold. Collecting and reporting 1,000 trials of which one is new takes 3.4 s of
+# processor time and 324 MiB with these thresholds, 3.8 s and 330 MiB with Python's own (means of three runs).
 NEW_OBJECTS, YOUNG, OLD = 100_000, 50, 100
 
 

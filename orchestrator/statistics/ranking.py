@@ -4,6 +4,9 @@ Every pair is tested with the corrected resampled t-test, and Holm's correction 
 averaged over folds, the best being 1, with Friedman's test and Nemenyi's critical difference (Demsar 2006,
 "Statistical comparisons of classifiers over multiple data sets", JMLR 7). Demsar's blocks, data sets,
 are independent; folds of one data set are not, so here ranks describe and the pairs' tests decide.
+
+scipy.stats has both (`friedmanchisquare`, `studentized_range`), and importing it takes 0.35 s of processor
+time, a third of what collecting 1,000 known trials takes in all; so they are computed by scipy.special.
 """
 
 import functools

@@ -38,6 +38,20 @@ def test_ranks_and_friedman_are_scipys() -> None:
     assert rank(-values, lower_is_better=True).mean_rank == pytest.approx(expected)
 
 
+def test_friedman_by_hand() -> None:
+    """Four folds agree on three experiments: chi-squared is 8 with 2 degrees of freedom."""
+    agreed = np.arange(3)[:, None] + np.zeros((3, 4))
+    assert rank(agreed, lower_is_better=False).friedman_p == pytest.approx(np.exp(-4.0))
+
+
+@pytest.mark.parametrize("experiments", [3, 6, 50, 200])
+def test_the_critical_difference_is_scipys_studentized_range(experiments: int) -> None:
+    found = rank(scores(experiments), lower_is_better=False)
+    quantile = stats.studentized_range.ppf(0.95, experiments, np.inf) / np.sqrt(2.0)
+    expected = quantile * np.sqrt(experiments * (experiments + 1) / (6 * 5))
+    assert found.critical_difference == pytest.approx(expected, rel=1e-12)
+
+
 @pytest.mark.parametrize(("experiments", "q"), [(6, 2.850), (7, 2.949), (8, 3.031), (10, 3.164)])
 def test_the_critical_difference_is_demsars(experiments: int, q: float) -> None:
     """Table 5 (a) of Demsar (2006), alpha = 0.05."""

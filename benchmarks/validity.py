@@ -126,8 +126,9 @@ def report(scores: np.ndarray, blur: float) -> bool:
 
 def judge(differences: np.ndarray, p_value: float) -> str:
     posterior = correlated_t(differences, test_share=TEST_SHARE, rope=ROPE)
-    sides = {"p_worse": posterior.below, "p_equivalent": posterior.within, "p_better": posterior.above}
-    return comparison_verdict({"p_holm": p_value, **sides})
+    return comparison_verdict(
+        p_value, p_worse=posterior.below, p_equivalent=posterior.within, p_better=posterior.above
+    )
 
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ trial, as they are (`none`) and after each method that could be fitted in every 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
+from orchestrator.analysis.rows import CalibrationRow, ReliabilityRow
 from orchestrator.store.fingerprint import canonical_json
 from orchestrator.store.predictions import Part, Predictions
 from trainables.evaluation.calibration import METHODS, Method, Parameters, calibrated, fit
@@ -18,24 +19,17 @@ from trainables.evaluation.proper_scores import brier_score
 from trainables.evaluation.reliability import calibration_error, confidence_curve, reliability_bins
 
 RAW = "none"
-CALIBRATION = [
-    "experiment", "repeat", "fold", "method", "outcome", "reason", "parameters", "n_val", "n_test",
-    "ece_before", "ece_after", "brier_before", "brier_after", "trial",
-]  # fmt: skip
-RELIABILITY = [
-    "experiment", "method", "bin", "n", "mean_confidence", "accuracy", "low", "high", "ece", "brier",
-    "n_rows",
-]  # fmt: skip
+CALIBRATION = list(CalibrationRow.__annotations__)
+RELIABILITY = list(ReliabilityRow.__annotations__)
 # Fitted numbers that say something by themselves; isotonic steps are as many as there are validation rows.
-SHOWN = ("temperature", "slope", "intercept")
+SHOWN: tuple[Literal["temperature", "slope", "intercept"], ...] = ("temperature", "slope", "intercept")
 
-Row = dict[str, Any]
 Scored = tuple[np.ndarray, np.ndarray]
 
 
 def calibrate(
     name: str, trials: Mapping[tuple[int, int], tuple[str, Predictions]], *, num_expected: int
-) -> tuple[list[Row], list[Row]]:
+) -> tuple[list[CalibrationRow], list[ReliabilityRow]]:
     """Compute the rows of calibration.csv and of reliability.csv of one experiment.
 
     Args:
@@ -45,11 +39,10 @@ def calibrate(
 
     A trial without validation rows has a row a method with the outcome `not fitted` and the reason.
     """
-    rows: list[Row] = []
+    rows: list[CalibrationRow] = []
     pooled: dict[str, list[Scored]] = {}
-    for (repeat, fold), (trial, predictions) in trials.items():
-        what = {"experiment": name, "repeat": repeat, "fold": fold, "trial": trial}
-        rows += [what | row for row in _trial(predictions, pooled)]
+    for place, (trial, predictions) in trials.items():
+        rows += _trial(name, place, trial, predictions, pooled)
     return rows, _bins(name, pooled) if len(trials) == num_expected else []
 
 
@@ -66,27 +59,43 @@ def fit_all(val: Part | None, *, num_classes: int) -> dict[Method, Parameters]:
     return {method: fit(method, labels, values) for method in METHODS}
 
 
-def _trial(predictions: Predictions, pooled: dict[str, list[Scored]]) -> list[Row]:
+def _trial(
+    name: str,
+    place: tuple[int, int],
+    trial: str,
+    predictions: Predictions,
+    pooled: dict[str, list[Scored]],
+) -> list[CalibrationRow]:
     """The rows of one trial; its test rows, as they are and calibrated, are added to `pooled`."""
     test = predictions.test
     labels, scores = _in_order(test)
-    before = {
-        "ece_before": calibration_error(labels, scores),
-        # Of the rows as they lie, so that the sum has the last digit that scores.csv has.
-        "brier_before": brier_score(test.labels, test.probabilities),
-    }
+    ece_before = calibration_error(labels, scores)
+    # Of the rows as they lie, so that the sum has the last digit that scores.csv has.
+    brier_before = brier_score(test.labels, test.probabilities)
     pooled.setdefault(RAW, []).append((labels, scores))
-    rows = []
+    rows: list[CalibrationRow] = []
     for method, parameters in fit_all(predictions.val, num_classes=test.num_classes).items():
-        shown = {key: parameters[key] for key in SHOWN if key in parameters}
-        row = {"method": method, "outcome": parameters["outcome"], "reason": parameters["reason"]}
-        row |= {"parameters": canonical_json(shown), "n_val": parameters["num_rows"], "n_test": len(labels)}
-        row |= {**before, "ece_after": None, "brier_after": None}
-        if parameters["outcome"] != "not fitted":
-            after = calibrated(parameters, scores)
-            row |= {"ece_after": calibration_error(labels, after), "brier_after": brier_score(labels, after)}
+        after = None if parameters["outcome"] == "not fitted" else calibrated(parameters, scores)
+        if after is not None:
             pooled.setdefault(method, []).append((labels, after))
-        rows.append(row)
+        rows.append(
+            {
+                "experiment": name,
+                "repeat": place[0],
+                "fold": place[1],
+                "method": method,
+                "outcome": parameters["outcome"],
+                "reason": parameters["reason"],
+                "parameters": canonical_json({key: parameters[key] for key in SHOWN if key in parameters}),
+                "n_val": parameters["num_rows"],
+                "n_test": len(labels),
+                "ece_before": ece_before,
+                "ece_after": None if after is None else calibration_error(labels, after),
+                "brier_before": brier_before,
+                "brier_after": None if after is None else brier_score(labels, after),
+                "trial": trial,
+            }
+        )
     return rows
 
 
@@ -101,16 +110,16 @@ def _in_order(part: Part) -> Scored:
     return part.labels[order], part.probabilities[order]
 
 
-def _bins(name: str, pooled: Mapping[str, Sequence[Scored]]) -> list[Row]:
+def _bins(name: str, pooled: Mapping[str, Sequence[Scored]]) -> list[ReliabilityRow]:
     """The bins of every method that was fitted in each fold."""
-    found = []
+    found: list[ReliabilityRow] = []
     for method in (RAW, *METHODS):
         parts = pooled.get(method, ())
         if not parts or len(parts) != len(pooled[RAW]):
             continue
         labels, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         bins = reliability_bins(confidence_curve(labels, values))
-        whole = {"ece": bins.error(), "brier": brier_score(labels, values), "n_rows": len(labels)}
+        ece, brier = bins.error(), brier_score(labels, values)
         for number in range(len(bins.counts)):
             found.append(
                 {
@@ -122,7 +131,9 @@ def _bins(name: str, pooled: Mapping[str, Sequence[Scored]]) -> list[Row]:
                     "accuracy": float(bins.accuracy[number]),
                     "low": float(bins.low[number]),
                     "high": float(bins.high[number]),
-                    **whole,
+                    "ece": ece,
+                    "brier": brier,
+                    "n_rows": len(labels),
                 }
             )
     return found

@@ -13,7 +13,7 @@ of calibration and reliability.
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import cast
 
 import pandas as pd
 
@@ -22,6 +22,7 @@ from orchestrator.analysis.comparing import COMPARISONS, SIGNIFICANT
 from orchestrator.analysis.csv_text import as_csv
 from orchestrator.analysis.experiment_scores import Gathered, gather, num_expected, score_rows
 from orchestrator.analysis.garbage import rarely_collected
+from orchestrator.analysis.rows import SummaryRow
 from orchestrator.analysis.summaries import FAILURES, SUMMARY
 from orchestrator.analysis.trial_scores import ALL, TUNED
 from orchestrator.checks.shortcuts import shortcut_table
@@ -76,10 +77,10 @@ class Tables:
         return {name: as_csv(getattr(self, name)) for name in FILES}
 
     @functools.cached_property
-    def overall(self) -> dict[tuple[str, str], dict[str, Any]]:
+    def overall(self) -> dict[tuple[str, str], SummaryRow]:
         """Rows of `summary` over all sources, by experiment and metric."""
-        rows = self.summary[self.summary["source"] == ALL].to_dict("records")
-        return {(row["experiment"], row["metric"]): {str(name): row[name] for name in row} for row in rows}
+        rows = cast(list[SummaryRow], self.summary[self.summary["source"] == ALL].to_dict("records"))
+        return {(row["experiment"], row["metric"]): row for row in rows}
 
     def complete(self) -> bool:
         """Tell whether every planned trial is finished."""

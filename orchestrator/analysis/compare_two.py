@@ -6,12 +6,13 @@ of them. Where the two can't be paired (a fold is missing, other test rows, othe
 does not exist) the verdict is `incomplete`, with the reason, and there are no numbers.
 """
 
-from typing import Any
+from typing import cast
 
 import numpy as np
 
-from orchestrator.analysis.comparing import compare_pair, comparison_verdict, effort, pair_up
+from orchestrator.analysis.comparing import compare_pair, effort, pair_up, verdict_of
 from orchestrator.analysis.experiment_scores import Gathered, read_experiment
+from orchestrator.analysis.rows import Difference, TwoCompared
 from orchestrator.analysis.trial_scores import ALL, Reader
 from orchestrator.store.find_experiment import find_experiment, trial_folders
 from orchestrator.store.folder import Store
@@ -33,7 +34,7 @@ Sides = tuple[Gathered, Gathered]
 
 def compare_experiments(
     store: Store, baseline: str, other: str, *, metric: str, rope: float, delong: bool = False
-) -> dict[str, Any]:
+) -> TwoCompared:
     """Compare two finished experiments.
 
     Returns:
@@ -50,22 +51,29 @@ def compare_experiments(
     reader = Reader(store)
     sides = (read_experiment(reader, store, records[0]), read_experiment(reader, store, records[1]))
     _check_metric(metric, sides)
-    found = {"baseline": baseline, "other": other, "metric": metric, "rope": rope}
     measured = _measure(sides, metric, ALL, rope=rope, delong=delong)
+    found: TwoCompared = {
+        "baseline": baseline,
+        "other": other,
+        "metric": metric,
+        "rope": rope,
+        **measured,
+        "sources": [],
+    }
     if measured["verdict"] == "incomplete":
-        return {**found, **measured, "sources": []}
+        return found
     rates = [
         (source, rate)
         for source in sorted({source for source, _ in sides[0].values} - {ALL})
         for rate in BY_SOURCE
         if all((source, rate) in side.values for side in sides)
     ]
-    sources = [
+    found["sources"] = [
         {"source": source, "metric": rate, **row}
         for source, rate in rates
         if (row := _measure(sides, rate, source, rope=rope))["verdict"] != "incomplete"
     ]
-    return {**found, **measured, "sources": sources}
+    return found
 
 
 def _check_metric(metric: str, sides: Sides) -> None:
@@ -75,22 +83,29 @@ def _check_metric(metric: str, sides: Sides) -> None:
         raise InputError(f"--metric {metric} is none of these experiments; {nearest(metric, sorted(known))}")
 
 
-def _measure(sides: Sides, metric: str, source: str, *, rope: float, delong: bool = False) -> dict[str, Any]:
+def _measure(sides: Sides, metric: str, source: str, *, rope: float, delong: bool = False) -> Difference:
     """Compare one score over all folds."""
     row, effect = compare_pair(sides, metric, rope=rope, delong=delong, source=source)
-    found = {"better_is": effect["better_is"], "reason": effect.get("reason", ""), "n": row["n"]}
+    found: Difference = {
+        "better_is": effect["better_is"],
+        "reason": effect.get("reason", ""),
+        "n": row["n"],
+    }
     if "verdict" in row:
-        return {**found, "verdict": row["verdict"]}
-    effect |= effort(row, sides)
+        found["verdict"] = row["verdict"]
+        return found
+    effect.update(effort(row, sides))
     found["reason"] = effect.get("reason", "")
     pairs = pair_up(*sides, metric, source)
-    for side, scores in (("baseline", pairs.baseline), ("other", pairs.treatment)):
-        assert scores is not None, "what can't be paired was said before"
-        found[f"{side}_mean"] = float(np.mean(scores))
-        found[f"{side}_std"] = float(np.std(scores, ddof=1)) if row["n"] > 1 else None
-    numbers = {name: row[name] for name in NUMBERS} | {name: effect.get(name) for name in EFFECTS}
-    return {
-        **found,
-        "verdict": comparison_verdict({**row, "p_holm": row["p_value"]}),
-        **without_infinities(numbers),
-    }
+    assert pairs.baseline is not None and pairs.treatment is not None, "what can't be paired was said before"
+    found["baseline_mean"], found["baseline_std"] = _mean_and_std(pairs.baseline)
+    found["other_mean"], found["other_std"] = _mean_and_std(pairs.treatment)
+    found["verdict"] = verdict_of(row, row["p_value"])
+    numbers = {name: row.get(name) for name in NUMBERS} | {name: effect.get(name) for name in EFFECTS}
+    # The names are fields of Difference, all of them numbers or texts.
+    found.update(cast(Difference, without_infinities(numbers)))
+    return found
+
+
+def _mean_and_std(scores: np.ndarray) -> tuple[float, float | None]:
+    return float(np.mean(scores)), float(np.std(scores, ddof=1)) if len(scores) > 1 else None

@@ -28,9 +28,10 @@ import pandas as pd
 
 from orchestrator import statistics
 from orchestrator.analysis.experiment_scores import Gathered
+from orchestrator.analysis.rows import ComparisonRow, EffectRow
 from orchestrator.analysis.trial_scores import ALL, Place, is_one_device
 from orchestrator.statistics import Interval, Posterior
-from orchestrator.statistics.delong import combined_p, delong_test
+from orchestrator.statistics.delong import DeLong, combined_p, delong_test
 from orchestrator.statistics.ranking import all_pairs, rank
 from orchestrator.store.predictions import DAMAGE, read_predictions
 from orchestrator.store.records import Comparison
@@ -39,16 +40,8 @@ from trainables.evaluation.metrics import LOWER_IS_BETTER
 SIGNIFICANT = 0.05
 SURE = 0.95
 MIN_RANKED, MOST_RANKED = 6, 200
-COMPARISONS = [
-    "question", "baseline", "treatment", "metric", "source", "n", "mean_diff", "std_diff",
-    "ci_low", "ci_high",
-    "p_value", "p_holm", "p_wilcoxon", "p_worse", "p_equivalent", "p_better", "min_detectable", "verdict",
-]  # fmt: skip
-EFFECTS = [
-    "question", "baseline", "treatment", "metric", "source", "better_is", "gain", "effect_size",
-    "folds_won", "folds_tied", "folds_lost", "rope", "detectable",
-    "repeats", "repeats_needed", "hours_needed", "device", "p_delong", "reason",
-]  # fmt: skip
+COMPARISONS = list(ComparisonRow.__annotations__)
+EFFECTS = list(EffectRow.__annotations__)
 PAIRS = ["metric", "first", "second", "n", "mean_diff", "std_diff", "p_value", "p_holm"]
 RANKING = [
     "metric", "experiment", "mean_rank", "mean", "n", "critical_difference", "friedman_p", "letters", "basis",
@@ -70,24 +63,28 @@ def answer_comparisons(
     asked: Sequence[Comparison], experiments: Mapping[str, Gathered]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Answer the declared comparisons: comparisons.csv and effects.csv."""
-    rows, effects, pairs = [], [], []
+    rows: list[ComparisonRow] = []
+    effects: list[EffectRow] = []
+    pairs = []
     for comparison in asked:
         sides = (experiments[comparison.baseline], experiments[comparison.treatment])
         for metric in comparison.metrics:
-            what = comparison.model_dump(include={"question", "baseline", "treatment"})
-            what |= {"metric": metric, "source": ALL}
             row, effect = compare_pair(sides, metric, rope=comparison.rope, delong=comparison.delong)
-            rows.append(what | row)
-            effects.append(what | effect)
+            for each in (row, effect):
+                each["question"] = comparison.question
+                each["baseline"], each["treatment"] = comparison.baseline, comparison.treatment
+                each["metric"], each["source"] = metric, ALL
+            rows.append(row)
+            effects.append(effect)
             pairs.append(sides)
     corrected = statistics.holm([row.get("p_value", math.nan) for row in rows])
     clear = sum(p_holm < SIGNIFICANT for p_holm in corrected)
     for row, effect, sides, p_holm in zip(rows, effects, pairs, corrected, strict=True):
         row["p_holm"] = p_holm
         if "verdict" not in row:
-            row["verdict"] = comparison_verdict(row)
+            row["verdict"] = verdict_of(row, p_holm)
             # Holm multiplies the smallest p-value of those that are not significant yet by their number.
-            effect |= effort(row, sides, family=len(rows) - (clear - int(p_holm < SIGNIFICANT)))
+            effect.update(effort(row, sides, family=len(rows) - (clear - int(p_holm < SIGNIFICANT))))
     return _frame(rows, COMPARISONS), _frame(effects, EFFECTS)
 
 
@@ -114,13 +111,21 @@ def pair_up(baseline: Gathered, treatment: Gathered, metric: str, source: str = 
     return Paired(len(paired), one, other)
 
 
-def comparison_verdict(row: Mapping[str, Any]) -> str:
+def comparison_verdict(p_holm: float, *, p_worse: float, p_equivalent: float, p_better: float) -> str:
     """Judge one comparison by its Holm-corrected p-value and its posterior."""
-    if row["p_holm"] < SIGNIFICANT:
-        for side in ("better", "worse"):
-            if row[f"p_{side}"] > SURE:
-                return side
-    return "equivalent" if row["p_equivalent"] > SURE else "undecided"
+    if p_holm < SIGNIFICANT:
+        if p_better > SURE:
+            return "better"
+        if p_worse > SURE:
+            return "worse"
+    return "equivalent" if p_equivalent > SURE else "undecided"
+
+
+def verdict_of(row: ComparisonRow, p_holm: float) -> str:
+    """Judge a row that `compare_pair` gave by a p-value corrected for its family."""
+    return comparison_verdict(
+        p_holm, p_worse=row["p_worse"], p_equivalent=row["p_equivalent"], p_better=row["p_better"]
+    )
 
 
 def test_share(sides: Sequence[Gathered]) -> float:
@@ -130,7 +135,7 @@ def test_share(sides: Sequence[Gathered]) -> float:
 
 def compare_pair(
     sides: tuple[Gathered, Gathered], metric: str, *, rope: float, delong: bool = False, source: str = ALL
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[ComparisonRow, EffectRow]:
     """Compare two experiments by one metric. Differences up to `rope` are practically none.
 
     Returns:
@@ -138,16 +143,18 @@ def compare_pair(
         two can't be paired the first has the verdict `incomplete`, and the second the reason.
     """
     is_lower = metric in LOWER_IS_BETTER
-    effect: dict[str, Any] = {"better_is": "lower" if is_lower else "higher", "rope": rope}
+    effect: EffectRow = {"better_is": "lower" if is_lower else "higher", "rope": rope}
     pairs = pair_up(*sides, metric, source)
     if pairs.baseline is None or pairs.treatment is None:
-        return {"n": pairs.n, "verdict": "incomplete"}, effect | {"reason": pairs.reason}
+        effect["reason"] = pairs.reason
+        return {"n": pairs.n, "verdict": "incomplete"}, effect
     share = test_share(sides)
     differences = pairs.treatment - pairs.baseline
     test = statistics.corrected_paired_t_test(pairs.baseline, pairs.treatment, test_share=share)
     posterior = statistics.correlated_t(differences, test_share=share, rope=rope)
     difference = test.difference
-    row = {
+    p_worse, p_equivalent, p_better = oriented(posterior, is_lower).values()
+    row: ComparisonRow = {
         "n": difference.n,
         "mean_diff": difference.mean,
         "std_diff": difference.std,
@@ -155,21 +162,21 @@ def compare_pair(
         "ci_high": difference.high,
         "p_value": test.p_value,
         "p_wilcoxon": statistics.wilcoxon(differences),
-        **oriented(posterior, is_lower),
+        "p_worse": p_worse,
+        "p_equivalent": p_equivalent,
+        "p_better": p_better,
         "min_detectable": statistics.visible_difference(difference, test_share=share),
     }
     gains = -differences if is_lower else differences
     size = statistics.effect_size(difference)
-    effect |= {
-        "gain": -difference.mean if is_lower else difference.mean,
-        "effect_size": -size if is_lower else size,
-        "folds_won": int(np.sum(gains > 0)),
-        "folds_tied": int(np.sum(gains == 0)),
-        "folds_lost": int(np.sum(gains < 0)),
-        "detectable": statistics.detectable_difference(difference, test_share=share),
-    }
+    effect["gain"] = -difference.mean if is_lower else difference.mean
+    effect["effect_size"] = -size if is_lower else size
+    effect["folds_won"] = int(np.sum(gains > 0))
+    effect["folds_tied"] = int(np.sum(gains == 0))
+    effect["folds_lost"] = int(np.sum(gains < 0))
+    effect["detectable"] = statistics.detectable_difference(difference, test_share=share)
     if delong:
-        effect |= _delong(sides, metric)
+        effect.update(_delong(sides, metric))
     return row, effect
 
 
@@ -179,7 +186,7 @@ def oriented(posterior: Posterior, is_lower: bool) -> dict[str, float]:
     return {"p_worse": worse, "p_equivalent": posterior.within, "p_better": better}
 
 
-def effort(row: Mapping[str, Any], sides: tuple[Gathered, Gathered], *, family: int = 1) -> dict[str, Any]:
+def effort(row: ComparisonRow, sides: tuple[Gathered, Gathered], *, family: int = 1) -> EffectRow:
     """Say how many repeats the seen difference would need, and what the missing ones would cost.
 
     Args:
@@ -192,15 +199,15 @@ def effort(row: Mapping[str, Any], sides: tuple[Gathered, Gathered], *, family: 
     """
     repeats = sides[0].repeats
     trials = [trial for side in sides for trial in side.trials.values()]
-    found: dict[str, Any] = {
+    found: EffectRow = {
         "repeats": repeats,
         "device": "+".join(sorted({trial.device for trial in trials})),
     }
     if row["n"] == 1:
-        reason = (
+        found["reason"] = (
             "a single split has no spread over folds: no interval, no test (the bootstrap is in summary.csv)"
         )
-        return found | {"reason": reason}
+        return found
     needed = statistics.repeats_needed(
         Interval(row["n"], row["mean_diff"], row["std_diff"], row["ci_low"], row["ci_high"]),
         folds=row["n"] // repeats,
@@ -208,20 +215,22 @@ def effort(row: Mapping[str, Any], sides: tuple[Gathered, Gathered], *, family: 
         confidence=1.0 - SIGNIFICANT / family,
     )
     if needed is None:
-        return found | {"reason": "no number of repeats would make so small a difference visible"}
+        found["reason"] = "no number of repeats would make so small a difference visible"
+        return found
     seconds = [trial.spent_seconds for trial in trials]
     known = [each for each in seconds if each is not None]
     hours = max(0, needed - repeats) * math.fsum(known) / repeats / 3600.0
     # Hours of a processor and of a GPU have no sum.
     is_known = len(known) == len(seconds) and is_one_device(trial.device for trial in trials)
-    return found | {"repeats_needed": needed, "hours_needed": hours if is_known else None}
+    found["repeats_needed"], found["hours_needed"] = needed, hours if is_known else None
+    return found
 
 
-def _delong(sides: tuple[Gathered, Gathered], metric: str) -> dict[str, Any]:
+def _delong(sides: tuple[Gathered, Gathered], metric: str) -> EffectRow:
     """DeLong's test on the test rows of each fold, combined; of repeats, the mean of their p-values."""
     if metric != "auc" or any(trial.num_classes > 2 for trial in sides[0].trials.values()):
         return {}
-    tests: dict[int, list[Any]] = {}
+    tests: dict[int, list[DeLong]] = {}
     try:
         for place in sorted(sides[0].trials):
             first, second = (read_predictions(side.folders[place], sha256=None).test for side in sides)
@@ -296,7 +305,7 @@ def _alike(experiments: Sequence[Gathered]) -> list[Gathered]:
     return max(by_rows.values(), key=len) if by_rows else []
 
 
-def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+def _frame(rows: Sequence[ComparisonRow | EffectRow], columns: list[str]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=columns)
     whole = [name for name in ("n",) if name in columns]
     counts = ("folds_won", "folds_tied", "folds_lost", "repeats", "repeats_needed")

@@ -9,12 +9,13 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
 from orchestrator.analysis import calibrate, holdout
 from orchestrator.analysis.bootstraps import Bootstraps
+from orchestrator.analysis.rows import CalibrationRow, HoldoutRow, ReliabilityRow
 from orchestrator.analysis.trial_scores import ALL, CACHE, Place, Problem, Reader, TrialScores
 from orchestrator.store.folder import Store
 from orchestrator.store.predictions import DAMAGE
@@ -43,9 +44,9 @@ class Gathered:
     values: dict[Slice, dict[Place, float]] = field(default_factory=dict)
     reasons: dict[Slice, dict[Place, str]] = field(default_factory=dict)
     bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
-    holdout: list[dict[str, Any]] = field(default_factory=list)
-    calibration: list[dict[str, Any]] = field(default_factory=list)
-    reliability: list[dict[str, Any]] = field(default_factory=list)
+    holdout: list[HoldoutRow] = field(default_factory=list)
+    calibration: list[CalibrationRow] = field(default_factory=list)
+    reliability: list[ReliabilityRow] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -158,7 +159,7 @@ def read_experiment(reader: Reader, store: Store, record: ExperimentRecord) -> G
     return experiment
 
 
-def _calibrations(reader: Reader, experiment: Gathered) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _calibrations(reader: Reader, experiment: Gathered) -> tuple[list[CalibrationRow], list[ReliabilityRow]]:
     """Calibrate every trial that is there; the bins are those of all folds together."""
     trials = {
         place: (experiment.folders[place].name, reader.predictions(experiment.folders[place]))
@@ -167,7 +168,7 @@ def _calibrations(reader: Reader, experiment: Gathered) -> tuple[list[dict[str, 
     return calibrate.calibrate(experiment.name, trials, num_expected=experiment.expected)
 
 
-def _holdout(reader: Reader, experiment: Gathered) -> list[dict[str, Any]]:
+def _holdout(reader: Reader, experiment: Gathered) -> list[HoldoutRow]:
     """Compare held-out sources with those trained on, where the recipe restricts the training sources."""
     trained = experiment.record.recipe.train_sources
     if not trained or any(trial.num_classes > 2 for trial in experiment.trials.values()):
@@ -176,17 +177,16 @@ def _holdout(reader: Reader, experiment: Gathered) -> list[dict[str, Any]]:
         reader.predictions(folder).test.frame(repeat=repeat, fold=fold)
         for (repeat, fold), folder in sorted(experiment.folders.items())
     ]
-    row: dict[str, Any] = {"n_expected": experiment.expected}
     try:
         deltas = holdout.holdout_deltas(
             pd.concat(frames, ignore_index=True), train_sources=trained, test_share=experiment.test_share
         )
     except ValueError as error:
-        return [row | {"source": ALL, "n": 0, "reason": str(error)}]
-    return [row | _holdout_row(delta) for delta in deltas]
+        return [{"source": ALL, "n": 0, "n_expected": experiment.expected, "reason": str(error)}]
+    return [_holdout_row(delta, num_expected=experiment.expected) for delta in deltas]
 
 
-def _holdout_row(found: holdout.Holdout) -> dict[str, Any]:
+def _holdout_row(found: holdout.Holdout, *, num_expected: int) -> HoldoutRow:
     numbers = {
         "in_source": found.in_source.mean,
         "held_out": found.held_out.mean,
@@ -196,11 +196,18 @@ def _holdout_row(found: holdout.Holdout) -> dict[str, Any]:
         "ci_high": found.delta.high,
         "p_value": found.p_value,
     }
-    known = {name: value for name, value in numbers.items() if math.isfinite(value)}
+    # JSON has no NaN: what does not exist is left out.
+    known = cast(HoldoutRow, {name: value for name, value in numbers.items() if math.isfinite(value)})
     lacking = found.num_expected - found.num_folds
     have = "fold has" if lacking == 1 else "folds have"
     reason = f"{lacking} {have} no image of one side" if lacking else ""
-    return {"source": found.source, "n": found.num_folds, **known, "reason": reason}
+    return {
+        **known,
+        "source": found.source,
+        "n": found.num_folds,
+        "n_expected": num_expected,
+        "reason": reason,
+    }
 
 
 def _key(experiment: Gathered) -> str:

@@ -11,21 +11,16 @@ import pandas as pd
 
 from orchestrator.analysis.calibrate import CALIBRATION, RELIABILITY
 from orchestrator.analysis.experiment_scores import Gathered, Slice
+from orchestrator.analysis.rows import HoldoutRow, SummaryRow
 from orchestrator.analysis.trial_scores import ALL
 from orchestrator.statistics import Interval, corrected_intervals
 
-SUMMARY = [
-    "experiment", "metric", "source", "n", "n_expected", "mean", "std",
-    "ci_low", "ci_high", "boot_low", "boot_high",
-]  # fmt: skip
+SUMMARY = list(SummaryRow.__annotations__)
 PER_SOURCE = [
     "experiment", "source", "metric", "n", "n_expected", "mean", "std", "ci_low", "ci_high", "is_worst",
     "reason",
 ]  # fmt: skip
-HOLDOUT = [
-    "experiment", "source", "n", "n_expected", "in_source", "held_out", "delta", "std", "ci_low", "ci_high",
-    "p_value", "reason",
-]  # fmt: skip
+HOLDOUT = list(HoldoutRow.__annotations__)
 CONFUSION = ["experiment", "repeat", "fold", "actual", "predicted", "count"]
 FAILURES = ["experiment", "repeat", "fold", "state", "reason", "trial"]
 MISSING = ["experiment", "repeat", "fold", "split", "source", "metric", "reason", "trial"]

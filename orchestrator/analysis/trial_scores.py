@@ -7,7 +7,7 @@ phase of a thousand trials of which one is new reads the predictions of one.
 
 import csv
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -165,7 +165,7 @@ def _score(folder: Path, found: Predictions, threshold_by: ThresholdMetric) -> T
         table.add("val", ALL, _metrics(found.val))
     if test.probabilities.ndim == 1:
         _add_tuned(table, found, threshold_by)
-    _add_gap(table, folder, metrics)
+    _add_gap(table, folder, metrics.get("best_epoch"))
     counts = classes.confusion(test.labels, test.predicted, num_classes=test.num_classes)
     return TrialScores(
         scores=table.scores,
@@ -237,13 +237,11 @@ def _add_tuned(table: _Table, found: Predictions, threshold_by: ThresholdMetric)
     table.add("test", ALL, renamed)
 
 
-def _add_gap(table: _Table, folder: Path, metrics: Mapping[str, Any]) -> None:
+def _add_gap(table: _Table, folder: Path, best_epoch: object) -> None:
     """Validation loss minus training loss of the epoch whose weights were kept."""
     try:
         with (folder / HISTORY).open(encoding="utf-8", newline="") as file:
-            best = next(
-                row for row in csv.DictReader(file) if int(row["epoch"]) == int(metrics["best_epoch"])
-            )
+            best = next(row for row in csv.DictReader(file) if int(row["epoch"]) == best_epoch)
         train, val = float(best["train_loss"]), float(best["val_loss"])
     except (OSError, ValueError, KeyError, TypeError, StopIteration):
         train = val = math.nan

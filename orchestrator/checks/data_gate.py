@@ -11,12 +11,19 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 from rich.console import Console
 
-from orchestrator.checks.shortcuts import CHECKS, found_text, refusal, shortcut_record
+from orchestrator.checks.shortcuts import (
+    CHECKS,
+    CheckOutcome,
+    ModelOutcome,
+    found_text,
+    refusal,
+    shortcut_record,
+)
 from orchestrator.config.experiment import DEFAULT_THRESHOLD
 from orchestrator.console import progress_bar, say
 from orchestrator.plan import identity
@@ -34,7 +41,6 @@ from trainables.files import write_json
 from trainables.recipe import RecipeKeys
 from trainables.trial_files import FORMAT
 
-Outcome = dict[str, Any]
 Bar = Callable[[str], AbstractContextManager[Progress]]
 
 
@@ -105,7 +111,7 @@ def look(
     num_classes: int,
     memory: Path | None,
     bar: Bar,
-) -> Outcome:
+) -> CheckOutcome:
     """Make one check and return its outcome in plain values.
 
     Args:
@@ -129,10 +135,10 @@ def look(
         "check": check_name(rows, recipe),
         "data": str(root.resolve()),
         "images": len(files),
-        "file_facts": asdict(found.file_facts),
-        "trivial_pixels": asdict(found.trivial_pixels),
+        "file_facts": _plain(found.file_facts),
+        "trivial_pixels": _plain(found.trivial_pixels),
         # A list, because the order says which leaks most.
-        "alone": [[name, auc] for name, auc in found.alone.items()],
+        "alone": list(found.alone.items()),
         "written_alike": found.written_alike,
         "seconds": round(time.monotonic() - started, 1),
         "made": provenance.now(),
@@ -175,12 +181,16 @@ def check_name(rows: Sequence[pd.DataFrame], recipe: RecipeKeys) -> str:
     return fingerprint([parts, sources, recipe.num_folds, versions])[:20]
 
 
-def read_outcome(store: Store, check: str) -> Outcome | None:
+def read_outcome(store: Store, check: str) -> CheckOutcome | None:
     """Read the outcome of a check; None when it was not made, or its file is damaged."""
     outcome = read_record(store.check_file(check))
     if outcome is None or not {"check", "alone", "written_alike", *CHECKS} <= set(outcome):
         return None
-    return outcome
+    return cast(CheckOutcome, outcome)
+
+
+def _plain(scores: shortcuts.Scores) -> ModelOutcome:
+    return cast(ModelOutcome, asdict(scores))
 
 
 def _digest(table: pd.DataFrame) -> str:
@@ -207,7 +217,7 @@ def _by_check(study: Study) -> dict[str, list[PlannedExperiment]]:
     return found
 
 
-def _look(store: Store, planned: PlannedExperiment, options: Options, console: Console) -> Outcome:
+def _look(store: Store, planned: PlannedExperiment, options: Options, console: Console) -> CheckOutcome:
     root = planned.manifest.root
 
     def bar(title: str) -> AbstractContextManager[Progress]:

@@ -6,8 +6,8 @@ AUC over folds above the limit *and* an interval that lies above chance: with a 
 because brightness and texture are part of the picture that a detector is meant to look at.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -25,8 +25,44 @@ MOST_LEAKS = 5
 BYTES = "bytes per pixel"
 
 
+class FoldOutcome(TypedDict):
+    """What a model reached on one outer test fold; no AUC where the fold lacks a class."""
+
+    repeat: int
+    fold: int
+    n_train: int
+    n_test: int
+    auc: float | None
+
+
+class ModelOutcome(TypedDict):
+    """What a model reached on every fold; of a single split also a bootstrap interval."""
+
+    folds: Sequence[FoldOutcome]
+    bootstrap: Sequence[float] | None
+
+
+class CheckOutcome(TypedDict):
+    """What a check of one set of rows and folds found, as results/checks/ keeps it.
+
+    alone: the AUC of each file fact by itself, what leaks most first.
+    """
+
+    format: int
+    check: str
+    data: str
+    images: int
+    file_facts: ModelOutcome
+    trivial_pixels: ModelOutcome
+    alone: Sequence[tuple[str, float]]
+    written_alike: bool
+    seconds: float
+    made: str
+    environment: dict[str, object]
+
+
 def shortcut_record(
-    outcome: Mapping[str, Any], *, experiments: Sequence[str], data: str, threshold: float, accepted: bool
+    outcome: CheckOutcome, *, experiments: Sequence[str], data: str, threshold: float, accepted: bool
 ) -> ShortcutRecord:
     """Describe what one check says of some experiments.
 
@@ -37,7 +73,7 @@ def shortcut_record(
         threshold: the AUC of file facts above which a run is stopped.
         accepted: whether the user said that the shortcut is known.
     """
-    found = {check: summarise_folds(outcome[check]) for check in CHECKS}
+    file_facts = summarise_folds(outcome["file_facts"])
     # Of files that are written alike, bytes per pixel are a matter of what they show.
     alone = [pair for pair in outcome["alone"] if not outcome["written_alike"] or pair[0] != BYTES]
     strongest = [(name, auc) for name, auc in alone[:1] if auc > CHANCE]
@@ -46,16 +82,16 @@ def shortcut_record(
         data=data,
         experiments=tuple(experiments),
         threshold=threshold,
-        verdict=shortcut_verdict(found[FILE_FACTS], threshold=threshold, accepted=accepted),
+        verdict=shortcut_verdict(file_facts, threshold=threshold, accepted=accepted),
         leaks=tuple((name, auc) for name, auc in alone if auc > threshold) or tuple(strongest),
         written_alike=outcome["written_alike"],
         bytes_alone=dict(outcome["alone"]).get(BYTES),
-        file_facts=found[FILE_FACTS],
-        trivial_pixels=found[TRIVIAL_PIXELS],
+        file_facts=file_facts,
+        trivial_pixels=summarise_folds(outcome["trivial_pixels"]),
     )
 
 
-def summarise_folds(scores: Mapping[str, Any]) -> CheckScores:
+def summarise_folds(scores: ModelOutcome) -> CheckScores:
     """Return n, mean, std and the 95 % interval of a model's fold scores; None where there is no number.
 
     Several folds: the corrected interval of `statistics`, cut at 0 and 1, which no AUC passes. A single

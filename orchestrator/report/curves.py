@@ -7,7 +7,7 @@ models: curves are averaged over folds, and only probabilities that were calibra
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from orchestrator.report.panels import Panel, shorts
 from orchestrator.store.predictions import Part
 from orchestrator.store.records import ExperimentRecord
 from orchestrator.wording.numbers import metric_name, number
+from trainables.evaluation.calibration import Parameters, calibrated, confidence
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 DISPLAYED = "temperature"
@@ -299,25 +300,22 @@ def confidences(
     return Gallery(tuple(panels), (caption + note).strip())
 
 
-def _fitted(calibration: pd.DataFrame, name: str) -> dict[Place, dict[str, Any]]:
+def _fitted(calibration: pd.DataFrame, name: str) -> dict[Place, Parameters]:
     """The parameters of the displayed method by fold, as far as it could be fitted."""
     if calibration.empty:
         return {}
     rows = calibration[(calibration["experiment"] == name) & (calibration["method"] == DISPLAYED)]
     return {
-        (int(row["repeat"]), int(row["fold"])): {
-            "method": row["method"],
-            "outcome": row["outcome"],
-            **json.loads(row["parameters"]),
-        }
+        (int(row["repeat"]), int(row["fold"])): cast(
+            Parameters,
+            {"method": row["method"], "outcome": row["outcome"], **json.loads(row["parameters"])},
+        )
         for row in rows.to_dict("records")
         if row["outcome"] != "not fitted"
     }
 
 
-def _confidence(parameters: Mapping[str, Any] | None, probabilities: np.ndarray) -> np.ndarray:
-    from trainables.evaluation.calibration import calibrated, confidence
-
+def _confidence(parameters: Parameters | None, probabilities: np.ndarray) -> np.ndarray:
     return confidence(probabilities if parameters is None else calibrated(parameters, probabilities))
 
 

@@ -13,15 +13,14 @@ What is fitted is plain JSON: {"method", "outcome", "reason", "num_rows", and th
 Nothing is random: same rows, same parameters.
 """
 
-from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Literal, TypedDict, get_args
 
 import numpy as np
 from scipy.optimize import brentq, isotonic_regression
 from scipy.special import expit, logit
 
 Method = Literal["temperature", "platt", "isotonic"]
-Parameters = dict[str, Any]
+FitOutcome = Literal["fitted", "limited", "not fitted"]
 
 METHODS: tuple[Method, ...] = get_args(Method)
 MIN_ROWS = 10
@@ -32,6 +31,20 @@ EDGE = 1e-7
 LEAST = 1e-38
 _NEWTON_STEPS = 100
 _FLAT = 1e-10
+
+
+class Parameters(TypedDict, total=False):
+    """A fitted calibration as plain JSON, as the module says; each method has its own parameters."""
+
+    method: Method
+    outcome: FitOutcome
+    reason: str
+    num_rows: int
+    temperature: float
+    slope: float
+    intercept: float
+    scores: list[float]
+    probabilities: list[float]
 
 
 def fit(method: Method, labels: np.ndarray, probabilities: np.ndarray) -> Parameters:
@@ -50,15 +63,20 @@ def fit(method: Method, labels: np.ndarray, probabilities: np.ndarray) -> Parame
     exact = _checked(probabilities)
     if len(labels) != len(exact):
         raise ValueError(f"{len(labels)} labels do not belong to {len(exact)} scores")
-    found = {"method": method, "outcome": "not fitted", "reason": "", "num_rows": len(exact)}
     reason = _unusable(method, labels, exact)
-    if reason:
-        return found | {"reason": reason}
-    fitters = {"temperature": _fit_temperature, "platt": _fit_platt, "isotonic": _fit_isotonic}
-    return found | fitters[method](labels, exact)
+    found: Parameters = {
+        "method": method,
+        "outcome": "not fitted",
+        "reason": reason,
+        "num_rows": len(exact),
+    }
+    if not reason:
+        fitters = {"temperature": _fit_temperature, "platt": _fit_platt, "isotonic": _fit_isotonic}
+        found.update(fitters[method](labels, exact))
+    return found
 
 
-def calibrated(parameters: Mapping[str, Any], probabilities: np.ndarray) -> np.ndarray:
+def calibrated(parameters: Parameters, probabilities: np.ndarray) -> np.ndarray:
     """Return calibrated probabilities, float64, in the shape of `probabilities`.
 
     Args:
@@ -70,7 +88,7 @@ def calibrated(parameters: Mapping[str, Any], probabilities: np.ndarray) -> np.n
         of two.
     """
     exact, method = _checked(probabilities), parameters.get("method")
-    if method not in METHODS or parameters.get("outcome") not in ("fitted", "limited", "not fitted"):
+    if method not in METHODS or parameters.get("outcome") not in get_args(FitOutcome):
         raise ValueError(f"these are no parameters of a calibration: {str(dict(parameters))[:80]}")
     if parameters["outcome"] == "not fitted":
         return exact

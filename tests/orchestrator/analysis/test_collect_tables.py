@@ -144,14 +144,14 @@ def test_holm_runs_over_all_declared_rows(results: Any) -> None:
 def test_the_verdict_follows_its_rule(p_holm: float, one_side: float, other: float) -> None:
     total = max(1.0, one_side + other)
     sides = {"p_better": one_side / total, "p_worse": other / total}
-    row = {"p_holm": p_holm, **sides, "p_equivalent": 1 - sum(sides.values())}
+    row = {**sides, "p_equivalent": 1 - sum(sides.values())}
     expected = "undecided"
     if row["p_equivalent"] > 0.95:
         expected = "equivalent"
     for name in ("better", "worse"):
         if p_holm < 0.05 and row[f"p_{name}"] > 0.95:
             expected = name
-    assert comparing.comparison_verdict(row) == expected
+    assert comparing.comparison_verdict(p_holm, **row) == expected
 
 
 def test_a_significant_difference_within_the_rope_is_not_called_better(results: Any) -> None:

@@ -6,7 +6,7 @@ AUC over folds above the limit *and* an interval that lies above chance: with a 
 because brightness and texture are part of the picture that a detector is meant to look at.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -58,7 +58,7 @@ class CheckOutcome(TypedDict):
     written_alike: bool
     seconds: float
     made: str
-    environment: dict[str, object]
+    environment: Mapping[str, object]
 
 
 def shortcut_record(

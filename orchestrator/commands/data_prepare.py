@@ -101,15 +101,16 @@ def _write_crops(
     quiet: bool,
 ) -> dict[str, Any]:
     from orchestrator.console import progress_bar
-    from trainables.data.copies.cropped import check_target, write_cropped
+    from trainables.data.copies.cropped import crop_record, write_cropped
+    from trainables.data.copies.dataset_copy import check_target
     from trainables.data.faces import count_faces, ensure_faces, face_squares
     from trainables.data.images.crops import FaceRule
     from trainables.data.splits.trial_rows import image_files
     from trainables.device import device_type
-    from trainables.versions import FACES, PIXELS
 
-    settings = {"margin": margin, "rule": rule, "size_px": size_px, "detector": FACES, "pixels": PIXELS}
-    check_target(out, manifest.root, settings)
+    chosen: FaceRule = "central" if rule == "central" else "largest"
+    record = crop_record(manifest.root, margin=margin, rule=chosen, size_px=size_px)
+    check_target(out, record)
     files = image_files(manifest.rows, manifest.root)
 
     def look(missing: Any) -> Any:
@@ -119,15 +120,14 @@ def _write_crops(
 
     with progress_bar(console, "Finding faces", quiet=quiet) as progress:
         found = ensure_faces(store.faces_table, files, look=look, progress=progress)
-    chosen: FaceRule = "central" if rule == "central" else "largest"
     squares = face_squares(found.values(), margin=margin, rule=chosen)
     with progress_bar(console, "Writing crops", quiet=quiet) as progress:
-        written = write_cropped(
-            manifest, out, squares=squares, settings=settings, size_px=size_px, progress=progress
+        done = write_cropped(
+            manifest, out, squares=squares, record=record, size_px=size_px, progress=progress
         )
     counts = count_faces(manifest.rows, found)
     assert counts is not None, "every image was looked at"
-    return {"out": str(out), "rule": rule, "written": written, **counts}
+    return {"out": str(out), "rule": rule, "written": done.written, **counts}
 
 
 def _build_cache(manifest: Any, size_px: int, *, store: Any, console: Any, quiet: bool) -> dict[str, Any]:

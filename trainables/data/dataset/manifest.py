@@ -14,7 +14,7 @@ import pandas as pd
 
 from trainables import memo
 from trainables.data.dataset import groups
-from trainables.data.dataset.layouts import Candidate, list_images
+from trainables.data.dataset.layouts import ListedImage, list_images
 from trainables.data.duplicates.near_duplicates import find_links
 from trainables.data.images.inspection import Facts, Progress, inspect_files
 from trainables.data.images.path_checks import Stamp, examine, printable
@@ -60,8 +60,8 @@ def scan(
             can't be used.
     """
     listing = list_images(root, layout=layout, real_sources=real_sources)
-    facts = _inspect(root, listing.candidates, memory=memory, progress=progress)
-    usable, excluded = _divide(listing.candidates, facts)
+    facts = _inspect(root, listing.images, memory=memory, progress=progress)
+    usable, excluded = _divide(listing.images, facts)
     _check_share(root, usable, excluded, max_unusable=max_unusable)
     rows = pd.DataFrame(usable).sort_values("path", ignore_index=True)
     by = groups.resolve(group_by, root=root, layout=listing.layout, paths=list(rows["path"]))
@@ -73,10 +73,10 @@ def scan(
 
 
 def _inspect(
-    root: Path, candidates: Sequence[Candidate], *, memory: Path | None, progress: Progress | None
+    root: Path, images: Sequence[ListedImage], *, memory: Path | None, progress: Progress | None
 ) -> dict[str, Facts]:
     known = _known(memory)
-    entries = examine(root, [candidate.path for candidate in candidates])
+    entries = examine(root, [image.path for image in images])
     facts: dict[str, Facts] = {}
     unknown: list[str] = []
     for path, entry in entries.items():
@@ -120,16 +120,16 @@ def _memory_key() -> str:
 
 
 def _divide(
-    candidates: Sequence[Candidate], facts: dict[str, Facts]
+    images: Sequence[ListedImage], facts: dict[str, Facts]
 ) -> tuple[list[dict[str, object]], pd.DataFrame]:
     usable: list[dict[str, object]] = []
     excluded: list[dict[str, str]] = []
-    for candidate in candidates:
-        found = facts[candidate.path]
+    for image in images:
+        found = facts[image.path]
         if found.problem:
-            excluded.append({"path": printable(candidate.path), "reason": found.problem})
+            excluded.append({"path": printable(image.path), "reason": found.problem})
         else:
-            usable.append({**asdict(candidate), **asdict(found)})
+            usable.append({**asdict(image), **asdict(found)})
     return usable, pd.DataFrame(excluded, columns=["path", "reason"])
 
 

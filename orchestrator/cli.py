@@ -27,8 +27,9 @@ from orchestrator.commands.results import (
     ui_command,
 )
 from orchestrator.commands.run import phase_command, plan_command, run_command, study_command
-from orchestrator.console import UNWRAPPED, complain, say
+from orchestrator.console import complain, say
 from trainables.errors import InputError
+from trainables.output_width import UNWRAPPED
 
 EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 

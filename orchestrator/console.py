@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-# Columns of what is no terminal: more than any sentence, path or table has.
-UNWRAPPED = 100_000
+from trainables.output_width import UNWRAPPED
 
 
 def screen(*, stderr: bool = False) -> Console:

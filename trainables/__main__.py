@@ -18,21 +18,20 @@ from pydantic import ValidationError
 
 from trainables.backbones import is_kernel_machine
 from trainables.data.dataset.manifest import scan
-from trainables.data.faces import ensure_faces, recipe_squares
-from trainables.data.pixels import ensure_pixels
-from trainables.data.splits.trial_rows import experiment_rows, image_files, trial_table
+from trainables.data.faces import local_detector
+from trainables.data.splits.trial_rows import experiment_rows
 from trainables.device import device_type
 from trainables.errors import InputError
 from trainables.files import read_json
+from trainables.output_width import UNWRAPPED
 from trainables.recipe import MEMORY_FORMATS, Recipe
 from trainables.training.loop import EpochReport
 from trainables.training.precision import measure
-from trainables.trial import TrialRows, read_base, run_trial
+from trainables.trial import read_base, run_trial
+from trainables.trial_inputs import ImageCaches, find_faces, trial_rows
 
-UNWRAPPED = 100_000
 
-
-def main() -> int:
+def trial_command() -> int:
     """Run one trial; return the exit code: 0 done, 2 the input can't be used."""
     # In a file or a pipe nothing is wrapped; argparse takes COLUMNS, or 80 columns, otherwise.
     width = None if sys.stdout.isatty() and sys.stderr.isatty() else UNWRAPPED
@@ -68,7 +67,8 @@ def _run(wanted: argparse.Namespace) -> dict[str, Any]:
         group_by=values.get("group_by", "auto"),
         real_sources=values.get("real_sources", ("wiki", "real")),
     )
-    device = torch.device(device_type())
+    device_name = device_type()
+    device = torch.device(device_name)
     recipe = _resolve(
         {**values, "layout": manifest.layout, "group_by": manifest.group_by},
         num_classes=len(manifest.classes),
@@ -78,18 +78,19 @@ def _run(wanted: argparse.Namespace) -> dict[str, Any]:
     if not 0 <= wanted.fold < recipe.num_folds:
         raise InputError(f"--fold {wanted.fold}: the recipe has the folds 0 to {recipe.num_folds - 1}")
     rows = experiment_rows(manifest, recipe, repeat=wanted.repeat)
-    files = image_files(rows, wanted.data)
-    faces = wanted.out / "faces.parquet"
-    if recipe.face_crop:
-        from trainables.data.face_detector import look_here
-
-        ensure_faces(faces, files, look=lambda missing: look_here(missing, device=device.type))
-    squares = recipe_squares(faces, files, recipe)
-    pixels = ensure_pixels(wanted.out / "pixels", files, size_px=recipe.image_size, squares=squares)
-    table = trial_table(rows, recipe, repeat=wanted.repeat, fold=wanted.fold)
+    caches = ImageCaches(faces=wanted.out / "faces.parquet", pixels=wanted.out / "pixels")
+    find_faces(rows, recipe, root=wanted.data, caches=caches, look=local_detector(device_name))
     return run_trial(
         recipe,
-        TrialRows(table, pixels, len(manifest.classes), wanted.repeat, wanted.fold),
+        trial_rows(
+            rows,
+            recipe,
+            root=wanted.data,
+            caches=caches,
+            num_classes=len(manifest.classes),
+            repeat=wanted.repeat,
+            fold=wanted.fold,
+        ),
         wanted.out,
         bases=[read_base(base) for base in wanted.base],
         on_epoch=_say,
@@ -138,4 +139,4 @@ def _say(epoch: EpochReport) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(trial_command())

@@ -21,11 +21,10 @@ from filelock import FileLock, Timeout
 
 from orchestrator.store.fold_files import FOLD_COLUMNS, fold_file
 from orchestrator.store.folder import Store, is_locked
-from trainables.data.faces import recipe_squares
-from trainables.data.pixels import find_cache
 from trainables.errors import InputError
 from trainables.recipe import RecipeKeys
 from trainables.trial_files import LOCK
+from trainables.trial_inputs import ImageCaches, find_pixels
 
 DAY_S = 86_400.0
 KINDS = {
@@ -185,6 +184,7 @@ def _pixel_users(store: Store) -> dict[str, list[str]]:
             for experiment in store.study(phase).experiments:
                 for name in experiment.fold_files or ():
                     by_folds[name].append((experiment.name, experiment.recipe))
+    caches = ImageCaches(faces=store.faces_table, pixels=store.cached("pixels"))
     users: dict[str, list[str]] = defaultdict(list)
     for path in _inside(store.cached("rows")):
         with contextlib.suppress(OSError, ValueError, KeyError):
@@ -193,8 +193,7 @@ def _pixel_users(store: Store) -> dict[str, list[str]]:
                 continue
             hashes = list(rows["sha256"])
             for name, recipe in by_folds.get(fold_file(store, rows).name, ()):
-                squares = recipe_squares(store.faces_table, hashes, recipe)
-                found = find_cache(store.cached("pixels"), hashes, size_px=recipe.image_size, squares=squares)
+                found = find_pixels(hashes, recipe, caches=caches)
                 if found is not None and name not in users[found.name]:
                     users[found.name].append(name)
     return users

@@ -22,6 +22,7 @@ from filelock import FileLock
 
 from trainables.data.images.crops import Box, FaceRule, Square, central_square, choose_face, face_square
 from trainables.data.images.inspection import Progress
+from trainables.device import DeviceType
 from trainables.errors import InputError
 from trainables.files import replace_file
 from trainables.recipe import RecipeKeys
@@ -63,6 +64,17 @@ class Found:
 
 # Looks at images (content hash, file) and gives what was found, a part of them at a time and in any order.
 Look = Callable[[Sequence[tuple[str, Path]]], Iterable[Sequence[Found]]]
+
+
+def local_detector(device: DeviceType) -> Look:
+    """Return the detector on this machine; it is loaded when the first image is looked at."""
+
+    def look(missing: Sequence[tuple[str, Path]]) -> Iterable[Sequence[Found]]:
+        from trainables.data import face_detector
+
+        return face_detector.look_here(missing, device=device)
+
+    return look
 
 
 def ensure_faces(

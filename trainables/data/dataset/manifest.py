@@ -72,6 +72,18 @@ def scan(
     return Manifest(root, listing.layout, by, listing.classes, rows[list(COLUMNS)], excluded, links)
 
 
+def manifest_links(
+    manifest: Manifest, *, memory: Path | None = None, progress: Progress | None = None
+) -> pd.DataFrame:
+    """Return identical files and near-duplicates, which are searched for where the grouping did not ask.
+
+    `memory` and `progress` are those of `find_links`.
+    """
+    if manifest.links is not None:
+        return manifest.links
+    return find_links(manifest.root, manifest.rows, memory=memory, progress=progress)
+
+
 def _inspect(
     root: Path, images: Sequence[ListedImage], *, memory: Path | None, progress: Progress | None
 ) -> dict[str, Facts]:

@@ -11,7 +11,7 @@ from rich.console import Console
 from orchestrator.console import progress_bar
 from orchestrator.execution.executor import Executor
 from orchestrator.plan.plan import Study
-from trainables.data.faces import Found, ensure_faces
+from trainables.data.faces import DetectedFaces, ensure_faces
 from trainables.data.splits.trial_rows import image_files
 
 
@@ -29,7 +29,7 @@ def find_faces(study: Study, executor: Executor, *, console: Console, quiet: boo
         for rows in planned.rows:
             files.update(image_files(rows, planned.manifest.root.resolve()))
 
-        def look(missing: Sequence[tuple[str, Path]]) -> Iterator[list[Found]]:
+        def look(missing: Sequence[tuple[str, Path]]) -> Iterator[list[DetectedFaces]]:
             from trainables.data import face_detector
 
             parts = [

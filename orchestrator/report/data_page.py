@@ -97,7 +97,7 @@ def write_data_report(
     drawn_rows = rows[rows["source"].isin(shown)]
     chosen = overview.sample(drawn_rows, per_source=per_source)
     crop_px = overview.crop_size(chosen)
-    looks, pixels = overview.measure(manifest.root, chosen, crop_px=crop_px, progress=progress)
+    looks, pixels = overview.measure_pictures(manifest.root, chosen, crop_px=crop_px, progress=progress)
     copies = overview.identical(rows)
     page = (
         environment()
@@ -193,7 +193,7 @@ def _draw(
     )
     for place, facts, frame in ((drawn.facts, FACTS, rows), (drawn.looks, LOOKS, pixels)):
         for column, name, unit in facts:
-            spread = overview.spread(frame, column)
+            spread = overview.quantiles_by_source(frame, column)
             said = "; ".join(f"{source} {median:.3g}" for source, median in spread["median"].items())
             svg = data_figures.spreads(spread, name=name, unit=unit)
             place.append(

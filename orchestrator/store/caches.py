@@ -40,7 +40,7 @@ UNFINISHED = (".partial", ".pruned")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CacheEntry:
     """One cache. `last_used` is in seconds since 1970; `users` are the experiments that would read it."""
 
     kind: str
@@ -62,7 +62,7 @@ class Entry:
         return any(path.is_symlink() for path in (self.path, *self.path.parents[:2]))
 
 
-def list_caches(store: Store) -> list[Entry]:
+def list_caches(store: Store) -> list[CacheEntry]:
     """Return every entry of results/cache, the largest first."""
     users = _pixel_users(store)
     entries = []
@@ -73,13 +73,13 @@ def list_caches(store: Store) -> list[Entry]:
     return sorted(entries, key=lambda entry: (-entry.bytes, entry.kind, entry.path.name))
 
 
-def choose(
-    entries: Sequence[Entry],
+def choose_caches(
+    entries: Sequence[CacheEntry],
     *,
     older_than_days: float | None,
     kinds: Sequence[str] | None,
     now: float | None = None,
-) -> list[Entry]:
+) -> list[CacheEntry]:
     """Choose what to prune: of these kinds (None = all) and not used for that long (None = however recent).
 
     What a dead builder left is chosen whatever its age.
@@ -111,8 +111,8 @@ def check_idle(store: Store) -> None:
 
 
 def prune(
-    entries: Sequence[Entry], *, on_removed: Callable[[Entry], None] | None = None
-) -> tuple[int, list[Entry]]:
+    entries: Sequence[CacheEntry], *, on_removed: Callable[[CacheEntry], None] | None = None
+) -> tuple[int, list[CacheEntry]]:
     """Remove caches; return the bytes set free and the entries that were left.
 
     Left is what lies behind a link, and what another command holds the lock of. Each of the others is renamed
@@ -145,7 +145,7 @@ def prune(
     return freed, left
 
 
-def _entry(kind: str, path: Path, users: dict[str, list[str]]) -> Entry:
+def _entry(kind: str, path: Path, users: dict[str, list[str]]) -> CacheEntry:
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     statuses = [status for file in files if (status := _stat(file))]
     own = _stat(path)
@@ -154,7 +154,7 @@ def _entry(kind: str, path: Path, users: dict[str, list[str]]) -> Entry:
     if path.is_file():
         times += [status.st_atime for status in statuses]
     lock = path.with_name(f"{_lock_name(path)}.lock")
-    return Entry(
+    return CacheEntry(
         kind=kind,
         path=path,
         bytes=sum(min(status.st_size, status.st_blocks * 512 or status.st_size) for status in statuses),

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from trainables.data.dataset.manifest import scan
-from trainables.data.faces import Found
+from trainables.data.faces import DetectedFaces
 from trainables.data.pixels import open_pixels
 from trainables.data.splits.trial_rows import experiment_rows
 from trainables.errors import InputError
@@ -35,9 +35,9 @@ class Detector:
     def __init__(self) -> None:
         self.seen: list[str] = []
 
-    def __call__(self, missing: Sequence[tuple[str, Path]]) -> Iterator[list[Found]]:
+    def __call__(self, missing: Sequence[tuple[str, Path]]) -> Iterator[list[DetectedFaces]]:
         self.seen += [digest for digest, _ in missing]
-        yield [Found(digest, 40, 32, ((0.0, 0.0, 10.0, 10.0),), (0.99,)) for digest, _ in missing]
+        yield [DetectedFaces(digest, 40, 32, ((0.0, 0.0, 10.0, 10.0),), (0.99,)) for digest, _ in missing]
 
 
 def test_a_trial_has_every_image_of_its_rows_in_one_cache(

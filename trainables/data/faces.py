@@ -34,7 +34,7 @@ NO_FACE = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DetectedFaces:
     """What was found in one image: its upright size, and all boxes with their probabilities."""
 
     sha256: str
@@ -63,13 +63,13 @@ class Found:
 
 
 # Looks at images (content hash, file) and gives what was found, a part of them at a time and in any order.
-Look = Callable[[Sequence[tuple[str, Path]]], Iterable[Sequence[Found]]]
+Look = Callable[[Sequence[tuple[str, Path]]], Iterable[Sequence[DetectedFaces]]]
 
 
 def local_detector(device: DeviceType) -> Look:
     """Return the detector on this machine; it is loaded when the first image is looked at."""
 
-    def look(missing: Sequence[tuple[str, Path]]) -> Iterable[Sequence[Found]]:
+    def look(missing: Sequence[tuple[str, Path]]) -> Iterable[Sequence[DetectedFaces]]:
         from trainables.data import face_detector
 
         return face_detector.look_here(missing, device=device)
@@ -79,7 +79,7 @@ def local_detector(device: DeviceType) -> Look:
 
 def ensure_faces(
     table: Path, files: Mapping[str, Path], *, look: Look, progress: Progress | None = None
-) -> dict[str, Found]:
+) -> dict[str, DetectedFaces]:
     """Return what is known of the faces in `files`, looking at those that the table lacks.
 
     Args:
@@ -115,7 +115,7 @@ def ensure_faces(
     return {digest: known[digest] for digest in files}
 
 
-def read_faces(table: Path) -> dict[str, Found]:
+def read_faces(table: Path) -> dict[str, DetectedFaces]:
     """Read the table; empty when it is not there, or damaged: then every image is looked at again."""
     if not table.is_file():
         return {}
@@ -130,18 +130,18 @@ def read_faces(table: Path) -> dict[str, Found]:
             entry[2].append((float(box[0]), float(box[1]), float(box[2]), float(box[3])))
             entry[3].append(float(probability))
     return {
-        digest: Found(digest, width, height, tuple(places), tuple(probabilities))
+        digest: DetectedFaces(digest, width, height, tuple(places), tuple(probabilities))
         for digest, (width, height, places, probabilities) in boxes.items()
     }
 
 
-def write_faces(table: Path, known: Mapping[str, Found]) -> None:
+def write_faces(table: Path, known: Mapping[str, DetectedFaces]) -> None:
     """Write the table, atomically."""
     with replace_file(table) as partial:
         pd.DataFrame(_rows(known), columns=list(COLUMNS)).to_parquet(partial, index=False)
 
 
-def _rows(known: Mapping[str, Found]) -> Iterator[tuple[Any, ...]]:
+def _rows(known: Mapping[str, DetectedFaces]) -> Iterator[tuple[Any, ...]]:
     for digest, found in sorted(known.items()):
         about = (digest, found.width, found.height)
         if not found.boxes:
@@ -150,13 +150,13 @@ def _rows(known: Mapping[str, Found]) -> Iterator[tuple[Any, ...]]:
             yield *about, number, *box, probability
 
 
-def face_squares(found: Iterable[Found], *, margin: float, rule: FaceRule) -> dict[str, Square]:
+def face_squares(found: Iterable[DetectedFaces], *, margin: float, rule: FaceRule) -> dict[str, Square]:
     """Map content hashes to the squares around their faces; images without a face are left out."""
     squares = {each.sha256: each.square(margin=margin, rule=rule) for each in found}
     return {digest: square for digest, square in squares.items() if square is not None}
 
 
-def count_unchanged(found: Iterable[Found], *, margin: float, rule: FaceRule) -> int:
+def count_unchanged(found: Iterable[DetectedFaces], *, margin: float, rule: FaceRule) -> int:
     """Count the images whose face is so large that it is cut to what there is without a crop: the middle."""
     squares = ((each, each.square(margin=margin, rule=rule)) for each in found)
     return sum(square == central_square(each.width, each.height) for each, square in squares)
@@ -179,7 +179,7 @@ def recipe_squares(table: Path, hashes: Iterable[str], recipe: RecipeKeys) -> di
     return face_squares(found, margin=recipe.face_crop_margin, rule=recipe.face_rule)
 
 
-def count_faces(rows: pd.DataFrame, known: Mapping[str, Found]) -> dict[str, Any] | None:
+def count_faces(rows: pd.DataFrame, known: Mapping[str, DetectedFaces]) -> dict[str, Any] | None:
     """Count the images with and without a face, in plain values; None when some were not looked at.
 
     `rows` has the columns path, sha256 and source; `without_face` lists the paths of the images without one.

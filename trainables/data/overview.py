@@ -45,7 +45,7 @@ SUFFIXES_OF = {
 FLOOR = 1e-12
 # ITU-R BT.601, as in JPEG.
 LUMA = np.array([0.299, 0.587, 0.114])
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +81,10 @@ def with_ratios(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def spread(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+def quantiles_by_source(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return the quantiles QUANTILES of a column by source: index source, columns low ... high."""
     by_source = rows.groupby("source", sort=True)[column]
     return pd.DataFrame({name: by_source.quantile(share) for name, share in QUANTILES.items()})
-
-
-def formats(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return columns source, format and images."""
-    return rows.groupby(["source", "format"]).size().rename("images").reset_index()
 
 
 def misnamed(rows: pd.DataFrame) -> pd.DataFrame:
@@ -121,7 +116,7 @@ def crop_size(rows: pd.DataFrame) -> int:
     return next((size for size in CROPS_PX if size <= shortest), CROPS_PX[-1])
 
 
-def measure(
+def measure_pictures(
     root: Path, rows: pd.DataFrame, *, crop_px: int, progress: Progress | None = None
 ) -> tuple[dict[str, Looks], pd.DataFrame]:
     """Read the pictures of `rows` once.
@@ -194,14 +189,14 @@ class _Sum:
 def _read_all(
     root: Path,
     paths: Sequence[str],
-    work: Callable[[Image.Image], Found],
+    work: Callable[[Image.Image], Result],
     progress: Progress | None,
     *,
     draft_px: int | None = None,
-) -> Iterator[Found]:
+) -> Iterator[Result]:
     """Yield what `work` makes of each picture, in order; pictures are read in threads."""
 
-    def one(path: str) -> Found:
+    def one(path: str) -> Result:
         try:
             with Image.open(root / path, formats=FORMATS) as image:
                 if draft_px:

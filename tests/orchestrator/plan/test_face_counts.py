@@ -20,20 +20,20 @@ from orchestrator.plan.plan import Options, Study, plan_study
 from orchestrator.plan.resources import Machine
 from orchestrator.report import content
 from orchestrator.store.folder import Store
-from trainables.data.faces import Found
+from trainables.data.faces import DetectedFaces
 from trainables.data.pixels import cache_key
 from trainables.errors import InputError
 
 Call = Callable[..., tuple[int, str, str]]
 
 
-def fake_look(files: Sequence[tuple[str, Any]], device: str = "cpu") -> list[Found]:
+def fake_look(files: Sequence[tuple[str, Any]], device: str = "cpu") -> list[DetectedFaces]:
     """One face in each file but the first of each source (face_0), and two in face_1."""
     found = []
     for digest, path in files:
         number = int(Path(path).stem.rpartition("_")[2])
         boxes = ((2.0, 2.0, 12.0, 12.0), (10.0, 10.0, 14.0, 14.0))[: 0 if number == 0 else 1 + (number == 1)]
-        found.append(Found(digest, 32, 32, boxes, (0.99,) * len(boxes)))
+        found.append(DetectedFaces(digest, 32, 32, boxes, (0.99,) * len(boxes)))
     return found
 
 
@@ -42,7 +42,7 @@ def detector(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Fake the detector; the list gets the number of images of each call."""
     calls: list[int] = []
 
-    def look_here(files: Sequence[tuple[str, Path]], *, device: str) -> Iterator[list[Found]]:
+    def look_here(files: Sequence[tuple[str, Path]], *, device: str) -> Iterator[list[DetectedFaces]]:
         calls.append(len(files))
         yield fake_look(files)
 

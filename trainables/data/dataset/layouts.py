@@ -69,7 +69,7 @@ def list_images(root: Path, *, layout: str, real_sources: Sequence[str]) -> List
     Raises:
         InputError: the folder is missing or unreadable, or does not have the layout.
     """
-    check_readable(root)
+    _check_readable(root)
     found = detect_layout(root, real_sources=real_sources) if layout == "auto" else layout
     if found == "csv":
         listing = _list_csv(root)
@@ -84,7 +84,7 @@ def list_images(root: Path, *, layout: str, real_sources: Sequence[str]) -> List
     return listing
 
 
-def check_readable(root: Path) -> None:
+def _check_readable(root: Path) -> None:
     """Raise InputError unless `root` is a folder whose entries can be listed."""
     if not root.exists():
         raise InputError(

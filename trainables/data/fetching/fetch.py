@@ -19,8 +19,9 @@ from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock, Timeout
 
-from trainables.data.fetching.archives import SUFFIXES, Limits, NoRoom, Progress, is_archive, unpack
+from trainables.data.fetching.archives import SUFFIXES, Limits, NoRoom, is_archive, unpack
 from trainables.data.fetching.download import download, file_name, file_sha256, shown
+from trainables.data.images.inspection import Progress
 from trainables.errors import InputError
 from trainables.files import free_bytes, write_json
 from trainables.hub import DEFAULT_HUB, prepare_hub
@@ -265,7 +266,7 @@ def _unpack_all(
     *,
     bar: Bar,
     limits: Limits | None,
-    where: Mapping[str, Any],
+    where: Mapping[str, str | None],
 ) -> Fetched:
     tree, num_files = work / "tree", 0
     shutil.rmtree(tree, ignore_errors=True)

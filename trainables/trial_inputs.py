@@ -15,9 +15,9 @@ from pathlib import Path
 import pandas as pd
 
 from trainables.data.faces import Look, ensure_faces, recipe_squares
-from trainables.data.images.inspection import Progress
 from trainables.data.pixels import ensure_pixels, find_cache
 from trainables.data.splits.trial_rows import image_files, trial_table
+from trainables.progress import OnProgress
 from trainables.recipe import Recipe, RecipeKeys
 
 
@@ -51,7 +51,7 @@ def find_faces(
     root: Path,
     caches: ImageCaches,
     look: Look,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> None:
     """Look for faces in the images of `rows` that have not been looked at, where the recipe crops to them.
 
@@ -88,7 +88,7 @@ def prepare_pixels(
     root: Path,
     caches: ImageCaches,
     num_threads: int = 0,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Path:
     """Return the finished pixel cache of the images of `rows` as the recipe cuts and resizes them.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from orchestrator.checks.data_gate import Bar, check_folder
+from orchestrator.checks.data_gate import check_folder
 from orchestrator.checks.finished_runs import verify_runs
 from orchestrator.checks.shortcuts import found_text, leaks_text, refusal
 from orchestrator.plan.data_sets import scan_memory
@@ -19,6 +19,7 @@ from trainables.data.checks.findings import Case, Finding, worst_first
 from trainables.data.checks.leakage import find_leakage
 from trainables.data.dataset.manifest import Manifest, manifest_links, scan
 from trainables.errors import InputError
+from trainables.progress import OpenBar
 from trainables.recipe import RecipeKeys
 
 EXIT_CLEAN, EXIT_RUN_FAILS, EXIT_REFUSED = 0, 1, 2
@@ -59,7 +60,7 @@ def check_data(
     protocol: str,
     store: Store | None,
     phase: str | None,
-    bar: Bar,
+    bar: OpenBar,
 ) -> DataCheck:
     """Look for what would mislead a study on a data folder.
 
@@ -124,7 +125,7 @@ def _leakage(manifest: Manifest, links: pd.DataFrame, protocol: str) -> list[Fin
 
 
 def _shortcuts(
-    manifest: Manifest, *, protocol: str, store: Store | None, bar: Bar, is_refused: bool
+    manifest: Manifest, *, protocol: str, store: Store | None, bar: OpenBar, is_refused: bool
 ) -> list[Finding]:
     """Say how far file facts and trivial pixels get on the folds that a run would have.
 

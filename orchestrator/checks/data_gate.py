@@ -7,7 +7,7 @@ results/cache/facts/. Experiments on the same rows and folds share one check.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
@@ -27,15 +27,14 @@ from orchestrator.store.folder import Store, read_record
 from orchestrator.store.records import ShortcutRecord
 from trainables.data.checks import image_facts, shortcuts
 from trainables.data.dataset.manifest import Manifest
-from trainables.data.images.inspection import Progress
 from trainables.data.splits.trial_rows import experiment_rows, image_files
 from trainables.errors import InputError
 from trainables.files import write_json
+from trainables.progress import OnProgress, OpenBar
 from trainables.recipe import RecipeKeys
 from trainables.trial_files import FORMAT
 
 Outcome = dict[str, Any]
-Bar = Callable[[str], AbstractContextManager[Progress]]
 
 
 def check_study(study: Study, options: Options, *, console: Console) -> list[ShortcutRecord]:
@@ -104,7 +103,7 @@ def look(
     *,
     num_classes: int,
     memory: Path | None,
-    bar: Bar,
+    bar: OpenBar,
 ) -> Outcome:
     """Make one check and return its outcome in plain values.
 
@@ -140,7 +139,9 @@ def look(
     }
 
 
-def check_folder(manifest: Manifest, recipe: RecipeKeys, *, store: Store | None, bar: Bar) -> ShortcutRecord:
+def check_folder(
+    manifest: Manifest, recipe: RecipeKeys, *, store: Store | None, bar: OpenBar
+) -> ShortcutRecord:
     """Check a data folder on the folds that an experiment with this recipe would have.
 
     Args:
@@ -210,7 +211,7 @@ def _by_check(study: Study) -> dict[str, list[PlannedExperiment]]:
 def _look(store: Store, planned: PlannedExperiment, options: Options, console: Console) -> Outcome:
     root = planned.manifest.root
 
-    def bar(title: str) -> AbstractContextManager[Progress]:
+    def bar(title: str) -> AbstractContextManager[OnProgress]:
         return progress_bar(console, title, quiet=options.quiet)
 
     outcome = look(

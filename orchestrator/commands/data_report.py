@@ -18,7 +18,7 @@ from orchestrator.console import say, screen
 
 if TYPE_CHECKING:
     from trainables.data.dataset.manifest import Manifest
-    from trainables.data.images.inspection import Progress
+    from trainables.progress import OnProgress
 
 
 def data_report_command(
@@ -77,7 +77,7 @@ def data_report_command(
 
 
 def _face_rates(
-    manifest: "Manifest", per_source: int, results: Path | None, progress: "Progress"
+    manifest: "Manifest", per_source: int, results: Path | None, progress: "OnProgress"
 ) -> dict[str, dict[str, int]]:
     """Count the sampled images of each source that show one face, several, or none."""
     from tempfile import TemporaryDirectory

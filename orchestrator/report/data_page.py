@@ -21,10 +21,10 @@ from orchestrator.wording import numbers
 from orchestrator.wording.numbers import integer
 from trainables.data import overview
 from trainables.data.dataset.manifest import Manifest
-from trainables.data.images.inspection import Progress
 from trainables.data.images.path_checks import printable
 from trainables.errors import InputError
 from trainables.files import replace_file
+from trainables.progress import OnProgress
 
 MAX_PAGE_BYTES = 5 * 2**20
 THUMBNAIL_PX = 96
@@ -77,7 +77,7 @@ def write_data_report(
     per_source: int = 200,
     near_duplicates: Sequence[tuple[str, str, float]] = (),
     face_rates: Mapping[str, Mapping[str, int]] | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Path:
     """Write the page about `manifest` to `out` and return `out`.
 

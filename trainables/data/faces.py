@@ -21,10 +21,10 @@ import pandas as pd
 from filelock import FileLock
 
 from trainables.data.images.crops import Box, FaceRule, Square, central_square, choose_face, face_square
-from trainables.data.images.inspection import Progress
 from trainables.device import DeviceType
 from trainables.errors import InputError
 from trainables.files import replace_file
+from trainables.progress import OnProgress
 from trainables.recipe import RecipeKeys
 
 COLUMNS = ("sha256", "width", "height", "face", "left", "top", "right", "bottom", "probability")
@@ -78,7 +78,7 @@ def local_detector(device: DeviceType) -> Look:
 
 
 def ensure_faces(
-    table: Path, files: Mapping[str, Path], *, look: Look, progress: Progress | None = None
+    table: Path, files: Mapping[str, Path], *, look: Look, progress: OnProgress | None = None
 ) -> dict[str, DetectedFaces]:
     """Return what is known of the faces in `files`, looking at those that the table lacks.
 

@@ -26,8 +26,9 @@ from PIL import Image, ImageOps
 from trainables.data.dataset.layouts import UNLABELLED
 from trainables.data.dataset.manifest import Manifest
 from trainables.data.images.decoding import square
-from trainables.data.images.inspection import FORMATS, Progress, num_workers
+from trainables.data.images.inspection import FORMATS, num_workers
 from trainables.errors import InputError
+from trainables.progress import OnProgress
 
 QUANTILES = {"low": 0.05, "quarter": 0.25, "median": 0.5, "three_quarters": 0.75, "high": 0.95}
 NUM_BINS = 32
@@ -117,7 +118,7 @@ def crop_size(rows: pd.DataFrame) -> int:
 
 
 def measure_pictures(
-    root: Path, rows: pd.DataFrame, *, crop_px: int, progress: Progress | None = None
+    root: Path, rows: pd.DataFrame, *, crop_px: int, progress: OnProgress | None = None
 ) -> tuple[dict[str, Looks], pd.DataFrame]:
     """Read the pictures of `rows` once.
 
@@ -190,7 +191,7 @@ def _read_all(
     root: Path,
     paths: Sequence[str],
     work: Callable[[Image.Image], Result],
-    progress: Progress | None,
+    progress: OnProgress | None,
     *,
     draft_px: int | None = None,
 ) -> Iterator[Result]:

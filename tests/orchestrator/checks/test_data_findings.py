@@ -11,8 +11,8 @@ from orchestrator.checks.data_findings import DataCheck, check_data, exit_code
 from orchestrator.store.folder import Store
 from trainables.data.checks.findings import Finding
 from trainables.data.dataset.manifest import scan
-from trainables.data.images.inspection import Progress
 from trainables.errors import InputError
+from trainables.progress import OnProgress
 
 NOTE, WARNING = Finding("x", "note", "."), Finding("y", "warning", ".")
 OF_RUN, OF_DATA = Finding("run_x", "error", "."), Finding("z", "error", ".")
@@ -43,7 +43,7 @@ def check(folder: Path, **changes: Any) -> DataCheck:
     titles: list[str] = []
 
     @contextmanager
-    def bar(title: str) -> Iterator[Progress]:
+    def bar(title: str) -> Iterator[OnProgress]:
         titles.append(title)
         yield lambda done, total: None
 

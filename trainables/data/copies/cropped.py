@@ -17,7 +17,7 @@ from trainables.data.copies.dataset_copy import CopyCounts, CopyMethod, CopyReco
 from trainables.data.dataset.manifest import Manifest
 from trainables.data.images.crops import FaceRule, Square
 from trainables.data.images.decoding import square
-from trainables.data.images.inspection import Progress
+from trainables.progress import OnProgress
 from trainables.versions import FACES, PIXELS
 
 JPEG = Encoding("JPEG", {"quality": 95, "subsampling": "4:4:4"})
@@ -46,7 +46,7 @@ def write_cropped(
     squares: Mapping[str, Square],
     record: CopyRecord,
     size_px: int | None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> CopyCounts:
     """Write what is missing of the crops of a data set.
 

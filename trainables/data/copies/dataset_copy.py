@@ -26,9 +26,10 @@ from trainables.data.copies.copied_tables import write_tables
 from trainables.data.dataset.layouts import IMAGE_SUFFIXES, UNFINISHED, files_below
 from trainables.data.dataset.manifest import Manifest
 from trainables.data.images.decoding import read_unchanged
-from trainables.data.images.inspection import FORMATS, Progress, num_workers
+from trainables.data.images.inspection import FORMATS, num_workers
 from trainables.errors import InputError
 from trainables.files import read_json, replace_file, write_json
+from trainables.progress import OnProgress
 
 RECORD = "copy.json"
 Setting = str | int | float | None
@@ -122,7 +123,12 @@ def _read_record(out: Path) -> CopyRecord:
 
 
 def write_copy(
-    manifest: Manifest, out: Path, *, record: CopyRecord, method: CopyMethod, progress: Progress | None = None
+    manifest: Manifest,
+    out: Path,
+    *,
+    record: CopyRecord,
+    method: CopyMethod,
+    progress: OnProgress | None = None,
 ) -> CopyCounts:
     """Write what is missing of a copy of a data set.
 
@@ -201,7 +207,7 @@ def _check_leftovers(root: Path, out: Path, targets: Mapping[str, str]) -> None:
         )
 
 
-def _write_images(images: list[_CopiedImage], method: CopyMethod, progress: Progress | None) -> int:
+def _write_images(images: list[_CopiedImage], method: CopyMethod, progress: OnProgress | None) -> int:
     written = 0
     # Decoding, resizing and encoding let go of the interpreter lock. What Pillow would warn of has been said
     # by the scan.

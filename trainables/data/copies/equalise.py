@@ -16,8 +16,8 @@ from typing import Literal
 from trainables.data.copies.dataset_copy import CopyMethod, CopyRecord, Encoding, write_copy
 from trainables.data.dataset.manifest import Manifest
 from trainables.data.images.decoding import square
-from trainables.data.images.inspection import Progress
 from trainables.errors import InputError
+from trainables.progress import OnProgress
 
 # Raise when the same image and settings give other bytes.
 VERSION = 1
@@ -71,7 +71,7 @@ def settle(manifest: Manifest, *, size_px: int | None, image_format: Format, qua
 
 
 def equalise(
-    manifest: Manifest, out: Path, settings: Settings, *, progress: Progress | None = None
+    manifest: Manifest, out: Path, settings: Settings, *, progress: OnProgress | None = None
 ) -> Equalised:
     """Write every usable image of `manifest` below `out`; goes on where an earlier run stopped.
 

@@ -16,9 +16,10 @@ from trainables import memo
 from trainables.data.dataset import groups
 from trainables.data.dataset.layouts import ListedImage, list_images
 from trainables.data.duplicates.near_duplicates import find_links
-from trainables.data.images.inspection import Facts, Progress, inspect_files
+from trainables.data.images.inspection import Facts, inspect_files
 from trainables.data.images.path_checks import Stamp, examine, printable
 from trainables.errors import InputError
+from trainables.progress import OnProgress
 
 COLUMNS = ("path", "sha256", "bytes", "width", "height", "format", "label", "source", "group", "split")
 
@@ -50,7 +51,7 @@ def scan(
     real_sources: Sequence[str] = ("wiki", "real"),
     max_unusable: float = 0.01,
     memory: Path | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Manifest:
     """Scan `root` into a manifest.
 
@@ -73,7 +74,7 @@ def scan(
 
 
 def manifest_links(
-    manifest: Manifest, *, memory: Path | None = None, progress: Progress | None = None
+    manifest: Manifest, *, memory: Path | None = None, progress: OnProgress | None = None
 ) -> pd.DataFrame:
     """Return identical files and near-duplicates, which are searched for where the grouping did not ask.
 
@@ -85,7 +86,7 @@ def manifest_links(
 
 
 def _inspect(
-    root: Path, images: Sequence[ListedImage], *, memory: Path | None, progress: Progress | None
+    root: Path, images: Sequence[ListedImage], *, memory: Path | None, progress: OnProgress | None
 ) -> dict[str, Facts]:
     known = _known(memory)
     entries = examine(root, [image.path for image in images])

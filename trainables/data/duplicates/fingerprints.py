@@ -21,7 +21,8 @@ from PIL import Image, ImageOps
 
 from trainables import memo
 from trainables.data.images.decoding import eight_bit_rgb
-from trainables.data.images.inspection import FORMATS, Progress, num_workers
+from trainables.data.images.inspection import FORMATS, num_workers
+from trainables.progress import OnProgress
 
 SIDE = 48
 INNER_MARGIN = 0.05
@@ -46,7 +47,7 @@ class Fingerprints:
 
 
 def fingerprint_files(
-    files: Mapping[str, Path], *, memory: Path | None = None, progress: Progress | None = None
+    files: Mapping[str, Path], *, memory: Path | None = None, progress: OnProgress | None = None
 ) -> Fingerprints:
     """Return the fingerprints of `files` (content hash -> file); a file that can't be read is left out.
 
@@ -91,7 +92,7 @@ def perceptual_fingerprint(content: bytes) -> Fingerprint:
 
 
 def _read_files(
-    files: Sequence[tuple[str, Path]], progress: Progress | None
+    files: Sequence[tuple[str, Path]], progress: OnProgress | None
 ) -> Iterator[tuple[str, Fingerprint]]:
     # Decoding lets go of the interpreter lock. What Pillow would warn of was said by the scan.
     with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=num_workers()) as pool:

@@ -28,7 +28,7 @@ from trainables.data.duplicates.alignment import SAME, similarity
 from trainables.data.duplicates.disjoint_sets import DisjointSets
 from trainables.data.duplicates.fingerprints import INNER_MARGIN, Fingerprints, fingerprint_files
 from trainables.data.duplicates.hash_search import close_pairs
-from trainables.data.images.inspection import Progress
+from trainables.progress import OnProgress
 
 LINK_COLUMNS = ("first", "second", "kind", "similarity")
 IDENTICAL, NEAR, MIRRORED, CROPPED = "identical", "near", "mirrored", "cropped"
@@ -51,7 +51,7 @@ class _Candidates:
 
 
 def find_links(
-    root: Path, rows: pd.DataFrame, *, memory: Path | None = None, progress: Progress | None = None
+    root: Path, rows: pd.DataFrame, *, memory: Path | None = None, progress: OnProgress | None = None
 ) -> pd.DataFrame:
     """Link the images of a manifest that are identical or versions of one picture.
 

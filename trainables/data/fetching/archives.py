@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, NamedTuple, cast
 
-from trainables.data.images.inspection import Progress
 from trainables.errors import InputError
 from trainables.files import free_bytes
+from trainables.progress import OnProgress
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 CHUNK = 2**20
@@ -65,7 +65,7 @@ def is_archive(path: Path) -> bool:
 
 
 def unpack(
-    archive: Path, folder: Path, *, limits: Limits | None = None, progress: Progress | None = None
+    archive: Path, folder: Path, *, limits: Limits | None = None, progress: OnProgress | None = None
 ) -> int:
     """Unpack `archive` into `folder`, which must be new or empty; return the number of files.
 
@@ -116,7 +116,7 @@ def _readable(archive: Path, folder: Path) -> Iterator[None]:
         raise InputError(f"{archive} is damaged ({error}); fetch it again") from error
 
 
-def _unpack_zip(archive: Path, folder: Path, limits: Limits, progress: Progress | None) -> int:
+def _unpack_zip(archive: Path, folder: Path, limits: Limits, progress: OnProgress | None) -> int:
     told = progress or _silent
     with zipfile.ZipFile(archive) as file:
         members = file.infolist()
@@ -143,7 +143,7 @@ def _zip_entry(archive: Path, file: zipfile.ZipFile, member: zipfile.ZipInfo) ->
     return ArchiveMember(name, member.is_dir(), lambda: file.open(member))
 
 
-def _unpack_tar(archive: Path, folder: Path, limits: Limits, progress: Progress | None) -> int:
+def _unpack_tar(archive: Path, folder: Path, limits: Limits, progress: OnProgress | None) -> int:
     size, told = archive.stat().st_size, progress or _silent
     # As a stream: what follows a refused member is not even decompressed.
     with (

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from trainables.data.images.inspection import Progress
 from trainables.errors import InputError
 from trainables.files import free_bytes, read_json, write_json
+from trainables.progress import OnProgress
 
 TIMEOUT_S = 30.0
 CHUNK = 2**20
@@ -68,7 +68,7 @@ def download(
     *,
     sha256: str | None = None,
     room_for: float = 1.0,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Path:
     """Fetch `url` to the file `target`, unless it is there and its checksum is right.
 
@@ -120,7 +120,7 @@ def _attempts(error: Exception) -> int:
     return 1 if isinstance(error, urllib.error.URLError) else MAX_FRUITLESS
 
 
-def _fetch(url: str, part: Path, *, room_for: float, progress: Progress | None) -> None:
+def _fetch(url: str, part: Path, *, room_for: float, progress: OnProgress | None) -> None:
     known, have = _known(url, part), _size(part)
     request = _request(url)
     if have and known:

@@ -28,7 +28,7 @@ from trainables.recipe import MEMORY_FORMATS, Recipe
 from trainables.training.loop import EpochReport
 from trainables.training.precision import measure
 from trainables.trial import read_base, run_trial
-from trainables.trial_inputs import ImageCaches, find_faces, trial_rows
+from trainables.trial_inputs import ImageCaches, detect_faces, trial_rows
 
 
 def trial_command() -> int:
@@ -79,7 +79,7 @@ def _run(wanted: argparse.Namespace) -> dict[str, Any]:
         raise InputError(f"--fold {wanted.fold}: the recipe has the folds 0 to {recipe.num_folds - 1}")
     rows = experiment_rows(manifest, recipe, repeat=wanted.repeat)
     caches = ImageCaches(faces=wanted.out / "faces.parquet", pixels=wanted.out / "pixels")
-    find_faces(rows, recipe, root=wanted.data, caches=caches, look=local_detector(device_name))
+    detect_faces(rows, recipe, root=wanted.data, caches=caches, look=local_detector(device_name))
     return run_trial(
         recipe,
         trial_rows(

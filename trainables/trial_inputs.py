@@ -1,6 +1,6 @@
 """Inputs of a trial: the one way from a scanned data folder to the rows and pixels that a trial works on.
 
-    scan -> experiment_rows -> find_faces -> prepare_pixels -> trial_rows
+    scan -> experiment_rows -> detect_faces -> prepare_pixels -> trial_rows
 
 A recipe decides each step: which rows there are, whether images are cropped to faces, and to which size they
 are resized. The command that runs a study does the first three ahead for all trials; a worker asks for
@@ -44,7 +44,7 @@ class TrialRows:
     fold: int
 
 
-def find_faces(
+def detect_faces(
     rows: pd.DataFrame,
     recipe: RecipeKeys,
     *,

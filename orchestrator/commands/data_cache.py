@@ -4,7 +4,7 @@ import json
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -55,7 +55,7 @@ def cache_command(
         _ask([entry for entry in chosen if not entry.is_linked], yes=yes)
         _, left = caches.prune(chosen, on_removed=removed.append)
     if as_json:
-        print(json.dumps(_json(store, entries if prune else chosen, removed, left), indent=1))
+        print(_json_text(store, entries if prune else chosen, removed, left))
     elif not prune:
         _show(store, chosen)
     else:
@@ -114,11 +114,11 @@ def _say(removed: "list[CacheEntry]", left: "list[CacheEntry]") -> None:
         say(f"Left, {why}: {entry.path}")
 
 
-def _json(
+def _json_text(
     store: "Store", entries: "list[CacheEntry]", removed: "list[CacheEntry]", left: "list[CacheEntry]"
-) -> dict[str, Any]:
+) -> str:
     gone = {entry.path for entry in removed}
-    return {
+    content = {
         "cache": str(store.cache),
         "bytes": sum(entry.bytes for entry in entries if entry.path not in gone),
         "entries": [
@@ -138,3 +138,4 @@ def _json(
         "left_because_in_use": [str(entry.path) for entry in left if not entry.is_linked],
         "left_behind_a_link": [str(entry.path) for entry in left if entry.is_linked],
     }
+    return json.dumps(content, indent=1)

@@ -62,6 +62,11 @@ class CacheEntry:
         return any(path.is_symlink() for path in (self.path, *self.path.parents[:2]))
 
 
+def image_caches(store: Store) -> ImageCaches:
+    """Return where results/ keeps what is derived from images."""
+    return ImageCaches(faces=store.faces_table, pixels=store.cached("pixels"))
+
+
 def list_caches(store: Store) -> list[CacheEntry]:
     """Return every entry of results/cache, the largest first."""
     users = _pixel_users(store)
@@ -184,7 +189,7 @@ def _pixel_users(store: Store) -> dict[str, list[str]]:
             for experiment in store.study(phase).experiments:
                 for name in experiment.fold_files or ():
                     by_folds[name].append((experiment.name, experiment.recipe))
-    caches = ImageCaches(faces=store.faces_table, pixels=store.cached("pixels"))
+    caches = image_caches(store)
     users: dict[str, list[str]] = defaultdict(list)
     for path in _inside(store.cached("rows")):
         with contextlib.suppress(OSError, ValueError, KeyError):

@@ -13,7 +13,7 @@ from trainables.data.pixels import open_pixels
 from trainables.data.splits.trial_rows import experiment_rows
 from trainables.errors import InputError
 from trainables.recipe import Recipe
-from trainables.trial_inputs import ImageCaches, find_faces, find_pixels, prepare_pixels, trial_rows
+from trainables.trial_inputs import ImageCaches, detect_faces, find_pixels, prepare_pixels, trial_rows
 
 Data = tuple[Path, pd.DataFrame]
 
@@ -60,10 +60,10 @@ def test_faces_are_looked_for_only_where_the_recipe_crops_to_them_and_once(
     data: Data, caches: ImageCaches, make_recipe: Callable[..., Recipe]
 ) -> None:
     (root, rows), look = data, Detector()
-    find_faces(rows, make_recipe(), root=root, caches=caches, look=look)
+    detect_faces(rows, make_recipe(), root=root, caches=caches, look=look)
     assert not look.seen and not caches.faces.exists()
     for _ in range(2):
-        find_faces(rows, make_recipe(face_crop=True), root=root, caches=caches, look=look)
+        detect_faces(rows, make_recipe(face_crop=True), root=root, caches=caches, look=look)
     assert sorted(look.seen) == sorted(rows["sha256"])
 
 
@@ -75,7 +75,7 @@ def test_pixels_of_a_face_crop_are_those_of_the_face(
     plain, cropped = make_recipe(), make_recipe(face_crop=True, face_crop_margin=0.0)
     with pytest.raises(InputError, match="knows nothing of 20 images"):
         prepare_pixels(rows, cropped, root=root, caches=caches)
-    find_faces(rows, cropped, root=root, caches=caches, look=Detector())
+    detect_faces(rows, cropped, root=root, caches=caches, look=Detector())
     whole, faces = (
         open_pixels(prepare_pixels(rows, each, root=root, caches=caches)) for each in (plain, cropped)
     )

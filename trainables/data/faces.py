@@ -15,7 +15,6 @@ animals passed. An image without a face gets the central square, and is counted.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from filelock import FileLock
@@ -141,7 +140,7 @@ def write_faces(table: Path, known: Mapping[str, DetectedFaces]) -> None:
         pd.DataFrame(_rows(known), columns=list(COLUMNS)).to_parquet(partial, index=False)
 
 
-def _rows(known: Mapping[str, DetectedFaces]) -> Iterator[tuple[Any, ...]]:
+def _rows(known: Mapping[str, DetectedFaces]) -> Iterator[tuple[str | int | float, ...]]:
     for digest, found in sorted(known.items()):
         about = (digest, found.width, found.height)
         if not found.boxes:
@@ -179,20 +178,43 @@ def recipe_squares(table: Path, hashes: Iterable[str], recipe: RecipeKeys) -> di
     return face_squares(found, margin=recipe.face_crop_margin, rule=recipe.face_rule)
 
 
-def count_faces(rows: pd.DataFrame, known: Mapping[str, DetectedFaces]) -> dict[str, Any] | None:
-    """Count the images with and without a face, in plain values; None when some were not looked at.
+@dataclass(frozen=True, slots=True)
+class SourceFaces:
+    """How many images of one source there are, show a face, and show several."""
 
-    `rows` has the columns path, sha256 and source; `without_face` lists the paths of the images without one.
+    source: str
+    images: int
+    with_face: int
+    several: int
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCounts:
+    """How many images there are, show a face, and show several; `without_face` holds the others' paths."""
+
+    images: int
+    with_face: int
+    several: int
+    without_face: tuple[str, ...]
+    by_source: tuple[SourceFaces, ...]
+
+
+def count_faces(rows: pd.DataFrame, known: Mapping[str, DetectedFaces]) -> FaceCounts | None:
+    """Count the images with and without a face; None when some were not looked at.
+
+    `rows` has the columns path, sha256 and source.
     """
     if not set(rows["sha256"]) <= set(known):
         return None
     numbers = rows["sha256"].map(lambda digest: len(known[digest].faces()))
-    counts = rows.assign(images=1, with_face=numbers > 0, several=numbers > 1)
-    counts = counts.groupby("source")[["images", "with_face", "several"]].sum().reset_index()
-    return {
-        "images": len(rows),
-        "with_face": int((numbers > 0).sum()),
-        "several": int((numbers > 1).sum()),
-        "without_face": sorted(rows.loc[numbers == 0, "path"]),
-        "by_source": counts.to_dict("records"),
-    }
+    by_source = tuple(
+        SourceFaces(str(source), len(part), int((part > 0).sum()), int((part > 1).sum()))
+        for source, part in numbers.groupby(rows["source"], sort=True)
+    )
+    return FaceCounts(
+        images=len(rows),
+        with_face=int((numbers > 0).sum()),
+        several=int((numbers > 1).sum()),
+        without_face=tuple(sorted(rows.loc[numbers == 0, "path"])),
+        by_source=by_source,
+    )

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import numpy as np
@@ -25,8 +26,10 @@ from PIL import Image, ImageOps
 
 from trainables.data.dataset.layouts import UNLABELLED
 from trainables.data.dataset.manifest import Manifest
+from trainables.data.faces import Look, count_faces, ensure_faces
 from trainables.data.images.decoding import square
 from trainables.data.images.inspection import FORMATS, num_workers
+from trainables.data.splits.trial_rows import image_files
 from trainables.errors import InputError
 from trainables.progress import OnProgress
 
@@ -108,6 +111,46 @@ def sample(rows: pd.DataFrame, *, per_source: int) -> pd.DataFrame:
     """Return up to `per_source` rows of each source, chosen by content hash."""
     ordered = rows.sort_values(["source", "sha256", "path"])
     return ordered.groupby("source", sort=False).head(per_source).reset_index(drop=True)
+
+
+def sample_faces(
+    manifest: Manifest,
+    *,
+    per_source: int,
+    table: Path | None,
+    look: Look,
+    progress: OnProgress | None = None,
+) -> dict[str, dict[str, int]]:
+    """Count the sampled images of each source that show one face, several, or none.
+
+    Args:
+        manifest: the scanned images.
+        per_source: size of the sample, as in `sample`.
+        table: keeps what was found; None = nothing is kept.
+        look: the detector.
+        progress: called with (done, total) for the images that are looked at now.
+
+    Returns:
+        Source -> "one face", "several faces" and "no face" -> images.
+    """
+    rows = sample(manifest.rows, per_source=per_source)
+    with TemporaryDirectory() as folder:
+        found = ensure_faces(
+            table or Path(folder) / "faces.parquet",
+            image_files(rows, manifest.root),
+            look=look,
+            progress=progress,
+        )
+    counts = count_faces(rows, found)
+    assert counts is not None, "every image was looked at"
+    return {
+        each.source: {
+            "one face": each.with_face - each.several,
+            "several faces": each.several,
+            "no face": each.images - each.with_face,
+        }
+        for each in counts.by_source
+    }
 
 
 def crop_size(rows: pd.DataFrame) -> int:

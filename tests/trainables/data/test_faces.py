@@ -15,7 +15,9 @@ from PIL import Image
 from trainables.data.faces import (
     FLUSH_EVERY,
     DetectedFaces,
+    FaceCounts,
     Look,
+    SourceFaces,
     count_faces,
     count_unchanged,
     ensure_faces,
@@ -132,13 +134,13 @@ def test_counts_by_source_and_the_images_without_a_face() -> None:
             "source": ["r", "r", "f", "f"],
         }
     )
-    assert count_faces(rows, known(FACE, NONE, UNSURE, SEVERAL)) == {
-        "images": 4, "with_face": 2, "several": 1, "without_face": ["f/1", "r/2"],
-        "by_source": [
-            {"source": "f", "images": 2, "with_face": 1, "several": 1},
-            {"source": "r", "images": 2, "with_face": 1, "several": 0},
-        ],
-    }  # fmt: skip
+    assert count_faces(rows, known(FACE, NONE, UNSURE, SEVERAL)) == FaceCounts(
+        images=4,
+        with_face=2,
+        several=1,
+        without_face=("f/1", "r/2"),
+        by_source=(SourceFaces("f", 2, 1, 1), SourceFaces("r", 2, 1, 0)),
+    )
     assert count_faces(rows, known(FACE)) is None
 
 

@@ -8,16 +8,26 @@ loss. A GIF becomes a PNG, for its palette can't hold a photograph.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image
 
-from trainables.data.copies.dataset_copy import CopyCounts, CopyMethod, CopyRecord, Encoding, write_copy
+from trainables.data.copies.dataset_copy import (
+    CopyCounts,
+    CopyMethod,
+    CopyRecord,
+    Encoding,
+    check_target,
+    write_copy,
+)
 from trainables.data.dataset.manifest import Manifest
+from trainables.data.faces import FaceCounts, Look, count_faces, ensure_faces, face_squares
 from trainables.data.images.crops import FaceRule, Square
 from trainables.data.images.decoding import square
-from trainables.progress import OnProgress
+from trainables.data.splits.trial_rows import image_files
+from trainables.progress import OnProgress, OpenBar
 from trainables.versions import FACES, PIXELS
 
 JPEG = Encoding("JPEG", {"quality": 95, "subsampling": "4:4:4"})
@@ -69,6 +79,54 @@ def write_cropped(
 
     method = CopyMethod(_encoding, render)
     return write_copy(manifest, out, record=record, method=method, progress=progress)
+
+
+@dataclass(frozen=True, slots=True)
+class CroppedCopy:
+    """What a call wrote, and what was found in the images."""
+
+    images: CopyCounts
+    faces: FaceCounts
+
+
+def crop_to_faces(
+    manifest: Manifest,
+    out: Path,
+    *,
+    margin: float,
+    rule: FaceRule,
+    size_px: int | None,
+    faces: Path,
+    look: Look,
+    bar: OpenBar,
+) -> CroppedCopy:
+    """Look for the faces of a data set, and write what is missing of its crops.
+
+    Args:
+        manifest: the images; those that can't be used are left out.
+        out: the folder of the copy.
+        margin: share of the face's longer side that is added on each side.
+        rule: which of several faces is taken.
+        size_px: side of the crops; None = each keeps its own.
+        faces: the table that keeps what was found.
+        look: the detector.
+        bar: opens a progress bar with a title.
+
+    Raises:
+        InputError: as `write_copy` does; a folder that can't be used is refused before the detection.
+    """
+    record = crop_record(manifest.root, margin=margin, rule=rule, size_px=size_px)
+    check_target(out, record)
+    with bar("Finding faces") as progress:
+        found = ensure_faces(faces, image_files(manifest.rows, manifest.root), look=look, progress=progress)
+    squares = face_squares(found.values(), margin=margin, rule=rule)
+    with bar("Writing crops") as progress:
+        counts = write_cropped(
+            manifest, out, squares=squares, record=record, size_px=size_px, progress=progress
+        )
+    shown = count_faces(manifest.rows, found)
+    assert shown is not None, "every image was looked at"
+    return CroppedCopy(counts, shown)
 
 
 def _encoding(path: str) -> Encoding:

@@ -88,6 +88,12 @@ def find_links(
     return table.sort_values(["first", "second"], ignore_index=True)
 
 
+def near_pairs(links: pd.DataFrame) -> list[tuple[str, str, float]]:
+    """Return the paths and the similarity (0 to 1) of each link between files that are not identical."""
+    near = links[links["kind"] != IDENTICAL]
+    return list(near[["first", "second", "similarity"]].itertuples(index=False, name=None))
+
+
 def link_contents(prints: Fingerprints) -> pd.DataFrame:
     """Link fingerprints; columns LINK_COLUMNS, where `first` and `second` are content hashes."""
     candidates = _closest(prints, _candidates(prints))

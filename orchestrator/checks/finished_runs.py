@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -83,7 +82,7 @@ def verify_runs(
 def _rounds(store: Store, phase: str, experiment: ExperimentRecord) -> tuple[list[_Round], list[Finding]]:
     """Read the predictions of an experiment's finished trials, a table for each repeat."""
     tables: dict[int, list[pd.DataFrame]] = {}
-    unreadable: list[dict[str, Any]] = []
+    unreadable: list[dict[str, str]] = []
     for trial in experiment.trials:
         folder = store.trial(trial.folder)
         if trial_state(folder) != State.DONE:

@@ -10,11 +10,12 @@ import argparse
 import functools
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import torch
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from trainables.backbones import is_kernel_machine
 from trainables.data.dataset.manifest import scan
@@ -24,11 +25,15 @@ from trainables.device import device_type
 from trainables.errors import InputError
 from trainables.files import read_json
 from trainables.output_width import UNWRAPPED
-from trainables.recipe import MEMORY_FORMATS, Recipe
+from trainables.recipe import MEMORY_FORMATS, Recipe, RecipeKeys
 from trainables.training.loop import EpochReport
 from trainables.training.precision import measure
 from trainables.trial import read_base, run_trial
 from trainables.trial_inputs import ImageCaches, detect_faces, trial_rows
+
+# What says how a data folder is read.
+DATA_KEYS = ("layout", "group_by", "real_sources")
+Keys = TypeVar("Keys", bound=RecipeKeys)
 
 
 def trial_command() -> int:
@@ -59,13 +64,11 @@ def trial_command() -> int:
     return 0
 
 
-def _run(wanted: argparse.Namespace) -> dict[str, Any]:
+def _run(wanted: argparse.Namespace) -> Mapping[str, JsonValue]:
     values = _values(wanted.recipe)
+    asked = _validated(RecipeKeys, {name: values[name] for name in DATA_KEYS if name in values})
     manifest = scan(
-        wanted.data,
-        layout=values.get("layout", "auto"),
-        group_by=values.get("group_by", "auto"),
-        real_sources=values.get("real_sources", ("wiki", "real")),
+        wanted.data, layout=asked.layout, group_by=asked.group_by, real_sources=asked.real_sources
     )
     device_name = device_type()
     device = torch.device(device_name)
@@ -99,7 +102,7 @@ def _run(wanted: argparse.Namespace) -> dict[str, Any]:
     )
 
 
-def _values(path: Path) -> dict[str, Any]:
+def _values(path: Path) -> Mapping[str, JsonValue]:
     try:
         content = read_json(path)
     except (OSError, ValueError) as error:
@@ -109,19 +112,17 @@ def _values(path: Path) -> dict[str, Any]:
     return dict(content.get("recipe", content))
 
 
-def _resolve(values: dict[str, Any], *, num_classes: int, device: torch.device, threads: int) -> Recipe:
+def _resolve(
+    values: Mapping[str, JsonValue], *, num_classes: int, device: torch.device, threads: int
+) -> Recipe:
+    """Complete a recipe; a precision that is left open is measured."""
+    if is_kernel_machine(str(values.get("backbone", ""))):
+        values = {**values, "precision": "float32"}
     precision = values.get("precision", "auto")
-    if is_kernel_machine(values.get("backbone", "")):
-        precision, values = "float32", {**values, "precision": "float32"}
-    try:
-        if precision != "auto":
-            values = {"memory_format": MEMORY_FORMATS.get(precision), **values}
-            return Recipe.model_validate_json(json.dumps(values))
-        first = Recipe.model_validate_json(
-            json.dumps({**values, "precision": "float32", "memory_format": "contiguous"})
-        )
-    except ValidationError as error:
-        raise InputError(f"the recipe is not valid: {error}") from error
+    if precision != "auto":
+        layout = next((layout for given, layout in MEMORY_FORMATS.items() if given == precision), None)
+        return _validated(Recipe, {"memory_format": layout, **values})
+    first = _validated(Recipe, {**values, "precision": "float32", "memory_format": "contiguous"})
     choice = measure(
         first.model_copy(update={"precision": "auto"}),
         num_classes=num_classes,
@@ -129,6 +130,13 @@ def _resolve(values: dict[str, Any], *, num_classes: int, device: torch.device, 
         threads=threads,
     ).choice
     return first.model_copy(update={"precision": choice.precision, "memory_format": choice.memory_format})
+
+
+def _validated(model: type[Keys], values: Mapping[str, JsonValue]) -> Keys:
+    try:
+        return model.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise InputError(f"the recipe is not valid: {error}") from error
 
 
 def _say(epoch: EpochReport) -> None:

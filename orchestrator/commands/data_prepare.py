@@ -61,12 +61,7 @@ def prepare_command(
     Example: python -m orchestrator data prepare ~/faces --faces --out cropped/classifier --margin 0.6
     """
     check_layout(layout)
-    if rule not in ("largest", "central"):
-        raise InputError(f"--rule {rule}: there are largest and central")
-    if not faces and size is None:
-        raise InputError("data prepare: say what to prepare, --faces or --size PX")
-    if not faces and out is not None:
-        raise InputError("--out goes with --faces; the pixel cache is kept in --results")
+    _check_options(faces=faces, size=size, rule=rule, out=out)
     from orchestrator.plan.data_sets import scan_memory
     from orchestrator.store.folder import Store
     from trainables.data.dataset.manifest import scan
@@ -96,6 +91,15 @@ def prepare_command(
     elif not quiet:
         for line in lines:
             say(line, console=console)
+
+
+def _check_options(*, faces: bool, size: int | None, rule: str, out: Path | None) -> None:
+    if rule not in ("largest", "central"):
+        raise InputError(f"--rule {rule}: there are largest and central")
+    if not faces and size is None:
+        raise InputError("data prepare: say what to prepare, --faces or --size PX")
+    if not faces and out is not None:
+        raise InputError("--out goes with --faces; the pixel cache is kept in --results")
 
 
 def _crop(

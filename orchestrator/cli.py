@@ -17,18 +17,16 @@ import typer
 from orchestrator import __version__
 from orchestrator.commands.data import data_app
 from orchestrator.commands.decide import compare_command, decide_command
+from orchestrator.commands.explain import explain_command
 from orchestrator.commands.options import RESULTS
+from orchestrator.commands.plan import plan_command
 from orchestrator.commands.reference import models_command, schema_command
-from orchestrator.commands.results import (
-    collect_command,
-    explain_command,
-    report_command,
-    status_command,
-    ui_command,
-)
-from orchestrator.commands.run import phase_command, plan_command, run_command, study_command
-from orchestrator.console import UNWRAPPED, complain, say
+from orchestrator.commands.results import collect_command, report_command, ui_command
+from orchestrator.commands.run import phase_command, run_command, study_command
+from orchestrator.commands.status import status_command
+from orchestrator.console import complain, say
 from trainables.errors import InputError
+from trainables.output_width import UNWRAPPED
 
 EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 

@@ -7,14 +7,13 @@ never broken, whatever COLUMNS says, so that sentences and paths in it can be se
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-# Columns of what is no terminal: more than any sentence, path or table has.
-UNWRAPPED = 100_000
+from trainables.output_width import UNWRAPPED
+from trainables.progress import OnProgress
 
 
 def screen(*, stderr: bool = False) -> Console:
@@ -51,7 +50,7 @@ def complain(message: str) -> None:
 
 
 @contextmanager
-def progress_bar(console: Console, title: str, *, quiet: bool) -> Iterator[Any]:
+def progress_bar(console: Console, title: str, *, quiet: bool) -> Iterator[OnProgress]:
     """Give a function (done, total) that draws a progress bar on a terminal and one line elsewhere."""
     if quiet or not console.is_terminal:
         yield _LastLine(console, title, quiet=quiet)

@@ -20,7 +20,7 @@ QUICK = (
     "trainables.data.dataset.manifest", "trainables.data.splits.trial_rows", "orchestrator.cli",
     "orchestrator.config.experiment",
     "orchestrator.plan.plan", "orchestrator.plan.record", "orchestrator.execution.progress",
-    "orchestrator.commands.views",
+    "orchestrator.commands.plan", "orchestrator.commands.status",
 )  # fmt: skip
 # The one module that may import each; everything else talks to that module.
 ONLY_IN = {"ray": "orchestrator/execution/ray_executor.py", "mlflow": "orchestrator/tracking.py"}

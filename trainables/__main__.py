@@ -10,30 +10,33 @@ import argparse
 import functools
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import torch
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from trainables.backbones import is_kernel_machine
-from trainables.data.dataset.layouts import REAL_SOURCES
 from trainables.data.dataset.manifest import scan
-from trainables.data.faces import ensure_faces, recipe_squares
-from trainables.data.pixels import ensure_pixels
-from trainables.data.splits.trial_rows import experiment_rows, image_files, trial_table
+from trainables.data.faces import local_detector
+from trainables.data.splits.trial_rows import experiment_rows
 from trainables.device import device_type
 from trainables.errors import InputError
 from trainables.files import read_json
-from trainables.recipe import MEMORY_FORMATS, Recipe
+from trainables.output_width import UNWRAPPED
+from trainables.recipe import MEMORY_FORMATS, Recipe, RecipeKeys
 from trainables.training.loop import EpochReport
 from trainables.training.precision import measure
-from trainables.trial import TrialRows, read_base, run_trial
+from trainables.trial import read_base, run_trial
+from trainables.trial_inputs import ImageCaches, detect_faces, trial_rows
 
-UNWRAPPED = 100_000
+# What says how a data folder is read.
+DATA_KEYS = ("layout", "group_by", "real_sources")
+Keys = TypeVar("Keys", bound=RecipeKeys)
 
 
-def main() -> int:
+def trial_command() -> int:
     """Run one trial; return the exit code: 0 done, 2 the input can't be used."""
     # In a file or a pipe nothing is wrapped; argparse takes COLUMNS, or 80 columns, otherwise.
     width = None if sys.stdout.isatty() and sys.stderr.isatty() else UNWRAPPED
@@ -61,15 +64,14 @@ def main() -> int:
     return 0
 
 
-def _run(wanted: argparse.Namespace) -> dict[str, Any]:
+def _run(wanted: argparse.Namespace) -> Mapping[str, JsonValue]:
     values = _values(wanted.recipe)
+    asked = _validated(RecipeKeys, {name: values[name] for name in DATA_KEYS if name in values})
     manifest = scan(
-        wanted.data,
-        layout=values.get("layout", "auto"),
-        group_by=values.get("group_by", "auto"),
-        real_sources=values.get("real_sources", REAL_SOURCES),
+        wanted.data, layout=asked.layout, group_by=asked.group_by, real_sources=asked.real_sources
     )
-    device = torch.device(device_type())
+    device_name = device_type()
+    device = torch.device(device_name)
     recipe = _resolve(
         {**values, "layout": manifest.layout, "group_by": manifest.group_by},
         num_classes=len(manifest.classes),
@@ -79,18 +81,19 @@ def _run(wanted: argparse.Namespace) -> dict[str, Any]:
     if not 0 <= wanted.fold < recipe.num_folds:
         raise InputError(f"--fold {wanted.fold}: the recipe has the folds 0 to {recipe.num_folds - 1}")
     rows = experiment_rows(manifest, recipe, repeat=wanted.repeat)
-    files = image_files(rows, wanted.data)
-    faces = wanted.out / "faces.parquet"
-    if recipe.face_crop:
-        from trainables.data.face_detector import look_here
-
-        ensure_faces(faces, files, look=lambda missing: look_here(missing, device=device.type))
-    squares = recipe_squares(faces, files, recipe)
-    pixels = ensure_pixels(wanted.out / "pixels", files, size_px=recipe.image_size, squares=squares)
-    table = trial_table(rows, recipe, repeat=wanted.repeat, fold=wanted.fold)
+    caches = ImageCaches(faces=wanted.out / "faces.parquet", pixels=wanted.out / "pixels")
+    detect_faces(rows, recipe, root=wanted.data, caches=caches, look=local_detector(device_name))
     return run_trial(
         recipe,
-        TrialRows(table, pixels, len(manifest.classes), wanted.repeat, wanted.fold),
+        trial_rows(
+            rows,
+            recipe,
+            root=wanted.data,
+            caches=caches,
+            num_classes=len(manifest.classes),
+            repeat=wanted.repeat,
+            fold=wanted.fold,
+        ),
         wanted.out,
         bases=[read_base(base) for base in wanted.base],
         on_epoch=_say,
@@ -99,7 +102,7 @@ def _run(wanted: argparse.Namespace) -> dict[str, Any]:
     )
 
 
-def _values(path: Path) -> dict[str, Any]:
+def _values(path: Path) -> Mapping[str, JsonValue]:
     try:
         content = read_json(path)
     except (OSError, ValueError) as error:
@@ -109,19 +112,17 @@ def _values(path: Path) -> dict[str, Any]:
     return dict(content.get("recipe", content))
 
 
-def _resolve(values: dict[str, Any], *, num_classes: int, device: torch.device, threads: int) -> Recipe:
+def _resolve(
+    values: Mapping[str, JsonValue], *, num_classes: int, device: torch.device, threads: int
+) -> Recipe:
+    """Complete a recipe; a precision that is left open is measured."""
+    if is_kernel_machine(str(values.get("backbone", ""))):
+        values = {**values, "precision": "float32"}
     precision = values.get("precision", "auto")
-    if is_kernel_machine(values.get("backbone", "")):
-        precision, values = "float32", {**values, "precision": "float32"}
-    try:
-        if precision != "auto":
-            values = {"memory_format": MEMORY_FORMATS.get(precision), **values}
-            return Recipe.model_validate_json(json.dumps(values))
-        first = Recipe.model_validate_json(
-            json.dumps({**values, "precision": "float32", "memory_format": "contiguous"})
-        )
-    except ValidationError as error:
-        raise InputError(f"the recipe is not valid: {error}") from error
+    if precision != "auto":
+        layout = next((layout for given, layout in MEMORY_FORMATS.items() if given == precision), None)
+        return _validated(Recipe, {"memory_format": layout, **values})
+    first = _validated(Recipe, {**values, "precision": "float32", "memory_format": "contiguous"})
     choice = measure(
         first.model_copy(update={"precision": "auto"}),
         num_classes=num_classes,
@@ -129,6 +130,13 @@ def _resolve(values: dict[str, Any], *, num_classes: int, device: torch.device, 
         threads=threads,
     ).choice
     return first.model_copy(update={"precision": choice.precision, "memory_format": choice.memory_format})
+
+
+def _validated(model: type[Keys], values: Mapping[str, JsonValue]) -> Keys:
+    try:
+        return model.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise InputError(f"the recipe is not valid: {error}") from error
 
 
 def _say(epoch: EpochReport) -> None:
@@ -139,4 +147,4 @@ def _say(epoch: EpochReport) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(trial_command())

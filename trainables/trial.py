@@ -50,23 +50,9 @@ from trainables.trial_files import (
     TRIAL,
     WEIGHTS,
 )
+from trainables.trial_inputs import TrialRows
 
 SCORED = ("val", "test", "unlabelled")
-
-
-@dataclass(frozen=True, slots=True)
-class TrialRows:
-    """The rows of one trial and where their pixels are.
-
-    `table` has the columns path, sha256, group, source, label and part (train|val|test|unlabelled); `pixels`
-    is the folder of a finished pixel cache that holds all of them.
-    """
-
-    table: pd.DataFrame
-    pixels: Path
-    num_classes: int
-    repeat: int
-    fold: int
 
 
 @dataclass(frozen=True, slots=True)

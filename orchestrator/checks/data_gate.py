@@ -7,41 +7,31 @@ results/cache/facts/. Experiments on the same rows and folds share one check.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
 
 import pandas as pd
 from rich.console import Console
 
-from orchestrator.checks.shortcuts import (
-    CHECKS,
-    CheckOutcome,
-    ModelOutcome,
-    found_text,
-    refusal,
-    shortcut_record,
-)
+from orchestrator.checks.shortcuts import found_text, refusal, shortcut_record
 from orchestrator.config.experiment import DEFAULT_THRESHOLD
 from orchestrator.console import progress_bar, say
 from orchestrator.plan import identity
 from orchestrator.plan.plan import Options, PlannedExperiment, Study
 from orchestrator.store import provenance
+from orchestrator.store.check_outcome import CheckModelScores, CheckOutcome, read_outcome, write_outcome
 from orchestrator.store.fingerprint import fingerprint
-from orchestrator.store.folder import Store, read_record
+from orchestrator.store.folder import Store
 from orchestrator.store.records import ShortcutRecord
 from trainables.data.checks import image_facts, shortcuts
 from trainables.data.dataset.manifest import Manifest
-from trainables.data.images.inspection import Progress
 from trainables.data.splits.trial_rows import experiment_rows, image_files
 from trainables.errors import InputError
-from trainables.files import write_json
+from trainables.progress import OnProgress, OpenBar
 from trainables.recipe import RecipeKeys
 from trainables.trial_files import FORMAT
-
-Bar = Callable[[str], AbstractContextManager[Progress]]
 
 
 def check_study(study: Study, options: Options, *, console: Console) -> list[ShortcutRecord]:
@@ -110,9 +100,9 @@ def look(
     *,
     num_classes: int,
     memory: Path | None,
-    bar: Bar,
+    bar: OpenBar,
 ) -> CheckOutcome:
-    """Make one check and return its outcome in plain values.
+    """Make one check and return its outcome.
 
     Args:
         root: the data folder.
@@ -130,23 +120,24 @@ def look(
         known = image_facts.read_facts(files, memory=memory, progress=progress)
     with bar("Looking for shortcuts") as progress:
         found = shortcuts.find_shortcuts(splits, known, num_classes=num_classes, progress=progress)
-    return {
-        "format": FORMAT,
-        "check": check_name(rows, recipe),
-        "data": str(root.resolve()),
-        "images": len(files),
-        "file_facts": _plain(found.file_facts),
-        "trivial_pixels": _plain(found.trivial_pixels),
-        # A list, because the order says which leaks most.
-        "alone": list(found.alone.items()),
-        "written_alike": found.written_alike,
-        "seconds": round(time.monotonic() - started, 1),
-        "made": provenance.now(),
-        "environment": provenance.environment().plain(),
-    }
+    return CheckOutcome(
+        format=FORMAT,
+        check=check_name(rows, recipe),
+        data=str(root.resolve()),
+        images=len(files),
+        file_facts=CheckModelScores.model_validate(asdict(found.file_facts)),
+        trivial_pixels=CheckModelScores.model_validate(asdict(found.trivial_pixels)),
+        alone=tuple(found.alone.items()),
+        written_alike=found.written_alike,
+        seconds=round(time.monotonic() - started, 1),
+        made=provenance.now(),
+        environment=provenance.environment(),
+    )
 
 
-def check_folder(manifest: Manifest, recipe: RecipeKeys, *, store: Store | None, bar: Bar) -> ShortcutRecord:
+def check_folder(
+    manifest: Manifest, recipe: RecipeKeys, *, store: Store | None, bar: OpenBar
+) -> ShortcutRecord:
     """Check a data folder on the folds that an experiment with this recipe would have.
 
     Args:
@@ -181,18 +172,6 @@ def check_name(rows: Sequence[pd.DataFrame], recipe: RecipeKeys) -> str:
     return fingerprint([parts, sources, recipe.num_folds, versions])[:20]
 
 
-def read_outcome(store: Store, check: str) -> CheckOutcome | None:
-    """Read the outcome of a check; None when it was not made, or its file is damaged."""
-    outcome = read_record(store.check_file(check))
-    if outcome is None or not {"check", "alone", "written_alike", *CHECKS} <= set(outcome):
-        return None
-    return cast(CheckOutcome, outcome)
-
-
-def _plain(scores: shortcuts.Scores) -> ModelOutcome:
-    return cast(ModelOutcome, asdict(scores))
-
-
 def _digest(table: pd.DataFrame) -> str:
     with_suffix = table.assign(suffix=table["path"].map(lambda path: Path(path).suffix))
     names = ("sha256", "label", "source", "group", "fold", "learnable", "suffix")
@@ -201,7 +180,7 @@ def _digest(table: pd.DataFrame) -> str:
 
 def _by_check(study: Study) -> dict[str, list[PlannedExperiment]]:
     """The experiments of each check. Most experiments of a study hold the same tables, hashed once."""
-    names: dict[Any, str] = {}
+    names: dict[Hashable, str] = {}
     found: dict[str, list[PlannedExperiment]] = {}
     for planned in study.experiments:
         recipe = planned.experiment.recipe_keys()
@@ -220,7 +199,7 @@ def _by_check(study: Study) -> dict[str, list[PlannedExperiment]]:
 def _look(store: Store, planned: PlannedExperiment, options: Options, console: Console) -> CheckOutcome:
     root = planned.manifest.root
 
-    def bar(title: str) -> AbstractContextManager[Progress]:
+    def bar(title: str) -> AbstractContextManager[OnProgress]:
         return progress_bar(console, title, quiet=options.quiet)
 
     outcome = look(
@@ -231,7 +210,7 @@ def _look(store: Store, planned: PlannedExperiment, options: Options, console: C
         memory=_facts_memory(store, root),
         bar=bar,
     )
-    write_json(store.check_file(outcome["check"]), outcome)
+    write_outcome(store, outcome)
     return outcome
 
 

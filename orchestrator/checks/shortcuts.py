@@ -6,13 +6,13 @@ AUC over folds above the limit *and* an interval that lies above chance: with a 
 because brightness and texture are part of the picture that a detector is meant to look at.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from orchestrator.statistics import corrected_interval
+from orchestrator.store.check_outcome import CheckModelScores, CheckOutcome
 from orchestrator.store.records import CheckScores, ShortcutRecord, StudyRecord, Verdict
 from trainables.files import without_infinities
 
@@ -23,42 +23,6 @@ CHECKS = {FILE_FACTS: "file facts", TRIVIAL_PIXELS: "trivial pixels"}
 COLUMNS = ["experiment", "data", "check", "metric", "n", "mean", "std", "ci_low", "ci_high", "verdict"]
 MOST_LEAKS = 5
 BYTES = "bytes per pixel"
-
-
-class FoldOutcome(TypedDict):
-    """What a model reached on one outer test fold; no AUC where the fold lacks a class."""
-
-    repeat: int
-    fold: int
-    n_train: int
-    n_test: int
-    auc: float | None
-
-
-class ModelOutcome(TypedDict):
-    """What a model reached on every fold; of a single split also a bootstrap interval."""
-
-    folds: Sequence[FoldOutcome]
-    bootstrap: Sequence[float] | None
-
-
-class CheckOutcome(TypedDict):
-    """What a check of one set of rows and folds found, as results/checks/ keeps it.
-
-    alone: the AUC of each file fact by itself, what leaks most first.
-    """
-
-    format: int
-    check: str
-    data: str
-    images: int
-    file_facts: ModelOutcome
-    trivial_pixels: ModelOutcome
-    alone: Sequence[tuple[str, float]]
-    written_alike: bool
-    seconds: float
-    made: str
-    environment: Mapping[str, object]
 
 
 def shortcut_record(
@@ -73,42 +37,44 @@ def shortcut_record(
         threshold: the AUC of file facts above which a run is stopped.
         accepted: whether the user said that the shortcut is known.
     """
-    file_facts = summarise_folds(outcome["file_facts"])
+    file_facts, trivial_pixels = (
+        model_scores(scores) for scores in (outcome.file_facts, outcome.trivial_pixels)
+    )
     # Of files that are written alike, bytes per pixel are a matter of what they show.
-    alone = [pair for pair in outcome["alone"] if not outcome["written_alike"] or pair[0] != BYTES]
+    alone = [pair for pair in outcome.alone if not outcome.written_alike or pair[0] != BYTES]
     strongest = [(name, auc) for name, auc in alone[:1] if auc > CHANCE]
     return ShortcutRecord(
-        check=outcome["check"],
+        check=outcome.check,
         data=data,
         experiments=tuple(experiments),
         threshold=threshold,
-        verdict=shortcut_verdict(file_facts, threshold=threshold, accepted=accepted),
+        verdict=gate_verdict(file_facts, threshold=threshold, accepted=accepted),
         leaks=tuple((name, auc) for name, auc in alone if auc > threshold) or tuple(strongest),
-        written_alike=outcome["written_alike"],
-        bytes_alone=dict(outcome["alone"]).get(BYTES),
+        written_alike=outcome.written_alike,
+        bytes_alone=dict(outcome.alone).get(BYTES),
         file_facts=file_facts,
-        trivial_pixels=summarise_folds(outcome["trivial_pixels"]),
+        trivial_pixels=trivial_pixels,
     )
 
 
-def summarise_folds(scores: ModelOutcome) -> CheckScores:
+def model_scores(scores: CheckModelScores) -> CheckScores:
     """Return n, mean, std and the 95 % interval of a model's fold scores; None where there is no number.
 
     Several folds: the corrected interval of `statistics`, cut at 0 and 1, which no AUC passes. A single
     split: a bootstrap over its groups.
     """
-    folds = [fold for fold in scores["folds"] if fold["auc"] is not None]
+    folds = [(fold, fold.auc) for fold in scores.folds if fold.auc is not None]
     if not folds:
         return CheckScores(n=0, mean=None, std=None, ci_low=None, ci_high=None)
-    share = sum(fold["n_test"] for fold in folds) / sum(fold["n_train"] for fold in folds)
-    interval = corrected_interval(np.array([fold["auc"] for fold in folds]), test_share=share)
-    low, high = scores["bootstrap"] or np.clip((interval.low, interval.high), 0.0, 1.0)
+    share = sum(fold.n_test for fold, _ in folds) / sum(fold.n_train for fold, _ in folds)
+    interval = corrected_interval(np.array([auc for _, auc in folds]), test_share=share)
+    low, high = scores.bootstrap or np.clip((interval.low, interval.high), 0.0, 1.0)
     numbers = {"mean": interval.mean, "std": interval.std, "ci_low": low, "ci_high": high}
     known = without_infinities({name: float(value) for name, value in numbers.items()})
     return CheckScores(n=interval.n, **known)
 
 
-def shortcut_verdict(file_facts: CheckScores, *, threshold: float, accepted: bool) -> Verdict:
+def gate_verdict(file_facts: CheckScores, *, threshold: float, accepted: bool) -> Verdict:
     """Judge what file facts reach: passed, refused, accepted, or uncertain (too few images to tell)."""
     mean, low = file_facts.mean, file_facts.ci_low
     if mean is None:

@@ -4,7 +4,7 @@ import json
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,7 @@ from orchestrator.console import say, screen, show_table, size_text
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
-    from orchestrator.store.caches import Entry
+    from orchestrator.store.caches import CacheEntry
     from orchestrator.store.folder import Store
 
 # A study of a thousand trials has as many scores.
@@ -45,9 +45,9 @@ def cache_command(
 
     store = Store.look(results)
     entries = caches.list_caches(store)
-    chosen = caches.choose(entries, older_than_days=older_than, kinds=kind)
-    removed: list[Entry] = []
-    left: list[Entry] = []
+    chosen = caches.choose_caches(entries, older_than_days=older_than, kinds=kind)
+    removed: list[CacheEntry] = []
+    left: list[CacheEntry] = []
     if prune and chosen:
         caches.check_idle(store)
         if not as_json:
@@ -55,14 +55,14 @@ def cache_command(
         _ask([entry for entry in chosen if not entry.is_linked], yes=yes)
         _, left = caches.prune(chosen, on_removed=removed.append)
     if as_json:
-        print(json.dumps(_json(store, entries if prune else chosen, removed, left), indent=1))
+        print(_json_text(store, entries if prune else chosen, removed, left))
     elif not prune:
         _show(store, chosen)
     else:
         _say(removed, left)
 
 
-def _ask(chosen: "list[Entry]", *, yes: bool) -> None:
+def _ask(chosen: "list[CacheEntry]", *, yes: bool) -> None:
     if yes or not chosen:
         return
     size = size_text(sum(entry.bytes for entry in chosen))
@@ -72,7 +72,7 @@ def _ask(chosen: "list[Entry]", *, yes: bool) -> None:
         raise InputError("nothing was removed")
 
 
-def _show(store: "Store", entries: "list[Entry]") -> None:
+def _show(store: "Store", entries: "list[CacheEntry]") -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -83,7 +83,7 @@ def _show(store: "Store", entries: "list[Entry]") -> None:
         table.add_column(column, no_wrap=True, justify="right" if column == "size" else "left")
     table.add_column("what for", overflow="fold")
     listed: Counter[str] = Counter()
-    further: dict[str, list[Entry]] = {}
+    further: dict[str, list[CacheEntry]] = {}
     for entry in entries:
         listed[entry.kind] += 1
         if listed[entry.kind] > MOST_OF_A_KIND:
@@ -106,7 +106,7 @@ def _ago(moment: float) -> str:
     return "today" if days < 1 else f"{days:.0f} days ago"
 
 
-def _say(removed: "list[Entry]", left: "list[Entry]") -> None:
+def _say(removed: "list[CacheEntry]", left: "list[CacheEntry]") -> None:
     size = size_text(sum(entry.bytes for entry in removed))
     say(f"Removed {len(removed)} caches, {size}" if removed else "Nothing to remove")
     for entry in left:
@@ -114,11 +114,11 @@ def _say(removed: "list[Entry]", left: "list[Entry]") -> None:
         say(f"Left, {why}: {entry.path}")
 
 
-def _json(
-    store: "Store", entries: "list[Entry]", removed: "list[Entry]", left: "list[Entry]"
-) -> dict[str, Any]:
+def _json_text(
+    store: "Store", entries: "list[CacheEntry]", removed: "list[CacheEntry]", left: "list[CacheEntry]"
+) -> str:
     gone = {entry.path for entry in removed}
-    return {
+    content = {
         "cache": str(store.cache),
         "bytes": sum(entry.bytes for entry in entries if entry.path not in gone),
         "entries": [
@@ -138,3 +138,4 @@ def _json(
         "left_because_in_use": [str(entry.path) for entry in left if not entry.is_linked],
         "left_behind_a_link": [str(entry.path) for entry in left if entry.is_linked],
     }
+    return json.dumps(content, indent=1)

@@ -4,13 +4,14 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.commands.options import DebugOption
 from orchestrator.console import say, screen
 from trainables.errors import InputError
+from trainables.progress import OnProgress, OpenBar
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,11 +81,11 @@ def _agree(terms: "Terms", console: "Console", *, accepted: bool) -> None:
         raise InputError("the licence was not accepted; nothing was downloaded")
 
 
-def _bars(console: "Console", *, quiet: bool) -> Any:
+def _bars(console: "Console", *, quiet: bool) -> OpenBar:
     """Make progress bars in bytes; one line each where nothing can be drawn."""
 
     @contextlib.contextmanager
-    def bar(title: str) -> Iterator[Any]:
+    def bar(title: str) -> Iterator[OnProgress]:
         if quiet or not console.is_terminal:
             yield lambda done, total: None
             if not quiet:

@@ -1,8 +1,10 @@
 """`data prepare`: what a study would do with the images first, done ahead of it."""
 
 import json
+from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,8 +17,14 @@ from orchestrator.commands.options import (
     check_layout,
     names_of,
 )
-from orchestrator.console import say, screen
+from orchestrator.console import progress_bar, say, screen
 from trainables.errors import InputError
+from trainables.progress import OnProgress, OpenBar
+
+if TYPE_CHECKING:
+    from orchestrator.store.folder import Store
+    from trainables.data.dataset.manifest import Manifest
+    from trainables.data.images.crops import FaceRule
 
 DEFAULT_OUT = Path("cropped/classifier")
 MOST_LINES = 20
@@ -53,20 +61,18 @@ def prepare_command(
     Example: python -m orchestrator data prepare ~/faces --faces --out cropped/classifier --margin 0.6
     """
     check_layout(layout)
-    if rule not in ("largest", "central"):
-        raise InputError(f"--rule {rule}: there are largest and central")
-    if not faces and size is None:
-        raise InputError("data prepare: say what to prepare, --faces or --size PX")
-    if not faces and out is not None:
-        raise InputError("--out goes with --faces; the pixel cache is kept in --results")
-    from orchestrator.console import progress_bar
+    _check_options(faces=faces, size=size, rule=rule, out=out)
     from orchestrator.plan.data_sets import scan_memory
     from orchestrator.store.folder import Store
     from trainables.data.dataset.manifest import scan
 
     console = screen(stderr=as_json)
     store = Store.open(results)
-    with progress_bar(console, "Reading images", quiet=quiet) as progress:
+
+    def bar(title: str) -> AbstractContextManager[OnProgress]:
+        return progress_bar(console, title, quiet=quiet)
+
+    with bar("Reading images") as progress:
         scanned = scan(
             folder,
             layout=layout,
@@ -75,85 +81,78 @@ def prepare_command(
             progress=progress,
         )
     if faces:
-        target = out or DEFAULT_OUT
-        outcome = _write_crops(
-            scanned, target, margin=margin, rule=rule, size_px=size, store=store, console=console, quiet=quiet
-        )
+        chosen: FaceRule = "central" if rule == "central" else "largest"
+        text, lines = _crop(scanned, out or DEFAULT_OUT, margin, chosen, size, store, bar)
     else:
         assert size is not None, "checked above"
-        outcome = _build_cache(scanned, size, store=store, console=console, quiet=quiet)
+        text, lines = _build_cache(scanned, size, store, bar)
     if as_json:
-        print(json.dumps(outcome, indent=1))
+        print(text)
     elif not quiet:
-        for line in _lines(outcome):
+        for line in lines:
             say(line, console=console)
 
 
-def _write_crops(
-    manifest: Any,
+def _check_options(*, faces: bool, size: int | None, rule: str, out: Path | None) -> None:
+    if rule not in ("largest", "central"):
+        raise InputError(f"--rule {rule}: there are largest and central")
+    if not faces and size is None:
+        raise InputError("data prepare: say what to prepare, --faces or --size PX")
+    if not faces and out is not None:
+        raise InputError("--out goes with --faces; the pixel cache is kept in --results")
+
+
+def _crop(
+    manifest: "Manifest",
     out: Path,
-    *,
     margin: float,
-    rule: str,
+    rule: "FaceRule",
     size_px: int | None,
-    store: Any,
-    console: Any,
-    quiet: bool,
-) -> dict[str, Any]:
-    from orchestrator.console import progress_bar
-    from trainables.data.copies.cropped import check_target, write_cropped
-    from trainables.data.faces import count_faces, ensure_faces, face_squares
-    from trainables.data.images.crops import FaceRule
-    from trainables.data.splits.trial_rows import image_files
+    store: "Store",
+    bar: OpenBar,
+) -> tuple[str, list[str]]:
+    """Write crops; return what is said of them as JSON and as lines."""
+    from trainables.data.copies.cropped import crop_to_faces
+    from trainables.data.faces import local_detector
     from trainables.device import device_type
-    from trainables.versions import FACES, PIXELS
 
-    settings = {"margin": margin, "rule": rule, "size_px": size_px, "detector": FACES, "pixels": PIXELS}
-    check_target(out, manifest.root, settings)
-    files = image_files(manifest.rows, manifest.root)
-
-    def look(missing: Any) -> Any:
-        from trainables.data.face_detector import look_here
-
-        return look_here(missing, device=device_type())
-
-    with progress_bar(console, "Finding faces", quiet=quiet) as progress:
-        found = ensure_faces(store.faces_table, files, look=look, progress=progress)
-    chosen: FaceRule = "central" if rule == "central" else "largest"
-    squares = face_squares(found.values(), margin=margin, rule=chosen)
-    with progress_bar(console, "Writing crops", quiet=quiet) as progress:
-        written = write_cropped(
-            manifest, out, squares=squares, settings=settings, size_px=size_px, progress=progress
-        )
-    counts = count_faces(manifest.rows, found)
-    assert counts is not None, "every image was looked at"
-    return {"out": str(out), "rule": rule, "written": written, **counts}
-
-
-def _build_cache(manifest: Any, size_px: int, *, store: Any, console: Any, quiet: bool) -> dict[str, Any]:
-    from orchestrator.console import progress_bar
-    from trainables.data.pixels import ensure_pixels, open_pixels
-    from trainables.data.splits.trial_rows import image_files
-
-    files = image_files(manifest.rows, manifest.root)
-    with progress_bar(console, "Preparing pixels", quiet=quiet) as progress:
-        folder = ensure_pixels(store.cached("pixels"), files, size_px=size_px, progress=progress)
-    return {"cache": str(folder), "images": len(files), "bytes": int(open_pixels(folder).array.nbytes)}
-
-
-def _lines(outcome: dict[str, Any]) -> list[str]:
-    if "cache" in outcome:
-        return [f"{outcome['images']} images, {outcome['bytes'] / 2**20:.1f} MiB: {outcome['cache']}"]
-    without = outcome["without_face"]
+    done = crop_to_faces(
+        manifest,
+        out,
+        margin=margin,
+        rule=rule,
+        size_px=size_px,
+        faces=store.faces_table,
+        look=local_detector(device_type()),
+        bar=bar,
+    )
+    counts, written = done.faces, done.images.written
+    text = json.dumps({"out": str(out), "rule": rule, "written": written, **asdict(counts)}, indent=1)
     lines = [
-        f"{outcome['with_face']} of {outcome['images']} images show a face, {outcome['several']} several "
-        f"(the {outcome['rule']} is taken), {len(without)} none (cut to their middle)"
+        f"{counts.with_face} of {counts.images} images show a face, {counts.several} several "
+        f"(the {rule} is taken), {len(counts.without_face)} none (cut to their middle)"
     ]
     lines += [
-        f"{each['source']}: {each['with_face']} of {each['images']}, {each['several']} several"
-        for each in outcome["by_source"]
+        f"{each.source}: {each.with_face} of {each.images}, {each.several} several"
+        for each in counts.by_source
     ]
-    lines += [f"no face  {path}" for path in without[:MOST_LINES]]
-    if len(without) > MOST_LINES:
-        lines.append(f"... and {len(without) - MOST_LINES} more; --json lists all")
-    return [*lines, f"{outcome['written']} files written to {outcome['out']}"]
+    lines += [f"no face  {path}" for path in counts.without_face[:MOST_LINES]]
+    if len(counts.without_face) > MOST_LINES:
+        lines.append(f"... and {len(counts.without_face) - MOST_LINES} more; --json lists all")
+    return text, [*lines, f"{written} files written to {out}"]
+
+
+def _build_cache(manifest: "Manifest", size_px: int, store: "Store", bar: OpenBar) -> tuple[str, list[str]]:
+    """Build a pixel cache; return what is said of it as JSON and as lines."""
+    from orchestrator.store.caches import image_caches
+    from trainables.data.pixels import open_pixels
+    from trainables.recipe import RecipeKeys
+    from trainables.trial_inputs import prepare_pixels
+
+    recipe = RecipeKeys.model_validate({"image_size": size_px})
+    caches = image_caches(store)
+    with bar("Preparing pixels") as progress:
+        folder = prepare_pixels(manifest.rows, recipe, root=manifest.root, caches=caches, progress=progress)
+    num_images, num_bytes = manifest.rows["sha256"].nunique(), int(open_pixels(folder).array.nbytes)
+    content = {"cache": str(folder), "images": num_images, "bytes": num_bytes}
+    return json.dumps(content, indent=1), [f"{num_images} images, {num_bytes / 2**20:.1f} MiB: {folder}"]

@@ -1,7 +1,7 @@
 """`data report`: one HTML page about a folder of images."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,10 +15,6 @@ from orchestrator.commands.options import (
     names_of,
 )
 from orchestrator.console import say, screen
-
-if TYPE_CHECKING:
-    from trainables.data.dataset.manifest import Manifest
-    from trainables.data.images.inspection import Progress
 
 
 def data_report_command(
@@ -45,8 +41,12 @@ def data_report_command(
     """
     from orchestrator.console import progress_bar
     from orchestrator.report.data_page import write_data_report
-    from trainables.data.dataset.manifest import scan
-    from trainables.data.duplicates.near_duplicates import IDENTICAL, find_links
+    from orchestrator.store.folder import Store
+    from trainables.data.dataset.manifest import manifest_links, scan
+    from trainables.data.duplicates.near_duplicates import near_pairs
+    from trainables.data.faces import local_detector
+    from trainables.data.overview import sample_faces
+    from trainables.device import device_type
 
     check_layout(layout)
     console = screen()
@@ -59,47 +59,20 @@ def data_report_command(
             max_unusable=1.0,
             progress=progress,
         )
-        links = manifest.links
-        if links is None:
-            links = find_links(manifest.root, manifest.rows, progress=progress)
-    near = links[links["kind"] != IDENTICAL]
-    pairs = list(near[["first", "second", "similarity"]].itertuples(index=False, name=None))
+        pairs = near_pairs(manifest_links(manifest, progress=progress))
     rates = None
     if faces:
         with progress_bar(console, "Finding faces", quiet=quiet) as progress:
-            rates = _face_rates(manifest, per_source, results, progress)
+            rates = sample_faces(
+                manifest,
+                per_source=per_source,
+                table=None if results is None else Store.open(results).faces_table,
+                look=local_detector(device_type()),
+                progress=progress,
+            )
     with progress_bar(console, "Measuring pictures", quiet=quiet) as progress:
         write_data_report(
             manifest, out, per_source=per_source, near_duplicates=pairs, face_rates=rates, progress=progress
         )
     size = out.stat().st_size / 2**20
     say(f"Report: {out} ({size:.1f} MiB)")
-
-
-def _face_rates(
-    manifest: "Manifest", per_source: int, results: Path | None, progress: "Progress"
-) -> dict[str, dict[str, int]]:
-    """Count the sampled images of each source that show one face, several, or none."""
-    from tempfile import TemporaryDirectory
-
-    from orchestrator.store.folder import Store
-    from trainables.data.face_detector import look_here
-    from trainables.data.faces import ensure_faces
-    from trainables.data.overview import sample
-    from trainables.data.splits.trial_rows import image_files
-    from trainables.device import device_type
-
-    rows = sample(manifest.rows, per_source=per_source)
-    with TemporaryDirectory() as folder:
-        path = Store.open(results).faces_table if results is not None else Path(folder) / "faces.parquet"
-        found = ensure_faces(
-            path,
-            image_files(rows, manifest.root),
-            look=lambda missing: look_here(missing, device=device_type()),
-            progress=progress,
-        )
-    rates: dict[str, dict[str, int]] = {}
-    for source, digest in zip(rows["source"], rows["sha256"], strict=True):
-        of_source = rates.setdefault(str(source), {"one face": 0, "several faces": 0, "no face": 0})
-        of_source[("no face", "one face", "several faces")[min(2, len(found[digest].faces()))]] += 1
-    return rates

@@ -1,81 +1,12 @@
-"""`status`, `collect`, `report`, `explain`, `ui`: what is made of results/ alone."""
+"""`collect`, `report`, `ui`: what is made of results/ alone."""
 
-import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from orchestrator.commands.options import RESULTS, DebugOption, JsonOption, QuietOption, ResultsOption
-from orchestrator.console import complain, say, screen, warn
-
-if TYPE_CHECKING:
-    from orchestrator.analysis.collect import Tables
-    from orchestrator.store.folder import Store
-
-EXIT_FAILED = 1
-
-
-def outcome_json(tables: "Tables", store: "Store") -> dict[str, Any]:
-    """Return what a phase came to as plain JSON values."""
-    from orchestrator.store.decision_file import in_force
-    from orchestrator.wording.verdict import verdict
-
-    phase = tables.study.phase.name
-    decision = in_force(store, phase)
-    return {
-        "phase": phase,
-        "verdict": verdict(tables),
-        "failures": tables.failures.to_dict("records"),
-        "summary": json.loads(tables.summary.to_json(orient="records")),
-        "comparisons": json.loads(tables.comparisons.to_json(orient="records")),
-        "shortcuts": json.loads(tables.shortcuts.to_json(orient="records")),
-        "decision": None if decision is None else decision.plain(),
-        "report": str(store.report(phase) / "index.html"),
-    }
-
-
-def say_outcome(tables: "Tables", *, as_json: bool) -> int:
-    """Print the verdict, unless JSON says it, and what failed; return how many trials did."""
-    from orchestrator.checks.shortcuts import warnings
-    from orchestrator.store.folder import State
-    from orchestrator.wording.verdict import verdict
-
-    if not as_json:
-        say(verdict(tables))
-    for line in warnings(tables.study):
-        warn(line)
-    failed = tables.failures[tables.failures["state"].isin([State.FAILED, State.UNREADABLE])]
-    for row in failed.itertuples():
-        complain(f"{row.experiment} repeat {row.repeat} fold {row.fold} {row.state}: {row.reason}")
-    return len(failed)
-
-
-def show_outcome(tables: "Tables", store: "Store", *, as_json: bool) -> None:
-    """Print what a phase came to, for people or as JSON.
-
-    Raises:
-        typer.Exit: a trial failed.
-    """
-    if as_json:
-        print(json.dumps(outcome_json(tables, store), indent=1))
-    if say_outcome(tables, as_json=as_json):
-        raise typer.Exit(EXIT_FAILED)
-
-
-def status_command(
-    phase: Annotated[str | None, typer.Argument(help="A phase; default: all that have run.")] = None,
-    results: ResultsOption = RESULTS,
-    watch: Annotated[bool, typer.Option("--watch", help="Keep looking until nothing runs.")] = False,
-    as_json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Show what is running, done, failed, and the time left; from any terminal.
-
-    Example: python -m orchestrator status --watch
-    """
-    from orchestrator.commands.views import show_status
-
-    show_status(results, phase, watch=watch, as_json=as_json, console=screen())
+from orchestrator.commands.outcome import show_outcome
+from orchestrator.console import say, screen
 
 
 def collect_command(
@@ -117,21 +48,6 @@ def report_command(
     tables = collect(store, phase)
     write_report(store, tables)
     say(str(store.report(phase) / "index.html"))
-
-
-def explain_command(
-    trial: Annotated[str, typer.Argument(help="A trial's folder name, or the start of its key.")],
-    results: ResultsOption = RESULTS,
-    debug: DebugOption = False,
-) -> None:
-    """Say where a trial comes from and which ingredient sets it apart from the nearest finished one.
-
-    Example: python -m orchestrator explain p1_resnet18_baseline-r0f0-0123456789ab
-    """
-    from orchestrator.commands.views import explain
-    from orchestrator.store.folder import Store
-
-    say(explain(Store.look(results), trial))
 
 
 def ui_command(

@@ -6,13 +6,15 @@ What is found is kept (`orchestrator.plan.face_counts` says where), so that no i
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 
 from orchestrator.console import progress_bar
 from orchestrator.execution.executor import Executor
 from orchestrator.plan.plan import Study
-from trainables.data.faces import Found, ensure_faces
-from trainables.data.splits.trial_rows import image_files
+from orchestrator.store.caches import image_caches
+from trainables.data.faces import DetectedFaces
+from trainables.trial_inputs import detect_faces
 
 
 def find_faces(study: Study, executor: Executor, *, console: Console, quiet: bool) -> None:
@@ -25,11 +27,8 @@ def find_faces(study: Study, executor: Executor, *, console: Console, quiet: boo
         planned = study.experiment(name)
         if not planned.experiment.face_crop:
             continue
-        files = {}
-        for rows in planned.rows:
-            files.update(image_files(rows, planned.manifest.root.resolve()))
 
-        def look(missing: Sequence[tuple[str, Path]]) -> Iterator[list[Found]]:
+        def look(missing: Sequence[tuple[str, Path]]) -> Iterator[list[DetectedFaces]]:
             from trainables.data import face_detector
 
             parts = [
@@ -42,4 +41,11 @@ def find_faces(study: Study, executor: Executor, *, console: Console, quiet: boo
                 yield found
 
         with progress_bar(console, "Finding faces", quiet=quiet) as progress:
-            ensure_faces(study.store.faces_table, files, look=look, progress=progress)
+            detect_faces(
+                pd.concat(planned.rows),
+                planned.experiment.recipe_keys(),
+                root=planned.manifest.root.resolve(),
+                caches=image_caches(study.store),
+                look=look,
+                progress=progress,
+            )

@@ -30,17 +30,17 @@ from orchestrator.execution.executor import (
 )
 from orchestrator.execution.faces import find_faces
 from orchestrator.execution.progress import Board, Display, board_from_disk, score_names
-from orchestrator.plan import face_counts, record
+from orchestrator.plan import record
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.plan import Options, Study, Trial, plan_study
 from orchestrator.store import provenance
+from orchestrator.store.caches import image_caches
 from orchestrator.store.decision_file import in_force
 from orchestrator.store.folder import Store, write_error
 from orchestrator.store.records import ErrorRecord, ShortcutRecord
-from trainables.data.pixels import ensure_pixels
-from trainables.data.splits.trial_rows import image_files
 from trainables.errors import InputError
 from trainables.hub import prepare_hub
+from trainables.trial_inputs import prepare_pixels
 
 Shortcuts = Sequence[ShortcutRecord]
 
@@ -277,13 +277,12 @@ def _build_pixels(study: Study, options: Options, console: Console) -> None:
     for name in dict.fromkeys(trial.experiment for trial in study.missing()):
         planned = study.experiment(name)
         for rows in planned.rows[:1]:
-            files = image_files(rows, planned.manifest.root)
             with progress_bar(console, "Preparing pixels", quiet=options.quiet) as progress:
-                ensure_pixels(
-                    study.store.cached("pixels"),
-                    files,
-                    size_px=planned.experiment.image_size,
-                    squares=face_counts.squares(study.store, planned, files),
+                prepare_pixels(
+                    rows,
+                    planned.experiment.recipe_keys(),
+                    root=planned.manifest.root,
+                    caches=image_caches(study.store),
                     num_threads=planned.experiment.num_workers,
                     progress=progress,
                 )

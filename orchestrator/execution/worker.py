@@ -15,11 +15,9 @@ from orchestrator.execution.executor import Event, EventKind, Report, Task, Tria
 from orchestrator.store import provenance
 from orchestrator.store.folder import write_error, write_trial
 from orchestrator.store.records import ErrorRecord, RecipeRecord, RunRecord, TrialRecord
-from trainables.data.faces import recipe_squares
-from trainables.data.pixels import ensure_pixels
-from trainables.data.splits.trial_rows import image_files, trial_table
 from trainables.recipe import Recipe
 from trainables.trial_files import DONE, ERROR, FORMAT, LOCK
+from trainables.trial_inputs import ImageCaches, trial_rows
 
 
 def run_task(task: Task, report: Report) -> None:
@@ -63,15 +61,19 @@ def _run(job: TrialJob, task: Task, report: Report) -> None:
     import torch
 
     from trainables.training.loop import EpochReport
-    from trainables.trial import TrialRows, read_base, run_trial
+    from trainables.trial import read_base, run_trial
 
     recipe = Recipe.model_validate_json(job.recipe)
     bases = [read_base(base) for base in job.bases]
-    rows = pd.read_parquet(job.rows)
-    table = trial_table(rows, recipe, repeat=job.repeat, fold=job.fold)
-    files = image_files(rows, job.data)
-    squares = recipe_squares(job.faces, files, recipe)
-    pixels = ensure_pixels(job.cache, files, size_px=recipe.image_size, squares=squares)
+    rows = trial_rows(
+        pd.read_parquet(job.rows),
+        recipe,
+        root=job.data,
+        caches=ImageCaches(faces=job.faces, pixels=job.cache),
+        num_classes=job.num_classes,
+        repeat=job.repeat,
+        fold=job.fold,
+    )
     device = torch.device(task.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     here = provenance.environment().plain()
@@ -101,7 +103,7 @@ def _run(job: TrialJob, task: Task, report: Report) -> None:
 
     run_trial(
         recipe,
-        TrialRows(table, pixels, job.num_classes, job.repeat, job.fold),
+        rows,
         job.folder,
         bases=bases,
         on_epoch=on_epoch,

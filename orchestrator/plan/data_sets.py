@@ -13,8 +13,8 @@ from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import Store
 from trainables.data.dataset.layouts import UNLABELLED
 from trainables.data.dataset.manifest import Manifest, scan
-from trainables.data.images.inspection import Progress
 from trainables.data.splits.trial_rows import experiment_rows
+from trainables.progress import OnProgress
 
 FAKE = 1
 
@@ -25,7 +25,7 @@ class DataSets:
 
     store: Store
     override: Path | None = None
-    progress: Progress | None = None
+    progress: OnProgress | None = None
     _manifests: dict[Any, Manifest] = field(default_factory=dict)
     _rows: dict[Any, pd.DataFrame] = field(default_factory=dict)
     _facts: dict[int, DataFacts] = field(default_factory=dict)

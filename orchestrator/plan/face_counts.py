@@ -5,6 +5,7 @@ an image comes from. The record of a study says how many images show a face, so 
 """
 
 from collections.abc import Iterable
+from dataclasses import asdict
 
 import pandas as pd
 
@@ -46,4 +47,4 @@ def faces_record(study: Study, root: str) -> FacesRecord | None:
         for margin, rule in cuts
     ]
     rules = sorted({rule for _, rule in cuts})
-    return FacesRecord.model_validate({**counts, "rules": rules, "unchanged": unchanged})
+    return FacesRecord.model_validate({**asdict(counts), "rules": rules, "unchanged": unchanged})

@@ -64,7 +64,7 @@ def spreads(table: pd.DataFrame, *, name: str, unit: str = "") -> str:
     median.
 
     Args:
-        table: what `overview.spread` gives.
+        table: what `overview.quantiles_by_source` gives.
         name: the fact.
         unit: its unit.
     """

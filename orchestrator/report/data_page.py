@@ -21,10 +21,10 @@ from orchestrator.wording import numbers
 from orchestrator.wording.numbers import integer
 from trainables.data import overview
 from trainables.data.dataset.manifest import Manifest
-from trainables.data.images.inspection import Progress
 from trainables.data.images.path_checks import printable
 from trainables.errors import InputError
 from trainables.files import replace_file
+from trainables.progress import OnProgress
 
 MAX_PAGE_BYTES = 5 * 2**20
 THUMBNAIL_PX = 96
@@ -77,7 +77,7 @@ def write_data_report(
     per_source: int = 200,
     near_duplicates: Sequence[tuple[str, str, float]] = (),
     face_rates: Mapping[str, Mapping[str, int]] | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Path:
     """Write the page about `manifest` to `out` and return `out`.
 
@@ -97,7 +97,7 @@ def write_data_report(
     drawn_rows = rows[rows["source"].isin(shown)]
     chosen = overview.sample(drawn_rows, per_source=per_source)
     crop_px = overview.crop_size(chosen)
-    looks, pixels = overview.measure(manifest.root, chosen, crop_px=crop_px, progress=progress)
+    looks, pixels = overview.measure_pictures(manifest.root, chosen, crop_px=crop_px, progress=progress)
     copies = overview.identical(rows)
     page = (
         environment()
@@ -193,7 +193,7 @@ def _draw(
     )
     for place, facts, frame in ((drawn.facts, FACTS, rows), (drawn.looks, LOOKS, pixels)):
         for column, name, unit in facts:
-            spread = overview.spread(frame, column)
+            spread = overview.quantiles_by_source(frame, column)
             said = "; ".join(f"{source} {median:.3g}" for source, median in spread["median"].items())
             svg = data_figures.spreads(spread, name=name, unit=unit)
             place.append(

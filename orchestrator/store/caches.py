@@ -21,11 +21,10 @@ from filelock import FileLock, Timeout
 
 from orchestrator.store.fold_files import FOLD_COLUMNS, fold_file
 from orchestrator.store.folder import Store, is_locked
-from trainables.data.faces import recipe_squares
-from trainables.data.pixels import find_cache
 from trainables.errors import InputError
 from trainables.recipe import RecipeKeys
 from trainables.trial_files import LOCK
+from trainables.trial_inputs import ImageCaches, find_pixels
 
 DAY_S = 86_400.0
 KINDS = {
@@ -41,7 +40,7 @@ UNFINISHED = (".partial", ".pruned")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CacheEntry:
     """One cache. `last_used` is in seconds since 1970; `users` are the experiments that would read it."""
 
     kind: str
@@ -63,7 +62,12 @@ class Entry:
         return any(path.is_symlink() for path in (self.path, *self.path.parents[:2]))
 
 
-def list_caches(store: Store) -> list[Entry]:
+def image_caches(store: Store) -> ImageCaches:
+    """Return where results/ keeps what is derived from images."""
+    return ImageCaches(faces=store.faces_table, pixels=store.cached("pixels"))
+
+
+def list_caches(store: Store) -> list[CacheEntry]:
     """Return every entry of results/cache, the largest first."""
     users = _pixel_users(store)
     entries = []
@@ -74,13 +78,13 @@ def list_caches(store: Store) -> list[Entry]:
     return sorted(entries, key=lambda entry: (-entry.bytes, entry.kind, entry.path.name))
 
 
-def choose(
-    entries: Sequence[Entry],
+def choose_caches(
+    entries: Sequence[CacheEntry],
     *,
     older_than_days: float | None,
     kinds: Sequence[str] | None,
     now: float | None = None,
-) -> list[Entry]:
+) -> list[CacheEntry]:
     """Choose what to prune: of these kinds (None = all) and not used for that long (None = however recent).
 
     What a dead builder left is chosen whatever its age.
@@ -112,8 +116,8 @@ def check_idle(store: Store) -> None:
 
 
 def prune(
-    entries: Sequence[Entry], *, on_removed: Callable[[Entry], None] | None = None
-) -> tuple[int, list[Entry]]:
+    entries: Sequence[CacheEntry], *, on_removed: Callable[[CacheEntry], None] | None = None
+) -> tuple[int, list[CacheEntry]]:
     """Remove caches; return the bytes set free and the entries that were left.
 
     Left is what lies behind a link, and what another command holds the lock of. Each of the others is renamed
@@ -146,7 +150,7 @@ def prune(
     return freed, left
 
 
-def _entry(kind: str, path: Path, users: dict[str, list[str]]) -> Entry:
+def _entry(kind: str, path: Path, users: dict[str, list[str]]) -> CacheEntry:
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     statuses = [status for file in files if (status := _stat(file))]
     own = _stat(path)
@@ -155,7 +159,7 @@ def _entry(kind: str, path: Path, users: dict[str, list[str]]) -> Entry:
     if path.is_file():
         times += [status.st_atime for status in statuses]
     lock = path.with_name(f"{_lock_name(path)}.lock")
-    return Entry(
+    return CacheEntry(
         kind=kind,
         path=path,
         bytes=sum(min(status.st_size, status.st_blocks * 512 or status.st_size) for status in statuses),
@@ -185,6 +189,7 @@ def _pixel_users(store: Store) -> dict[str, list[str]]:
             for experiment in store.study(phase).experiments:
                 for name in experiment.fold_files or ():
                     by_folds[name].append((experiment.name, experiment.recipe))
+    caches = image_caches(store)
     users: dict[str, list[str]] = defaultdict(list)
     for path in _inside(store.cached("rows")):
         with contextlib.suppress(OSError, ValueError, KeyError):
@@ -193,8 +198,7 @@ def _pixel_users(store: Store) -> dict[str, list[str]]:
                 continue
             hashes = list(rows["sha256"])
             for name, recipe in by_folds.get(fold_file(store, rows).name, ()):
-                squares = recipe_squares(store.faces_table, hashes, recipe)
-                found = find_cache(store.cached("pixels"), hashes, size_px=recipe.image_size, squares=squares)
+                found = find_pixels(hashes, recipe, caches=caches)
                 if found is not None and name not in users[found.name]:
                     users[found.name].append(name)
     return users

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from trainables.data.face_detector import look_at
-from trainables.data.faces import Found
+from trainables.data.faces import DetectedFaces
 from trainables.data.images.decoding import MAX_DIFFERENCE, square
 
 FOLDER = Path(os.environ.get("ORCHESTRATOR_TEST_DATA", "nowhere"))
@@ -24,7 +24,7 @@ pytestmark = [
 ]
 
 
-def found_in(name: str) -> list[Found]:
+def found_in(name: str) -> list[DetectedFaces]:
     paths = sorted((FOLDER / "facedet" / name).iterdir())
     return look_at([(hashlib.sha256(path.read_bytes()).hexdigest(), str(path)) for path in paths])
 

@@ -30,7 +30,7 @@ def check(root: Path, memory: Path, **keys: Any) -> dict[str, Any]:
         num_classes=len(manifest.classes), memory=memory / f"{root.name}.parquet",
         bar=lambda _: nullcontext(lambda done, total: None),
     )  # fmt: skip
-    return shortcut_record(outcome, experiments=["a"], data=str(root), threshold=0.7, accepted=False)
+    return shortcut_record(outcome, experiments=["a"], data=str(root), threshold=0.7, accepted=False).plain()
 
 
 @pytest.mark.parametrize("seed", [42, 1, 2])

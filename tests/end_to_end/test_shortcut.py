@@ -72,7 +72,7 @@ def test_equalising_is_a_way_out(run: Run, confounded: Path, tmp_path: Path) -> 
     twice = run("data", "equalise", confounded, tmp_path / "equal", "--size", "32")
     assert "0 images written" in twice.stdout and "36 were there" in twice.stdout
     other = run("data", "equalise", confounded, tmp_path / "equal", "--size", "48")
-    assert other.returncode == 2 and "made with another settings" in other.stderr
+    assert other.returncode == 2 and "made with other settings" in other.stderr
     passed = run(
         *("run", "plain", "--data", tmp_path / "equal", "--results", tmp_path / "results"),
         *("--set", "epochs=1", "--folds", "0"),

@@ -306,7 +306,7 @@ def test_a_defect_is_one_line_and_a_log(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: bool
 ) -> None:
     """Catches a traceback on the screen, and one that is lost."""
-    monkeypatch.setattr("orchestrator.commands.views.show_status", explode)
+    monkeypatch.setattr("orchestrator.commands.status.show_status", explode)
     ended = cli("status", *(["--results", cli.results] if named else []))
     assert (ended.code, ended.out) == (1, "")
     (line,) = ended.err.splitlines()
@@ -324,7 +324,7 @@ def test_a_defect_is_logged_where_the_results_are(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str
 ) -> None:
     """Catches a log in ./results though --results=DIR named another folder."""
-    monkeypatch.setattr("orchestrator.commands.views.show_status", explode)
+    monkeypatch.setattr("orchestrator.commands.status.show_status", explode)
     other = tmp_path / "other"
     cli("status", *(["--results", other] if form == "two words" else [f"--results={other}"]))
     assert len(list((other / "logs").glob("*.log"))) == 1
@@ -332,7 +332,7 @@ def test_a_defect_is_logged_where_the_results_are(
 
 
 def test_a_defect_with_debug_is_a_traceback(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.commands.views.show_status", explode)
+    monkeypatch.setattr("orchestrator.commands.status.show_status", explode)
     ended = cli("status", "--debug", "--results", cli.results)
     assert ended.code == 1
     assert "Traceback" in ended.err
@@ -341,7 +341,7 @@ def test_a_defect_with_debug_is_a_traceback(cli: CommandLine, monkeypatch: pytes
 def test_a_defect_is_said_even_if_no_log_can_be_written(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.commands.views.show_status", explode)
+    monkeypatch.setattr("orchestrator.commands.status.show_status", explode)
     ended = cli("status", "--results", os.devnull)
     assert ended.code == 1
     assert "--debug" in ended.err
@@ -351,7 +351,7 @@ def test_an_interrupt_is_130_and_says_how_to_go_on(cli: CommandLine, monkeypatch
     def interrupt(*arguments: object, **given: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("orchestrator.commands.views.show_status", interrupt)
+    monkeypatch.setattr("orchestrator.commands.status.show_status", interrupt)
     ended = cli("status", "--results", cli.results)
     assert ended.code == 130
     assert "same command" in ended.err

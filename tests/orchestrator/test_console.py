@@ -110,12 +110,12 @@ def test_errors_are_whole(far: Path, printed: Printed) -> None:
 def test_the_help_of_a_lone_trial_is_whole(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from trainables.__main__ import main
+    from trainables.__main__ import trial_command
 
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setattr(sys, "argv", ["trainables", "--help"])
     with pytest.raises(SystemExit):
-        main()
+        trial_command()
     lines = capsys.readouterr().out.splitlines()
     assert any("--base BASE" in line and "folder of a finished trial to combine" in line for line in lines)
     assert lines[0].startswith("usage: ") and lines[0].endswith(" recipe")

@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,9 +14,7 @@ from PIL import Image
 
 from trainables.data.pixels import ensure_pixels
 from trainables.recipe import Optimizer, Recipe
-
-if TYPE_CHECKING:
-    from trainables.trial import TrialRows
+from trainables.trial_inputs import TrialRows
 
 SIZE_PX = 32
 NUM_PARTS = {"train": 40, "val": 12, "test": 12}
@@ -91,10 +88,7 @@ class TrialData:
     table: pd.DataFrame
     num_classes: int
 
-    def rows(self, table: pd.DataFrame | None = None) -> "TrialRows":
-        # Here and not above: torch and timm take seconds, and the tests of data need neither.
-        from trainables.trial import TrialRows
-
+    def rows(self, table: pd.DataFrame | None = None) -> TrialRows:
         pixels = ensure_pixels(self.cache, self.files, size_px=SIZE_PX)
         return TrialRows(self.table if table is None else table, pixels, self.num_classes, repeat=0, fold=1)
 

@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 import torch
 
-from trainables.__main__ import main
+from trainables.__main__ import trial_command
 from trainables.data.dataset.manifest import scan
 from trainables.data.pixels import ensure_pixels
 from trainables.data.splits.trial_rows import experiment_rows, trial_table
 from trainables.recipe import Recipe
-from trainables.trial import TrialRows, run_trial
+from trainables.trial import run_trial
+from trainables.trial_inputs import TrialRows
 
 KEYS = {"image_size": 16, "cnn_preset": "micro", "epochs": 1, "batch_size": 8, "precision": "float32"}
 
@@ -37,7 +38,7 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, root: Path) -> Comm
         recipe.write_text(content if isinstance(content, str) else json.dumps(content))
         words = [str(recipe), "--data", str(data), "--fold", str(fold), "--out", str(tmp_path / out)]
         monkeypatch.setattr(sys, "argv", ["trainables", *words])
-        return main()
+        return trial_command()
 
     return run
 

@@ -18,7 +18,8 @@ from trainables.data.pixels import ensure_pixels
 from trainables.models.building import build_model
 from trainables.recipe import Loss, Optimizer, Recipe, Scheduler
 from trainables.training.loop import EpochReport, TrainingError
-from trainables.trial import TrialRows, run_trial
+from trainables.trial import run_trial
+from trainables.trial_inputs import TrialRows
 
 CPU = torch.device("cpu")
 IMAGENET = (np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225]))

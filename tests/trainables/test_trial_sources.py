@@ -10,8 +10,9 @@ import torch
 from trainables.data.dataset.manifest import scan
 from trainables.data.pixels import ensure_pixels, open_pixels
 from trainables.data.splits.trial_rows import experiment_rows, image_files, trial_table
-from trainables.trial import TrialRows, run_trial
+from trainables.trial import run_trial
 from trainables.trial_files import PREDICTIONS
+from trainables.trial_inputs import TrialRows
 
 
 def test_a_held_out_source_is_in_the_predictions_under_its_name(

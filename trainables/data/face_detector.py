@@ -26,7 +26,7 @@ from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from facenet_pytorch.models.utils.detect_face import detect_face
 from PIL import Image, ImageOps
 
-from trainables.data.faces import Found
+from trainables.data.faces import DetectedFaces
 from trainables.data.images.crops import Box
 from trainables.data.images.decoding import LYING, ORIENTATION, eight_bit_rgb, read_unchanged
 from trainables.data.images.inspection import FORMATS, num_workers
@@ -101,7 +101,7 @@ def _detector(device: str) -> Detector:
     return Detector(torch.device(device))
 
 
-def look_at(files: Sequence[tuple[str, str]], device: str = "cpu") -> list[Found]:
+def look_at(files: Sequence[tuple[str, str]], device: str = "cpu") -> list[DetectedFaces]:
     """Look at some files (content hash, path) in this process.
 
     Raises:
@@ -118,7 +118,7 @@ def look_at(files: Sequence[tuple[str, str]], device: str = "cpu") -> list[Found
             for (left, top, right, bottom), _ in boxes
         ]
         probabilities = tuple(round(probability, 6) for _, probability in boxes)
-        outcome.append(Found(digest, width, height, tuple(scaled), probabilities))
+        outcome.append(DetectedFaces(digest, width, height, tuple(scaled), probabilities))
     return outcome
 
 
@@ -144,7 +144,7 @@ def _small(width: int, height: int) -> tuple[int, int]:
     return max(1, round(width / factor)), max(1, round(height / factor))
 
 
-def look_here(files: Sequence[File], *, device: str = "cpu") -> Iterator[list[Found]]:
+def look_here(files: Sequence[File], *, device: str = "cpu") -> Iterator[list[DetectedFaces]]:
     """Look at files on this machine: on the GPU from this process, on the CPU from one process a core."""
     parts = [
         [(digest, str(path)) for digest, path in files[start : start + PART]]

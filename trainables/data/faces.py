@@ -15,15 +15,15 @@ animals passed. An image without a face gets the central square, and is counted.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from filelock import FileLock
 
 from trainables.data.images.crops import Box, FaceRule, Square, central_square, choose_face, face_square
-from trainables.data.images.inspection import Progress
+from trainables.device import DeviceType
 from trainables.errors import InputError
 from trainables.files import replace_file
+from trainables.progress import OnProgress
 from trainables.recipe import RecipeKeys
 
 COLUMNS = ("sha256", "width", "height", "face", "left", "top", "right", "bottom", "probability")
@@ -33,7 +33,7 @@ NO_FACE = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DetectedFaces:
     """What was found in one image: its upright size, and all boxes with their probabilities."""
 
     sha256: str
@@ -62,12 +62,23 @@ class Found:
 
 
 # Looks at images (content hash, file) and gives what was found, a part of them at a time and in any order.
-Look = Callable[[Sequence[tuple[str, Path]]], Iterable[Sequence[Found]]]
+Look = Callable[[Sequence[tuple[str, Path]]], Iterable[Sequence[DetectedFaces]]]
+
+
+def local_detector(device: DeviceType) -> Look:
+    """Return the detector on this machine; it is loaded when the first image is looked at."""
+
+    def look(missing: Sequence[tuple[str, Path]]) -> Iterable[Sequence[DetectedFaces]]:
+        from trainables.data import face_detector
+
+        return face_detector.look_here(missing, device=device)
+
+    return look
 
 
 def ensure_faces(
-    table: Path, files: Mapping[str, Path], *, look: Look, progress: Progress | None = None
-) -> dict[str, Found]:
+    table: Path, files: Mapping[str, Path], *, look: Look, progress: OnProgress | None = None
+) -> dict[str, DetectedFaces]:
     """Return what is known of the faces in `files`, looking at those that the table lacks.
 
     Args:
@@ -103,7 +114,7 @@ def ensure_faces(
     return {digest: known[digest] for digest in files}
 
 
-def read_faces(table: Path) -> dict[str, Found]:
+def read_faces(table: Path) -> dict[str, DetectedFaces]:
     """Read the table; empty when it is not there, or damaged: then every image is looked at again."""
     if not table.is_file():
         return {}
@@ -118,18 +129,18 @@ def read_faces(table: Path) -> dict[str, Found]:
             entry[2].append((float(box[0]), float(box[1]), float(box[2]), float(box[3])))
             entry[3].append(float(probability))
     return {
-        digest: Found(digest, width, height, tuple(places), tuple(probabilities))
+        digest: DetectedFaces(digest, width, height, tuple(places), tuple(probabilities))
         for digest, (width, height, places, probabilities) in boxes.items()
     }
 
 
-def write_faces(table: Path, known: Mapping[str, Found]) -> None:
+def write_faces(table: Path, known: Mapping[str, DetectedFaces]) -> None:
     """Write the table, atomically."""
     with replace_file(table) as partial:
         pd.DataFrame(_rows(known), columns=list(COLUMNS)).to_parquet(partial, index=False)
 
 
-def _rows(known: Mapping[str, Found]) -> Iterator[tuple[Any, ...]]:
+def _rows(known: Mapping[str, DetectedFaces]) -> Iterator[tuple[str | int | float, ...]]:
     for digest, found in sorted(known.items()):
         about = (digest, found.width, found.height)
         if not found.boxes:
@@ -138,13 +149,13 @@ def _rows(known: Mapping[str, Found]) -> Iterator[tuple[Any, ...]]:
             yield *about, number, *box, probability
 
 
-def face_squares(found: Iterable[Found], *, margin: float, rule: FaceRule) -> dict[str, Square]:
+def face_squares(found: Iterable[DetectedFaces], *, margin: float, rule: FaceRule) -> dict[str, Square]:
     """Map content hashes to the squares around their faces; images without a face are left out."""
     squares = {each.sha256: each.square(margin=margin, rule=rule) for each in found}
     return {digest: square for digest, square in squares.items() if square is not None}
 
 
-def count_unchanged(found: Iterable[Found], *, margin: float, rule: FaceRule) -> int:
+def count_unchanged(found: Iterable[DetectedFaces], *, margin: float, rule: FaceRule) -> int:
     """Count the images whose face is so large that it is cut to what there is without a crop: the middle."""
     squares = ((each, each.square(margin=margin, rule=rule)) for each in found)
     return sum(square == central_square(each.width, each.height) for each, square in squares)
@@ -167,20 +178,43 @@ def recipe_squares(table: Path, hashes: Iterable[str], recipe: RecipeKeys) -> di
     return face_squares(found, margin=recipe.face_crop_margin, rule=recipe.face_rule)
 
 
-def count_faces(rows: pd.DataFrame, known: Mapping[str, Found]) -> dict[str, Any] | None:
-    """Count the images with and without a face, in plain values; None when some were not looked at.
+@dataclass(frozen=True, slots=True)
+class SourceFaces:
+    """How many images of one source there are, show a face, and show several."""
 
-    `rows` has the columns path, sha256 and source; `without_face` lists the paths of the images without one.
+    source: str
+    images: int
+    with_face: int
+    several: int
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCounts:
+    """How many images there are, show a face, and show several; `without_face` holds the others' paths."""
+
+    images: int
+    with_face: int
+    several: int
+    without_face: tuple[str, ...]
+    by_source: tuple[SourceFaces, ...]
+
+
+def count_faces(rows: pd.DataFrame, known: Mapping[str, DetectedFaces]) -> FaceCounts | None:
+    """Count the images with and without a face; None when some were not looked at.
+
+    `rows` has the columns path, sha256 and source.
     """
     if not set(rows["sha256"]) <= set(known):
         return None
     numbers = rows["sha256"].map(lambda digest: len(known[digest].faces()))
-    counts = rows.assign(images=1, with_face=numbers > 0, several=numbers > 1)
-    counts = counts.groupby("source")[["images", "with_face", "several"]].sum().reset_index()
-    return {
-        "images": len(rows),
-        "with_face": int((numbers > 0).sum()),
-        "several": int((numbers > 1).sum()),
-        "without_face": sorted(rows.loc[numbers == 0, "path"]),
-        "by_source": counts.to_dict("records"),
-    }
+    by_source = tuple(
+        SourceFaces(str(source), len(part), int((part > 0).sum()), int((part > 1).sum()))
+        for source, part in numbers.groupby(rows["source"], sort=True)
+    )
+    return FaceCounts(
+        images=len(rows),
+        with_face=int((numbers > 0).sum()),
+        several=int((numbers > 1).sum()),
+        without_face=tuple(sorted(rows.loc[numbers == 0, "path"])),
+        by_source=by_source,
+    )

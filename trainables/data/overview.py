@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import numpy as np
@@ -25,9 +26,12 @@ from PIL import Image, ImageOps
 
 from trainables.data.dataset.layouts import UNLABELLED
 from trainables.data.dataset.manifest import Manifest
+from trainables.data.faces import Look, count_faces, ensure_faces
 from trainables.data.images.decoding import square
-from trainables.data.images.inspection import FORMATS, Progress, num_workers
+from trainables.data.images.inspection import FORMATS, num_workers
+from trainables.data.splits.trial_rows import image_files
 from trainables.errors import InputError
+from trainables.progress import OnProgress
 
 QUANTILES = {"low": 0.05, "quarter": 0.25, "median": 0.5, "three_quarters": 0.75, "high": 0.95}
 NUM_BINS = 32
@@ -45,7 +49,7 @@ SUFFIXES_OF = {
 FLOOR = 1e-12
 # ITU-R BT.601, as in JPEG.
 LUMA = np.array([0.299, 0.587, 0.114])
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +85,10 @@ def with_ratios(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def spread(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+def quantiles_by_source(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return the quantiles QUANTILES of a column by source: index source, columns low ... high."""
     by_source = rows.groupby("source", sort=True)[column]
     return pd.DataFrame({name: by_source.quantile(share) for name, share in QUANTILES.items()})
-
-
-def formats(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return columns source, format and images."""
-    return rows.groupby(["source", "format"]).size().rename("images").reset_index()
 
 
 def misnamed(rows: pd.DataFrame) -> pd.DataFrame:
@@ -114,6 +113,46 @@ def sample(rows: pd.DataFrame, *, per_source: int) -> pd.DataFrame:
     return ordered.groupby("source", sort=False).head(per_source).reset_index(drop=True)
 
 
+def sample_faces(
+    manifest: Manifest,
+    *,
+    per_source: int,
+    table: Path | None,
+    look: Look,
+    progress: OnProgress | None = None,
+) -> dict[str, dict[str, int]]:
+    """Count the sampled images of each source that show one face, several, or none.
+
+    Args:
+        manifest: the scanned images.
+        per_source: size of the sample, as in `sample`.
+        table: keeps what was found; None = nothing is kept.
+        look: the detector.
+        progress: called with (done, total) for the images that are looked at now.
+
+    Returns:
+        Source -> "one face", "several faces" and "no face" -> images.
+    """
+    rows = sample(manifest.rows, per_source=per_source)
+    with TemporaryDirectory() as folder:
+        found = ensure_faces(
+            table or Path(folder) / "faces.parquet",
+            image_files(rows, manifest.root),
+            look=look,
+            progress=progress,
+        )
+    counts = count_faces(rows, found)
+    assert counts is not None, "every image was looked at"
+    return {
+        each.source: {
+            "one face": each.with_face - each.several,
+            "several faces": each.several,
+            "no face": each.images - each.with_face,
+        }
+        for each in counts.by_source
+    }
+
+
 def crop_size(rows: pd.DataFrame) -> int:
     """Return the largest of CROPS_PX that nine of ten images of every source can give; else the smallest."""
     sides = rows[["width", "height"]].min(axis=1)
@@ -121,8 +160,8 @@ def crop_size(rows: pd.DataFrame) -> int:
     return next((size for size in CROPS_PX if size <= shortest), CROPS_PX[-1])
 
 
-def measure(
-    root: Path, rows: pd.DataFrame, *, crop_px: int, progress: Progress | None = None
+def measure_pictures(
+    root: Path, rows: pd.DataFrame, *, crop_px: int, progress: OnProgress | None = None
 ) -> tuple[dict[str, Looks], pd.DataFrame]:
     """Read the pictures of `rows` once.
 
@@ -194,14 +233,14 @@ class _Sum:
 def _read_all(
     root: Path,
     paths: Sequence[str],
-    work: Callable[[Image.Image], Found],
-    progress: Progress | None,
+    work: Callable[[Image.Image], Result],
+    progress: OnProgress | None,
     *,
     draft_px: int | None = None,
-) -> Iterator[Found]:
+) -> Iterator[Result]:
     """Yield what `work` makes of each picture, in order; pictures are read in threads."""
 
-    def one(path: str) -> Found:
+    def one(path: str) -> Result:
         try:
             with Image.open(root / path, formats=FORMATS) as image:
                 if draft_px:

@@ -31,9 +31,10 @@ from PIL import Image
 
 from trainables.data.images.crops import Square
 from trainables.data.images.decoding import read_unchanged, square
-from trainables.data.images.inspection import FORMATS, Progress, num_workers
+from trainables.data.images.inspection import FORMATS, num_workers
 from trainables.errors import InputError
 from trainables.files import free_bytes, read_json, write_json
+from trainables.progress import OnProgress
 from trainables.versions import PIXELS
 
 CHUNK = 32
@@ -87,7 +88,7 @@ def ensure_pixels(
     size_px: int,
     squares: Mapping[str, Square] | None = None,
     num_threads: int = 0,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Path:
     """Return the folder of a finished cache that holds `files`, building one when there is none.
 
@@ -194,7 +195,7 @@ def _build(
     size_px: int,
     squares: Mapping[str, Square],
     num_threads: int,
-    progress: Progress,
+    progress: OnProgress,
 ) -> None:
     # The lock is ours, so whatever an earlier builder left under the temporary name is dead.
     partial = folder.with_name(f"{folder.name}.partial")
@@ -225,7 +226,7 @@ def _fill(
     *,
     size_px: int,
     num_threads: int,
-    progress: Progress,
+    progress: OnProgress,
 ) -> None:
     def fill(start: int) -> int:
         for row, (digest, path, region) in enumerate(files[start : start + CHUNK], start):

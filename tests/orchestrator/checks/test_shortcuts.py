@@ -11,31 +11,37 @@ from scipy import stats
 from orchestrator.checks.shortcuts import (
     COLUMNS,
     auc_text,
+    gate_verdict,
+    model_scores,
     plan_text,
     refusal,
     shortcut_record,
     shortcut_table,
-    shortcut_verdict,
-    summarise_folds,
     warnings,
 )
+from orchestrator.store.check_outcome import CheckModelScores, CheckOutcome
 from orchestrator.store.records import CheckScores, ShortcutRecord, StudyRecord
 
 MakeStudy = Callable[..., StudyRecord]
-ALONE = [["file extension", 1.0], ["bytes per pixel", 0.9], ["width", 0.5]]
+Alone = tuple[tuple[str, float], ...]
+ALONE: Alone = (("file extension", 1.0), ("bytes per pixel", 0.9), ("width", 0.5))
 
 
-def scores(*aucs: float | None, bootstrap: list[float] | None = None) -> dict[str, Any]:
+def scores(*aucs: float | None, bootstrap: tuple[float, float] | None = None) -> CheckModelScores:
     folds = [
         {"repeat": 0, "fold": fold, "n_train": 80, "n_test": 20, "auc": auc} for fold, auc in enumerate(aucs)
     ]
-    return {"folds": folds, "bootstrap": bootstrap}
+    return CheckModelScores.model_validate({"folds": folds, "bootstrap": bootstrap})
 
 
-def outcome(*aucs: float | None, alike: bool = False) -> dict[str, Any]:
-    return {"check": "c" * 20, "file_facts": scores(*aucs), "trivial_pixels": scores(0.6, 0.7, 0.8)} | {
-        "alone": ALONE, "written_alike": alike,
-    }  # fmt: skip
+def outcome(*aucs: float | None, alike: bool = False, alone: Alone = ALONE) -> CheckOutcome:
+    return CheckOutcome(
+        check="c" * 20,
+        file_facts=scores(*aucs),
+        trivial_pixels=scores(0.6, 0.7, 0.8),
+        alone=alone,
+        written_alike=alike,
+    )
 
 
 def record(*aucs: float | None, accepted: bool = False, **more: Any) -> ShortcutRecord:
@@ -45,26 +51,26 @@ def record(*aucs: float | None, accepted: bool = False, **more: Any) -> Shortcut
 
 
 def test_the_interval_is_nadeau_and_bengios() -> None:
-    found = summarise_folds(scores(0.67, 0.7, 0.73))
+    found = model_scores(scores(0.67, 0.7, 0.73))
     half = stats.t.ppf(0.975, 2) * 0.03 * math.sqrt(1 / 3 + 20 / 80)
     assert found.mean == pytest.approx(0.7) and found.std == pytest.approx(0.03) and found.n == 3
     assert (found.ci_low, found.ci_high) == pytest.approx((0.7 - half, 0.7 + half))
 
 
 def test_an_interval_ends_where_aucs_end() -> None:
-    assert summarise_folds(scores(0.8, 0.9, 1.0)).ci_high == 1.0
-    assert summarise_folds(scores(0.0, 0.1, 0.2)).ci_low == 0.0
+    assert model_scores(scores(0.8, 0.9, 1.0)).ci_high == 1.0
+    assert model_scores(scores(0.0, 0.1, 0.2)).ci_low == 0.0
 
 
 def test_a_single_split_has_the_bootstraps_interval_and_no_spread() -> None:
-    found = summarise_folds(scores(0.8, bootstrap=[0.7, 0.9]))
+    found = model_scores(scores(0.8, bootstrap=(0.7, 0.9)))
     assert found.plain() == {"n": 1, "mean": 0.8, "std": None, "ci_low": 0.7, "ci_high": 0.9}
-    assert summarise_folds(scores(0.8)).ci_low is None
+    assert model_scores(scores(0.8)).ci_low is None
 
 
 def test_folds_without_an_auc_are_left_out() -> None:
-    assert summarise_folds(scores(0.7, None, 0.9)).n == 2
-    assert summarise_folds(scores(None, None)).mean is None
+    assert model_scores(scores(0.7, None, 0.9)).n == 2
+    assert model_scores(scores(None, None)).mean is None
 
 
 @pytest.mark.parametrize(
@@ -89,13 +95,13 @@ def test_a_stop_needs_a_mean_above_the_limit_and_an_interval_above_chance(
 
 def test_a_single_split_without_an_interval_stops_nothing() -> None:
     facts = CheckScores(n=1, mean=0.9, std=None, ci_low=None, ci_high=None)
-    assert shortcut_verdict(facts, threshold=0.7, accepted=False) == "uncertain"
+    assert gate_verdict(facts, threshold=0.7, accepted=False) == "uncertain"
 
 
 def test_the_limit_can_be_moved() -> None:
-    facts = summarise_folds(scores(0.75, 0.76, 0.77))
-    assert shortcut_verdict(facts, threshold=0.7, accepted=False) == "refused"
-    assert shortcut_verdict(facts, threshold=0.8, accepted=False) == "passed"
+    facts = model_scores(scores(0.75, 0.76, 0.77))
+    assert gate_verdict(facts, threshold=0.7, accepted=False) == "refused"
+    assert gate_verdict(facts, threshold=0.8, accepted=False) == "passed"
 
 
 def test_a_refusal_is_a_sentence_with_the_numbers_the_facts_and_both_ways_out() -> None:
@@ -109,14 +115,14 @@ def test_a_refusal_is_a_sentence_with_the_numbers_the_facts_and_both_ways_out() 
 
 
 def test_facts_that_leak_only_together_are_not_made_up() -> None:
-    found = {**outcome(1.0, 1.0, 1.0), "alone": [["width", 0.5]]}
+    found = outcome(1.0, 1.0, 1.0, alone=(("width", 0.5),))
     said = shortcut_record(found, experiments=["a"], data="/faces", threshold=0.7, accepted=False)
     assert said.leaks == () and "several facts together" in refusal(said, root="faces")
 
 
 def test_bytes_of_files_written_alike_are_not_named_as_a_leak() -> None:
     found = shortcut_record(
-        {**outcome(0.5, 0.5, 0.5, alike=True), "alone": [["bytes per pixel", 0.9], ["width", 0.5]]},
+        outcome(0.5, 0.5, 0.5, alike=True, alone=(("bytes per pixel", 0.9), ("width", 0.5))),
         experiments=["a"], data="/faces", threshold=0.7, accepted=False,
     )  # fmt: skip
     assert found.leaks == () and found.bytes_alone == 0.9
@@ -154,4 +160,4 @@ def test_a_plan_says_what_is_known() -> None:
     assert "not looked for yet" in plan_text(None)
     assert "stops a run without --accept-shortcut" in plan_text(record(1.0, 1.0, 1.0))
     assert plan_text(record(0.5, 0.5, 0.6)).endswith("passed")
-    assert auc_text(summarise_folds(scores(0.8))) == "AUC 0.800"
+    assert auc_text(model_scores(scores(0.8))) == "AUC 0.800"

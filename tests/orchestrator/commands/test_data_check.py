@@ -12,8 +12,6 @@ import pandas as pd
 import pytest
 
 from orchestrator.cli import main
-from orchestrator.commands.data_check import exit_code
-from trainables.data.checks.findings import Finding
 from trainables.data.dataset.manifest import scan
 from trainables.data.splits.trial_rows import experiment_rows, trial_table
 from trainables.recipe import RecipeKeys
@@ -243,11 +241,3 @@ def test_what_can_not_be_checked_is_one_sentence_and_2(
     code, _, err = check(run.data, *(argument.format(here=tmp_path) for argument in arguments))
     assert code == 2 and message in err and "Traceback" not in err
     assert not (tmp_path / "none").exists()
-
-
-def test_exit_codes() -> None:
-    note, warning = Finding("x", "note", "."), Finding("y", "warning", ".")
-    of_run, of_data = Finding("run_x", "error", "."), Finding("z", "error", ".")
-    assert exit_code([]) == exit_code([note, warning]) == 0
-    assert exit_code([note, of_run]) == 1
-    assert exit_code([of_run, of_data]) == exit_code([of_data]) == 2

@@ -2,14 +2,15 @@
 
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from orchestrator.cli import main
-from orchestrator.commands import data_fetch
 from trainables.data.fetching import fetch
 from trainables.data.fetching.fetch import Fetched, Terms
+from trainables.progress import OpenBar
 
 TERMS = Terms("OpenRL/DeepFakeFace", "0123456789abcdef", "apache-2.0", ("wiki.zip", "insight.zip"), 3 * 2**30)
 
@@ -72,7 +73,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Stands for the hub: shows terms, and notes what would be downloaded."""
     done: list[Path] = []
 
-    def fake(name: str, folder: Path, *, accept: data_fetch.Any, bar: data_fetch.Any) -> Fetched:
+    def fake(name: str, folder: Path, *, accept: Callable[[Terms], None], bar: OpenBar) -> Fetched:
         accept(TERMS)
         done.append(folder)
         return Fetched(folder, 2, TERMS.files)

@@ -143,7 +143,7 @@ def test_csv_ids_may_hold_commas_quotes_and_newlines(fill: Fill) -> None:
     names = ["a,b", 'say "cheese"', "two\nlines"]
     root = fill(*(f"train/{name}.png" for name in names))
     pd.DataFrame({"image_id": names, "label": [0, 1, 1]}).to_csv(root / "train.csv", index=False)
-    assert {row.path: row.label for row in list_images(root, layout="csv", real_sources=()).candidates} == {
+    assert {row.path: row.label for row in list_images(root, layout="csv", real_sources=()).images} == {
         "train/a,b.png": 0,
         'train/say "cheese".png': 1,
         "train/two\nlines.png": 1,

@@ -14,8 +14,10 @@ from PIL import Image
 
 from trainables.data.faces import (
     FLUSH_EVERY,
-    Found,
+    DetectedFaces,
+    FaceCounts,
     Look,
+    SourceFaces,
     count_faces,
     count_unchanged,
     ensure_faces,
@@ -28,14 +30,14 @@ from trainables.data.images.crops import Square
 from trainables.errors import InputError
 from trainables.recipe import RecipeKeys
 
-FACE = Found("a" * 64, 100, 80, ((40.0, 30.0, 60.0, 50.0),), (0.99,))
-NONE = Found("b" * 64, 50, 40, (), ())
-UNSURE = Found("c" * 64, 50, 40, ((0.0, 0.0, 20.0, 20.0),), (0.94,))
-SEVERAL = Found("d" * 64, 100, 100, ((0.0, 0.0, 40.0, 40.0), (45.0, 45.0, 55.0, 55.0)), (0.96, 0.99))
+FACE = DetectedFaces("a" * 64, 100, 80, ((40.0, 30.0, 60.0, 50.0),), (0.99,))
+NONE = DetectedFaces("b" * 64, 50, 40, (), ())
+UNSURE = DetectedFaces("c" * 64, 50, 40, ((0.0, 0.0, 20.0, 20.0),), (0.94,))
+SEVERAL = DetectedFaces("d" * 64, 100, 100, ((0.0, 0.0, 40.0, 40.0), (45.0, 45.0, 55.0, 55.0)), (0.96, 0.99))
 Files = list[tuple[str, Path]]
 
 
-def known(*found: Found) -> dict[str, Found]:
+def known(*found: DetectedFaces) -> dict[str, DetectedFaces]:
     return {each.sha256: each for each in found}
 
 
@@ -46,13 +48,13 @@ def files(count: int) -> dict[str, Path]:
 def looking(seen: Files, *, stop_after: int | None = None) -> Look:
     """A detector that finds one face in each image, ten at a time, and may be interrupted."""
 
-    def look(missing: Sequence[tuple[str, Path]]) -> Iterator[list[Found]]:
+    def look(missing: Sequence[tuple[str, Path]]) -> Iterator[list[DetectedFaces]]:
         for start in range(0, len(missing), 10):
             if stop_after is not None and start >= stop_after:
                 raise KeyboardInterrupt
             part = missing[start : start + 10]
             seen.extend(part)
-            yield [Found(digest, 10, 10, ((1.0, 2.0, 5.0, 6.5),), (0.99,)) for digest, _ in part]
+            yield [DetectedFaces(digest, 10, 10, ((1.0, 2.0, 5.0, 6.5),), (0.99,)) for digest, _ in part]
 
     return look
 
@@ -82,7 +84,7 @@ def test_what_was_found_before_a_kill_is_kept(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("trainables.data.faces.FLUSH_EVERY", 20)
     written: list[int] = []
 
-    def write(table: Path, found: dict[str, Found]) -> None:
+    def write(table: Path, found: dict[str, DetectedFaces]) -> None:
         written.append(len(found))
         write_faces(table, found)
 
@@ -132,13 +134,13 @@ def test_counts_by_source_and_the_images_without_a_face() -> None:
             "source": ["r", "r", "f", "f"],
         }
     )
-    assert count_faces(rows, known(FACE, NONE, UNSURE, SEVERAL)) == {
-        "images": 4, "with_face": 2, "several": 1, "without_face": ["f/1", "r/2"],
-        "by_source": [
-            {"source": "f", "images": 2, "with_face": 1, "several": 1},
-            {"source": "r", "images": 2, "with_face": 1, "several": 0},
-        ],
-    }  # fmt: skip
+    assert count_faces(rows, known(FACE, NONE, UNSURE, SEVERAL)) == FaceCounts(
+        images=4,
+        with_face=2,
+        several=1,
+        without_face=("f/1", "r/2"),
+        by_source=(SourceFaces("f", 2, 1, 1), SourceFaces("r", 2, 1, 0)),
+    )
     assert count_faces(rows, known(FACE)) is None
 
 

@@ -51,13 +51,15 @@ def test_an_unlabelled_part_is_called_so(manifest: Manifest) -> None:
 
 def test_spreads_are_the_quantiles_of_each_source(manifest: Manifest) -> None:
     rows = overview.with_ratios(manifest.rows)
-    width = overview.spread(rows, "width")
+    width = overview.quantiles_by_source(rows, "width")
     assert list(width.index) == ["fake", "red", "wiki"]
     assert width.loc["wiki"].tolist() == [64] * 5
     assert width.loc["red", "median"] == 64 and width.loc["red", "high"] == pytest.approx(
         np.quantile([16, 64, 200], 0.95)
     )
-    assert overview.spread(rows, "aspect").loc["red", "high"] == pytest.approx(np.quantile([1, 1, 2], 0.95))
+    assert overview.quantiles_by_source(rows, "aspect").loc["red", "high"] == pytest.approx(
+        np.quantile([1, 1, 2], 0.95)
+    )
     first = rows.iloc[0]
     assert first["bits_per_pixel"] == pytest.approx(8 * first["bytes"] / 64 / 64)
 
@@ -89,7 +91,7 @@ def test_the_crop_is_one_that_nearly_all_pictures_can_give(sides: list[int], exp
 
 def test_brightness_contrast_and_saturation_are_those_of_the_colour(manifest: Manifest) -> None:
     red = manifest.rows[manifest.rows["source"] == "red"]
-    _, facts = overview.measure(manifest.root, red, crop_px=64)
+    _, facts = overview.measure_pictures(manifest.root, red, crop_px=64)
     # 0.299 red + 0.587 green + 0.114 blue; (max - min) / max.
     assert facts["brightness"].to_numpy() == pytest.approx((0.299 * 200 + 0.701 * 100) / 255, abs=1e-4)
     assert facts["contrast"].to_numpy() == pytest.approx(0.0, abs=1e-4)
@@ -98,7 +100,7 @@ def test_brightness_contrast_and_saturation_are_those_of_the_colour(manifest: Ma
 
 
 def test_colours_are_shares_of_pixels_with_equal_weight_a_picture(manifest: Manifest) -> None:
-    looks, _ = overview.measure(manifest.root, manifest.rows, crop_px=64)
+    looks, _ = overview.measure_pictures(manifest.root, manifest.rows, crop_px=64)
     assert looks["red"].colours.shape == (3, 32)
     assert looks["red"].colours[0, 200 // 8] == looks["red"].colours[1, 100 // 8] == 1.0
     for each in looks.values():
@@ -108,7 +110,7 @@ def test_colours_are_shares_of_pixels_with_equal_weight_a_picture(manifest: Mani
 
 def test_a_wave_is_a_peak_at_its_frequency_and_noise_is_flat(manifest: Manifest) -> None:
     """Catches a spectrum that is turned, shifted or scaled: 1/8 cycle a pixel along the rows."""
-    looks, _ = overview.measure(manifest.root, manifest.rows, crop_px=64)
+    looks, _ = overview.measure_pictures(manifest.root, manifest.rows, crop_px=64)
     waved, plain = looks["fake"], looks["wiki"]
     assert waved.spectrum.shape == (64, 64) and waved.radial.shape == (32,)
     difference = waved.spectrum - plain.spectrum
@@ -121,10 +123,10 @@ def test_a_wave_is_a_peak_at_its_frequency_and_noise_is_flat(manifest: Manifest)
 
 
 def test_pictures_smaller_than_the_crop_are_counted_not_enlarged(manifest: Manifest) -> None:
-    looks, _ = overview.measure(manifest.root, manifest.rows, crop_px=64)
+    looks, _ = overview.measure_pictures(manifest.root, manifest.rows, crop_px=64)
     assert (looks["red"].num_images, looks["red"].num_spectra) == (3, 2)
     only = manifest.rows[manifest.rows["width"] == 16]
-    small, _ = overview.measure(manifest.root, only, crop_px=32)
+    small, _ = overview.measure_pictures(manifest.root, only, crop_px=32)
     assert small["red"].num_spectra == 0 and math.isnan(small["red"].radial[0])
     assert small["red"].radial.shape == (16,)
 
@@ -138,7 +140,7 @@ def test_every_mode_of_pixels_can_be_measured(tmp_path: Path, mode: str) -> None
     )
     image.save(tmp_path / "a.tif")
     rows = pd.DataFrame({"path": ["a.tif"], "source": ["x"]})
-    looks, facts = overview.measure(tmp_path, rows, crop_px=32)
+    looks, facts = overview.measure_pictures(tmp_path, rows, crop_px=32)
     assert 0.3 < facts["brightness"][0] < 0.7 and looks["x"].num_spectra == 1
 
 
@@ -157,7 +159,7 @@ def test_a_file_that_is_gone_is_one_sentence(manifest: Manifest) -> None:
 
 def test_progress_counts_pictures(manifest: Manifest) -> None:
     seen: list[tuple[int, int]] = []
-    overview.measure(
+    overview.measure_pictures(
         manifest.root, manifest.rows, crop_px=32, progress=lambda done, total: seen.append((done, total))
     )
     assert seen == [(number, 17) for number in range(1, 18)]

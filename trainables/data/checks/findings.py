@@ -6,12 +6,12 @@ knowing.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
-
-from trainables.errors import InputError
+from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+# One case behind a finding: column -> value.
+Case = Mapping[str, str | int | float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +25,9 @@ class Finding:
     name: str
     severity: Severity
     sentence: str
-    rows: tuple[Mapping[str, Any], ...] = ()
+    rows: tuple[Case, ...] = ()
 
 
 def worst_first(findings: Sequence[Finding]) -> list[Finding]:
     """Order findings by severity, keeping the order among equals."""
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
-
-
-def refuse_errors(findings: Sequence[Finding]) -> None:
-    """Raise InputError with the sentences of all errors, a line each, if there are any."""
-    errors = [finding.sentence for finding in findings if finding.severity == "error"]
-    if errors:
-        raise InputError("\n".join(errors))

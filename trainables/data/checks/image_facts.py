@@ -23,7 +23,8 @@ from scipy import fft
 from trainables import memo
 from trainables.data.dataset.layouts import IMAGE_SUFFIXES
 from trainables.data.images.decoding import central_part, read_unchanged
-from trainables.data.images.inspection import Progress, num_workers
+from trainables.data.images.inspection import num_workers
+from trainables.progress import OnProgress
 
 # Raise when the same files give other numbers: what was concluded from them before is then left behind.
 VERSION = 1
@@ -70,7 +71,7 @@ CONTENT_COLUMNS = (*FILE_COLUMNS[1:], *PIXEL_COLUMNS)
 
 
 def read_facts(
-    files: Mapping[str, Path], *, memory: Path | None = None, progress: Progress | None = None
+    files: Mapping[str, Path], *, memory: Path | None = None, progress: OnProgress | None = None
 ) -> pd.DataFrame:
     """Read the facts of usable images, in threads; what `memory` holds is not read again.
 
@@ -106,7 +107,7 @@ def extension_codes(paths: Sequence[str]) -> np.ndarray:
     return np.array([_code(Path(path).suffix, EXTENSIONS) for path in paths], dtype=np.float32)
 
 
-def _read_all(files: Sequence[tuple[str, Path]], *, progress: Progress | None) -> np.ndarray:
+def _read_all(files: Sequence[tuple[str, Path]], *, progress: OnProgress | None) -> np.ndarray:
     values = np.empty((len(files), len(CONTENT_COLUMNS)), dtype=np.float32)
     # Decoding and transforming let go of the interpreter lock. The scan has said what can't be used, so a
     # damaged EXIF block is no reason to warn.

@@ -5,12 +5,11 @@ A component of links that lies in two splits has at least one link that crosses,
 every leak, though not every pair of images that takes part in it.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
-from trainables.data.checks.findings import Finding, Severity
+from trainables.data.checks.findings import Case, Finding, Severity
 from trainables.data.dataset.layouts import UNLABELLED
 from trainables.data.duplicates.near_duplicates import IDENTICAL, LINK_COLUMNS
 
@@ -172,7 +171,7 @@ def _finding(aspect: str, identical: bool, severity: Severity, sentence: str, li
     return Finding(f"{kind}_across_{aspect}s", severity, sentence, _cases(links, aspect))
 
 
-def _cases(links: pd.DataFrame, aspect: str) -> tuple[Mapping[str, Any], ...]:
+def _cases(links: pd.DataFrame, aspect: str) -> tuple[Case, ...]:
     columns = [*LINK_COLUMNS, f"first_{aspect}", f"second_{aspect}"]
     return tuple(
         {str(name): value for name, value in row.items()} for row in links[columns].to_dict("records")

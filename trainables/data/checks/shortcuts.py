@@ -32,9 +32,9 @@ from trainables.data.checks.image_facts import (
     PIXEL_COLUMNS,
     extension_codes,
 )
-from trainables.data.images.inspection import Progress
 from trainables.data.splits.trial_rows import trial_table
 from trainables.evaluation.curve import roc_auc
+from trainables.progress import OnProgress
 from trainables.recipe import RecipeKeys
 from trainables.seeds import derived_seed
 
@@ -117,7 +117,7 @@ def find_shortcuts(
     facts: pd.DataFrame,
     *,
     num_classes: int,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Shortcuts:
     """Score both models, and each fact of the file alone, on every split.
 

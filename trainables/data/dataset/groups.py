@@ -26,6 +26,7 @@ from trainables.errors import InputError
 if TYPE_CHECKING:
     from scipy.cluster.hierarchy import DisjointSet
 
+MANIFEST_FILE = "manifest.csv"
 PAIRS_FILE = "pairs.csv"
 PAIR_COLUMNS = ("first", "second")
 # The names of DeepFakeFace and of the data it was made of: page of the person, birth, year of the photo.
@@ -101,7 +102,7 @@ def _first_names(root: Path, paths: Sequence[str], rule: str) -> list[str]:
         return [PurePosixPath(path).stem for path in paths]
     if rule == "identity":
         return [_identity(PurePosixPath(path).stem) for path in paths]
-    return _from_column(root / "manifest.csv", paths, rule)
+    return _from_column(root / MANIFEST_FILE, paths, rule)
 
 
 def _identity(stem: str) -> str:
@@ -114,7 +115,7 @@ def _from_column(table_path: Path, paths: Sequence[str], column: str) -> list[st
         raise InputError(
             f"group_by is {column!r}, but {table_path} does not exist; use basename, none, or add the file"
         )
-    table = _read_csv(table_path)
+    table = read_text_table(table_path)
     missing = {"path", column} - set(table.columns)
     if missing:
         raise InputError(
@@ -138,7 +139,7 @@ def _join_pairs(table_path: Path, name_of: dict[str, str], sets: "DisjointSet[st
             f"group_by asks for pairs, but {table_path} does not exist; add it (columns first,second: paths, "
             "or file names without suffix), or use auto, basename or none"
         )
-    table = _read_csv(table_path)
+    table = read_text_table(table_path)
     if set(PAIR_COLUMNS) - set(table.columns):
         raise InputError(
             f"{table_path} needs the columns first,second; its columns: {', '.join(table.columns)}"
@@ -160,7 +161,8 @@ def _join_pairs(table_path: Path, name_of: dict[str, str], sets: "DisjointSet[st
         )
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def read_text_table(path: Path) -> pd.DataFrame:
+    """Read a CSV file whose cells are all text; an empty cell is ""."""
     try:
         return pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:

@@ -8,7 +8,7 @@ No file is opened here but the CSV ones; what a file holds is `inspection`'s bus
 
 import csv
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -19,10 +19,12 @@ SPLIT_NAMES = {"train": "train", "val": "val", "validation": "val", "valid": "va
 UNLABELLED = -1
 # Folders of real images in the sources layout, unless others are named.
 REAL_SOURCES = ("wiki", "real")
+# In the root of a copy as long as images are missing from it.
+UNFINISHED = ".unfinished"
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class ListedImage:
     """A file that claims to be an image: path relative to the root, its class and where it comes from."""
 
     path: str
@@ -37,7 +39,30 @@ class Listing:
 
     layout: str
     classes: tuple[str, ...]
-    candidates: tuple[Candidate, ...]
+    images: tuple[ListedImage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """One row of a label table: the file that it names, its label, and its cells as they stand.
+
+    `image_id` is normalised, with or without the file's suffix; `path` is relative to the root.
+    """
+
+    path: str
+    image_id: str
+    label: int
+    line: int
+    cells: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelTable:
+    """A CSV file of labels, train.csv, validation.csv or test.csv, and the columns that it has."""
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: tuple[LabelRow, ...]
 
 
 def list_images(root: Path, *, layout: str, real_sources: Sequence[str]) -> Listing:
@@ -46,7 +71,7 @@ def list_images(root: Path, *, layout: str, real_sources: Sequence[str]) -> List
     Raises:
         InputError: the folder is missing or unreadable, or does not have the layout.
     """
-    check_readable(root)
+    _check_readable(root)
     found = detect_layout(root, real_sources=real_sources) if layout == "auto" else layout
     if found == "csv":
         listing = _list_csv(root)
@@ -54,14 +79,14 @@ def list_images(root: Path, *, layout: str, real_sources: Sequence[str]) -> List
         listing = _list_splits(root)
     else:
         listing = _list_sources(root, real_sources)
-    if not listing.candidates:
+    if not listing.images:
         raise InputError(
             f"no images under {root} (layout {found}): name the folder that holds them with --data"
         )
     return listing
 
 
-def check_readable(root: Path) -> None:
+def _check_readable(root: Path) -> None:
     """Raise InputError unless `root` is a folder whose entries can be listed."""
     if not root.exists():
         raise InputError(
@@ -69,6 +94,8 @@ def check_readable(root: Path) -> None:
         )
     if not root.is_dir():
         raise InputError(f"{root} is a file, not a folder of images; name the folder with --data")
+    if (root / UNFINISHED).exists():
+        raise InputError(f"{root} is an unfinished copy of a data set; start the command that makes it again")
     try:
         os.listdir(root)
     except OSError as error:
@@ -103,12 +130,12 @@ def _list_sources(root: Path, real_sources: Sequence[str]) -> Listing:
             f"{root}: no folder of real images; real_sources is {', '.join(real_sources)}, "
             f"the folders are {', '.join(folders[:12]) or 'none'}"
         )
-    candidates = [
-        Candidate(path, int(source.lower() not in real), source, "")
+    images = [
+        ListedImage(path, int(source.lower() not in real), source, "")
         for source in folders
-        for path in _walk(root, root / source)
+        for path in files_below(root, root / source)
     ]
-    return Listing("sources", ("real", "fake"), _ordered(candidates))
+    return Listing("sources", ("real", "fake"), _ordered(images))
 
 
 def _list_splits(root: Path) -> Listing:
@@ -119,64 +146,78 @@ def _list_splits(root: Path) -> Listing:
             f"{root}: no class folders below {', '.join(split_folders) or 'train, val or test'} (splits)"
         )
     classes = ("real", "fake") if set(names) <= {"real", "fake"} else tuple(names)
-    candidates = [
-        Candidate(path, classes.index(name.lower()), name.lower(), SPLIT_NAMES[split.lower()])
+    images = [
+        ListedImage(path, classes.index(name.lower()), name.lower(), SPLIT_NAMES[split.lower()])
         for split in split_folders
         for name in _folders(root / split)
-        for path in _walk(root, root / split / name)
+        for path in files_below(root, root / split / name)
     ]
-    return Listing("splits", classes, _ordered(candidates))
+    return Listing("splits", classes, _ordered(images))
 
 
 def _list_csv(root: Path) -> Listing:
-    tables = [path for path in sorted(root.glob("*.csv")) if path.stem.lower() in SPLIT_NAMES]
+    tables = read_label_tables(root)
     if not tables:
         raise InputError(f"{root}: no train.csv, validation.csv or test.csv (csv)")
-    rows = [(table, *row) for table in tables for row in _read_labels(table)]
-    top = max((label for _, _, label, _ in rows), default=UNLABELLED)
+    top = max((row.label for table in tables for row in table.rows), default=UNLABELLED)
     classes = ("real", "fake") if top <= 1 else tuple(str(label) for label in range(top + 1))
-    files = {table: _files_by_id(root, table) for table in tables}
-    candidates: dict[str, Candidate] = {}
-    for table, image_id, label, line in rows:
-        # A row without a file is listed as unusable, like a file that can't be read.
-        path = files[table].get(image_id, f"{table.stem}/{image_id}")
-        if path in candidates:
-            raise InputError(f"{table}, line {line}: {path} comes twice; keep one of the rows")
-        source = classes[label] if label != UNLABELLED else "unlabelled"
-        candidates[path] = Candidate(path, label, source, SPLIT_NAMES[table.stem.lower()])
-    return Listing("csv", classes, _ordered(candidates.values()))
+    images: dict[str, ListedImage] = {}
+    for table in tables:
+        split = SPLIT_NAMES[table.path.stem.lower()]
+        for row in table.rows:
+            if row.path in images:
+                raise InputError(
+                    f"{table.path}, line {row.line}: {row.path} comes twice; keep one of the rows"
+                )
+            source = classes[row.label] if row.label != UNLABELLED else "unlabelled"
+            images[row.path] = ListedImage(row.path, row.label, source, split)
+    return Listing("csv", classes, _ordered(images.values()))
 
 
-def _read_labels(table: Path) -> Iterator[tuple[str, int, int]]:
-    """Yield id, label and line of each row."""
+def read_label_tables(root: Path) -> tuple[LabelTable, ...]:
+    """Read the label tables of the csv layout in the order of their names.
+
+    Raises:
+        InputError: a table can't be read, an id is no name inside its folder or comes twice, or a label is
+            no whole number.
+    """
+    paths = [path for path in sorted(root.glob("*.csv")) if path.stem.lower() in SPLIT_NAMES]
+    return tuple(_read_label_table(root, path) for path in paths)
+
+
+def _read_label_table(root: Path, table: Path) -> LabelTable:
     is_test = SPLIT_NAMES[table.stem.lower()] == "test"
-    seen: set[str] = set()
+    files = _files_by_id(root, table)
+    rows: dict[str, LabelRow] = {}
     try:
         with table.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
-            columns = reader.fieldnames or []
+            columns = tuple(reader.fieldnames or ())
             if "image_id" not in columns or ("label" not in columns and not is_test):
                 raise InputError(
                     f"{table}: columns image_id,label are needed; it has {','.join(columns) or 'none'}"
                 )
-            for row in reader:
-                image_id, text = row["image_id"] or "", (row.get("label") or "").strip()
+            for cells in reader:
                 where = f"{table}, line {reader.line_num}"
-                if (
-                    image_id.strip() in ("", ".")
-                    or "\x00" in image_id
-                    or ".." in Path(image_id).parts
-                    or Path(image_id).is_absolute()
-                ):
-                    raise InputError(f"{where}: image_id {image_id!r} is not a name inside {table.stem}/")
-                # "a//b" and "./a/b" are the file "a/b": else one image could come twice, with two labels.
-                image_id = PurePosixPath(image_id).as_posix()
-                if image_id in seen:
+                image_id = _image_id(cells["image_id"] or "", where, folder=table.stem)
+                if image_id in rows:
                     raise InputError(f"{where}: image_id {image_id!r} comes twice; keep one of the rows")
-                seen.add(image_id)
-                yield image_id, _label(text, where, unlabelled_ok=is_test), reader.line_num
+                label = _label((cells.get("label") or "").strip(), where, unlabelled_ok=is_test)
+                # A row without a file is listed as unusable, like a file that can't be read.
+                path = files.get(image_id, f"{table.stem}/{image_id}")
+                given = {name: cells[name] or "" for name in columns}
+                rows[image_id] = LabelRow(path, image_id, label, reader.line_num, given)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{table} can't be read as UTF-8 CSV: {error}") from error
+    return LabelTable(table, columns, tuple(rows.values()))
+
+
+def _image_id(text: str, where: str, *, folder: str) -> str:
+    """Return an id as the path that it is: "a//b" and "./a/b" are the file "a/b", and come once."""
+    is_outside = ".." in Path(text).parts or Path(text).is_absolute()
+    if text.strip() in ("", ".") or "\x00" in text or is_outside:
+        raise InputError(f"{where}: image_id {text!r} is not a name inside {folder}/")
+    return PurePosixPath(text).as_posix()
 
 
 def _label(text: str, where: str, *, unlabelled_ok: bool) -> int:
@@ -193,7 +234,7 @@ def _files_by_id(root: Path, table: Path) -> dict[str, str]:
     """Map an id, with and without its suffix, to the file below the table's folder."""
     folder = root / table.stem
     by_id: dict[str, str] = {}
-    for path in _walk(root, folder) if folder.is_dir() else ():
+    for path in files_below(root, folder) if folder.is_dir() else ():
         inside = path.removeprefix(f"{table.stem}/")
         by_id[inside] = path
         by_id.setdefault(os.path.splitext(inside)[0], path)
@@ -220,8 +261,8 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
-def _walk(root: Path, folder: Path) -> Iterator[str]:
-    """Paths of the files below `folder`, relative to `root`, without hidden ones.
+def files_below(root: Path, folder: Path) -> Iterator[str]:
+    """Yield the paths of the files below `folder`, relative to `root`, without hidden ones.
 
     Links to folders are not followed but named like files, so that what is behind them is not left out in
     silence.
@@ -240,5 +281,5 @@ def _walk(root: Path, folder: Path) -> Iterator[str]:
                 yield Path(directory, name).relative_to(root).as_posix()
 
 
-def _ordered(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    return tuple(sorted(candidates, key=lambda candidate: candidate.path))
+def _ordered(images: Iterable[ListedImage]) -> tuple[ListedImage, ...]:
+    return tuple(sorted(images, key=lambda image: image.path))

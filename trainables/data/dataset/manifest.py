@@ -14,11 +14,12 @@ import pandas as pd
 
 from trainables import memo
 from trainables.data.dataset import groups
-from trainables.data.dataset.layouts import REAL_SOURCES, Candidate, list_images
+from trainables.data.dataset.layouts import REAL_SOURCES, ListedImage, list_images
 from trainables.data.duplicates.near_duplicates import find_links
-from trainables.data.images.inspection import Facts, Progress, inspect_files
+from trainables.data.images.inspection import Facts, inspect_files
 from trainables.data.images.path_checks import Stamp, examine, printable
 from trainables.errors import InputError
+from trainables.progress import OnProgress
 
 COLUMNS = ("path", "sha256", "bytes", "width", "height", "format", "label", "source", "group", "split")
 
@@ -50,7 +51,7 @@ def scan(
     real_sources: Sequence[str] = REAL_SOURCES,
     max_unusable: float = 0.01,
     memory: Path | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Manifest:
     """Scan `root` into a manifest.
 
@@ -60,8 +61,8 @@ def scan(
             can't be used.
     """
     listing = list_images(root, layout=layout, real_sources=real_sources)
-    facts = _inspect(root, listing.candidates, memory=memory, progress=progress)
-    usable, excluded = _divide(listing.candidates, facts)
+    facts = _inspect(root, listing.images, memory=memory, progress=progress)
+    usable, excluded = _divide(listing.images, facts)
     _check_share(root, usable, excluded, max_unusable=max_unusable)
     rows = pd.DataFrame(usable).sort_values("path", ignore_index=True)
     by = groups.resolve(group_by, root=root, layout=listing.layout, paths=list(rows["path"]))
@@ -72,11 +73,23 @@ def scan(
     return Manifest(root, listing.layout, by, listing.classes, rows[list(COLUMNS)], excluded, links)
 
 
+def manifest_links(
+    manifest: Manifest, *, memory: Path | None = None, progress: OnProgress | None = None
+) -> pd.DataFrame:
+    """Return identical files and near-duplicates, which are searched for where the grouping did not ask.
+
+    `memory` and `progress` are those of `find_links`.
+    """
+    if manifest.links is not None:
+        return manifest.links
+    return find_links(manifest.root, manifest.rows, memory=memory, progress=progress)
+
+
 def _inspect(
-    root: Path, candidates: Sequence[Candidate], *, memory: Path | None, progress: Progress | None
+    root: Path, images: Sequence[ListedImage], *, memory: Path | None, progress: OnProgress | None
 ) -> dict[str, Facts]:
     known = _known(memory)
-    entries = examine(root, [candidate.path for candidate in candidates])
+    entries = examine(root, [image.path for image in images])
     facts: dict[str, Facts] = {}
     unknown: list[str] = []
     for path, entry in entries.items():
@@ -120,16 +133,16 @@ def _memory_key() -> str:
 
 
 def _divide(
-    candidates: Sequence[Candidate], facts: dict[str, Facts]
+    images: Sequence[ListedImage], facts: dict[str, Facts]
 ) -> tuple[list[dict[str, object]], pd.DataFrame]:
     usable: list[dict[str, object]] = []
     excluded: list[dict[str, str]] = []
-    for candidate in candidates:
-        found = facts[candidate.path]
+    for image in images:
+        found = facts[image.path]
         if found.problem:
-            excluded.append({"path": printable(candidate.path), "reason": found.problem})
+            excluded.append({"path": printable(image.path), "reason": found.problem})
         else:
-            usable.append({**asdict(candidate), **asdict(found)})
+            usable.append({**asdict(image), **asdict(found)})
     return usable, pd.DataFrame(excluded, columns=["path", "reason"])
 
 

@@ -21,7 +21,8 @@ from PIL import Image, ImageOps
 
 from trainables import memo
 from trainables.data.images.decoding import eight_bit_rgb
-from trainables.data.images.inspection import FORMATS, Progress, num_workers
+from trainables.data.images.inspection import FORMATS, num_workers
+from trainables.progress import OnProgress
 
 SIDE = 48
 INNER_MARGIN = 0.05
@@ -46,7 +47,7 @@ class Fingerprints:
 
 
 def fingerprint_files(
-    files: Mapping[str, Path], *, memory: Path | None = None, progress: Progress | None = None
+    files: Mapping[str, Path], *, memory: Path | None = None, progress: OnProgress | None = None
 ) -> Fingerprints:
     """Return the fingerprints of `files` (content hash -> file); a file that can't be read is left out.
 
@@ -66,10 +67,10 @@ def fingerprint_files(
     return Fingerprints(tuple(order), hashes, thumbnails, _flat(thumbnails))
 
 
-Entry = tuple[np.ndarray, np.ndarray]
+Fingerprint = tuple[np.ndarray, np.ndarray]
 
 
-def fingerprint(content: bytes) -> Entry:
+def perceptual_fingerprint(content: bytes) -> Fingerprint:
     """Return the three hashes, uint64 [3], and the thumbnail, uint8 [SIDE, SIDE], of an image file's bytes.
 
     The image is turned upright. JPEG is decoded at a reduced size, never below 64 px.
@@ -90,7 +91,9 @@ def fingerprint(content: bytes) -> Entry:
     return np.array(hashes, dtype=np.uint64), np.asarray(thumbnail)
 
 
-def _read_files(files: Sequence[tuple[str, Path]], progress: Progress | None) -> Iterator[tuple[str, Entry]]:
+def _read_files(
+    files: Sequence[tuple[str, Path]], progress: OnProgress | None
+) -> Iterator[tuple[str, Fingerprint]]:
     # Decoding lets go of the interpreter lock. What Pillow would warn of was said by the scan.
     with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=num_workers()) as pool:
         warnings.simplefilter("ignore")
@@ -102,11 +105,11 @@ def _read_files(files: Sequence[tuple[str, Path]], progress: Progress | None) ->
                 progress(done, len(files))
 
 
-def _read_file(path: Path) -> Entry | None:
+def _read_file(path: Path) -> Fingerprint | None:
     # The scan has read the file to its end: what fails here changed since, and the run will say so. Pillow's
     # plugins raise whatever their parsing runs into.
     try:
-        return fingerprint(path.read_bytes())
+        return perceptual_fingerprint(path.read_bytes())
     except Exception:
         return None
 
@@ -118,7 +121,7 @@ def _flat(thumbnails: np.ndarray) -> np.ndarray:
     return flat
 
 
-def _entries(table: pd.DataFrame | None, wanted: set[str]) -> dict[str, Entry]:
+def _entries(table: pd.DataFrame | None, wanted: set[str]) -> dict[str, Fingerprint]:
     if table is None:
         return {}
     table = table[table["sha256"].isin(wanted)]
@@ -127,7 +130,7 @@ def _entries(table: pd.DataFrame | None, wanted: set[str]) -> dict[str, Entry]:
     return dict(zip(table["sha256"], zip(hashes, pictures, strict=True), strict=True))
 
 
-def _table(known: Mapping[str, Entry]) -> pd.DataFrame:
+def _table(known: Mapping[str, Fingerprint]) -> pd.DataFrame:
     hashes = np.array([entry[0] for entry in known.values()], dtype=np.uint64).reshape(-1, len(HASHES))
     pictures = [entry[1].tobytes() for entry in known.values()]
     return pd.DataFrame(hashes, columns=list(HASHES)).assign(sha256=list(known), thumbnail=pictures)

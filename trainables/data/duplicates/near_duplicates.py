@@ -27,7 +27,7 @@ from trainables.data.duplicates import fingerprints
 from trainables.data.duplicates.alignment import SAME, similarity
 from trainables.data.duplicates.fingerprints import INNER_MARGIN, Fingerprints, fingerprint_files
 from trainables.data.duplicates.hash_search import close_pairs
-from trainables.data.images.inspection import Progress
+from trainables.progress import OnProgress
 
 LINK_COLUMNS = ("first", "second", "kind", "similarity")
 IDENTICAL, NEAR, MIRRORED, CROPPED = "identical", "near", "mirrored", "cropped"
@@ -50,7 +50,7 @@ class _Candidates:
 
 
 def find_links(
-    root: Path, rows: pd.DataFrame, *, memory: Path | None = None, progress: Progress | None = None
+    root: Path, rows: pd.DataFrame, *, memory: Path | None = None, progress: OnProgress | None = None
 ) -> pd.DataFrame:
     """Link the images of a manifest that are identical or versions of one picture.
 
@@ -85,6 +85,12 @@ def find_links(
         links.append((one, other, kind, value))
     table = pd.DataFrame(links, columns=list(LINK_COLUMNS)).astype({"similarity": float})
     return table.sort_values(["first", "second"], ignore_index=True)
+
+
+def near_pairs(links: pd.DataFrame) -> list[tuple[str, str, float]]:
+    """Return the paths and the similarity (0 to 1) of each link between files that are not identical."""
+    near = links[links["kind"] != IDENTICAL]
+    return list(near[["first", "second", "similarity"]].itertuples(index=False, name=None))
 
 
 def link_contents(prints: Fingerprints) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from typing import IO, BinaryIO, NamedTuple, cast
 
 from trainables.errors import InputError
 from trainables.files import free_bytes
+from trainables.progress import OnProgress
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 CHUNK = 2**20
@@ -30,7 +31,6 @@ MAX_TAIL_CHUNKS = 1024
 # Left free on the disk whatever an archive holds: a machine with a full disk is hard to mend.
 SPARE_BYTES = 256 * 2**20
 DESKTOP_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class NoRoom(InputError):
     """The disk is too small; the archive itself is in order."""
 
 
-class Entry(NamedTuple):
+class ArchiveMember(NamedTuple):
     """One member: where it goes, whether it is a folder, how to open it."""
 
     name: str
@@ -65,7 +65,7 @@ def is_archive(path: Path) -> bool:
 
 
 def unpack(
-    archive: Path, folder: Path, *, limits: Limits | None = None, progress: Progress | None = None
+    archive: Path, folder: Path, *, limits: Limits | None = None, progress: OnProgress | None = None
 ) -> int:
     """Unpack `archive` into `folder`, which must be new or empty; return the number of files.
 
@@ -116,7 +116,7 @@ def _readable(archive: Path, folder: Path) -> Iterator[None]:
         raise InputError(f"{archive} is damaged ({error}); fetch it again") from error
 
 
-def _unpack_zip(archive: Path, folder: Path, limits: Limits, progress: Progress | None) -> int:
+def _unpack_zip(archive: Path, folder: Path, limits: Limits, progress: OnProgress | None) -> int:
     told = progress or _silent
     with zipfile.ZipFile(archive) as file:
         members = file.infolist()
@@ -131,7 +131,7 @@ def _unpack_zip(archive: Path, folder: Path, limits: Limits, progress: Progress 
         return _write(archive, folder, entries, limits, lambda written: told(written, total))
 
 
-def _zip_entry(archive: Path, file: zipfile.ZipFile, member: zipfile.ZipInfo) -> Entry:
+def _zip_entry(archive: Path, file: zipfile.ZipFile, member: zipfile.ZipInfo) -> ArchiveMember:
     if member.flag_bits & 0x1:
         raise InputError(f"{archive}: {member.filename!r} is encrypted; unpack it with another program")
     mode = member.external_attr >> 16
@@ -140,10 +140,10 @@ def _zip_entry(archive: Path, file: zipfile.ZipFile, member: zipfile.ZipInfo) ->
         raise InputError(f"{archive}: {member.filename!r} is a link or a device, which is not unpacked")
     # `filename` has been made safe to read by; `orig_filename` is what the archive says.
     name = member.orig_filename
-    return Entry(name, member.is_dir(), lambda: file.open(member))
+    return ArchiveMember(name, member.is_dir(), lambda: file.open(member))
 
 
-def _unpack_tar(archive: Path, folder: Path, limits: Limits, progress: Progress | None) -> int:
+def _unpack_tar(archive: Path, folder: Path, limits: Limits, progress: OnProgress | None) -> int:
     size, told = archive.stat().st_size, progress or _silent
     # As a stream: what follows a refused member is not even decompressed.
     with (
@@ -170,16 +170,16 @@ def _decompressed(raw: BinaryIO, first: bytes) -> BinaryIO:
     return cast(BinaryIO, lzma.open(raw)) if first.startswith(b"\xfd7zX") else raw
 
 
-def _tar_entry(archive: Path, file: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
+def _tar_entry(archive: Path, file: tarfile.TarFile, member: tarfile.TarInfo) -> ArchiveMember:
     if not (member.isreg() or member.isdir()):
         raise InputError(f"{archive}: {member.name!r} is a link or a device, which is not unpacked")
-    return Entry(member.name, member.isdir(), lambda: file.extractfile(member))
+    return ArchiveMember(member.name, member.isdir(), lambda: file.extractfile(member))
 
 
 def _write(
     archive: Path,
     folder: Path,
-    entries: Iterator[Entry],
+    entries: Iterator[ArchiveMember],
     limits: Limits,
     on_bytes: Callable[[int], None],
 ) -> int:
@@ -208,7 +208,7 @@ def _write(
     return num_files
 
 
-def _parts(archive: Path, entry: Entry, target: Path) -> Iterator[int]:
+def _parts(archive: Path, entry: ArchiveMember, target: Path) -> Iterator[int]:
     """Write one file; yield the size of each piece before it is written."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -15,7 +15,6 @@ import os
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,15 +22,15 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from trainables.errors import InputError
 from trainables.files import free_bytes, read_json, write_json
+from trainables.progress import OnProgress
 
 TIMEOUT_S = 30.0
 CHUNK = 2**20
 MAX_FRUITLESS = 3
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RemoteFile:
     """What a server said of a file: its whole size (0 = not said), and what names this version."""
 
     size: int
@@ -69,7 +68,7 @@ def download(
     *,
     sha256: str | None = None,
     room_for: float = 1.0,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Path:
     """Fetch `url` to the file `target`, unless it is there and its checksum is right.
 
@@ -121,7 +120,7 @@ def _attempts(error: Exception) -> int:
     return 1 if isinstance(error, urllib.error.URLError) else MAX_FRUITLESS
 
 
-def _fetch(url: str, part: Path, *, room_for: float, progress: Progress | None) -> None:
+def _fetch(url: str, part: Path, *, room_for: float, progress: OnProgress | None) -> None:
     known, have = _known(url, part), _size(part)
     request = _request(url)
     if have and known:
@@ -174,7 +173,7 @@ def _request(url: str) -> urllib.request.Request:
     return request
 
 
-def _answer(response: Any, have: int) -> Answer:
+def _answer(response: Any, have: int) -> RemoteFile:
     headers, start = response.headers, 0
     tag = headers.get("ETag", "")
     # A weak tag may stand for other bytes, and can't be asked for with If-Range.
@@ -187,10 +186,10 @@ def _answer(response: Any, have: int) -> Answer:
     else:
         length = headers.get("Content-Length", "")
         size = int(length) if length.isdecimal() else 0
-    return Answer(size, version, start)
+    return RemoteFile(size, version, start)
 
 
-def _check_room(part: Path, answer: Answer, room_for: float) -> None:
+def _check_room(part: Path, answer: RemoteFile, room_for: float) -> None:
     needed, free = int(answer.size * room_for) - answer.start, free_bytes(part.parent)
     if needed > free:
         raise InputError(
@@ -199,11 +198,11 @@ def _check_room(part: Path, answer: Answer, room_for: float) -> None:
         )
 
 
-def _known(url: str, part: Path) -> Answer | None:
+def _known(url: str, part: Path) -> RemoteFile | None:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         note = read_json(_note(part))
         if note["url"] == url and note["version"]:
-            return Answer(int(note["size"]), str(note["version"]), 0)
+            return RemoteFile(int(note["size"]), str(note["version"]), 0)
     return None
 
 

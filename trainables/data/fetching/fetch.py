@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,17 @@ from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock, Timeout
 
-from trainables.data.fetching.archives import SUFFIXES, Limits, NoRoom, Progress, is_archive, unpack
+from trainables.data.fetching.archives import SUFFIXES, Limits, NoRoom, is_archive, unpack
 from trainables.data.fetching.download import download, file_name, file_sha256, shown
 from trainables.errors import InputError
 from trainables.files import free_bytes, write_json
 from trainables.hub import DEFAULT_HUB, prepare_hub
+from trainables.progress import OnProgress, OpenBar
 
 REPOSITORIES = {"dff": "OpenRL/DeepFakeFace"}
 # An archive and what it holds are on the disk at once; photos hardly shrink.
 ROOM_FOR = 2.1
 ORIGIN_FILE = "fetched.json"
-Bar = Callable[[str], AbstractContextManager[Progress]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Fetched:
 
 
 def fetch_from(
-    origin: str, folder: Path, *, bar: Bar, sha256: str | None = None, limits: Limits | None = None
+    origin: str, folder: Path, *, bar: OpenBar, sha256: str | None = None, limits: Limits | None = None
 ) -> Fetched:
     """Fetch and unpack what `origin` names into the new folder `folder`.
 
@@ -93,7 +93,7 @@ def fetch_from(
         return _unpack_all(archives, work, folder, bar=bar, limits=limits, where=where)
 
 
-def fetch_hub(name: str, folder: Path, *, accept: Callable[[Terms], None], bar: Bar) -> Fetched:
+def fetch_hub(name: str, folder: Path, *, accept: Callable[[Terms], None], bar: OpenBar) -> Fetched:
     """Fetch a data set repository from the hub: its archives, each into a folder of its own.
 
     `accept` is shown the terms before anything is downloaded, and raises to refuse them.
@@ -134,7 +134,7 @@ def fetch_hub(name: str, folder: Path, *, accept: Callable[[Terms], None], bar: 
 
 
 def _hub_file(
-    hub: str, repository: str, revision: str, path: str, work: Path, *, digest: str, bar: Bar
+    hub: str, repository: str, revision: str, path: str, work: Path, *, digest: str, bar: OpenBar
 ) -> Path:
     from huggingface_hub import hf_hub_download
 
@@ -158,7 +158,7 @@ def _hub_file(
     return found
 
 
-def _silent_bar(progress: Progress) -> Any:
+def _silent_bar(progress: OnProgress) -> Any:
     """A tqdm class that draws nothing and hands its counts on."""
     from huggingface_hub.utils.tqdm import tqdm
 
@@ -263,9 +263,9 @@ def _unpack_all(
     work: Path,
     folder: Path,
     *,
-    bar: Bar,
+    bar: OpenBar,
     limits: Limits | None,
-    where: Mapping[str, Any],
+    where: Mapping[str, str | None],
 ) -> Fetched:
     tree, num_files = work / "tree", 0
     shutil.rmtree(tree, ignore_errors=True)

@@ -12,12 +12,14 @@ import hashlib
 import io
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from trainables.progress import OnProgress
 
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 512 * 2**20
@@ -29,7 +31,6 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 START_OF_SCAN = b"\xff\xda"
 # Modes that Pillow turns into RGB without asking anything else of the file.
 PLAIN_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I", "I;16", "I;16B", "I;16L"})
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Facts:
     problem: str
 
 
-def inspect_files(paths: Sequence[Path], *, progress: Progress | None = None) -> list[Facts]:
+def inspect_files(paths: Sequence[Path], *, progress: OnProgress | None = None) -> list[Facts]:
     """Inspect `paths` in parallel and in order; `progress(done, total)` is called now and then."""
     facts: list[Facts] = []
     # What Pillow would warn of is said by `problem`. Filters belong to the whole process, not to a thread.

@@ -18,7 +18,7 @@ def listed(root: Path, *, layout: str = "auto", real_sources: tuple[str, ...] = 
 
 
 def labels(listing: Listing) -> dict[str, int]:
-    return {candidate.path: candidate.label for candidate in listing.candidates}
+    return {image.path: image.label for image in listing.images}
 
 
 def test_sources_are_real_or_fake_by_their_folder_nested_files_and_upper_case_included(fill: Fill) -> None:
@@ -31,8 +31,8 @@ def test_sources_are_real_or_fake_by_their_folder_nested_files_and_upper_case_in
         "wiki/a.jpg": 0,
         "wiki/deep/er/b.JPG": 0,
     }
-    assert [candidate.source for candidate in listing.candidates] == ["insight", "text2img", "wiki", "wiki"]
-    assert {candidate.split for candidate in listing.candidates} == {""}
+    assert [image.source for image in listing.images] == ["insight", "text2img", "wiki", "wiki"]
+    assert {image.split for image in listing.images} == {""}
 
 
 def test_hidden_files_and_folders_are_no_images(fill: Fill) -> None:
@@ -56,14 +56,14 @@ def test_splits_keep_real_as_zero_although_fake_sorts_first(fill: Fill) -> None:
         "train/fake/b.png": 1,
         "train/real/a.png": 0,
     }
-    assert [candidate.split for candidate in listing.candidates] == ["val", "test", "train", "train"]
-    assert [candidate.source for candidate in listing.candidates] == ["fake", "real", "fake", "real"]
+    assert [image.split for image in listing.images] == ["val", "test", "train", "train"]
+    assert [image.source for image in listing.images] == ["fake", "real", "fake", "real"]
 
 
 @pytest.mark.parametrize("name", ["val", "valid", "validation", "VAL"])
 def test_every_name_of_a_validation_split_is_val(fill: Fill, name: str) -> None:
     listing = listed(fill("train/real/a.png", f"{name}/fake/b.png"))
-    assert {candidate.split for candidate in listing.candidates} == {"train", "val"}
+    assert {image.split for image in listing.images} == {"train", "val"}
 
 
 def test_splits_with_other_classes_are_numbered_by_name_over_all_splits(fill: Fill) -> None:
@@ -87,7 +87,7 @@ def test_csv_ids_find_their_files_with_and_without_suffix(fill: Fill) -> None:
         "train/deep/c.JPG": 1,
         "validation/a.png": 1,
     }
-    splits = {candidate.path: candidate.split for candidate in listing.candidates}
+    splits = {image.path: image.split for image in listing.images}
     assert splits["validation/a.png"] == "val" and splits["test/x.png"] == "test"
 
 
@@ -97,8 +97,8 @@ def test_csv_with_five_classes_names_them_by_number_and_test_rows_may_lack_label
     (root / "test.csv").write_text("image_id,label\nx,\ny,3\n")
     listing = listed(root)
     assert listing.classes == ("0", "1", "2", "3", "4")
-    assert [candidate.label for candidate in listing.candidates] == [UNLABELLED, 3, 0, 1, 2, 3, 4]
-    assert listing.candidates[0].source == "unlabelled"
+    assert [image.label for image in listing.images] == [UNLABELLED, 3, 0, 1, 2, 3, 4]
+    assert listing.images[0].source == "unlabelled"
 
 
 @pytest.mark.parametrize(

@@ -168,9 +168,9 @@ def test_what_was_found_is_remembered_and_only_new_images_are_read(
     write(root, images)
     first = scan(root, memory=memory)
     read: list[bytes] = []
-    original = fingerprints.fingerprint
+    original = fingerprints.perceptual_fingerprint
     monkeypatch.setattr(
-        fingerprints, "fingerprint", lambda content: (read.append(content), original(content))[1]
+        fingerprints, "perceptual_fingerprint", lambda content: (read.append(content), original(content))[1]
     )
     again = scan(root, memory=memory)
     assert not read

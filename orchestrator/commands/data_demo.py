@@ -1,0 +1,27 @@
+"""`data demo`: a small made-up set of faces to try everything on."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.commands.options import DebugOption
+from orchestrator.console import progress_bar, say, screen
+
+
+def demo_command(
+    folder: Annotated[Path, typer.Argument(help="Folder to make.")],
+    faces: Annotated[int, typer.Option(min=10, help="Drawn people; each has one image a source.")] = 150,
+    size: Annotated[int, typer.Option(min=64, help="Side of the images in pixels.")] = 160,
+    seed: Annotated[int, typer.Option(min=0)] = 42,
+    debug: DebugOption = False,
+) -> None:
+    """Draw a small set of made-up faces: wiki (real), text2img, inpainting, insight (fake).
+
+    Example: python -m orchestrator data demo demo-data
+    """
+    from trainables.data.demo import write_demo
+
+    with progress_bar(screen(), "Drawing faces", quiet=False) as progress:
+        counts = write_demo(folder, num_faces=faces, size_px=size, seed=seed, progress=progress)
+    say(f"{folder}: " + ", ".join(f"{count} {source}" for source, count in counts.items()))

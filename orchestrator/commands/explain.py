@@ -1,0 +1,93 @@
+"""`explain`: where a trial on disk comes from, and how it differs from the nearest finished trial."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.commands.options import RESULTS, DebugOption, ResultsOption
+from orchestrator.console import say
+from trainables.errors import InputError
+
+if TYPE_CHECKING:
+    from orchestrator.store.folder import Store
+    from orchestrator.store.records import TrialRecord
+
+
+def explain_command(
+    trial: Annotated[str, typer.Argument(help="A trial's folder name, or the start of its key.")],
+    results: ResultsOption = RESULTS,
+    debug: DebugOption = False,
+) -> None:
+    """Say where a trial comes from and which ingredient sets it apart from the nearest finished one.
+
+    Example: python -m orchestrator explain p1_resnet18_baseline-r0f0-0123456789ab
+    """
+    from orchestrator.store.folder import Store
+
+    for line in trial_explanation(Store.look(results), trial):
+        say(line)
+
+
+def trial_explanation(store: "Store", wanted: str) -> list[str]:
+    """Say where a trial comes from, its state, and how it differs from the nearest finished trial.
+
+    Raises:
+        InputError: no trial or several match `wanted`, or the trial's record can't be read.
+    """
+    from orchestrator.store.folder import State, read_error, read_trial, trial_state
+    from trainables.trial_files import TRIAL
+
+    folder = _folder(store, wanted)
+    record = read_trial(folder)
+    if record is None:
+        raise InputError(f"{folder / TRIAL} can't be read: nothing is known of this trial but its name")
+    state, run = trial_state(folder), record.run
+    lines = [
+        f"{folder.name}: {state}",
+        f"key       {record.key}",
+        f"started   {run.started} on {run.host} ({run.device}), commit {run.git_commit}",
+        f"command   {run.command}",
+    ]
+    if state == State.FAILED:
+        error = read_error(folder)
+        lines.append(f"error     {error.message if error else 'no reason kept'}")
+    again = (
+        "no: it is finished and its ingredients are the same"
+        if state == State.DONE
+        else "yes: it is not finished"
+    )
+    return [*lines, f"again?    {again}", *_nearest(store, folder, record)]
+
+
+def _folder(store: "Store", wanted: str) -> Path:
+    from orchestrator.store.fingerprint import SHORT
+
+    folders = [
+        path
+        for key, path in store.folders_by_key().items()
+        if wanted in path.name or (len(wanted) > SHORT and wanted.startswith(key))
+    ]
+    folders = [path for path in folders if path.name == wanted] or folders
+    if len(folders) != 1:
+        many = ", ".join(path.name for path in folders[:4])
+        raise InputError(
+            f"{len(folders)} trials in {store.trials} match {wanted!r}{': ' if many else ''}{many}"
+        )
+    return folders[0]
+
+
+def _nearest(store: "Store", folder: Path, record: "TrialRecord") -> list[str]:
+    from orchestrator.plan import identity
+    from orchestrator.store.folder import State, read_trial, trial_state
+
+    differences = []
+    for other in store.folders_by_key().values():
+        known = read_trial(other)
+        if other != folder and known is not None and trial_state(other) == State.DONE:
+            lines = identity.difference(record.ingredients, known.ingredients)
+            differences.append((len(lines), other.name, lines))
+    if not differences:
+        return ["nearest   no other finished trial"]
+    _, name, lines = min(differences)
+    return [f"nearest   {name}", *(f"          {line}" for line in lines)]

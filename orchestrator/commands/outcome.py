@@ -1,0 +1,86 @@
+"""Outcomes of phases as commands print them: for people, or as JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import typer
+from pydantic import JsonValue
+
+from orchestrator.console import complain, say, warn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from orchestrator.analysis.collect import Tables
+    from orchestrator.store.folder import Store
+
+EXIT_FAILED = 1
+Rows = Sequence[Mapping[str, JsonValue]]
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseOutcome:
+    """What a phase came to: its verdict, the rows of its tables, the decision in force, and its page."""
+
+    phase: str
+    verdict: str
+    failures: Rows
+    summary: Rows
+    comparisons: Rows
+    shortcuts: Rows
+    decision: Mapping[str, JsonValue] | None
+    report: str
+
+
+def phase_outcome(tables: "Tables", store: "Store") -> PhaseOutcome:
+    """Return what a phase came to in plain values."""
+    from orchestrator.store.decision_file import in_force
+    from orchestrator.wording.verdict import verdict
+
+    phase = tables.study.phase.name
+    decision = in_force(store, phase)
+    return PhaseOutcome(
+        phase=phase,
+        verdict=verdict(tables),
+        failures=_rows(tables.failures),
+        summary=_rows(tables.summary),
+        comparisons=_rows(tables.comparisons),
+        shortcuts=_rows(tables.shortcuts),
+        decision=None if decision is None else decision.plain(),
+        report=str(store.report(phase) / "index.html"),
+    )
+
+
+def say_outcome(tables: "Tables", *, as_json: bool) -> int:
+    """Print the verdict, unless JSON says it, and what failed; return how many trials did."""
+    from orchestrator.checks.shortcuts import warnings
+    from orchestrator.store.folder import State
+    from orchestrator.wording.verdict import verdict
+
+    if not as_json:
+        say(verdict(tables))
+    for line in warnings(tables.study):
+        warn(line)
+    failed = tables.failures[tables.failures["state"].isin([State.FAILED, State.UNREADABLE])]
+    for row in failed.itertuples():
+        complain(f"{row.experiment} repeat {row.repeat} fold {row.fold} {row.state}: {row.reason}")
+    return len(failed)
+
+
+def show_outcome(tables: "Tables", store: "Store", *, as_json: bool) -> None:
+    """Print what a phase came to, for people or as JSON.
+
+    Raises:
+        typer.Exit: a trial failed.
+    """
+    if as_json:
+        print(json.dumps(asdict(phase_outcome(tables, store)), indent=1))
+    if say_outcome(tables, as_json=as_json):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _rows(table: "pd.DataFrame") -> Rows:
+    rows: Rows = json.loads(table.to_json(orient="records"))
+    return rows

@@ -1,0 +1,125 @@
+"""`plan`: every trial with its state, why, resources and estimate; nothing is started."""
+
+import json
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.commands.run_options import RunOptions, with_run_options
+from orchestrator.console import duration, progress_bar, say, screen, show_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestrator.config.load import Question
+    from orchestrator.plan.plan import Options, Study
+
+
+@with_run_options(without=("max_concurrent", "address", "accept_shortcut", "quiet"))
+def plan_command(
+    names: Annotated[list[str], typer.Argument(metavar="PHASE|NAME...", help="A phase, or experiments.")],
+    options: RunOptions,
+) -> None:
+    """Show every trial with its state, why, resources and estimate; start nothing.
+
+    Example: python -m orchestrator plan phase1 --data ~/faces --preset smoke
+    """
+    from orchestrator.plan.pixel_plan import pixel_line
+
+    as_json = options.as_json
+    plan_options = replace(options.plan_options(), quiet=as_json)
+    study = _make_plan(options.question(names), plan_options, console=screen(stderr=as_json))
+    if as_json:
+        print(_json_text(study))
+    else:
+        _show(study, console=screen())
+        say(pixel_line(study))
+
+
+def _make_plan(question: "Question", options: "Options", *, console: "Console") -> "Study":
+    """Plan without starting anything; what was found in the data folder is remembered."""
+    from orchestrator.config.load import complete
+    from orchestrator.execution.run import plan_question
+    from orchestrator.plan.data_sets import DataSets
+    from orchestrator.store.folder import Store
+
+    with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
+        data = DataSets(Store.look(options.results), override=options.data, progress=progress)
+        return plan_question(complete(question, data.facts), options, data)
+
+
+def _json_text(study: "Study") -> str:
+    from orchestrator.checks import data_gate
+    from orchestrator.checks.shortcuts import CHECKS
+    from orchestrator.plan.pixel_plan import pixel_json
+
+    content = {
+        "phase": study.phase.name,
+        "preset": study.preset,
+        "handed_over": [each.plain() for each in study.handed_over],
+        "notes": list(study.notes),
+        "device": study.device,
+        "trials": [
+            {
+                "name": trial.name,
+                "experiment": trial.experiment,
+                "repeat": trial.repeat,
+                "fold": trial.fold,
+                "key": trial.key or None,
+                "state": trial.state,
+                "why": trial.why,
+                "images": dict(trial.sizes),
+                "resources": asdict(trial.share),
+                "estimate_s": trial.estimate_s,
+            }
+            for trial in study.selected()
+        ],
+        "shortcuts": [
+            {
+                "data": str(planned.manifest.root.resolve()),
+                "made": known is not None,
+                "verdict": known and known.verdict,
+                **{check: known and known.scores(check).plain() for check in CHECKS},
+            }
+            for planned, known in data_gate.known_checks(study)
+        ],
+        "pixel_caches": pixel_json(study),
+    }
+    return json.dumps(content, indent=1)
+
+
+def _show(study: "Study", *, console: "Console") -> None:
+    from rich.table import Table
+
+    from orchestrator.checks import data_gate
+    from orchestrator.checks.shortcuts import plan_text
+    from orchestrator.config.earlier_decisions import sentence
+
+    left = [trial.estimate_s for trial in study.missing()]
+    total = f", about {duration(sum(filter(None, left)))} of work" if left and all(left) else ""
+    title = (
+        f"{study.phase.title}: {len(study.selected())} trials, {len(left)} to run on {study.device}{total}"
+    )
+    table = Table()
+    for column in ("trial", "state", "train/val/test", "resources", "estimate"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for trial in study.selected():
+        share = trial.share
+        table.add_row(
+            trial.name,
+            trial.state,
+            "/".join(str(trial.sizes.get(part, 0)) for part in ("train", "val", "test")),
+            f"{share.cpus} CPU" + (f", {share.gpus:g} GPU" if share.gpus else ""),
+            "?" if trial.estimate_s is None else duration(trial.estimate_s),
+            trial.why,
+        )
+    recipes = study.recipes()
+    lines = [sentence(each, recipes) for each in study.handed_over]
+    lines += study.notes
+    lines += [
+        f"Shortcuts in {planned.manifest.root}: {plan_text(known)}"
+        for planned, known in data_gate.known_checks(study)
+    ]
+    show_table(table, title=title, notes=list(dict.fromkeys(lines)), console=console)

@@ -1,0 +1,102 @@
+"""`status`: what is running, done and failed of one phase or of all, and the time left."""
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.commands.options import RESULTS, DebugOption, JsonOption, ResultsOption
+from orchestrator.console import duration, screen, show_table
+from trainables.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestrator.store.folder import Store
+    from orchestrator.store.records import StudyRecord
+
+WATCH_S = 2.0
+
+
+def status_command(
+    phase: Annotated[str | None, typer.Argument(help="A phase; default: all that have run.")] = None,
+    results: ResultsOption = RESULTS,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep looking until nothing runs.")] = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show what is running, done, failed, and the time left; from any terminal.
+
+    Example: python -m orchestrator status --watch
+    """
+    show_status(results, phase, watch=watch, as_json=as_json, console=screen())
+
+
+def show_status(results: Path, phase: str | None, *, watch: bool, as_json: bool, console: "Console") -> None:
+    """Print the state of one phase or of all; with `watch` until nothing runs any more.
+
+    Raises:
+        InputError: no phase has run, there is no such phase, or its record is damaged.
+    """
+    from orchestrator.store.folder import Store
+
+    store = Store.look(results)
+    studies = [store.study(phase)] if phase else _every_study(store)
+    if as_json:
+        print(_json_text(store, studies))
+    elif watch and console.is_terminal:
+        for study in studies:
+            _watch(store, study.phase.name, console)
+    else:
+        for study in studies:
+            _print_board(store, study, console)
+
+
+def _every_study(store: "Store") -> "list[StudyRecord]":
+    names = store.studies()
+    if not names:
+        raise InputError(f"{store.root} has no record of a run yet; start one, for example with phase1")
+    # A copy that somebody kept beside the records does not stop the others from being shown.
+    known = [study for name in names if (study := store.known_study(name)) is not None]
+    return known or [store.study(name) for name in names]
+
+
+def _json_text(store: "Store", studies: "list[StudyRecord]") -> str:
+    from orchestrator.execution.progress import board_from_disk, time_left_from_disk
+
+    content = {}
+    for study in studies:
+        board = board_from_disk(store, study)
+        left = time_left_from_disk(store, study, board)
+        content[study.phase.name] = {**board.to_json(), "seconds_left": left}
+    return json.dumps(content, indent=1)
+
+
+def _watch(store: "Store", phase: str, console: "Console") -> None:
+    from rich.live import Live
+
+    from orchestrator.execution.progress import board_from_disk
+    from orchestrator.store.folder import State
+
+    # A run that is started meanwhile may plan something else, so the record is read every time.
+    board = board_from_disk(store, store.study(phase))
+    with Live(board.titled(), console=console, refresh_per_second=2) as live:
+        while board.counts().get(State.RUNNING):
+            time.sleep(WATCH_S)
+            board = board_from_disk(store, store.study(phase))
+            live.update(board.titled())
+
+
+def _print_board(store: "Store", study: "StudyRecord", console: "Console") -> None:
+    from orchestrator.execution.progress import board_from_disk, time_left_from_disk
+    from orchestrator.store.folder import State
+
+    board = board_from_disk(store, study)
+    left = time_left_from_disk(store, study, board)
+    notes = [] if left is None else [f"about {duration(left)} left"]
+    notes += [
+        f"{cell.name} failed: {cell.message}" for cell in board.cells.values() if cell.state == State.FAILED
+    ]
+    show_table(board.table(), title=f"{study.phase.name}: {board.headline()}", notes=notes, console=console)

@@ -1,0 +1,38 @@
+"""`data scan`, for people and as JSON."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+Write = Callable[..., Path]
+Run = Callable[..., str]
+
+
+def test_data_scan_json_says_what_a_folder_holds(run_command_line: Run, faces: Path) -> None:
+    found = json.loads(run_command_line("data", "scan", faces, "--json"))
+    assert (found["layout"], found["group_by"], found["classes"]) == (
+        "sources",
+        "basename+near",
+        ["real", "fake"],
+    )
+    assert (found["images"], found["groups"], found["excluded"]) == (36, 12, [])
+    assert {(row["source"], row["class"], row["images"]) for row in found["counts"]} == {
+        ("wiki", "real", 12), ("text2img", "fake", 12), ("inpainting", "fake", 12),
+    }  # fmt: skip
+
+
+def test_data_scan_names_the_files_that_were_kept_out(run_command_line: Run, own_faces: Path) -> None:
+    (own_faces / "wiki" / "broken.jpg").write_bytes(b"no image")
+    out = run_command_line("data", "scan", own_faces)
+    assert "36 images, 12 groups" in out
+    assert "kept out  wiki/broken.jpg: not an image" in out
+    found = json.loads(run_command_line("data", "scan", own_faces, "--json"))
+    assert [row["path"] for row in found["excluded"]] == ["wiki/broken.jpg"]
+
+
+def test_data_scan_writes_the_manifest(run_command_line: Run, faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "manifest.csv"
+    run_command_line("data", "scan", faces, "--out", out)
+    lines = out.read_text().splitlines()
+    assert lines[0] == "path,sha256,bytes,width,height,format,label,source,group,split"
+    assert len(lines) == 37

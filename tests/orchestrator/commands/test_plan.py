@@ -1,0 +1,44 @@
+"""`plan`, for people and as JSON."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Write = Callable[..., Path]
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def planned(write_experiments: Write, faces: Path, tmp_path: Path) -> list[object]:
+    """The arguments of a plan of two experiments."""
+    folder = write_experiments({"p/a.json": {}, "p/b.json": {"precision": "auto"}})
+    return ["plan", "a", "b", "--experiments", folder, "--data", faces, "--results", tmp_path / "results"]
+
+
+def test_plan_json_says_everything_about_each_trial(run_command_line: Run, planned: list[object]) -> None:
+    found = json.loads(run_command_line(*planned, "--json"))
+    assert (found["phase"], len(found["trials"]), found["handed_over"]) == ("a+b", 10, [])
+    first, last = found["trials"][0], found["trials"][-1]
+    assert set(first) == {
+        "name", "experiment", "repeat", "fold", "key", "state", "why", "images", "resources", "estimate_s",
+    }  # fmt: skip
+    assert (first["name"], first["state"], len(first["key"])) == ("a-r0f0", "missing", 64)
+    assert sum(first["images"].values()) == 36
+    assert first["resources"]["cpus"] >= 1
+    assert (last["name"], last["key"], last["why"]) == ("b-r0f4", None, "precision not measured yet")
+
+
+def test_plan_is_a_table_for_people(run_command_line: Run, planned: list[object]) -> None:
+    out = run_command_line(*planned)
+    assert "10 trials, 10 to run" in out
+    for name in ("a-r0f0", "b-r0f4"):
+        assert name in out
+
+
+def test_a_plan_is_whole_off_a_terminal(run_command_line: Run, planned: list[object]) -> None:
+    """Catches names and reasons cut by a table as wide as a terminal that is not there."""
+    out = run_command_line(*planned)
+    assert "…" not in out
+    assert "precision not measured yet" in out

@@ -1,0 +1,62 @@
+"""Options of a run: what the command line says arrives in one value, in every command that takes them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from orchestrator.commands.run_options import RunOptions, with_run_options
+from trainables.errors import InputError
+
+LINE = [
+    *("--data", "faces", "--results", "out", "--preset", "smoke", "--set", "a=1", "--set", "b=2"),
+    *("--folds", "0,2", "--only", "p*", "--max-concurrent", "3", "--address", "auto"),
+    *("--accept-shortcut", "--quiet", "--json", "--debug", "--experiments", "mine"),
+]
+
+
+def called(*words: str, without: tuple[str, ...] = ()) -> tuple[int, str, list[tuple[list[str], RunOptions]]]:
+    """Call a command of names and options; return its exit code, its output and what it was given."""
+    calls: list[tuple[list[str], RunOptions]] = []
+    app = typer.Typer()
+
+    @app.command()
+    @with_run_options(without)
+    def command(names: Annotated[list[str], typer.Argument()], options: RunOptions) -> None:
+        """Do it."""
+        calls.append((names, options))
+
+    ended = CliRunner().invoke(app, list(words))
+    return ended.exit_code, ended.output, calls
+
+
+def test_every_option_arrives() -> None:
+    """Catches an option that a command takes and forgets."""
+    code, _, [(names, options)] = called("one", "two", *LINE)
+    assert (code, names) == (0, ["one", "two"])
+    assert options == RunOptions(
+        data=Path("faces"), results=Path("out"), preset="smoke", settings=["a=1", "b=2"], only="p*",
+        folds="0,2", max_concurrent=3, address="auto", accept_shortcut=True, quiet=True, as_json=True,
+        debug=True, experiments=Path("mine"),
+    )  # fmt: skip
+    given = options.plan_options()
+    assert (given.folds, given.only, given.max_concurrent, given.accept_shortcut) == ((0, 2), "p*", 3, True)
+
+
+def test_what_is_not_said_has_its_default() -> None:
+    _, _, [(_, options)] = called("one")
+    assert options == RunOptions()
+
+
+def test_an_option_that_a_command_does_not_take_is_refused_there() -> None:
+    code, _, calls = called("one", "--folds", "0", without=("folds", "only"))
+    assert code == 2 and not calls
+    _, _, [(_, options)] = called("one", "--quiet", without=("folds", "only"))
+    assert options == RunOptions(quiet=True)
+
+
+def test_folds_that_are_no_numbers_are_named() -> None:
+    with pytest.raises(InputError, match="--folds first: give numbers"):
+        RunOptions(folds="first").plan_options()

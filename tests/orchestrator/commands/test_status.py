@@ -1,0 +1,69 @@
+"""`status`, for people and as JSON."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.store.records import StudyRecord
+
+Write = Callable[..., Path]
+Run = Callable[..., str]
+
+
+def test_status_json_is_the_state_of_every_phase(run_command_line: Run, results: Any) -> None:
+    results.add("a", states={1: "failed", 2: "interrupted"})
+    found = json.loads(run_command_line("status", "--json", "--results", results.write()))
+    assert found["phase1"]["counts"] == {"done": 3, "failed": 1, "interrupted": 1}
+    assert found["phase1"]["seconds_left"] is None
+    trial = found["phase1"]["trials"][1]
+    assert (trial["experiment"], trial["fold"], trial["state"]) == ("a", 1, "failed")
+    assert trial["message"] == "the loss is nan"
+
+
+def test_a_copied_record_does_not_stop_the_status(run_command_line: Run, results: Any) -> None:
+    results.add("a")
+    root = results.write()
+    shutil.copy(root / "studies" / "phase1.json", root / "studies" / "phase1-backup.json")
+    assert list(json.loads(run_command_line("status", "--json", "--results", root))) == ["phase1"]
+
+
+def test_status_is_a_table_with_the_reasons_of_failures(run_command_line: Run, results: Any) -> None:
+    results.add("a", states={1: "failed"})
+    out = run_command_line("status", "phase1", "--results", results.write())
+    assert "4/5 trials done, 1 failed" in out
+    assert "a r0 f1 failed: the loss is nan" in out
+
+
+def test_watching_off_a_terminal_does_not_wait(run_command_line: Run, results: Any) -> None:
+    """Catches `status --watch` in a script that never comes back."""
+    results.add("a")
+    assert "5/5 trials done" in run_command_line("status", "--watch", "--results", results.write())
+
+
+def test_status_changes_nothing(run_command_line: Run, results: Any) -> None:
+    results.add("a", states={1: "interrupted"})
+    root = results.write()
+    before = sorted(root.rglob("*"))
+    run_command_line("status", "--results", root)
+    assert sorted(root.rglob("*")) == before
+
+
+def test_each_record_is_read_once(
+    run_command_line: Run, results: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a status that takes twice as long as it needs on a study of thousands of trials."""
+    results.add("a")
+    root, read = results.write(), []
+    parse = StudyRecord.model_validate_json
+
+    def counted(content: bytes) -> StudyRecord:
+        read.append(content)
+        return parse(content)
+
+    monkeypatch.setattr(StudyRecord, "model_validate_json", counted)
+    run_command_line("status", "--results", root)
+    assert len(read) == 1

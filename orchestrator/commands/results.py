@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.commands.options import RESULTS, DebugOption, JsonOption, QuietOption, ResultsOption
+from orchestrator.commands.completion import phase_completions
+from orchestrator.commands.options import (
+    RESULTS,
+    DebugOption,
+    JsonOption,
+    PhaseArgument,
+    QuietOption,
+    ResultsOption,
+)
 from orchestrator.console import complain, say, screen, warn
 
 if TYPE_CHECKING:
@@ -63,7 +71,10 @@ def show_outcome(tables: "Tables", store: "Store", *, as_json: bool) -> None:
 
 
 def status_command(
-    phase: Annotated[str | None, typer.Argument(help="A phase; default: all that have run.")] = None,
+    phase: Annotated[
+        str | None,
+        typer.Argument(help="A phase; default: all that have run.", autocompletion=phase_completions),
+    ] = None,
     results: ResultsOption = RESULTS,
     watch: Annotated[bool, typer.Option("--watch", help="Keep looking until nothing runs.")] = False,
     as_json: JsonOption = False,
@@ -79,7 +90,7 @@ def status_command(
 
 
 def collect_command(
-    phase: Annotated[str, typer.Argument(help="A phase that has run.")],
+    phase: PhaseArgument,
     results: ResultsOption = RESULTS,
     sync: Annotated[
         bool, typer.Option("--sync", help="Bring MLflow up to date even if it seems so.")
@@ -101,7 +112,7 @@ def collect_command(
 
 
 def report_command(
-    phase: Annotated[str, typer.Argument(help="A phase that has run.")],
+    phase: PhaseArgument,
     results: ResultsOption = RESULTS,
     debug: DebugOption = False,
 ) -> None:

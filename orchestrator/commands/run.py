@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestrator.commands.completion import experiment_completions, name_completions, phase_completions
 from orchestrator.commands.options import (
     RESULTS,
     AcceptOption,
@@ -55,7 +56,10 @@ def phase_command(name: str) -> Callable[..., None]:
 
 
 def run_command(
-    names: Annotated[list[str], typer.Argument(metavar="NAME|FILE...", help="Experiments.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME|FILE...", help="Experiments.", autocompletion=experiment_completions),
+    ],
     data: DataOption = None,
     results: ResultsOption = RESULTS,
     preset: PresetOption = None,
@@ -79,6 +83,10 @@ def run_command(
 
 
 def study_command(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PHASE...", help="Phases.", autocompletion=phase_completions),
+    ] = None,
     data: DataOption = None,
     results: ResultsOption = RESULTS,
     preset: PresetOption = None,
@@ -91,23 +99,24 @@ def study_command(
     debug: DebugOption = False,
     experiments: ExperimentsOption = None,
 ) -> None:
-    """Run all phases, each on the decisions of those before it; go on where an earlier run stopped.
+    """Run phases, each on the decisions of those before it; go on where an earlier run stopped.
 
-    It stops at a phase that can't decide and that a later one builds on.
+    These are the phases named and those that they build on; without a name all of your experiments folder,
+    or where that has none, all that are shipped. It stops at a phase that can't decide and that a later one
+    builds on.
 
     Example: python -m orchestrator study --data ~/faces --preset smoke
     """
     given = {**locals(), "only": None, "folds": None}
-    from orchestrator.config.load import experiments_folder
+    del given["names"]
+    from orchestrator.config.library import find_library
     from orchestrator.config.phase import load_phase, phases_in_order
     from orchestrator.store.decision_file import in_force
     from orchestrator.store.folder import Store
 
-    folder = experiments_folder(experiments)
-    phases = phases_in_order(folder)
-    if not phases:
-        raise InputError(f"there is no phase below {folder}; name another folder with --experiments")
-    needed = {earlier for name in phases for earlier in load_phase(folder, name).builds_on}
+    library = find_library(experiments)
+    phases = phases_in_order(library, names or library.own_phases())
+    needed = {earlier for name in phases for earlier in load_phase(library, name).builds_on}
     found, num_failed = [], 0
     for number, name in enumerate(phases, start=1):
         if not quiet and not as_json:
@@ -132,7 +141,12 @@ def study_command(
 
 
 def plan_command(
-    names: Annotated[list[str], typer.Argument(metavar="PHASE|NAME...", help="A phase, or experiments.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PHASE|NAME...", help="A phase, or experiments.", autocompletion=name_completions
+        ),
+    ],
     data: DataOption = None,
     results: ResultsOption = RESULTS,
     preset: PresetOption = None,
@@ -148,13 +162,12 @@ def plan_command(
     Example: python -m orchestrator plan phase1 --data ~/faces --preset smoke
     """
     from orchestrator.commands.views import make_plan, plan_json, show_plan
-    from orchestrator.config.load import experiments_folder, load
+    from orchestrator.config.library import find_library
+    from orchestrator.config.load import load
     from orchestrator.plan.pixel_plan import pixel_json, pixel_line
     from orchestrator.plan.plan import Options
 
-    question = load(
-        names, experiments_folder(experiments), results=results, preset=preset, settings=settings or ()
-    )
+    question = load(names, find_library(experiments), results=results, preset=preset, settings=settings or ())
     options = Options(
         results=results, data=data, only=only, folds=_fold_list(folds), quiet=as_json, debug=debug
     )
@@ -175,13 +188,14 @@ def _run_one(names: list[str], **given: Any) -> None:
 
 def _run(names: list[str], **given: Any) -> Any:
     """Run a phase or experiments with what the command line gave; return the tables."""
-    from orchestrator.config.load import experiments_folder, load
+    from orchestrator.config.library import find_library
+    from orchestrator.config.load import load
     from orchestrator.execution.run import run_study
     from orchestrator.plan.plan import Options
 
     question = load(
         names,
-        experiments_folder(given["experiments"]),
+        find_library(given["experiments"]),
         results=given["results"],
         preset=given["preset"],
         settings=given["settings"] or (),

@@ -16,7 +16,7 @@ from orchestrator.checks import data_gate
 from orchestrator.checks.shortcuts import CHECKS, plan_text
 from orchestrator.commands.options import check_layout
 from orchestrator.config.earlier_decisions import sentence
-from orchestrator.config.load import Question, complete
+from orchestrator.config.load import ResolvedPhase, complete
 from orchestrator.console import duration, progress_bar, screen, show_table
 from orchestrator.execution.progress import Board, board_from_disk, time_left_from_disk
 from orchestrator.execution.run import plan_question
@@ -34,7 +34,7 @@ from trainables.trial_files import TRIAL
 WATCH_S = 2.0
 
 
-def make_plan(question: Question, options: Options, *, console: Console) -> Study:
+def make_plan(question: ResolvedPhase, options: Options, *, console: Console) -> Study:
     """Plan without starting anything; what was found in the data folder is remembered."""
     with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
         data = DataSets(Store.look(options.results), override=options.data, progress=progress)

@@ -184,9 +184,9 @@ def _phases(arguments: Sequence[str], folders: Mapping[str, Path]) -> list[str]:
     return [name for name in found if name not in RESERVED]
 
 
-def _defaults(group: Any, folders: Mapping[str, Path]) -> dict[str, Any]:
+def _defaults(group: Any, folders: Mapping[str, Path]) -> dict[str, object]:
     """What each command's options are where they are not given: what the project file says."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             found[name] = _defaults(command, folders)

@@ -51,6 +51,26 @@ def test_a_phase_of_a_folder_that_is_named_is_a_command(
     assert code == 2 and "No such command 'mine'" in err
 
 
+def test_a_trials_key_does_not_hang_on_where_the_file_lies(
+    call: Call, write_experiments: Write, faces: Path, tmp_path: Path, shipped: Path
+) -> None:
+    """Catches a folder that was moved, and whose trials all run again."""
+    shared = json.loads((shipped / "shared.json").read_text(encoding="utf-8"))
+    folders = [tmp_path / "experiments", tmp_path / "elsewhere"]
+    write_experiments({"p/mine.json": {"extends": "p3_resnet18"}}, shared=shared, folder=folders[0])
+    (folders[1] / "q").mkdir(parents=True)
+    (folders[1] / "q" / "mine.json").write_text('{"extends": "p3_resnet18"}')
+    asked = ("--data", faces, "--preset", "smoke", "--set", "precision=float32", "--json")
+    keys = []
+    for names in ([], ["--experiments", folders[1]]):
+        code, out, _ = call("plan", "mine", *names, *asked)
+        assert code == 0
+        keys.append([trial["key"] for trial in json.loads(out)["trials"]])
+    code, out, _ = call("plan", folders[1] / "q" / "mine.json", *asked)
+    assert keys[0] == keys[1] == [trial["key"] for trial in json.loads(out)["trials"]]
+    assert len(set(keys[0])) == 5 and all(keys[0])
+
+
 @pytest.mark.parametrize("content", ["{", '{"titel": 1}', '{"title": "T", "experiments": ["nothing"]}'])
 def test_a_broken_phase_is_in_the_way_of_nothing_but_itself(
     call: Call, write_experiments: Write, content: str, faces: Path

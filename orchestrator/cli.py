@@ -176,7 +176,8 @@ def _phases(arguments: Sequence[str], folders: Mapping[str, Path]) -> list[str]:
     try:
         found = find_library(_given(arguments, "--experiments") or folders.get("experiments")).phases()
     except InputError:
-        if _is_about_the_program(arguments):
+        # What needs the folder will say so itself.
+        if _is_about_the_program(arguments) or arguments[0] in RESERVED:
             return find_library(None).phases()
         raise
     if arguments and arguments[0] in found and arguments[0] in RESERVED:

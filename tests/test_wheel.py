@@ -57,6 +57,6 @@ def test_a_project_of_ones_own_is_planned_from_the_wheel_alone(
     call(tmp_path, "init", "study")
     study = tmp_path / "study"
     plan = json.loads(call(study, "plan", "mine", "--data", faces, "--preset", "smoke", "--json"))
-    assert {each["experiment"] for each in plan["trials"]} == {"p1_simplecnn_baseline", "mine_dropout"}
+    assert {each["experiment"] for each in plan["trials"]} == {"p1_simplecnn_baseline", "mine_small"}
     schema = json.loads((ROOT / "experiments" / "schema.json").read_text(encoding="utf-8"))
     assert json.loads(call(study, "schema")) == schema

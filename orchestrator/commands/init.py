@@ -20,25 +20,25 @@ experiments = "experiments"
 results = "results"
 # data = "~/faces"
 """,
-    f"experiments/{EXAMPLE}/mine_dropout.json": """\
+    f"experiments/{EXAMPLE}/mine_small.json": """\
 {
   "description": "An experiment is named by its file. It says what is other than in the one that it extends, \
 here a shipped one; `python -m orchestrator schema` lists every key.",
   "extends": "p1_simplecnn_baseline",
-  "dropout": 0.3
+  "cnn_preset": "small"
 }
 """,
     f"experiments/{EXAMPLE}/phase.json": """\
 {
-  "title": "Dropout in the small network",
+  "title": "A smaller network",
   "question": "A phase is named by its folder, and a command by that name. Declare here what is compared, \
 before it runs.",
-  "experiments": ["p1_simplecnn_baseline", "mine_dropout"],
+  "experiments": ["p1_simplecnn_baseline", "mine_small"],
   "comparisons": [
     {
-      "question": "Does dropout help the small network?",
+      "question": "Does a smaller network do as well?",
       "baseline": "p1_simplecnn_baseline",
-      "treatment": "mine_dropout",
+      "treatment": "mine_small",
       "metrics": ["auc"]
     }
   ],

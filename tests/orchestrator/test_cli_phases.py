@@ -134,6 +134,14 @@ def test_a_wrong_project_file_stops_commands_but_not_the_help(call: Call, tmp_pa
     assert call("--help")[0] == call("plan", "--help")[0] == call("--version")[0] == 0
 
 
+def test_a_folder_that_is_gone_stops_only_what_reads_it(call: Call, faces: Path, tmp_path: Path) -> None:
+    (tmp_path / "orchestrator.toml").write_text('experiments = "gone"')
+    assert call("data", "scan", faces)[0] == 0
+    for command in (["mine"], ["plan", "mine"]):
+        code, _, err = call(*command)
+        assert code == 2 and err.startswith("Error: no folder of experiments gone")
+
+
 def test_results_of_data_check_are_looked_at_only_when_named(call: Call, faces: Path, tmp_path: Path) -> None:
     """Catches a project file that makes `data check` verify runs that nobody asked about."""
     (tmp_path / "orchestrator.toml").write_text('results = "nowhere"')

@@ -21,7 +21,7 @@ def test_the_example_can_be_planned_at_once(
     code, out, _ = call("plan", "mine", "--data", faces, "--preset", "smoke", "--json")
     assert code == 0
     names = {trial["experiment"] for trial in json.loads(out)["trials"]}
-    assert names == {"p1_simplecnn_baseline", "mine_dropout"}
+    assert names == {"p1_simplecnn_baseline", "mine_small"}
     assert " mine " in call("--help")[1]
 
 

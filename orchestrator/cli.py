@@ -8,64 +8,102 @@ results/logs/, or to the screen with --debug.
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from orchestrator import __version__
 from orchestrator.commands.data import data_app
 from orchestrator.commands.decide import compare_command, decide_command
 from orchestrator.commands.explain import explain_command
+from orchestrator.commands.init import init_command
 from orchestrator.commands.options import RESULTS
 from orchestrator.commands.plan import plan_command
 from orchestrator.commands.reference import models_command, schema_command
 from orchestrator.commands.results import collect_command, report_command, ui_command
 from orchestrator.commands.run import phase_command, run_command, study_command
 from orchestrator.commands.status import status_command
-from orchestrator.console import complain, say
+from orchestrator.config.library import PROJECT, RESERVED, find_library
+from orchestrator.console import complain, say, warn
 from trainables.errors import InputError
 from trainables.output_width import UNWRAPPED
 
 EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
-app = typer.Typer(
-    name="orchestrator",
-    no_args_is_help=True,
-    add_completion=False,
-    # Of the plain help alone, which `main` chooses where there is no terminal.
-    context_settings={"terminal_width": UNWRAPPED},
-    pretty_exceptions_enable=False,
-)
-app.add_typer(data_app, name="data")
+PROGRAM = "orchestrator"
+
+
+class _Panels(TyperGroup):
+    """Lists phases and commands under headings of their own in plain help, too."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a section for each heading."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for name, command in self.commands.items():
+            heading = getattr(command, "rich_help_panel", None) or "Commands"
+            panels.setdefault(heading, []).append((name, command.get_short_help_str(formatter.width)))
+        for heading, rows in panels.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
 
 def _say_version(is_asked: bool) -> None:
     if is_asked:
-        say(f"orchestrator {__version__}")
+        say(f"{PROGRAM} {__version__}")
         raise typer.Exit
 
 
-@app.callback()
 def options(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_say_version)
     ] = False,
+    project: Annotated[
+        Path | None,
+        typer.Option(
+            "--project",
+            metavar="DIR|FILE",
+            help="A project made by init; default: orchestrator.toml here, if there is one.",
+        ),
+    ] = None,
 ) -> None:
     """Cross-validation studies for deepfake detection: plan, run what is missing, collect, report."""
+
+
+def make_app(phases: Iterable[str]) -> typer.Typer:
+    """Make the table of commands, one for each phase among them."""
+    app = typer.Typer(
+        name=PROGRAM,
+        cls=_Panels,
+        no_args_is_help=True,
+        # Of the plain help alone, which is chosen where there is no terminal.
+        context_settings={"terminal_width": UNWRAPPED},
+        pretty_exceptions_enable=False,
+        # Rich draws boxes as wide as COLUMNS, or as 80 columns, and wraps all that is in them.
+        rich_markup_mode="rich" if sys.stdout.isatty() else None,
+    )
+    app.callback()(options)
+    for phase in phases:
+        app.command(phase, rich_help_panel="Phases")(phase_command(phase))
+    for name, command in COMMANDS.items():
+        app.command(name)(command)
+    app.add_typer(data_app, name="data")
+    return app
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; never returns."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in arguments
-    if arguments and arguments[0] in _own_phases(arguments):
-        app.command(arguments[0])(phase_command(arguments[0]))
-    # Rich draws boxes as wide as COLUMNS, or as 80 columns, and wraps all that is in them.
-    app.rich_markup_mode = "rich" if sys.stdout.isatty() else None
+    debug, results = "--debug" in arguments, RESULTS
     try:
-        code = app(arguments, standalone_mode=False)
+        folders = _project_folders(arguments)
+        results = _given(arguments, "--results") or folders.get("results", RESULTS)
+        command = typer.main.get_command(make_app(_phases(arguments, folders)))
+        code = command.main(
+            arguments, PROGRAM, standalone_mode=False, default_map=_defaults(command, folders)
+        )
     except InputError as error:
         code = EXIT_INPUT if not debug else _show(error, EXIT_INPUT)
         complain(str(error))
@@ -82,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             elif message:
                 complain(f"{message} (see --help)")
         else:
-            code = _defect(error, arguments, debug=debug)
+            code = _defect(error, results, debug=debug)
     if code == EXIT_INTERRUPTED:
         complain("interrupted; the same command goes on where this one stopped")
     sys.stdout.flush()
@@ -94,11 +132,10 @@ def _show(error: BaseException, code: int) -> int:
     return code
 
 
-def _defect(error: Exception, arguments: Sequence[str], *, debug: bool) -> int:
+def _defect(error: Exception, results: Path, *, debug: bool) -> int:
     """A mistake of ours: the traceback goes to a log, one sentence to the screen."""
     if debug:
         return _show(error, EXIT_FAILED)
-    results = _given_results(arguments)
     text = "".join(traceback.format_exception(error))
     try:
         log = results / "logs" / f"defect-{os.getpid()}.log"
@@ -111,23 +148,57 @@ def _defect(error: Exception, arguments: Sequence[str], *, debug: bool) -> int:
     return EXIT_FAILED
 
 
-def _own_phases(arguments: Sequence[str]) -> list[str]:
-    """The phases of the experiments folder: each is a command by its name, unless another is called so."""
-    if arguments[0] in COMMANDS or arguments[0] == "data" or arguments[0].startswith("-"):
-        return []
-    from orchestrator.config.load import experiments_folder
-    from orchestrator.config.phase import phase_names
-
-    return phase_names(experiments_folder(_given(arguments, "--experiments")))
+def _is_about_the_program(arguments: Sequence[str]) -> bool:
+    """Whether nothing but help or a completion is wanted, which a wrong file must not keep from anybody."""
+    is_completion = f"_{PROGRAM.upper()}_COMPLETE" in os.environ
+    return is_completion or not arguments or "--help" in arguments or arguments[0] in ("--version", "init")
 
 
-def _given_results(arguments: Sequence[str]) -> Path:
-    return _given(arguments, "--results") or RESULTS
+def _project_folders(arguments: Sequence[str]) -> dict[str, Path]:
+    """The folders that the project file names, by option."""
+    given = _given(arguments, "--project")
+    if given is None and not Path(PROJECT).is_file():
+        return {}
+    from orchestrator.config.project import read_project
+
+    try:
+        return read_project(given or Path(PROJECT))
+    except InputError:
+        if _is_about_the_program(arguments):
+            return {}
+        raise
+
+
+def _phases(arguments: Sequence[str], folders: Mapping[str, Path]) -> list[str]:
+    """The phases that are found: each is a command by its name, unless there is one already."""
+    try:
+        found = find_library(_given(arguments, "--experiments") or folders.get("experiments")).phases()
+    except InputError:
+        # What needs the folder will say so itself.
+        if _is_about_the_program(arguments) or arguments[0] in RESERVED:
+            return find_library(None).phases()
+        raise
+    if arguments and arguments[0] in found and arguments[0] in RESERVED:
+        warn(f"{arguments[0]} is a command, so the phase of that name can't be one; rename its folder")
+    return [name for name in found if name not in RESERVED]
+
+
+def _defaults(group: Any, folders: Mapping[str, Path]) -> dict[str, object]:
+    """What each command's options are where they are not given: what the project file says."""
+    found: dict[str, object] = {}
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            found[name] = _defaults(command, folders)
+            continue
+        # `data check --results` and the like do something else when it is given.
+        names = {each.name for each in command.params if each.name != "results" or each.default == RESULTS}
+        found[name] = {option: str(path) for option, path in folders.items() if option in names}
+    return found
 
 
 def _given(arguments: Sequence[str], option: str) -> Path | None:
     """The path that an option was given, before anything has been parsed."""
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=False):
         if argument == option:
             return Path(following)
         if argument.startswith(f"{option}="):
@@ -136,7 +207,6 @@ def _given(arguments: Sequence[str], option: str) -> Path | None:
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
-    **{phase: phase_command(phase) for phase in ("phase1", "phase2", "phase3", "phase4")},
     "study": study_command,
     "run": run_command,
     "plan": plan_command,
@@ -147,8 +217,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": compare_command,
     "explain": explain_command,
     "models": models_command,
+    "init": init_command,
     "ui": ui_command,
     "schema": schema_command,
 }
-for _name, _command in COMMANDS.items():
-    app.command(_name)(_command)

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
+ROOT = Path(__file__).parents[1]
+PACKAGED = ("orchestrator", "trainables", "experiments", "setup.py", "pyproject.toml", "README.md")
 SOURCES = ("wiki", "text2img", "inpainting")
 NUM_BASENAMES = 12
 
@@ -66,3 +70,41 @@ def faces(shared_folder: Path, make_faces: MakeFaces) -> Path:
 def own_faces(tmp_path: Path, faces: Path) -> Path:
     """A copy of `faces` that a test may change."""
     return Path(shutil.copytree(faces, tmp_path / "own_faces"))
+
+
+@pytest.fixture(scope="session")
+def wheel(shared_folder: Path) -> Path:
+    """The wheel of this repository, built from a copy, without the network."""
+    folder = shared_folder / "wheel"
+    with FileLock(shared_folder / "wheel.lock"):
+        if not list(folder.glob("*.whl")):
+            copy = shared_folder / "packaged"
+            copy.mkdir()
+            for name in PACKAGED:
+                (shutil.copytree if (ROOT / name).is_dir() else shutil.copy2)(ROOT / name, copy / name)
+            pip("wheel", "--no-build-isolation", "--wheel-dir", str(folder), str(copy))
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="session")
+def installed(shared_folder: Path, wheel: Path) -> Path:
+    """A folder that the wheel is installed into; what it needs is taken from this environment."""
+    folder = shared_folder / "installed"
+    with FileLock(shared_folder / "installed.lock"):
+        if not folder.exists():
+            pip("install", "--target", str(folder), str(wheel))
+    return folder
+
+
+def pip(*arguments: str) -> None:
+    """Run pip on this machine alone."""
+    alone = ("--no-deps", "--no-index", "--disable-pip-version-check")
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", arguments[0], *alone, *arguments[1:]],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -16,6 +16,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+# A JSON object as it was read or is about to be written, of whose values no model has said anything (yet).
+JsonObject = dict[str, Any]
+
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[Path]:

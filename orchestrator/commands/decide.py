@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.commands.options import RESULTS, DebugOption, JsonOption, ResultsOption
+from orchestrator.commands.completion import experiment_completions
+from orchestrator.commands.options import RESULTS, DebugOption, JsonOption, PhaseArgument, ResultsOption
 from orchestrator.console import say, warn
 from trainables.errors import InputError
 from trainables.evaluation.metrics import ROPE
@@ -14,7 +15,7 @@ EXIT_INCOMPLETE = 1
 
 
 def decide_command(
-    phase: Annotated[str, typer.Argument(help="A phase that has run.")],
+    phase: PhaseArgument,
     again: Annotated[
         bool, typer.Option("--again", help="Where something has moved, write a new version; the old is kept.")
     ] = False,
@@ -59,8 +60,22 @@ def decide_command(
 
 
 def compare_command(
-    baseline: Annotated[str, typer.Argument(metavar="A", help="A finished experiment, or PHASE/NAME.")],
-    other: Annotated[str, typer.Argument(metavar="B", help="The one that is measured against it.")],
+    baseline: Annotated[
+        str,
+        typer.Argument(
+            metavar="A",
+            help="A finished experiment, or PHASE/NAME.",
+            autocompletion=experiment_completions,
+        ),
+    ],
+    other: Annotated[
+        str,
+        typer.Argument(
+            metavar="B",
+            help="The one that is measured against it.",
+            autocompletion=experiment_completions,
+        ),
+    ],
     metric: Annotated[str, typer.Option("--metric", help="auc, accuracy, f1, log_loss ...")] = "auc",
     rope: Annotated[
         float, typer.Option("--rope", min=0.0, max=1.0, help="Differences up to this are practically none.")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.commands.completion import phase_completions, preset_completions
 from trainables.data.dataset import layouts
 from trainables.errors import InputError
 
@@ -12,7 +13,10 @@ DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks, and
 DataOption = Annotated[Path | None, typer.Option("--data", help="Folder of images; overrides data_dir.")]
 ResultsOption = Annotated[Path, typer.Option("--results", help="Folder of results.")]
 PresetOption = Annotated[
-    str | None, typer.Option("--preset", help="smoke, cpu, or another of experiments/presets.")
+    str | None,
+    typer.Option(
+        "--preset", help="smoke, cpu, or another of experiments/presets.", autocompletion=preset_completions
+    ),
 ]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key; may be repeated.")
@@ -32,8 +36,14 @@ AddressOption = Annotated[
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors and the verdict.")]
 ExperimentsOption = Annotated[
-    Path | None, typer.Option("--experiments", help="Folder of experiment files.", show_default=False)
+    Path | None,
+    typer.Option(
+        "--experiments",
+        help="Folder of experiment files, on top of the shipped ones; default: ./experiments.",
+        show_default=False,
+    ),
 ]
+PhaseArgument = Annotated[str, typer.Argument(help="A phase that has run.", autocompletion=phase_completions)]
 GroupByOption = Annotated[str, typer.Option(help="auto, basename, none, pairs, or a column of manifest.csv.")]
 LayoutOption = Annotated[str, typer.Option(help="auto, sources, splits or csv.")]
 RealSourcesOption = Annotated[

@@ -6,19 +6,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.commands.completion import name_completions
 from orchestrator.commands.run_options import RunOptions, with_run_options
 from orchestrator.console import duration, progress_bar, say, screen, show_table
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from orchestrator.config.load import Question
+    from orchestrator.config.load import ResolvedPhase
     from orchestrator.plan.plan import Options, Study
 
 
 @with_run_options(without=("max_concurrent", "address", "accept_shortcut", "quiet"))
 def plan_command(
-    names: Annotated[list[str], typer.Argument(metavar="PHASE|NAME...", help="A phase, or experiments.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PHASE|NAME...", help="A phase, or experiments.", autocompletion=name_completions
+        ),
+    ],
     options: RunOptions,
 ) -> None:
     """Show every trial with its state, why, resources and estimate; start nothing.
@@ -37,7 +43,7 @@ def plan_command(
         say(pixel_line(study))
 
 
-def _make_plan(question: "Question", options: "Options", *, console: "Console") -> "Study":
+def _make_plan(question: "ResolvedPhase", options: "Options", *, console: "Console") -> "Study":
     """Plan without starting anything; what was found in the data folder is remembered."""
     from orchestrator.config.load import complete
     from orchestrator.execution.run import plan_question

@@ -4,13 +4,20 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.commands.options import RESULTS, DebugOption, JsonOption, QuietOption, ResultsOption
+from orchestrator.commands.options import (
+    RESULTS,
+    DebugOption,
+    JsonOption,
+    PhaseArgument,
+    QuietOption,
+    ResultsOption,
+)
 from orchestrator.commands.outcome import show_outcome
 from orchestrator.console import say, screen
 
 
 def collect_command(
-    phase: Annotated[str, typer.Argument(help="A phase that has run.")],
+    phase: PhaseArgument,
     results: ResultsOption = RESULTS,
     sync: Annotated[
         bool, typer.Option("--sync", help="Bring MLflow up to date even if it seems so.")
@@ -32,7 +39,7 @@ def collect_command(
 
 
 def report_command(
-    phase: Annotated[str, typer.Argument(help="A phase that has run.")],
+    phase: PhaseArgument,
     results: ResultsOption = RESULTS,
     debug: DebugOption = False,
 ) -> None:

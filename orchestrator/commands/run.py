@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.commands.completion import experiment_completions, phase_completions
 from orchestrator.commands.outcome import EXIT_FAILED, phase_outcome, say_outcome, show_outcome
 from orchestrator.commands.run_options import RunOptions, with_run_options
 from orchestrator.console import complain, say, screen
-from trainables.errors import InputError
 
 if TYPE_CHECKING:
     from orchestrator.analysis.collect import Tables
@@ -32,7 +32,10 @@ def phase_command(name: str) -> Callable[..., None]:
 
 @with_run_options()
 def run_command(
-    names: Annotated[list[str], typer.Argument(metavar="NAME|FILE...", help="Experiments.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME|FILE...", help="Experiments.", autocompletion=experiment_completions),
+    ],
     options: RunOptions,
 ) -> None:
     """Do for single experiments what a phase command does.
@@ -43,10 +46,19 @@ def run_command(
 
 
 @with_run_options(without=("only", "folds"))
-def study_command(options: RunOptions) -> None:
-    """Run all phases, each on the decisions of those before it; go on where an earlier run stopped.
+def study_command(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PHASE...", help="Phases.", autocompletion=phase_completions),
+    ] = None,
+    *,
+    options: RunOptions,
+) -> None:
+    """Run phases, each on the decisions of those before it; go on where an earlier run stopped.
 
-    It stops at a phase that can't decide and that a later one builds on.
+    These are the phases named and those that they build on; without a name all of your experiments folder,
+    or where that has none, all that are shipped. It stops at a phase that can't decide and that a later one
+    builds on.
 
     Example: python -m orchestrator study --data ~/faces --preset smoke
     """
@@ -54,11 +66,9 @@ def study_command(options: RunOptions) -> None:
     from orchestrator.store.decision_file import in_force
     from orchestrator.store.folder import Store
 
-    folder = options.folder()
-    phases = phases_in_order(folder)
-    if not phases:
-        raise InputError(f"there is no phase below {folder}; name another folder with --experiments")
-    needed = {earlier for name in phases for earlier in load_phase(folder, name).builds_on}
+    library = options.library()
+    phases = phases_in_order(library, names or library.own_phases())
+    needed = {earlier for name in phases for earlier in load_phase(library, name).builds_on}
     outcomes, num_failed = [], 0
     for number, name in enumerate(phases, start=1):
         if not options.quiet and not options.as_json:

@@ -4,7 +4,6 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.options import (
@@ -26,7 +25,8 @@ from orchestrator.commands.options import (
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
-    from orchestrator.config.load import Question
+    from orchestrator.config.library import Library
+    from orchestrator.config.load import ResolvedPhase
     from orchestrator.plan.plan import Options
 
 
@@ -48,13 +48,13 @@ class RunOptions:
     debug: DebugOption = False
     experiments: ExperimentsOption = None
 
-    def folder(self) -> Path:
-        """Return the folder of experiment files."""
-        from orchestrator.config.load import experiments_folder
+    def library(self) -> "Library":
+        """Return the folders of experiment files."""
+        from orchestrator.config.library import find_library
 
-        return experiments_folder(self.experiments)
+        return find_library(self.experiments)
 
-    def question(self, names: Sequence[str]) -> "Question":
+    def question(self, names: Sequence[str]) -> "ResolvedPhase":
         """Load a phase or experiments as these options change them.
 
         Raises:
@@ -64,7 +64,7 @@ class RunOptions:
 
         return load(
             list(names),
-            self.folder(),
+            self.library(),
             results=self.results,
             preset=self.preset,
             settings=self.settings or (),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.commands.completion import phase_completions
 from orchestrator.commands.options import RESULTS, DebugOption, JsonOption, ResultsOption
 from orchestrator.console import duration, screen, show_table
 from trainables.errors import InputError
@@ -21,7 +22,10 @@ WATCH_S = 2.0
 
 
 def status_command(
-    phase: Annotated[str | None, typer.Argument(help="A phase; default: all that have run.")] = None,
+    phase: Annotated[
+        str | None,
+        typer.Argument(help="A phase; default: all that have run.", autocompletion=phase_completions),
+    ] = None,
     results: ResultsOption = RESULTS,
     watch: Annotated[bool, typer.Option("--watch", help="Keep looking until nothing runs.")] = False,
     as_json: JsonOption = False,

@@ -8,17 +8,17 @@ decided before. Only values get into a trial's identity, so a decision that is t
 outcome runs nothing again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from orchestrator.config.experiment import Layer, Values, values_of_files
+from orchestrator.config.experiment import Layer, values_of_files
 from orchestrator.config.generated import DataFacts
+from orchestrator.config.library import Library
 from orchestrator.config.phase import Phase
 from orchestrator.store.decision_file import DecisionRecord, in_force
 from orchestrator.store.folder import Store
 from orchestrator.store.records import HandedOver
 from trainables.errors import InputError
+from trainables.files import JsonObject
 from trainables.recipe import RecipeKeys
 
 Key = tuple[str, ...]
@@ -30,7 +30,7 @@ def layer(taken: HandedOver, *, without: Sequence[str] = ()) -> Layer:
     return Layer(taken.origin, {key: value for key, value in taken.values.items() if key not in without})
 
 
-def sentence(taken: HandedOver, recipes: Sequence[Mapping[str, Any]]) -> str:
+def sentence(taken: HandedOver, recipes: Sequence[JsonObject]) -> str:
     """Say what was taken over, what was not, and what --preset or --set put in its place.
 
     `recipes` are those of the experiments that took it over.
@@ -50,12 +50,12 @@ def sentence(taken: HandedOver, recipes: Sequence[Mapping[str, Any]]) -> str:
     return f"From the {taken.origin}{chosen}: {selected}{values or 'no setting'}{own}{instead}"
 
 
-def take_over(folder: Path, phase: Phase, store: Store) -> tuple[HandedOver, ...]:
+def take_over(library: Library, phase: Phase, store: Store) -> tuple[HandedOver, ...]:
     """Read the decisions that a phase builds on.
 
     Args:
-        folder: the experiments folder.
-        phase: a phase of that folder, its templates included.
+        library: where the files are found.
+        phase: a phase of `library`, its templates included.
         store: the results that hold the decisions.
 
     Raises:
@@ -80,9 +80,9 @@ def take_over(folder: Path, phase: Phase, store: Store) -> tuple[HandedOver, ...
             f'{" and of ".join(unselected)} selects none; give its phase.json a "top" above 1, '
             "and decide again"
         )
-    varied = _varied(folder, phase)
+    varied = _varied(library, phase)
     return tuple(
-        _take(earlier, record, varied) if record is not None else _assume(folder, phase, earlier)
+        _take(earlier, record, varied) if record is not None else _assume(library, phase, earlier)
         for earlier, record in records.items()
     )
 
@@ -124,16 +124,16 @@ def data_notes(taken: Sequence[HandedOver], data: Sequence[DataFacts]) -> tuple[
     )
 
 
-def varied_keys(experiments: Sequence[Values]) -> frozenset[Key]:
+def varied_keys(experiments: Sequence[JsonObject]) -> frozenset[Key]:
     """Return the innermost keys whose values differ between experiments, or that only some of them give."""
     leaves = [{key: repr(value) for key, value in _leaves(values)} for values in experiments]
     every = {key for each in leaves for key in each}
     return frozenset(key for key in every if len({each.get(key) for each in leaves}) > 1)
 
 
-def _varied(folder: Path, phase: Phase) -> frozenset[Key]:
+def _varied(library: Library, phase: Phase) -> frozenset[Key]:
     """The keys that are a phase's own question: in which its files, or its templates, differ."""
-    files = varied_keys([values_of_files(folder, name) for name in phase.experiments])
+    files = varied_keys([values_of_files(library, name) for name in phase.experiments])
     templates = varied_keys([template.values for template in phase.templates])
     held_out = frozenset((name,) for name in HELD_OUT) if phase.for_each_source else frozenset()
     return files | templates | held_out
@@ -154,23 +154,21 @@ def _take(earlier: str, record: DecisionRecord, varied: frozenset[Key]) -> Hande
     )
 
 
-def _assume(folder: Path, phase: Phase, earlier: str) -> HandedOver:
-    files = values_of_files(folder, phase.experiments[0]) if phase.experiments else {}
+def _assume(library: Library, phase: Phase, earlier: str) -> HandedOver:
+    files = values_of_files(library, phase.experiments[0]) if phase.experiments else {}
     usual = RecipeKeys.model_fields
     values = {key: files.get(key, usual[key].default if key in usual else None) for key in phase.assumes}
     return HandedOver(phase=earlier, version=0, chosen="", values=values, own=())
 
 
-def _without(values: Mapping[str, Any], varied: frozenset[Key], above: Key, own: list[str]) -> Values:
+def _without(values: JsonObject, varied: frozenset[Key], above: Key, own: list[str]) -> JsonObject:
     """Leave out what is varied; where one experiment has an object and another a plain value, all of it."""
-    kept: Values = {}
+    kept: JsonObject = {}
     for name, value in values.items():
         key = (*above, name)
-        if key in varied or (
-            not isinstance(value, Mapping) and any(each[: len(key)] == key for each in varied)
-        ):
+        if key in varied or (not isinstance(value, dict) and any(each[: len(key)] == key for each in varied)):
             own.append(".".join(key))
-        elif isinstance(value, Mapping):
+        elif isinstance(value, dict):
             inner = _without(value, varied, key, own)
             if inner:
                 kept[name] = inner
@@ -179,26 +177,26 @@ def _without(values: Mapping[str, Any], varied: frozenset[Key], above: Key, own:
     return kept
 
 
-def _leaves(values: Mapping[str, Any], above: Key = ()) -> Iterator[tuple[Key, Any]]:
+def _leaves(values: JsonObject, above: Key = ()) -> Iterator[tuple[Key, object]]:
     for name, value in values.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, dict) and value:
             yield from _leaves(value, (*above, name))
         else:
             yield (*above, name), value
 
 
-def _dotted(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _dotted(values: JsonObject) -> Iterator[tuple[str, object]]:
     for key, value in _leaves(values):
         yield ".".join(key), value
 
 
-def _others(key: str, value: Any, recipes: Sequence[Mapping[str, Any]]) -> list[Any]:
+def _others(key: str, value: object, recipes: Sequence[JsonObject]) -> list[object]:
     """What the recipes have in the place of a value, each other value once."""
-    found: list[Any] = []
+    found: list[object] = []
     for recipe in recipes:
-        inside: Any = recipe
+        inside: object = recipe
         for part in key.split("."):
-            inside = inside.get(part) if isinstance(inside, Mapping) else None
+            inside = inside.get(part) if isinstance(inside, dict) else None
         if inside != value and inside not in found:
             found.append(inside)
     return found

@@ -7,12 +7,12 @@ the rows have to be the same, and the rows themselves are looked at as well.
 """
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import pandas as pd
 
 from orchestrator.config.earlier_decisions import layers
 from orchestrator.config.experiment import Experiment, load_experiments
+from orchestrator.config.library import Library
 from orchestrator.store.records import HandedOver
 from trainables import backbones
 from trainables.errors import InputError
@@ -29,7 +29,7 @@ OWN = ("backbone", "bases")
 
 
 def with_bases(
-    folder: Path,
+    library: Library,
     experiments: Sequence[Experiment],
     *,
     handed_over: Sequence[HandedOver] = (),
@@ -38,7 +38,7 @@ def with_bases(
 ) -> tuple[Experiment, ...]:
     """Return the experiments with those that they combine, each after its bases.
 
-    `folder`, `handed_over`, `preset` and `settings` are those that the experiments were loaded with.
+    `library`, `handed_over`, `preset` and `settings` are those that the experiments were loaded with.
 
     Raises:
         InputError: a base does not exist, can't be combined, or has other folds or images.
@@ -53,7 +53,7 @@ def with_bases(
                     mine = [setting for setting in settings if setting.partition("=")[0] not in OWN]
                     below, above = layers(handed_over, preset, without=OWN)
                     (known[name],) = load_experiments(
-                        folder, [name], handed_over=below, decided=above, preset=preset, settings=mine
+                        library, [name], handed_over=below, decided=above, preset=preset, settings=mine
                     )
                 _check(experiment, known[name])
             except InputError as error:

@@ -1,32 +1,33 @@
 """Experiment files: JSON on disk to validated experiments.
 
-Layers, low to high: shared.json < what `extends` names (recursively) < the file < what decisions of earlier
-phases hand over < --preset < --set. A preset is presets/NAME.json, and on top of it the presets/NAME.json
-beside the experiment, if there is one. Two things lie between --preset and --set: what was decided under the
-same preset, since it was chosen among the preset's own values, and what tells a made experiment (`Made`) from
-its siblings, since a preset would make them all one. Objects (optimizer, scheduler, loss) are merged key by
-key; everything else is replaced. Each layer remembers where it came from, so that an error names the file,
-the key, what was given and the nearest valid key or value. All problems of all files are collected before any
-is reported.
+A library finds the files. Layers, low to high: shared.json < what `extends` names (recursively) < the file <
+what decisions of earlier phases hand over < --preset < --set. A preset is presets/NAME.json, and on top of it
+the presets/NAME.json beside the experiment, if there is one. Two things lie between --preset and --set: what
+was decided under the same preset, since it was chosen among the preset's own values, and what tells a made
+experiment (`Made`) from its siblings, since a preset would make them all one. Objects (optimizer, scheduler,
+loss) are merged key by key; everything else is replaced. Each layer remembers where it came from, so that an
+error names the file, the key, what was given and the nearest valid key or value. All problems of all files
+are collected before any is reported.
 """
 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from orchestrator.config.validation_errors import explain, meant
+from orchestrator.config.library import Library, read_object, refuse_constant
+from orchestrator.config.validation_errors import meant, problem_line
 from trainables import backbones
-from trainables.errors import InputError, nearest
+from trainables.errors import InputError
 from trainables.evaluation.metrics import ThresholdMetric
+from trainables.files import JsonObject
 from trainables.recipe import Recipe, RecipeKeys
 from trainables.recipe_part import Frozen
 
 SHORTHANDS = {"lr": ("optimizer", "lr"), "weight_decay": ("optimizer", "weight_decay")}
-Values = dict[str, Any]
 # Of the AUC that file facts reach without a look at a face.
 DEFAULT_THRESHOLD = 0.7
 
@@ -92,7 +93,7 @@ class Layer:
     """Values from one place; `origin` is how that place is called in a message."""
 
     origin: str
-    values: Values
+    values: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class Made:
 
     name: str
     extends: str
-    values: Values
+    values: JsonObject
     folder: Path
     origin: str
 
@@ -115,7 +116,7 @@ class Problems(InputError):
 
 
 def load_experiments(
-    folder: Path,
+    library: Library,
     names: Sequence[str | Made],
     *,
     handed_over: Sequence[Layer] = (),
@@ -126,8 +127,8 @@ def load_experiments(
     """Load experiments by name or path.
 
     Args:
-        folder: the experiments folder, with shared.json and presets/.
-        names: stems of files below `folder`, paths to JSON files, or what a phase made.
+        library: where their files, shared.json and presets/ are found.
+        names: stems of files in `library`, paths to JSON files, or what a phase made.
         handed_over: layers on top of each file, below the preset.
         decided: layers above the preset.
         preset: the stem of a file in presets/.
@@ -140,8 +141,8 @@ def load_experiments(
     experiments: list[Experiment] = []
     parts: list[list[Layer]] = []
     readers: tuple[Callable[[], list[Layer]], ...] = (
-        lambda: _shared(folder),
-        lambda: _preset(folder, preset),
+        lambda: _shared(library),
+        lambda: _preset(preset, library.preset(preset) if preset is not None else None),
         lambda: _settings(settings),
     )
     for read in readers:
@@ -153,8 +154,9 @@ def load_experiments(
     shared, below, above = parts
     for wanted in {name if isinstance(name, str) else name.name: name for name in names}.values():
         try:
-            path, files, own = _files(folder, wanted)
-            mine = _preset(path.parent, preset, needed=False) if path.parent != folder else []
+            path, files, own = _files(library, wanted)
+            beside = library.preset_beside(preset, path.parent) if preset is not None else None
+            mine = _preset(preset, beside)
             layers = [*shared, *files, *handed_over, *below, *mine, *decided, *own, *above]
             experiments.append(_validate(path, layers))
         except InputError as error:
@@ -164,59 +166,32 @@ def load_experiments(
     return tuple(experiments)
 
 
-def _files(folder: Path, wanted: str | Made) -> tuple[Path, list[Layer], list[Layer]]:
+def _files(library: Library, wanted: str | Made) -> tuple[Path, list[Layer], list[Layer]]:
     """Where an experiment is at home, the layers of its files, and what it has of its own above a preset."""
     if isinstance(wanted, str):
-        path = find_file(folder, wanted)
-        return path, _chain(folder, path, ()), []
+        path = library.experiment(wanted)
+        return path, _chain(library, path, ()), []
     try:
-        parent = find_file(folder, wanted.extends)
+        parent = library.experiment(wanted.extends)
     except InputError as error:
         raise InputError(f"{wanted.origin}: extends {wanted.extends!r}: {error}") from error
-    files = [Layer(layer.origin, _inheritable(layer.values)) for layer in _chain(folder, parent, ())]
+    files = [Layer(layer.origin, _inheritable(layer.values)) for layer in _chain(library, parent, ())]
     return wanted.folder / f"{wanted.name}.json", files, [_layer(wanted.origin, wanted.values)]
 
 
-def values_of_files(folder: Path, name: str) -> Values:
+def values_of_files(library: Library, name: str) -> JsonObject:
     """Return what shared.json and an experiment's file, with what that extends, say together; not validated.
 
     Raises:
         InputError: a file can't be read.
     """
-    merged: Values = {}
-    for layer in [*_shared(folder), *_chain(folder, find_file(folder, name), ())]:
+    merged: JsonObject = {}
+    for layer in [*_shared(library), *_chain(library, library.experiment(name), ())]:
         _merge(merged, layer.values, layer.origin, {}, ())
     return merged
 
 
-def find_file(folder: Path, name: str) -> Path:
-    """Find an experiment's file by its name (anywhere below `folder`) or its path."""
-    path = Path(name)
-    if path.suffix == ".json":
-        if not path.is_file():
-            raise InputError(f"no such experiment file: {name}")
-        return path
-    known: dict[str, Path] = {}
-    for found in experiment_files(folder):
-        if found.stem in known:
-            raise InputError(
-                f"two experiments are called {found.stem}: {known[found.stem]} and {found}; rename one"
-            )
-        known[found.stem] = found
-    if name not in known:
-        raise InputError(f"no experiment {name!r} below {folder}; {nearest(name, known) or 'there are none'}")
-    return known[name]
-
-
-def experiment_files(folder: Path) -> Iterator[Path]:
-    """Yield the experiment files below `folder`, in order."""
-    for path in sorted(folder.rglob("*.json")):
-        inside = path.relative_to(folder)
-        if len(inside.parts) > 1 and "presets" not in inside.parts[:-1] and path.name != "phase.json":
-            yield path
-
-
-def json_schema() -> Values:
+def json_schema() -> JsonObject:
     """Return the JSON Schema of an experiment file, for editors."""
     schema = Experiment.model_json_schema(mode="validation")
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -229,45 +204,14 @@ def json_schema() -> Values:
     return schema
 
 
-def read_object(path: Path) -> Values:
-    """Read a JSON object; InputError with file and line when it is none."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
-    except OSError as error:
-        raise InputError(f"{path} can't be read ({error.strerror})") from error
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}: not valid JSON ({error.msg})") from error
-    except ValueError as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: a JSON object is needed, not {type(content).__name__}")
-    return content
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _shared(folder: Path) -> list[Layer]:
-    path = folder / "shared.json"
-    if not path.is_file():
-        raise InputError(
-            f"no {path}; start from the project's folder, or name the experiments with --experiments"
-        )
+def _shared(library: Library) -> list[Layer]:
+    path = library.shared()
     return [_layer(str(path), read_object(path))]
 
 
-def _preset(folder: Path, preset: str | None, *, needed: bool = True) -> list[Layer]:
-    """The layer of a preset: the one of all experiments, and on top what the file's own folder says of it."""
-    if preset is None:
-        return []
-    path = folder / "presets" / f"{preset}.json"
-    if not needed and not path.is_file():
-        return []
-    known = [found.stem for found in sorted((folder / "presets").glob("*.json"))]
-    if preset not in known:
-        raise InputError(f"no preset {preset!r}; the presets are {', '.join(known) or 'none'}")
-    return [_layer(f"--preset {preset} ({path})", _inheritable(read_object(path)))]
+def _preset(preset: str | None, path: Path | None) -> list[Layer]:
+    """The layer of one of a preset's files, if there is one."""
+    return [] if path is None else [_layer(f"--preset {preset} ({path})", _inheritable(read_object(path)))]
 
 
 def _settings(settings: Sequence[str]) -> list[Layer]:
@@ -279,7 +223,7 @@ def _settings(settings: Sequence[str]) -> list[Layer]:
         if key in ("name", "extends"):
             raise InputError(f"--set {setting}: {key} belongs to an experiment's file; give it there")
         try:
-            value = json.loads(text, parse_constant=_no_constant)
+            value = json.loads(text, parse_constant=refuse_constant)
         except ValueError:
             value = text
         for part in reversed(key.split(".")):
@@ -288,7 +232,7 @@ def _settings(settings: Sequence[str]) -> list[Layer]:
     return layers
 
 
-def _chain(folder: Path, path: Path, seen: tuple[Path, ...]) -> list[Layer]:
+def _chain(library: Library, path: Path, seen: tuple[Path, ...]) -> list[Layer]:
     """The file's layer on top of those of the files that it extends."""
     here = path.resolve()
     if here in seen:
@@ -307,20 +251,20 @@ def _chain(folder: Path, path: Path, seen: tuple[Path, ...]) -> list[Layer]:
         raise InputError(f"{path}: extends: a name or a path is needed, not {extends!r}")
     beside = path.parent / extends
     try:
-        parent = beside if beside.is_file() else find_file(folder, extends)
+        parent = beside if beside.is_file() else library.experiment(extends)
     except InputError as error:
         raise InputError(f"{path}: extends {extends!r}: {error}") from error
-    below = _chain(folder, parent, (*seen, here))
+    below = _chain(library, parent, (*seen, here))
     return [*(Layer(layer.origin, _inheritable(layer.values)) for layer in below), _layer(str(path), values)]
 
 
-def _inheritable(values: Values) -> Values:
+def _inheritable(values: JsonObject) -> JsonObject:
     return {
         key: value for key, value in values.items() if key not in ("name", "description", "tags", "extends")
     }
 
 
-def _layer(origin: str, values: Values) -> Layer:
+def _layer(origin: str, values: JsonObject) -> Layer:
     """Spell the shorthands out: lr -> optimizer.lr, and stages bring their epochs."""
     plain = {key: value for key, value in values.items() if key != "$schema" and key not in SHORTHANDS}
     for key, (section, inner) in SHORTHANDS.items():
@@ -350,7 +294,7 @@ def _sum_of_stages(stages: object) -> int:
 
 
 def _validate(path: Path, layers: Sequence[Layer]) -> Experiment:
-    merged: Values = {}
+    merged: JsonObject = {}
     origins: dict[tuple[str, ...], str] = {}
     for layer in layers:
         _merge(merged, layer.values, layer.origin, origins, ())
@@ -359,14 +303,18 @@ def _validate(path: Path, layers: Sequence[Layer]) -> Experiment:
         return Experiment.model_validate_json(json.dumps(merged))
     except ValidationError as error:
         lines = [
-            explain(problem, origins, str(path), model=Experiment, shorthands=tuple(SHORTHANDS))
+            problem_line(problem, origins, str(path), model=Experiment, shorthands=tuple(SHORTHANDS))
             for problem in meant(error.errors(), merged)
         ]
         raise InputError("\n".join(dict.fromkeys(lines))) from error
 
 
 def _merge(
-    into: Values, values: Values, origin: str, origins: dict[tuple[str, ...], str], above: tuple[str, ...]
+    into: JsonObject,
+    values: JsonObject,
+    origin: str,
+    origins: dict[tuple[str, ...], str],
+    above: tuple[str, ...],
 ) -> None:
     for key, value in values.items():
         where = (*above, key)

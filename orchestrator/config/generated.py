@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from orchestrator.config.experiment import Experiment, Made
 from orchestrator.config.phase import Phase, Template
 from orchestrator.store.records import Comparison
 from trainables.errors import InputError
+from trainables.files import JsonObject
 
 Names = Mapping[str, str]
 
@@ -54,11 +54,11 @@ class Generated:
         )
 
 
-def for_selected(folder: Path, phase: Phase, selected: Sequence[str]) -> Generated:
+def for_selected(file: Path, phase: Phase, selected: Sequence[str]) -> Generated:
     """Make the experiments of each model that an earlier phase selected.
 
     Args:
-        folder: the experiments folder.
+        file: the file of the phase.
         phase: the phase with its templates.
         selected: names of experiments, the first one first.
     """
@@ -66,11 +66,11 @@ def for_selected(folder: Path, phase: Phase, selected: Sequence[str]) -> Generat
     found = Generated()
     for experiment, model in models.items():
         names = {"model": model, "experiment": experiment, "first": next(iter(models.values()))}
-        found += _make(folder, phase, "for_each_selected", phase.for_each_selected, names, {})
+        found += _make(file, phase, "for_each_selected", phase.for_each_selected, names, {})
     return found
 
 
-def for_sources(folder: Path, phase: Phase, data: DataFacts) -> Generated:
+def for_sources(file: Path, phase: Phase, data: DataFacts) -> Generated:
     """Make the experiments that hold out one source of fakes each, or say why there are none."""
     if not phase.for_each_source:
         return Generated()
@@ -87,7 +87,7 @@ def for_sources(folder: Path, phase: Phase, data: DataFacts) -> Generated:
     for source, plain in _plain(data.fake_sources).items():
         others = [each for each in data.sources if each != source]
         values = {"train_sources": others, "eval_sources": list(data.sources)}
-        found += _make(folder, phase, "for_each_source", phase.for_each_source, {"source": plain}, values)
+        found += _make(file, phase, "for_each_source", phase.for_each_source, {"source": plain}, values)
     return found
 
 
@@ -102,12 +102,11 @@ def maker_of(phases: Sequence[Phase], name: str) -> str | None:
 
 
 def _make(
-    folder: Path, phase: Phase, key: str, templates: Sequence[Template], names: Names, values: dict[str, Any]
+    file: Path, phase: Phase, key: str, templates: Sequence[Template], names: Names, values: JsonObject
 ) -> Generated:
-    where = folder / phase.name / "phase.json"
     made, comparisons = [], []
     for template in templates:
-        origin = f"{where}: {key} {template.name!r}"
+        origin = f"{file}: {key} {template.name!r}"
         name, extends, said, against, question = (
             _fill(text, names, origin)
             for text in (
@@ -119,7 +118,7 @@ def _make(
             )
         )
         own = {**template.values, **values, **({"description": said} if said else {})}
-        made.append(Made(name, extends, own, folder / phase.name, origin))
+        made.append(Made(name, extends, own, file.parent, origin))
         if against and against != name:
             asked = question or f"Is {name} better than {against}?"
             comparisons.append(

@@ -9,17 +9,17 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from orchestrator.config.experiment import read_object
-from orchestrator.config.validation_errors import explain, meant
+from orchestrator.config.library import RESERVED, Library, read_object
+from orchestrator.config.validation_errors import meant, problem_line
 from orchestrator.store.fingerprint import SHORT, fingerprint
-from orchestrator.store.records import Comparison, Rule, is_plain
+from orchestrator.store.records import Comparison, Rule
 from trainables.errors import InputError, nearest
 from trainables.evaluation.metrics import ComparedMetric
+from trainables.files import JsonObject
 from trainables.recipe_part import Frozen
 
 LONGEST_NAME = 80
@@ -35,7 +35,7 @@ class Template(Frozen):
     name: str
     extends: str
     description: str = ""
-    values: dict[str, Any] = Field(default_factory=dict)
+    values: JsonObject = Field(default_factory=dict)
     against: str | None = None
     question: str = ""
     metrics: tuple[ComparedMetric, ...] = Field(("auc",), min_length=1)
@@ -82,23 +82,22 @@ class Phase(Frozen):
         return self.for_each_source + self.for_each_selected
 
 
-def load_phase(folder: Path, name: str) -> Phase:
-    """Load experiments/<name>/phase.json.
+def load_phase(library: Library, name: str) -> Phase:
+    """Load the file of a phase.
 
     Raises:
         InputError: there is no such phase, or its file is wrong.
     """
-    path = folder / name / "phase.json"
-    if not is_plain(name) or not path.is_file():
-        known = ", ".join(phase_names(folder)) or "none"
-        raise InputError(f"no {path}; the phases below {folder} are: {known}")
+    path = library.phase(name)
+    if name in RESERVED:
+        raise InputError(f"{path}: {name} is a command; give the folder of this phase another name")
     values = {key: value for key, value in read_object(path).items() if key != "$schema"}
     values = {"name": name, **values}
     try:
         phase = Phase.model_validate_json(json.dumps(values))
     except ValidationError as error:
         lines = [
-            explain(problem, {problem["loc"]: str(path)}, str(path), model=Phase)
+            problem_line(problem, {problem.path: str(path)}, str(path), model=Phase)
             for problem in meant(error.errors(), values)
         ]
         raise InputError("\n".join(lines)) from error
@@ -109,7 +108,7 @@ def load_phase(folder: Path, name: str) -> Phase:
     twice = [known for known, count in Counter(phase.experiments).items() if count > 1]
     if twice:
         raise InputError(f"{path}: experiments names {', '.join(twice)} more than once")
-    _check_order(folder, phase)
+    _check_order(library, phase)
     return phase if phase.templates else completed(phase, str(path))
 
 
@@ -145,21 +144,20 @@ def completed(
     return phase if phase.decision is None else _with_candidates(where, phase, phase.decision)
 
 
-def _check_order(folder: Path, phase: Phase) -> None:
+def _check_order(library: Library, phase: Phase) -> None:
     """Refuse a phase that builds on one that there is not, that decides nothing, or on itself in the end."""
     waiting = [(phase.name, earlier) for earlier in phase.builds_on]
     seen: set[str] = set()
     while waiting:
         later, earlier = waiting.pop()
-        path = folder / later / "phase.json"
-        known = phase_names(folder)
+        path, known = library.phase(later), library.phases()
         if earlier not in known:
             raise InputError(
                 f"{path}: builds_on names {earlier!r}, which is no phase; {nearest(earlier, known)}"
             )
         if earlier == phase.name:
             raise InputError(f"{path}: builds_on leads from {phase.name} back to {phase.name}")
-        values = read_object(folder / earlier / "phase.json")
+        values = read_object(library.phase(earlier))
         if values.get("decision") is None:
             raise InputError(
                 f'{path}: builds_on names {earlier}, whose phase.json has no "decision" to hand over'
@@ -193,23 +191,17 @@ def _with_candidates(where: str, phase: Phase, rule: Rule) -> Phase:
     return phase.model_copy(update={"decision": rule.model_copy(update={"among": tuple(found)})})
 
 
-def phase_names(folder: Path) -> list[str]:
-    """Return the names of the phases below `folder`."""
-    return sorted(path.parent.name for path in folder.glob("*/phase.json"))
-
-
-def phases_in_order(folder: Path) -> list[str]:
-    """Return the names of the phases below `folder`, each after those that it builds on."""
-    phases = {name: load_phase(folder, name).builds_on for name in phase_names(folder)}
+def phases_in_order(library: Library, names: Sequence[str]) -> list[str]:
+    """Return the phases that are named and those that they build on, each after these."""
     ordered: list[str] = []
 
     def put(name: str) -> None:
-        for earlier in phases[name]:
+        for earlier in load_phase(library, name).builds_on:
             put(earlier)
         if name not in ordered:
             ordered.append(name)
 
-    for name in phases:
+    for name in names:
         put(name)
     return ordered
 

@@ -1,40 +1,42 @@
-"""What is wrong with a file, in the user's words: pydantic's errors in a line each, with the nearest key."""
+"""Explanations of what is wrong with a file: pydantic's errors in a line each, with the nearest key."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, get_args
+from dataclasses import dataclass
+from typing import get_args
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
 
 from trainables.errors import nearest
 
 
-def _key_path(problem: Mapping[str, Any], given: Any) -> tuple[str, ...]:
-    """The keys that lead to a problem, without the kinds of value that pydantic tried on the way.
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One of pydantic's errors, at the key that a user wrote, or left out.
 
-    A part of the location is a key where what was given has it; a key that is missing comes last.
+    `kind` is pydantic's word for it, and `expected` names the values of a key that has but some.
     """
-    loc, inside = problem["loc"], given
-    path: list[str] = []
-    for place, part in enumerate(loc):
-        if isinstance(inside, Mapping) and part in inside:
-            inside = inside[part]
-        elif isinstance(inside, list) and isinstance(part, int) and part < len(inside):
-            inside = inside[part]
-        elif problem["type"] != "missing" or place + 1 < len(loc):
-            continue
-        path.append(str(part))
-    return tuple(path)
+
+    path: tuple[str, ...]
+    kind: str
+    message: str
+    given: object
+    expected: str = ""
 
 
-def meant(problems: Iterable[Mapping[str, Any]], given: Any) -> list[dict[str, Any]]:
-    """One problem a key: where a value may be of several kinds, the one that it came nearest to.
+def meant(errors: Iterable[ErrorDetails], given: object) -> list[FieldError]:
+    """Return one problem a key: where a value may be of several kinds, the one that it came nearest to.
 
     An object that is wrong inside was meant as an object, whatever else the key may be. `given` is what was
     validated, in plain JSON values.
     """
-    first: dict[tuple[str, ...], dict[str, Any]] = {}
-    for problem in problems:
-        path = _key_path(problem, given)
-        first.setdefault(path, {**problem, "loc": path})
+    first: dict[tuple[str, ...], FieldError] = {}
+    for error in errors:
+        path = _key_path(error, given)
+        message = error["msg"].removeprefix("Value error, ")
+        expected = str(error.get("ctx", {}).get("expected", ""))
+        first.setdefault(path, FieldError(path, error["type"], message, error["input"], expected))
     return [
         problem
         for path, problem in first.items()
@@ -42,15 +44,15 @@ def meant(problems: Iterable[Mapping[str, Any]], given: Any) -> list[dict[str, A
     ]
 
 
-def explain(
-    problem: Mapping[str, Any],
+def problem_line(
+    problem: FieldError,
     origins: Mapping[tuple[str, ...], str],
     fallback: str,
     *,
-    model: Any,
+    model: type[BaseModel],
     shorthands: Sequence[str] = (),
 ) -> str:
-    """Say one of pydantic's errors in one line: file, key, what was given, the way out.
+    """Say a problem in one line: file, key, what was given, the way out.
 
     Args:
         problem: what `meant` gave.
@@ -59,41 +61,57 @@ def explain(
         model: what was validated; its keys are what a wrong one is compared with.
         shorthands: keys that are allowed beside the model's own.
     """
-    path = problem["loc"]
+    path, message = problem.path, problem.message
     known = [path[:length] for length in range(len(path), 0, -1) if path[:length] in origins]
     where = known[0] if known else path[:1]
     origin = origins.get(where, fallback)
-    given = problem["input"]
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
+    if problem.kind == "extra_forbidden":
         keys = _keys(model, path[:-1], shorthands)
         return f"{origin}: unknown key {'.'.join(path)!r}; {nearest(path[-1], keys)}"
     if not path:
         return f"{origin}: {message}"
-    shown = json.dumps(given, default=str)
-    expected = str(problem.get("ctx", {}).get("expected", ""))
+    shown = json.dumps(problem.given, default=str)
     hint = ""
-    if problem["type"] == "literal_error" and isinstance(given, str):
-        choices = [choice.strip(" '") for choice in expected.replace(" or ", ",").split(",")]
-        hint = f"; {nearest(given, choices)}"
+    if problem.kind == "literal_error" and isinstance(problem.given, str):
+        choices = [choice.strip(" '") for choice in problem.expected.replace(" or ", ",").split(",")]
+        hint = f"; {nearest(problem.given, choices)}"
     return f"{origin}: {'.'.join(where)} is {shown[:80]}: {message[:1].lower()}{message[1:]}{hint}"
 
 
-def _keys(model: Any, path: Sequence[str], shorthands: Sequence[str]) -> list[str]:
+def _key_path(error: ErrorDetails, given: object) -> tuple[str, ...]:
+    """The keys that lead to an error, without the kinds of value that pydantic tried on the way.
+
+    A part of the location is a key where what was given has it; a key that is missing comes last.
+    """
+    loc, inside = error["loc"], given
+    path: list[str] = []
+    for place, part in enumerate(loc):
+        if isinstance(inside, Mapping) and part in inside:
+            inside = inside[part]
+        elif isinstance(inside, list) and isinstance(part, int) and part < len(inside):
+            inside = inside[part]
+        elif error["type"] != "missing" or place + 1 < len(loc):
+            continue
+        path.append(str(part))
+    return tuple(path)
+
+
+def _keys(model: type[BaseModel], path: Sequence[str], shorthands: Sequence[str]) -> list[str]:
     extra = shorthands if not path else ()
     for part in path:
         if part.isdecimal():
             # A place in a list.
             continue
         field = model.model_fields.get(part)
-        model = _model_in(field.annotation) if field is not None else None
-        if model is None:
+        inner = _model_in(field.annotation) if field is not None else None
+        if inner is None:
             return []
+        model = inner
     return [*model.model_fields, *extra]
 
 
-def _model_in(annotation: Any) -> Any:
+def _model_in(annotation: object) -> type[BaseModel] | None:
     """The first model that an annotation names, at any depth: Stage in tuple[Stage, ...] | None."""
-    if hasattr(annotation, "model_fields"):
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(filter(None, map(_model_in, get_args(annotation))), None)

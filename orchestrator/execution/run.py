@@ -15,7 +15,7 @@ from orchestrator import tracking
 from orchestrator.analysis.collect import Tables, collect
 from orchestrator.checks import data_gate
 from orchestrator.config.earlier_decisions import sentence
-from orchestrator.config.load import Question, complete
+from orchestrator.config.load import ResolvedPhase, complete
 from orchestrator.console import progress_bar, say
 from orchestrator.decisions import decision
 from orchestrator.execution import probe, worker
@@ -45,7 +45,7 @@ from trainables.trial_inputs import prepare_pixels
 Shortcuts = Sequence[ShortcutRecord]
 
 
-def run_study(question: Question, options: Options, *, console: Console) -> Tables:
+def run_study(question: ResolvedPhase, options: Options, *, console: Console) -> Tables:
     """Run what is missing of a phase and leave tables, decision, tracking and report.
 
     Raises:
@@ -65,7 +65,7 @@ def run_study(question: Question, options: Options, *, console: Console) -> Tabl
     return finish(store, question.phase.name, console=console, quiet=options.quiet, decides=True)
 
 
-def plan_question(question: Question, options: Options, data: DataSets) -> Study:
+def plan_question(question: ResolvedPhase, options: Options, data: DataSets) -> Study:
     """Plan what a completed question asks for."""
     return plan_study(
         question.phase,
@@ -73,7 +73,7 @@ def plan_question(question: Question, options: Options, data: DataSets) -> Study
         options,
         data=data,
         handed_over=question.handed_over,
-        preset=question.asked.preset,
+        preset=question.request.preset,
         notes=question.notes,
     )
 

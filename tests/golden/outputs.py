@@ -13,9 +13,9 @@ import pytest
 import scipy.special
 
 from orchestrator import cli
-from orchestrator.config.experiment import Experiment, experiment_files
+from orchestrator.config.experiment import Experiment
+from orchestrator.config.library import Library
 from orchestrator.config.load import complete, load
-from orchestrator.config.phase import phase_names
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.plan import Options, plan_study
 from orchestrator.plan.resources import Machine
@@ -123,7 +123,7 @@ def keys(folder: Path) -> dict[str, dict[str, list[str]]]:
         _decisions(store, preset)
         data = MadeUp(store)
         for names in _commands(preset):
-            question = load(names, SHIPPED, results=store.root, preset=preset, settings=FIXED)
+            question = load(names, Library((SHIPPED,)), results=store.root, preset=preset, settings=FIXED)
             question = complete(question, data.facts)
             options, machine = Options(results=store.root), Machine(2, 8_000)
             study = plan_study(
@@ -136,11 +136,15 @@ def keys(folder: Path) -> dict[str, dict[str, list[str]]]:
 
 
 def _commands(preset: str | None) -> Iterator[list[str]]:
-    for phase in phase_names(SHIPPED):
+    for phase in Library((SHIPPED,)).phases():
         yield [phase]
     if preset is None:
         # Their presets cut to shares for which there are too few images here.
-        yield from ([path.stem] for path in experiment_files(SHIPPED) if path.parent.name == "systems")
+        yield from (
+            [path.stem]
+            for path in Library((SHIPPED,)).experiments().values()
+            if path.parent.name == "systems"
+        )
 
 
 def _decisions(store: Store, preset: str | None) -> None:

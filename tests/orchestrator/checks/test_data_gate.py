@@ -15,6 +15,7 @@ from orchestrator.checks import data_gate
 from orchestrator.checks.data_gate import check_name, check_study, known_checks
 from orchestrator.cli import main
 from orchestrator.config.experiment import load_experiments
+from orchestrator.config.library import Library
 from orchestrator.config.phase import phase_of
 from orchestrator.plan import record
 from orchestrator.plan.data_sets import DataSets
@@ -58,7 +59,9 @@ def plan(write_experiments: Write, tmp_path: Path) -> Callable[..., tuple[Study,
         names = [Path(name).stem for name in files]
         given = Options(results=tmp_path / "results", data=data, quiet=True, **options)
         sets = DataSets(Store.open(given.results), override=data)
-        return plan_study(phase_of(tuple(names)), load_experiments(folder, names), given, data=sets), given
+        return plan_study(
+            phase_of(tuple(names)), load_experiments(Library((folder,)), names), given, data=sets
+        ), given
 
     return make
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from orchestrator.cli import main
 from orchestrator.config.earlier_decisions import sentence, varied_keys
 from orchestrator.config.generated import DataFacts
-from orchestrator.config.load import Question, complete, load
+from orchestrator.config.library import Library
+from orchestrator.config.load import ResolvedPhase, complete, load
 from orchestrator.decisions.decision import decide
 from orchestrator.store.folder import Store
 from trainables.errors import InputError
@@ -57,8 +58,8 @@ def loaded(
     name: str = "phase2",
     preset: str | None = None,
     settings: tuple[str, ...] = (),
-) -> Question:
-    return load([name], folder, results=results, preset=preset, settings=settings)
+) -> ResolvedPhase:
+    return load([name], Library((folder,)), results=results, preset=preset, settings=settings)
 
 
 def test_what_was_decided_lies_on_top_of_the_files(

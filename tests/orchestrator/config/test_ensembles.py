@@ -10,6 +10,7 @@ import pytest
 from orchestrator.config import load
 from orchestrator.config.ensembles import check_rows, with_bases
 from orchestrator.config.experiment import Experiment, load_experiments
+from orchestrator.config.library import Library
 from orchestrator.config.phase import phase_of
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.plan import Options, Study, plan_study
@@ -27,7 +28,9 @@ FILES: dict[str, Any] = {
 
 
 def loaded(folder: Path, *names: str, settings: tuple[str, ...] = ()) -> tuple[Experiment, ...]:
-    return with_bases(folder, load_experiments(folder, names, settings=settings), settings=settings)
+    return with_bases(
+        Library((folder,)), load_experiments(Library((folder,)), names, settings=settings), settings=settings
+    )
 
 
 def names_of(experiments: tuple[Experiment, ...]) -> list[str]:
@@ -63,9 +66,9 @@ def test_a_run_is_called_by_what_was_asked_for(folder: Path, tmp_path: Path) -> 
     asked = {"results": tmp_path, "preset": None, "settings": ()}
     path = next(folder.rglob("both.json"))
     for name in ("both", str(path)):
-        question = load.load([name], folder, **asked)
+        question = load.load([name], Library((folder,)), **asked)
         assert question.phase.name == "both" and question.phase.experiments == ("one", "two", "both")
-    assert load.load(["both", "alone"], folder, **asked).phase.name == "both+alone"
+    assert load.load(["both", "alone"], Library((folder,)), **asked).phase.name == "both+alone"
 
 
 def test_settings_reach_the_bases_too_but_not_the_backbone(folder: Path) -> None:

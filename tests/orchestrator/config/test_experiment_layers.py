@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.config.experiment import Experiment, experiment_files, load_experiments
+from orchestrator.config.experiment import Experiment, load_experiments
+from orchestrator.config.library import Library
 from trainables.errors import InputError
 
 Write = Callable[..., Path]
 
 
 def load(folder: Path, name: str = "a", **options: Any) -> Experiment:
-    (experiment,) = load_experiments(folder, [name], **options)
+    (experiment,) = load_experiments(Library((folder,)), [name], **options)
     return experiment
 
 
@@ -159,7 +160,7 @@ def test_description_and_tags_are_a_files_own(write_experiments: Write) -> None:
             "presets/x.json": {"description": "preset", "tags": ["preset"], "epochs": 1},
         }
     )
-    bare, own = load_experiments(folder, ["a", "b"], preset="x")
+    bare, own = load_experiments(Library((folder,)), ["a", "b"], preset="x")
     assert (bare.description, bare.tags, bare.epochs) == ("", (), 1)
     assert (own.description, own.tags, own.epochs) == ("mine", ("b",), 1)
 
@@ -171,7 +172,7 @@ def test_an_experiment_is_found_by_its_path_too(write_experiments: Write) -> Non
 
 def test_the_order_asked_for_is_kept(write_experiments: Write) -> None:
     folder = write_experiments({"p/a.json": {}, "p/b.json": {}})
-    assert [found.name for found in load_experiments(folder, ["b", "a"])] == ["b", "a"]
+    assert [found.name for found in load_experiments(Library((folder,)), ["b", "a"])] == ["b", "a"]
 
 
 def test_a_setting_that_is_no_json_is_text(write_experiments: Write) -> None:
@@ -183,7 +184,7 @@ def test_a_setting_that_is_no_json_is_text(write_experiments: Write) -> None:
 def test_loading_leaves_nothing_behind_for_the_next_experiment(write_experiments: Write) -> None:
     """Catches layers that are changed while they are merged."""
     folder = write_experiments({"p/a.json": {"optimizer": {"lr": 0.5}}, "p/b.json": {}})
-    _, second = load_experiments(folder, ["a", "b"])
+    _, second = load_experiments(Library((folder,)), ["a", "b"])
     assert second.optimizer.lr == 1e-4
 
 
@@ -202,7 +203,7 @@ def test_stages_bring_their_epochs_and_a_preset_shares_its_own_out(write_experim
     stages = [{"epochs": 20, "trainable": "head"}, {"epochs": 10}]
     folder = write_experiments({"p/a.json": {"stages": stages}, "presets/quick.json": {"epochs": 3}})
     assert load(folder).epochs == 30
-    (quick,) = load_experiments(folder, ["a"], preset="quick")
+    (quick,) = load_experiments(Library((folder,)), ["a"], preset="quick")
     assert [stage.epochs for stage in quick.training_stages] == [2, 1]
     assert [stage.epochs for stage in load(folder, settings=["epochs=60"]).training_stages] == [40, 20]
 
@@ -216,7 +217,7 @@ def test_the_preset_beside_an_experiment_goes_on_top_of_everybodys(write_experim
             "q/presets/quick.json": {"epochs": 5},
         }
     )
-    first, second = load_experiments(folder, ["a", "a2"], preset="quick")
+    first, second = load_experiments(Library((folder,)), ["a", "a2"], preset="quick")
     assert (first.epochs, second.epochs, second.batch_size) == (3, 5, 4)
-    assert load_experiments(folder, ["a2"], preset="quick", settings=["epochs=6"])[0].epochs == 6
-    assert [path.stem for path in experiment_files(folder)] == ["a", "a2"]
+    assert load_experiments(Library((folder,)), ["a2"], preset="quick", settings=["epochs=6"])[0].epochs == 6
+    assert list(Library((folder,)).experiments()) == ["a", "a2"]

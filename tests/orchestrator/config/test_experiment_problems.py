@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.config.experiment import load_experiments
+from orchestrator.config.library import Library
 from trainables.errors import InputError
 
 Write = Callable[..., Path]
@@ -14,7 +15,7 @@ Write = Callable[..., Path]
 
 def problem(folder: Path, *names: str, **options: Any) -> str:
     with pytest.raises(InputError) as caught:
-        load_experiments(folder, names or ("a",), **options)
+        load_experiments(Library((folder,)), names or ("a",), **options)
     return str(caught.value)
 
 

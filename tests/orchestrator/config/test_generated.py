@@ -9,7 +9,8 @@ import pytest
 
 from orchestrator.cli import main
 from orchestrator.config.generated import DataFacts, for_selected, for_sources
-from orchestrator.config.load import Question, complete, load
+from orchestrator.config.library import Library
+from orchestrator.config.load import ResolvedPhase, complete, load
 from orchestrator.config.phase import Phase
 from trainables.errors import InputError
 
@@ -76,9 +77,11 @@ def selected(tmp_path: Path) -> Path:
     return tmp_path / "results"
 
 
-def question(folder: Path, results: Path, name: str, data: DataFacts | None = None, **more: Any) -> Question:
+def question(
+    folder: Path, results: Path, name: str, data: DataFacts | None = None, **more: Any
+) -> ResolvedPhase:
     options = {"preset": None, "settings": (), **more}
-    return complete(load([name], folder, results=results, **options), lambda _: data or facts())
+    return complete(load([name], Library((folder,)), results=results, **options), lambda _: data or facts())
 
 
 def test_each_source_of_fakes_is_held_out_once(write_experiments: Write, tmp_path: Path) -> None:
@@ -119,7 +122,7 @@ def test_a_phase_of_hold_outs_alone_with_nothing_to_hold_out_is_refused(
 def test_names_of_sources_become_names_of_files() -> None:
     """Catches a source like stylegan/cats that makes a folder of a trial's name, and two under one name."""
     phase = Phase.model_validate_json(json.dumps({"name": "phase2", **HOLDOUTS}))
-    made = for_sources(Path("/e"), phase, facts(("a/b", "a b", "../x", "ü"))).experiments
+    made = for_sources(Path("/e/phase2/phase.json"), phase, facts(("a/b", "a b", "../x", "ü"))).experiments
     assert [each.name for each in made] == [
         "c_without_a-b", "c_without_a-b-2", "c_without_x", "c_without_source",
     ]  # fmt: skip
@@ -170,7 +173,7 @@ def test_a_preset_does_not_make_siblings_the_same(write_experiments: Write, sele
 
 def test_models_that_would_be_called_the_same_keep_their_whole_names() -> None:
     phase = Phase.model_validate_json(json.dumps({"name": "phase3", **SIZES}))
-    made = for_selected(Path("/e"), phase, ["p_a", "q_a"]).experiments
+    made = for_selected(Path("/e/phase3/phase.json"), phase, ["p_a", "q_a"]).experiments
     assert [each.name for each in made][:1] == ["p_a_20"]
     assert len({each.name for each in made}) == 6
 
@@ -222,7 +225,13 @@ def test_a_made_experiment_that_is_asked_for_by_name_says_who_makes_it(
     write_experiments: Write, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=r"phase2 makes it, .*phase2 --only c_without_text2img"):
-        load(["c_without_text2img"], write_experiments(FILES), results=tmp_path, preset=None, settings=())
+        load(
+            ["c_without_text2img"],
+            Library((write_experiments(FILES),)),
+            results=tmp_path,
+            preset=None,
+            settings=(),
+        )
 
 
 def test_a_template_that_makes_what_is_there_already_is_refused(

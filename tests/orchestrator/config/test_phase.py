@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.config.phase import load_phase, phase_names, phase_of
+from orchestrator.config.library import Library
+from orchestrator.config.phase import load_phase, phase_of
 from trainables.errors import InputError
 
 Write = Callable[..., Path]
@@ -19,10 +20,10 @@ GOOD: dict[str, Any] = {
 
 def test_a_phase_is_named_after_its_folder_and_compares_by_auc(write_experiments: Write) -> None:
     folder = write_experiments({"p/phase.json": GOOD, "p/a.json": {}, "p/b.json": {}})
-    phase = load_phase(folder, "p")
+    phase = load_phase(Library((folder,)), "p")
     assert (phase.name, phase.experiments) == ("p", ("a", "b"))
     assert phase.comparisons[0].metrics == ("auc",)
-    assert phase_names(folder) == ["p"]
+    assert Library((folder,)).phases() == ["p"]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_a_wrong_phase_file_is_refused(write_experiments: Write, change: dict[st
     """Catches a phase that could never be finished or collected: it is refused before anything runs."""
     folder = write_experiments({"p/phase.json": {**GOOD, **change}})
     with pytest.raises(InputError) as caught:
-        load_phase(folder, "p")
+        load_phase(Library((folder,)), "p")
     assert "phase.json" in str(caught.value)
     assert said in str(caught.value)
 
@@ -73,9 +74,9 @@ DECIDES: dict[str, Any] = {**GOOD, "decision": {"choose": "auc"}}
 def test_a_phase_builds_on_one_or_on_several(write_experiments: Write) -> None:
     files = {"p/phase.json": DECIDES, "q/phase.json": DECIDES}
     one = write_experiments({**files, "r/phase.json": {**GOOD, "builds_on": "p"}})
-    assert load_phase(one, "r").builds_on == ("p",)
+    assert load_phase(Library((one,)), "r").builds_on == ("p",)
     several = write_experiments({**files, "r/phase.json": {**GOOD, "builds_on": ["p", "q"]}})
-    assert load_phase(several, "r").builds_on == ("p", "q")
+    assert load_phase(Library((several,)), "r").builds_on == ("p", "q")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_a_phase_builds_on_one_or_on_several(write_experiments: Write) -> None:
 def test_what_a_phase_can_not_build_on(write_experiments: Write, files: dict[str, Any], said: str) -> None:
     contents = {f"{name}/phase.json": content for name, content in {"p": DECIDES, **files}.items()}
     with pytest.raises(InputError) as caught:
-        load_phase(write_experiments(contents), "r")
+        load_phase(Library((write_experiments(contents),)), "r")
     assert "phase.json" in str(caught.value)
     assert said in str(caught.value)
 
@@ -104,18 +105,18 @@ def test_a_circle_further_down_ends_the_search(write_experiments: Write) -> None
     """Catches a search that goes round for ever in phases that this one is not part of."""
     around = {"p/phase.json": {**DECIDES, "builds_on": "q"}, "q/phase.json": {**DECIDES, "builds_on": "p"}}
     folder = write_experiments({**around, "r/phase.json": {**GOOD, "builds_on": "p"}})
-    assert load_phase(folder, "r").builds_on == ("p",)
+    assert load_phase(Library((folder,)), "r").builds_on == ("p",)
 
 
 def test_a_decision_is_among_all_experiments_where_none_are_named(write_experiments: Write) -> None:
     folder = write_experiments({"p/phase.json": {**GOOD, "decision": {"choose": "accuracy"}}})
-    rule = load_phase(folder, "p").decision
+    rule = load_phase(Library((folder,)), "p").decision
     assert rule is not None
     assert (rule.choose, rule.among, rule.prefer, rule.rope) == ("accuracy", ("a", "b"), "cheaper", 0.01)
 
 
 def test_a_phase_need_not_decide_anything(write_experiments: Write) -> None:
-    assert load_phase(write_experiments({"p/phase.json": GOOD}), "p").decision is None
+    assert load_phase(Library((write_experiments({"p/phase.json": GOOD}),)), "p").decision is None
 
 
 @pytest.mark.parametrize("name", ["r", "p/", "p/../q"])
@@ -123,7 +124,7 @@ def test_an_unknown_phase_is_refused_with_those_that_are_there(write_experiments
     """Catches a path for a name, which would lead the record and the page of a run elsewhere."""
     folder = write_experiments({"p/phase.json": GOOD, "q/phase.json": GOOD})
     with pytest.raises(InputError, match="p, q"):
-        load_phase(folder, name)
+        load_phase(Library((folder,)), name)
 
 
 def test_the_name_of_many_single_experiments_fits_a_file_name() -> None:

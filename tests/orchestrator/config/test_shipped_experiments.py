@@ -10,13 +10,12 @@ import pytest
 
 from orchestrator.config.experiment import (
     Experiment,
-    experiment_files,
     json_schema,
     load_experiments,
-    read_object,
 )
+from orchestrator.config.library import Library, read_object
 from orchestrator.config.load import complete, load
-from orchestrator.config.phase import load_phase, phase_names, phases_in_order
+from orchestrator.config.phase import load_phase, phases_in_order
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.plan import Options, Study, plan_study
 from orchestrator.plan.resources import Machine
@@ -34,13 +33,17 @@ PHASE1 = {
 
 def shipped_files() -> list[Path]:
     folder = Path(__file__).parents[3] / "experiments"
-    return [folder / "shared.json", *(folder / "presets").glob("*.json"), *experiment_files(folder)]
+    return [
+        folder / "shared.json",
+        *(folder / "presets").glob("*.json"),
+        *Library((folder,)).experiments().values(),
+    ]
 
 
 def test_every_shipped_experiment_loads_with_every_preset(shipped: Path) -> None:
-    names = [path.stem for path in experiment_files(shipped)]
+    names = list(Library((shipped,)).experiments())
     for preset in (None, *(path.stem for path in (shipped / "presets").glob("*.json"))):
-        assert [found.name for found in load_experiments(shipped, names, preset=preset)] == names
+        assert [found.name for found in load_experiments(Library((shipped,)), names, preset=preset)] == names
 
 
 @pytest.mark.parametrize(
@@ -51,7 +54,7 @@ def test_every_shipped_experiment_loads_with_every_preset(shipped: Path) -> None
     ],
 )
 def test_phase_1_is_what_the_study_plan_asks_for(shipped: Path, name: str, own: dict[str, Any]) -> None:
-    (found,) = load_experiments(shipped, [name])
+    (found,) = load_experiments(Library((shipped,)), [name])
     values = found.model_dump()
     assert {key: values[key] for key in PHASE1 | own} == PHASE1 | own
     assert (found.optimizer.type, found.optimizer.lr, found.optimizer.weight_decay) == ("adamw", 1e-4, 1e-4)
@@ -60,28 +63,28 @@ def test_phase_1_is_what_the_study_plan_asks_for(shipped: Path, name: str, own: 
 
 def test_the_two_of_phase_1_differ_in_the_model_alone(shipped: Path) -> None:
     """Catches a comparison of architectures that compares something else as well."""
-    one, other = load_experiments(shipped, load_phase(shipped, "phase1").experiments)
+    one, other = load_experiments(Library((shipped,)), load_phase(Library((shipped,)), "phase1").experiments)
     left, right = one.recipe_keys().model_dump(), other.recipe_keys().model_dump()
     assert {key for key in left if left[key] != right[key]} == {"backbone", "pretrained"}
 
 
 def test_phase_1_declares_its_one_comparison(shipped: Path) -> None:
-    (comparison,) = load_phase(shipped, "phase1").comparisons
+    (comparison,) = load_phase(Library((shipped,)), "phase1").comparisons
     assert (comparison.baseline, comparison.treatment) == ("p1_simplecnn_baseline", "p1_resnet18_baseline")
     assert comparison.metrics == ("auc", "accuracy", "f1")
 
 
 def test_phase_1_decides_between_its_two_baselines(shipped: Path) -> None:
-    rule = load_phase(shipped, "phase1").decision
+    rule = load_phase(Library((shipped,)), "phase1").decision
     assert rule is not None
     assert (rule.choose, rule.prefer, rule.rope) == ("auc", "cheaper", 0.01)
     assert rule.among == ("p1_simplecnn_baseline", "p1_resnet18_baseline")
 
 
 def test_every_shipped_phase_loads_with_its_experiments(shipped: Path) -> None:
-    for name in phase_names(shipped):
-        phase = load_phase(shipped, name)
-        loaded = load_experiments(shipped, phase.experiments)
+    for name in Library((shipped,)).phases():
+        phase = load_phase(Library((shipped,)), name)
+        loaded = load_experiments(Library((shipped,)), phase.experiments)
         assert [each.name for each in loaded] == list(phase.experiments)
         assert loaded or phase.templates
 
@@ -177,7 +180,7 @@ def differing(one: Experiment, other: Experiment) -> dict[str, Any]:
 def test_phase_2_is_what_the_study_plan_asks_for(shipped: Path, name: str) -> None:
     own = PHASE2[name]
     baseline = "p1_simplecnn_baseline" if own["backbone"] == "simple_cnn" else "p1_resnet18_baseline"
-    found, first = load_experiments(shipped, [name, baseline])
+    found, first = load_experiments(Library((shipped,)), [name, baseline])
     wanted: dict[str, Any] = {"image_size": 224, **own}
     del wanted["backbone"]
     if "augment" in own:
@@ -190,7 +193,9 @@ def test_phase_2_is_what_the_study_plan_asks_for(shipped: Path, name: str) -> No
 
 
 def test_phase_2_declares_each_comparison_of_the_plan(shipped: Path) -> None:
-    asked = {(each.baseline, each.treatment) for each in load_phase(shipped, "phase2").comparisons}
+    asked = {
+        (each.baseline, each.treatment) for each in load_phase(Library((shipped,)), "phase2").comparisons
+    }
     pairs = {("p2a_t1_original", "p2a_t2_real_norm")}
     for model in ("simplecnn", "resnet18"):
         pairs |= {
@@ -204,13 +209,13 @@ def test_phase_2_declares_each_comparison_of_the_plan(shipped: Path) -> None:
 
 def test_phase_2_decides_four_keys_by_pairs_that_differ_in_them_alone(shipped: Path) -> None:
     """Catches a resolution that is decided by experiments which were also cropped."""
-    rule = load_phase(shipped, "phase2").decision
+    rule = load_phase(Library((shipped,)), "phase2").decision
     assert rule is not None
     assert [factor.key for factor in rule.factors] == ["image_size", "face_crop", "augment", "normalization"]
     for factor in rule.factors:
         backbones = set()
         for baseline, treatment in factor.pairs:
-            one, other = load_experiments(shipped, [baseline, treatment])
+            one, other = load_experiments(Library((shipped,)), [baseline, treatment])
             assert set(differing(other, one)) == {factor.key}
             backbones.add(one.backbone)
         assert backbones == ({"resnet18"} if factor.key == "normalization" else {"simple_cnn", "resnet18"})
@@ -218,7 +223,7 @@ def test_phase_2_decides_four_keys_by_pairs_that_differ_in_them_alone(shipped: P
 
 @pytest.mark.parametrize("name", PHASE3)
 def test_phase_3_is_what_the_study_plan_asks_for(shipped: Path, name: str) -> None:
-    found, first = load_experiments(shipped, [name, "p1_resnet18_baseline"])
+    found, first = load_experiments(Library((shipped,)), [name, "p1_resnet18_baseline"])
     differ = differing(found, first)
     backbone = differ.pop("backbone", "resnet18")
     pretrained = differ.pop("pretrained", True)
@@ -227,7 +232,7 @@ def test_phase_3_is_what_the_study_plan_asks_for(shipped: Path, name: str) -> No
 
 
 def test_phase_3_compares_each_network_with_both_baselines_and_selects_three(shipped: Path) -> None:
-    phase = load_phase(shipped, "phase3")
+    phase = load_phase(Library((shipped,)), "phase3")
     assert phase.experiments == tuple(PHASE3) and phase.builds_on == ("phase2",)
     baselines = ("p3_resnet18", "p3_simplecnn")
     asked = {(each.baseline, each.treatment) for each in phase.comparisons}
@@ -237,7 +242,8 @@ def test_phase_3_compares_each_network_with_both_baselines_and_selects_three(shi
 
 
 def test_the_study_runs_its_phases_in_order(shipped: Path) -> None:
-    assert phases_in_order(shipped) == ["phase1", "phase2", "phase3", "phase4"]
+    library = Library((shipped,))
+    assert phases_in_order(library, library.phases()) == ["phase1", "phase2", "phase3", "phase4"]
 
 
 @pytest.fixture(scope="module")
@@ -262,7 +268,9 @@ def plan_of(tmp_path_factory: pytest.TempPathFactory, make_faces: Any) -> Callab
             base = {"format": 1, "phase": name, "version": 1, "chosen": None, "trials": []}
             base |= {"rule": {"choose": "auc"}, "evidence": NO_EVIDENCE}
             write_json(store.root / "decisions" / f"{name}.json", {**base, "preset": preset, **record})
-        question = load([phase], folder, results=store.root, preset=preset, settings=("precision=float32",))
+        question = load(
+            [phase], Library((folder,)), results=store.root, preset=preset, settings=("precision=float32",)
+        )
         question = complete(question, sets.facts)
         options = Options(results=store.root)
         return plan_study(

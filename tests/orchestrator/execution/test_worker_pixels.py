@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.config.experiment import load_experiments
+from orchestrator.config.library import Library
 from orchestrator.config.phase import phase_of
 from orchestrator.execution import worker
 from orchestrator.execution.executor import Event, EventKind, Task
@@ -28,7 +29,7 @@ SETTINGS = ("epochs=1", "cnn_preset=micro", "image_size=32", "cv_folds=3")
 def tasks(write_experiments: Callable[..., Path], faces: Path, tmp_path: Path) -> list[Task]:
     """The tasks of an experiment of three folds, as the executor hands them to workers."""
     folder = write_experiments({"p/a.json": {"backbone": "simple_cnn"}})
-    experiments = load_experiments(folder, ["a"], settings=SETTINGS)
+    experiments = load_experiments(Library((folder,)), ["a"], settings=SETTINGS)
     store = Store.open(tmp_path / "results")
     data = DataSets(store, override=faces)
     options = Options(results=store.root)

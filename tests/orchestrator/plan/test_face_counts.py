@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from orchestrator.config.experiment import load_experiments
+from orchestrator.config.library import Library
 from orchestrator.config.phase import phase_of
 from orchestrator.execution.faces import find_faces
 from orchestrator.execution.in_process_executor import InProcessExecutor
@@ -37,7 +38,7 @@ def plan(write_experiments: Callable[..., Path], faces: Path, tmp_path: Path) ->
     folder = write_experiments({"p/a.json": {"face_crop": True}, "p/b.json": {}})
 
     def make(*settings: str, data: Path = faces) -> Study:
-        loaded = load_experiments(folder, ("a", "b"), settings=settings)
+        loaded = load_experiments(Library((folder,)), ("a", "b"), settings=settings)
         store = Store.open(tmp_path / "results")
         options = Options(results=store.root, data=data)
         sets = DataSets(store, override=data)

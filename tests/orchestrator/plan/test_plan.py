@@ -10,6 +10,7 @@ import pytest
 from filelock import FileLock
 
 from orchestrator.config.experiment import load_experiments
+from orchestrator.config.library import Library
 from orchestrator.config.phase import phase_of
 from orchestrator.execution.probe import questions
 from orchestrator.plan.data_sets import DataSets
@@ -31,7 +32,7 @@ class Planner:
 
     def __call__(self, *names: str, machine: Machine = MACHINE, device: str = "cpu", **options: Any) -> Study:
         settings = options.pop("settings", ())
-        loaded = load_experiments(self.experiments, names or ("a", "b"), settings=settings)
+        loaded = load_experiments(Library((self.experiments,)), names or ("a", "b"), settings=settings)
         phase = phase_of(tuple(experiment.name for experiment in loaded))
         asked = Options(results=self.results, data=self.data, **options)
         data = DataSets(Store.look(self.results), override=self.data)
@@ -190,7 +191,7 @@ def test_the_precision_is_not_known_before_it_is_measured(plan: Planner) -> None
 def measured(plan: Planner, name: str, *, images_per_s: float, **options: Any) -> None:
     """Leave the outcome of a measurement as a run would."""
     settings = options.get("settings", ())
-    (experiment,) = load_experiments(plan.experiments, [name], settings=settings)
+    (experiment,) = load_experiments(Library((plan.experiments,)), [name], settings=settings)
     path = measurement_file(Store.look(plan.results), experiment, options.get("device", "cpu"))
     path.parent.mkdir(parents=True, exist_ok=True)
     choice = {"precision": "bf16", "memory_format": "channels_last", "peak_mib": 500.0}
@@ -279,7 +280,7 @@ def test_class_weights_must_fit_the_classes(plan: Planner) -> None:
 
 def left_by(plan: Planner, device: str, *, batch_size: int, micro_batch: int) -> None:
     """Leave a measurement for precision auto that tried a batch and saw a part of it fit."""
-    (experiment,) = load_experiments(plan.experiments, ["a"], settings=["precision=auto"])
+    (experiment,) = load_experiments(Library((plan.experiments,)), ["a"], settings=["precision=auto"])
     path = measurement_file(Store.look(plan.results), experiment, device)
     path.parent.mkdir(parents=True, exist_ok=True)
     choice = {"precision": "float32", "memory_format": "channels_last", "peak_mib": 500.0}

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from orchestrator.config.experiment import load_experiments
+from orchestrator.config.library import Library
 from orchestrator.config.phase import Phase
 from orchestrator.plan import record
 from orchestrator.plan.data_sets import DataSets
@@ -35,7 +36,7 @@ def plan(write_experiments: Callable[..., Path], faces: Path, tmp_path: Path) ->
 
     def make(*settings: str, data: Path = faces, **options: Any) -> Study:
         results = tmp_path / "results"
-        loaded = load_experiments(folder, phase.experiments, settings=settings)
+        loaded = load_experiments(Library((folder,)), phase.experiments, settings=settings)
         sets = DataSets(Store.open(results), override=data)
         asked = Options(results=results, data=data, **options)
         return plan_study(phase, loaded, asked, data=sets, machine=Machine(4, 16_000), device="cpu")

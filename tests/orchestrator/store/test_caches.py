@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from orchestrator.cli import main
 from orchestrator.config.experiment import load_experiments
+from orchestrator.config.library import Library
 from orchestrator.config.phase import phase_of
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.pixel_plan import pixel_line, pixel_needs
@@ -44,7 +45,7 @@ class Planned:
         return Store.open(self.results)
 
     def plan(self, *names: str) -> Study:
-        loaded = load_experiments(self.experiments, names or ("a", "b"))
+        loaded = load_experiments(Library((self.experiments,)), names or ("a", "b"))
         phase = phase_of(tuple(experiment.name for experiment in loaded))
         data = DataSets(self.store, override=self.data)
         options = Options(results=self.results, data=self.data)

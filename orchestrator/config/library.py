@@ -1,0 +1,211 @@
+"""Folders of experiment files, one overlaying another: where a name leads to a file.
+
+The shipped folder lies at the bottom and a user's folder on top. A file of the upper folder takes the place
+of what the lower one has under the same name: an experiment by its stem, wherever it lies; a phase by its
+folder; shared.json and presets by their path. Names are found without a look into the files, so that a file
+that is wrong is in the way of nothing but itself.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainables.errors import InputError, nearest
+from trainables.files import JsonObject
+
+HERE = Path("experiments")
+PROJECT = "orchestrator.toml"
+# A phase is a command by its name, so it can't have one of these.
+RESERVED = frozenset(
+    {
+        "collect", "compare", "data", "decide", "explain", "init", "models", "plan", "report", "run",
+        "schema", "status", "study", "ui",
+    }
+)  # fmt: skip
+PHASE, SHARED, PRESETS = "phase.json", "shared.json", "presets"
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """Folders of experiment files, the uppermost first."""
+
+    folders: tuple[Path, ...]
+
+    def __str__(self) -> str:
+        """Name the folders, for a message."""
+        return " and ".join(map(str, self.folders))
+
+    def experiments(self) -> dict[str, Path]:
+        """Return the file of each experiment by its name.
+
+        Raises:
+            InputError: one folder has two experiments of the same name.
+        """
+        found: dict[str, Path] = {}
+        for folder in reversed(self.folders):
+            mine: dict[str, Path] = {}
+            for path in _experiment_files(folder):
+                if path.stem in mine:
+                    raise InputError(
+                        f"two experiments are called {path.stem}: {mine[path.stem]} and {path}; rename one"
+                    )
+                mine[path.stem] = path
+            found |= mine
+        return found
+
+    def experiment(self, name: str) -> Path:
+        """Find an experiment's file by its name, or by its path where `name` ends in .json.
+
+        Raises:
+            InputError: there is no such experiment, or more than one.
+        """
+        path = Path(name)
+        if path.suffix == ".json":
+            if not path.is_file():
+                raise InputError(f"no such experiment file: {name}")
+            return path
+        known = self.experiments()
+        if name not in known:
+            near = nearest(name, known) or "there are none"
+            raise InputError(f"no experiment {name!r} below {self}; {near}")
+        return known[name]
+
+    def phases(self) -> list[str]:
+        """Return the names of all phases."""
+        return sorted(self._phases())
+
+    def own_phases(self) -> list[str]:
+        """Return the phases of the uppermost folder that has any."""
+        each = (_phases_in(folder) for folder in self.folders)
+        return sorted(next(filter(None, each), {}))
+
+    def phase(self, name: str) -> Path:
+        """Return the file of a phase.
+
+        Raises:
+            InputError: there is no such phase.
+        """
+        known = self._phases()
+        if name not in known:
+            raise InputError(
+                f"no phase {name!r}; the phases below {self} are: {', '.join(sorted(known)) or 'none'}"
+            )
+        return known[name]
+
+    def shared(self) -> Path:
+        """Return the file of what all experiments share.
+
+        Raises:
+            InputError: no folder has one.
+        """
+        path = self._uppermost(Path(SHARED))
+        if path is None:
+            raise InputError(f"no {SHARED} in {self}; name the folder that has it with --experiments")
+        return path
+
+    def presets(self) -> list[str]:
+        """Return the names of all presets."""
+        return sorted({path.stem for folder in self.folders for path in (folder / PRESETS).glob("*.json")})
+
+    def preset(self, name: str) -> Path:
+        """Return the file of a preset for all experiments.
+
+        Raises:
+            InputError: there is no such preset.
+        """
+        path = self._uppermost(Path(PRESETS, f"{name}.json"))
+        if path is None or name not in self.presets():
+            raise InputError(f"no preset {name!r}; the presets are {', '.join(self.presets()) or 'none'}")
+        return path
+
+    def preset_beside(self, name: str, folder: Path) -> Path | None:
+        """Return what a preset says of the experiments in `folder`; None where it says nothing more of them.
+
+        The same place in another layer counts as `folder`, so that the values of an experiment do not depend
+        on which of them holds its file.
+        """
+        place = Path(PRESETS, f"{name}.json")
+        inside = next((folder.relative_to(top) for top in self.folders if folder.is_relative_to(top)), None)
+        if inside is not None:
+            return self._uppermost(inside / place) if inside.parts else None
+        return folder / place if (folder / place).is_file() else None
+
+    def replacements(self, phase: str | None, experiments: Iterable[str]) -> Iterator[str]:
+        """Say which of a phase and its experiments a user's file replaces, where the contents differ."""
+        bottom = Library(self.folders[-1:])
+        if phase is not None and phase in self._phases():
+            yield from _replaced("phase", phase, self._phases(), bottom._phases())
+        mine, shipped = self.experiments(), bottom.experiments()
+        for name in experiments:
+            if name in mine:
+                yield from _replaced("experiment", name, mine, shipped)
+
+    def _phases(self) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        for folder in reversed(self.folders):
+            found |= _phases_in(folder)
+        return found
+
+    def _uppermost(self, inside: Path) -> Path | None:
+        return next((folder / inside for folder in self.folders if (folder / inside).is_file()), None)
+
+
+def find_library(given: Path | None) -> Library:
+    """Return the folder that was named, else experiments/ here if there is one, on top of the shipped one.
+
+    Raises:
+        InputError: there is no folder of the name that was given.
+    """
+    shipped = _shipped()
+    if given is not None and not given.is_dir():
+        raise InputError(f"no folder of experiments {given}; `python -m orchestrator init DIR` makes one")
+    own = HERE if given is None else given
+    if not own.is_dir():
+        return Library((shipped,))
+    # In a checkout the folder here is the shipped one: it is called by its short name.
+    return Library((own,) if own.resolve() == shipped.resolve() else (own, shipped))
+
+
+def read_object(path: Path) -> JsonObject:
+    """Read a JSON object; InputError with file and line when it is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse_constant)
+    except OSError as error:
+        raise InputError(f"{path} can't be read ({error.strerror})") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}, line {error.lineno}: not valid JSON ({error.msg})") from error
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: a JSON object is needed, not {type(content).__name__}")
+    return content
+
+
+def refuse_constant(name: str) -> None:
+    """Raise ValueError for NaN and infinity, which Python's reader of JSON would take."""
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _shipped() -> Path:
+    """The experiments of the distribution: inside the package in a wheel, beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "experiments"
+    return inside if inside.is_dir() else package.parent / "experiments"
+
+
+def _experiment_files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*.json")):
+        inside = path.relative_to(folder)
+        if len(inside.parts) > 1 and PRESETS not in inside.parts[:-1] and path.name != PHASE:
+            yield path
+
+
+def _phases_in(folder: Path) -> dict[str, Path]:
+    return {path.parent.name: path for path in folder.glob(f"*/{PHASE}")}
+
+
+def _replaced(kind: str, name: str, mine: dict[str, Path], shipped: dict[str, Path]) -> Iterator[str]:
+    lower = shipped.get(name)
+    if lower is not None and lower != mine[name] and lower.read_bytes() != mine[name].read_bytes():
+        yield f"{mine[name]} takes the place of the shipped {kind} {name}"

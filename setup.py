@@ -1,0 +1,20 @@
+"""Packages of the distribution, the shipped experiments among them: a mapping that pyproject.toml can't say.
+
+experiments/ stays at the top of the repository, where it is read and edited; in a wheel it is the data of
+the package `orchestrator.experiments`, so that no other distribution can write into it.
+"""
+
+from setuptools import find_namespace_packages, find_packages, setup
+
+SHIPPED = "orchestrator.experiments"
+
+folders = [f"{SHIPPED}.{name}" for name in find_namespace_packages("experiments")]
+setup(
+    packages=[*find_packages(include=["orchestrator*", "trainables*"]), SHIPPED, *folders],
+    package_dir={SHIPPED: "experiments"},
+    package_data={
+        "orchestrator.report": ["*.j2", "*.css"],
+        SHIPPED: ["*.json"],
+        **{name: ["*.json"] for name in folders},
+    },
+)

@@ -1,0 +1,68 @@
+"""Completion as a shell asks for it: phases, experiments and presets, a user's among them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Write = Callable[..., Path]
+ROOT = Path(__file__).parents[3]
+
+
+def completed(folder: Path, line: str) -> list[str]:
+    """Ask as bash does; a line that ends in a space begins a new word."""
+    number = len(line.split()) - (not line.endswith(" "))
+    asked = {"_ORCHESTRATOR_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(number)}
+    found = subprocess.run(
+        [sys.executable, "-m", "orchestrator"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **asked},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert found.stderr == ""
+    return found.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("orchestrator ni", ["nightly"]),
+        ("orchestrator plan n", ["nightly", "night_a"]),
+        ("orchestrator run n", ["night_a"]),
+        ("orchestrator collect phase1", ["phase1"]),
+        ("orchestrator nightly --preset ", ["cpu", "fast", "smoke"]),
+        ("orchestrator compare p1_ p1_r", ["p1_resnet18_baseline"]),
+    ],
+)
+def test_names_are_completed(write_experiments: Write, tmp_path: Path, line: str, names: list[str]) -> None:
+    files = {
+        "nightly/phase.json": {"title": "T", "experiments": ["a"]},
+        "nightly/night_a.json": {},
+        "presets/fast.json": {},
+    }
+    write_experiments(files)
+    assert completed(tmp_path, line) == names
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"experiments/x/phase.json": "{"},
+        {"orchestrator.toml": "="},
+        {"orchestrator.toml": "experiments = 'no'"},
+    ],
+    ids=["phase", "project", "folder"],
+)
+def test_wrong_files_are_no_matter_of_completion(tmp_path: Path, files: dict[str, str]) -> None:
+    """Catches an error message in the middle of the line that somebody types."""
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    assert completed(tmp_path, "orchestrator phase1") == ["phase1"]
+    assert completed(tmp_path, "orchestrator plan phase1") in ([], ["phase1"])

@@ -37,6 +37,7 @@ NUM_TRAIN = 90
 STARTED = "2024-01-02T03:04:05+00:00"
 
 WriteExperiments = Callable[..., Path]
+SharePictures = Callable[[Path], None]
 
 
 @pytest.fixture(scope="session")
@@ -277,9 +278,28 @@ def _json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
+@pytest.fixture(scope="session")
+def share_pictures(shared_folder: Path) -> SharePictures:
+    """Let the page of phase1 in a results folder show what this run of the tests has drawn, for any page.
+
+    Drawing is most of the time of a page. A picture is known by all that it is drawn from; what lies behind a
+    link is never removed by a page that does not show it.
+    """
+    drawn = shared_folder / "pictures"
+    drawn.mkdir(exist_ok=True)
+
+    def share(root: Path) -> None:
+        link = root / "cache" / "figures" / "phase1"
+        link.parent.mkdir(parents=True)
+        link.symlink_to(drawn, target_is_directory=True)
+
+    return share
+
+
 @pytest.fixture
-def results(tmp_path: Path) -> Results:
+def results(tmp_path: Path, share_pictures: SharePictures) -> Results:
     """An empty results folder to write by hand."""
+    share_pictures(tmp_path / "results")
     return Results(tmp_path / "results")
 
 

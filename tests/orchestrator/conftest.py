@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from orchestrator.plan.data_sets import scan_memory
+from orchestrator.store.folder import Store
 from orchestrator.store.records import (
     Environment,
     ExperimentRecord,
@@ -18,6 +20,7 @@ from orchestrator.store.records import (
     ShortcutRecord,
     StudyRecord,
 )
+from trainables.data.dataset.manifest import scan
 from trainables.recipe import RecipeKeys
 
 SHARED: dict[str, Any] = {
@@ -276,6 +279,14 @@ def predictions(fold: int, *, shift: float = 1.0, num_classes: int = 2) -> pd.Da
 def _json(path: Path, content: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def scanned(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder that remembers what is in `faces`, and holds nothing else. Copy it to change it."""
+    root = tmp_path_factory.mktemp("scanned") / "results"
+    scan(faces, memory=scan_memory(Store.look(root), faces))
+    return root
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,8 +13,6 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-
-from orchestrator import cli
 
 pytestmark = [
     pytest.mark.ray,
@@ -23,6 +22,7 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[2]
+PROGRAM = (sys.executable, "-m", "orchestrator")
 TABLES = ("scores", "summary", "comparisons", "failures")
 WAIT_S = 120
 EPOCHS = {"plain": 4, "wide": 6}
@@ -79,8 +79,9 @@ def started(
     results = tmp_path / "results"
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
-            arguments(results), cwd=ROOT, stdout=log, stderr=log, text=True, start_new_session=True
-        )
+            [*PROGRAM, *arguments(results)],
+            cwd=ROOT, stdout=log, stderr=log, text=True, start_new_session=True,
+        )  # fmt: skip
         yield process, results
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -108,19 +109,14 @@ def test_a_run_leaves_every_fold_done_and_recorded(undisturbed: Path) -> None:
 
 
 def test_a_second_run_starts_no_ray_and_changes_no_table(
-    undisturbed: Path, arguments: Callable[[Path], list[str]], monkeypatch: pytest.MonkeyPatch
+    undisturbed: Path,
+    arguments: Callable[[Path], list[str]],
+    without_ray: None,
+    call: Callable[[list[str]], int],
 ) -> None:
     """Catches a finished trial that is run again."""
-    from orchestrator.execution import ray_executor
-
-    def refuse(*args: object, **options: object) -> None:
-        raise AssertionError("Ray was started though nothing is missing")
-
-    monkeypatch.setattr(ray_executor, "start", refuse)
     before = tables(undisturbed)
-    with pytest.raises(SystemExit) as ended:
-        cli.main(arguments(undisturbed)[3:])
-    assert ended.value.code == 0
+    assert call(arguments(undisturbed)) == 0
     assert tables(undisturbed) == before
 
 
@@ -135,7 +131,8 @@ def test_an_interrupted_and_then_killed_driver_loses_nothing(
     until(lambda: list(results.glob("trials/*/checkpoint/state.safetensors")), process)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
-    with subprocess.Popen(arguments(results), cwd=ROOT, stdout=subprocess.DEVNULL, text=True) as second:
+    line = [*PROGRAM, *arguments(results)]
+    with subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL, text=True) as second:
         until(lambda: list(results.glob("trials/*/done.json")), second)
         second.kill()
     finished = {path: path.stat().st_mtime_ns for path in results.glob("trials/*/done.json")}

@@ -27,9 +27,11 @@ study: setup
 	@$(BIN)/python -m orchestrator study --data $(DEMO) --preset smoke
 
 # What starts Ray waits for it most of the time, so two files run at once; everything else is spread over the cores.
+# Bytecode is kept whatever the environment says: hundreds of processes would compile the program and its tests anew.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: setup
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu and not ray" -n auto --maxprocesses 8 --dist worksteal
-	@$(BIN)/python -m pytest -m "ray and not slow and not gpu" -n 2 --dist loadfile
+	@$(BIN)/python -m pytest tests/end_to_end tests/orchestrator/execution -m "ray and not slow and not gpu" -n 2 --dist loadfile
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -184,3 +184,13 @@ def test_experiments_are_data_only() -> None:
     """Catches code that hides in the experiments folder."""
     suffixes = {path.suffix for path in (ROOT / "experiments").rglob("*") if path.is_file()}
     assert suffixes <= {".json", ".md"}
+
+
+def test_what_starts_ray_lies_where_it_is_looked_for() -> None:
+    """Catches a test that `make test` passes over: it names the folders of those that start Ray."""
+    (line,) = re.findall(r".*-m \"ray and not slow.*", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    # Benchmarks are slow, all that start Ray.
+    looked_at = [ROOT / name for name in (*re.findall(r"tests/\S+", line), "tests/benchmarks")]
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        if re.search(r"\bmark\.ray\b", path.read_text(encoding="utf-8")):
+            assert any(path.is_relative_to(folder) for folder in looked_at), path

@@ -4,14 +4,16 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from orchestrator import cli
+
 ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 200
+TIMEOUT_S = 250
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -51,11 +53,11 @@ def write(path: Path, content: object) -> None:
 
 @pytest.fixture(scope="session")
 def arguments(small_experiments: Path, faces: Path) -> Callable[[Path], list[str]]:
-    """The command line of the phase, into a results folder."""
+    """What stands behind the program's name to run the phase into a results folder."""
 
     def line(results: Path) -> list[str]:
         return [
-            *(sys.executable, "-m", "orchestrator", "phase1", "--experiments", str(small_experiments)),
+            *("phase1", "--experiments", str(small_experiments)),
             *("--data", str(faces), "--results", str(results)),
         ]
 
@@ -63,20 +65,46 @@ def arguments(small_experiments: Path, faces: Path) -> Callable[[Path], list[str
 
 
 @pytest.fixture(scope="session")
-def run_phase(arguments: Callable[[Path], list[str]]) -> Command:
+def orchestrate() -> Command:
+    """Run a command line to its end in a process of its own."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", "orchestrator", *map(str, arguments)]
+        return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_phase(arguments: Callable[[Path], list[str]], orchestrate: Command) -> Command:
     """Run the phase to its end in a process of its own."""
 
     def run(results: Path, *more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*arguments(results), *more],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        return orchestrate(*arguments(results), *more)
 
     return run
+
+
+@pytest.fixture
+def call() -> Callable[[Iterable[object]], int]:
+    """Run a command line in this process; return its exit code."""
+
+    def run(line: Iterable[object]) -> int:
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(part) for part in line])
+        return int(ended.value.code or 0)
+
+    return run
+
+
+@pytest.fixture
+def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a command that starts Ray fail: for what is finished already."""
+
+    def refuse(*args: object, **options: object) -> None:
+        raise AssertionError("Ray was started though nothing is missing")
+
+    monkeypatch.setattr("orchestrator.execution.ray_executor.start", refuse)
 
 
 @pytest.fixture(scope="session")

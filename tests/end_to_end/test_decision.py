@@ -8,27 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import cli
-
-ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 200
+Call = Callable[[list[str]], int]
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def both(
-    undisturbed: Path, arguments: Callable[[Path], list[str]], tmp_path_factory: pytest.TempPathFactory
+    undisturbed: Path,
+    arguments: Callable[[Path], list[str]],
+    orchestrate: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """Results of phase1 and, built on them, phase2."""
     results = Path(shutil.copytree(undisturbed, tmp_path_factory.mktemp("both") / "results"))
-    done = subprocess.run(
-        second_phase(arguments(results)),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    done = orchestrate(*second_phase(arguments(results)))
     assert done.returncode == 0, done.stderr
     return results
 
@@ -60,31 +53,20 @@ def test_the_second_phase_trains_what_the_first_decided(both: Path) -> None:
 
 
 def test_neither_phase_runs_or_decides_twice(
-    both: Path, arguments: Callable[[Path], list[str]], monkeypatch: pytest.MonkeyPatch
+    both: Path, arguments: Callable[[Path], list[str]], without_ray: None, call: Call
 ) -> None:
     """Catches a decision that is taken anew by every run, and trials whose identity depends on it."""
-    from orchestrator.execution import ray_executor
-
-    def refuse(*args: object, **options: object) -> None:
-        raise AssertionError("Ray was started though nothing is missing")
-
-    monkeypatch.setattr(ray_executor, "start", refuse)
     kept = {
         path: path.read_bytes() for folder in ("decisions", "studies") for path in (both / folder).iterdir()
     }
     for line in (arguments(both), second_phase(arguments(both))):
-        with pytest.raises(SystemExit) as ended:
-            cli.main(line[3:])
-        assert ended.value.code == 0
+        assert call(line) == 0
     assert {path: path.read_bytes() for path in kept} == kept
     assert "small" in (both / "reports" / "phase2" / "index.html").read_text()
 
 
 def test_a_setting_beats_the_decision(
-    both: Path, arguments: Callable[[Path], list[str]], capsys: pytest.CaptureFixture[str]
+    both: Path, arguments: Callable[[Path], list[str]], call: Call, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    line = second_phase(arguments(both))[3:]
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["plan", *line, "--set", "epochs=9", "--json"])
-    assert ended.value.code == 0
+    assert call(["plan", *second_phase(arguments(both)), "--set", "epochs=9", "--json"]) == 0
     assert {trial["state"] for trial in json.loads(capsys.readouterr().out)["trials"]} == {"missing"}

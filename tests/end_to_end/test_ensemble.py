@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -33,30 +34,20 @@ def experiments(tmp_path: Path) -> Path:
     return folder
 
 
-def run(experiments: Path, data: Path, results: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "orchestrator", "run", "both", "--experiments", str(experiments)),
-            *("--data", str(data), "--results", str(results)),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-
-
 @pytest.mark.slow
 def test_bases_run_first_and_a_failed_base_fails_its_ensemble_until_it_is_mended(
-    experiments: Path, faces: Path, tmp_path: Path
+    experiments: Path,
+    faces: Path,
+    orchestrate: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path: Path,
 ) -> None:
     """Catches an ensemble that starts before its bases, waits for ever for one, or uses one that failed."""
     results = tmp_path / "results"
+    line = ("run", "both", "--experiments", experiments, "--data", faces, "--results", results)
     # A rate that no loss survives.
     write(experiments / "p" / "two.json", {"backbone": "three_cnn", "optimizer": {"type": "sgd", "lr": 10.0}})
     write(experiments / "shared.json", json.loads((experiments / "shared.json").read_text()) | {"epochs": 40})
-    first = run(experiments, faces, results)
+    first = orchestrate(*line)
     failures = pd.read_csv(results / "collected" / "both" / "failures.csv")
     states = dict(zip(failures["experiment"], failures["state"], strict=True))
     if first.returncode == 0:
@@ -66,7 +57,7 @@ def test_bases_run_first_and_a_failed_base_fails_its_ensemble_until_it_is_mended
     assert "the base two-r0f0-" in reason and "has not finished" in reason
 
     write(experiments / "p" / "two.json", {"backbone": "three_cnn", "epochs": 2})
-    second = run(experiments, faces, results)
+    second = orchestrate(*line)
     assert second.returncode == 0, second.stderr
     scores = pd.read_csv(results / "collected" / "both" / "scores.csv")
     assert set(scores["experiment"]) == {"one", "two", "both"}

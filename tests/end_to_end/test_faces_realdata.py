@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainables.data.face_detector import look_at
 from trainables.data.faces import DetectedFaces
 from trainables.data.images.decoding import MAX_DIFFERENCE, square
 
@@ -24,21 +23,27 @@ pytestmark = [
 ]
 
 
-def found_in(name: str) -> list[DetectedFaces]:
-    paths = sorted((FOLDER / "facedet" / name).iterdir())
+def found_in(*paths: Path) -> list[DetectedFaces]:
+    # Its imports take seconds, and most machines have no such photographs.
+    from trainables.data.face_detector import look_at
+
     return look_at([(hashlib.sha256(path.read_bytes()).hexdigest(), str(path)) for path in paths])
+
+
+def images_of(name: str) -> list[Path]:
+    return sorted((FOLDER / "facedet" / name).iterdir())
 
 
 @pytest.mark.parametrize(
     ("name", "expected"), [("one_face", [1] * 9), ("many_faces", [6]), ("no_face", [0] * 12)]
 )
 def test_the_faces_are_found_that_are_there(name: str, expected: list[int]) -> None:
-    assert [len(found.faces()) for found in found_in(name)] == expected
+    assert [len(found.faces()) for found in found_in(*images_of(name))] == expected
 
 
 def test_the_largest_and_the_most_central_face_of_a_group() -> None:
     """By eye: the largest is at the lower right, the most central stands right of the middle, further up."""
-    (group,) = found_in("many_faces")
+    (group,) = found_in(*images_of("many_faces"))
     largest = group.square(margin=0.0, rule="largest")
     central = group.square(margin=0.0, rule="central")
     assert largest is not None and central is not None and largest != central
@@ -55,8 +60,7 @@ def test_the_largest_and_the_most_central_face_of_a_group() -> None:
 def test_a_box_does_not_depend_on_the_images_beside_it() -> None:
     """Catches boxes that differ in the last bits after a resumed detection: other crops, other numbers."""
     paths = sorted((FOLDER / "ffhq_stylegan" / "val").rglob("*.jpg"))[:6]
-    files = [(hashlib.sha256(path.read_bytes()).hexdigest(), str(path)) for path in paths]
-    assert look_at(files) == [look_at([file])[0] for file in files]
+    assert found_in(*paths) == [found_in(path)[0] for path in paths]
 
 
 @pytest.mark.parametrize(

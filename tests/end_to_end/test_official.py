@@ -1,20 +1,12 @@
 """A data set with splits of its own and a test split without labels: from CSV to scores and submission."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from orchestrator import cli
-
-pytestmark = pytest.mark.ray
-
-ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 200
 NUM_CLASSES = 5
 IMAGES = {"train": 40, "validation": 15, "test": 10}
 
@@ -35,45 +27,32 @@ def generators(tmp_path: Path, draw: Callable[[Path], Path]) -> Path:
 
 
 def test_an_unlabelled_test_split_gets_a_submission_and_the_labelled_one_scores(
-    generators: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    generators: Path,
+    tmp_path: Path,
+    without_ray: None,
+    call: Callable[[list[str]], int],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Catches predictions of unlabelled rows that are taken for damage: a finished trial without scores."""
     results = tmp_path / "results"
     line = ["run", "unibuc_threecnn", "--data", str(generators), "--results", str(results)]
     for setting in ("image_size=32", "epochs=2", "precision=float32", "num_workers=1"):
         line += ["--set", setting]
-    done = subprocess.run(
-        [sys.executable, "-m", "orchestrator", *line],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "a single split" in done.stdout
+    assert call([*line, "--address", "none"]) == 0
+    assert "a single split" in capsys.readouterr().out
     (collected,) = (results / "collected").iterdir()
     assert pd.read_csv(collected / "failures.csv").empty
     summary = pd.read_csv(collected / "summary.csv").set_index(["experiment", "metric", "source"])
-    for name in ("unibuc_threecnn",):
-        assert 0.0 <= summary.loc[(name, "accuracy", "all"), "mean"] <= 1.0
-        (folder,) = (results / "trials").glob(f"{name}-*")
-        predictions = pd.read_parquet(folder / "predictions.parquet")
-        counts = predictions["split"].value_counts()
-        assert counts["test"] == IMAGES["validation"] and counts["unlabelled"] == IMAGES["test"]
-        submission = pd.read_csv(folder / "submission.csv")
-        assert list(submission.columns) == ["image_id", "label"]
-        assert sorted(submission["image_id"]) == sorted(f"test_{number}" for number in range(10))
-        # What has no label is in no score.
-        assert json.loads((folder / "metrics.json").read_text())["n_test"] == IMAGES["validation"]
+    assert 0.0 <= summary.loc[("unibuc_threecnn", "accuracy", "all"), "mean"] <= 1.0
+    (folder,) = (results / "trials").glob("unibuc_threecnn-*")
+    predictions = pd.read_parquet(folder / "predictions.parquet")
+    counts = predictions["split"].value_counts()
+    assert counts["test"] == IMAGES["validation"] and counts["unlabelled"] == IMAGES["test"]
+    submission = pd.read_csv(folder / "submission.csv")
+    assert list(submission.columns) == ["image_id", "label"]
+    assert sorted(submission["image_id"]) == sorted(f"test_{number}" for number in range(10))
+    # What has no label is in no score.
+    assert json.loads((folder / "metrics.json").read_text())["n_test"] == IMAGES["validation"]
 
-    from orchestrator.execution import ray_executor
-
-    def refuse(*args: object, **options: object) -> None:
-        raise AssertionError("Ray was started though nothing is missing")
-
-    monkeypatch.setattr(ray_executor, "start", refuse)
     for again in (line, ["report", collected.name, "--results", str(results)]):
-        with pytest.raises(SystemExit) as ended:
-            cli.main(again)
-        assert ended.value.code == 0
+        assert call(again) == 0

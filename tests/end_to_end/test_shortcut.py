@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from PIL import Image
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
 
-ROOT = Path(__file__).parents[2]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -30,14 +28,12 @@ def confounded(tmp_path_factory: pytest.TempPathFactory, faces: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(small_experiments: Path) -> Run:
-    def call(*arguments: object) -> subprocess.CompletedProcess[str]:
-        line = [sys.executable, "-m", "orchestrator", *map(str, arguments)]
-        if "equalise" not in arguments:
-            line += ["--experiments", str(small_experiments)]
-        return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=250, check=False)
+def run(small_experiments: Path, orchestrate: Run) -> Run:
+    def on_small(*arguments: object) -> subprocess.CompletedProcess[str]:
+        more = () if "equalise" in arguments else ("--experiments", small_experiments)
+        return orchestrate(*arguments, *more)
 
-    return call
+    return on_small
 
 
 @pytest.mark.slow

@@ -1,20 +1,16 @@
-"""A whole study on real Ray: phases, each on the decision of the one before, in one command."""
+"""A whole study: phases, each on the decision of the one before, in one command."""
 
 import json
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from orchestrator import cli
+pytestmark = pytest.mark.timeout(290)
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(290)]
-
-ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 280
 STANDING_ON = ("builds_on", "assumes")
 SHARED = {
     "seed": 7, "image_size": 24, "epochs": 1, "batch_size": 8, "cv_folds": 2, "val_ratio": 0.3, "lr": 1e-3,
@@ -70,36 +66,26 @@ def write_study(root: Path, files: dict[str, Any], faces: Path) -> list[str]:
     ]
 
 
-def call(line: list[str]) -> int:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(line)
-    return int(str(ended.value.code))
-
-
-def run_study(line: list[str]) -> dict[str, dict[str, Any]]:
-    """Run a study in a process of its own; return its decisions."""
-    done = subprocess.run(
-        [sys.executable, "-m", "orchestrator", *line],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+def decisions_of(line: list[str]) -> dict[str, dict[str, Any]]:
+    """The decisions of a study that has run."""
     decisions = (Path(line[-1]) / "decisions").glob("*.json")
     return {path.stem: json.loads(path.read_text()) for path in sorted(decisions)}
 
 
 def test_a_study_runs_in_one_command_and_never_again(
-    tmp_path: Path, faces: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    faces: Path,
+    without_ray: None,
+    call: Callable[[list[str]], int],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Catches a phase whose experiments are not those that were selected, and a study that runs again."""
     models = {key: value for key, value in FILES["phase2/phase.json"].items() if key not in STANDING_ON}
     files = {name: content for name, content in FILES.items() if not name.startswith("phase1/")}
     line = write_study(tmp_path, {**files, "phase2/phase.json": models}, faces)
     results, phases = Path(line[-1]), ["phase2", "phase3"]
-    decisions = run_study(line)
+    assert call([*line, "--address", "none"]) == 0
+    decisions = decisions_of(line)
     assert set(decisions) == set(phases)
     assert set(decisions["phase2"]["selected"]) == {"m_micro", "m_small"}
     assert decisions["phase3"]["chosen"] in ("full_micro", "full_small")
@@ -109,13 +95,8 @@ def test_a_study_runs_in_one_command_and_never_again(
     rows = pd.read_csv(results / "collected" / "phase3" / "comparisons.csv")
     assert len(rows) == 2 and set(rows["verdict"]) != {"incomplete"}
 
-    from orchestrator.execution import ray_executor
-
-    def refuse(*args: object, **options: object) -> None:
-        raise AssertionError("Ray was started though nothing is missing")
-
-    monkeypatch.setattr(ray_executor, "start", refuse)
     kept = {path: path.read_bytes() for path in results.glob("*/*.json")}
+    capsys.readouterr()
     assert call([*line, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["phases"]
     assert [each["phase"] for each in found] == phases
@@ -123,11 +104,16 @@ def test_a_study_runs_in_one_command_and_never_again(
 
 
 @pytest.mark.slow
-def test_three_phases_stand_on_each_other(tmp_path: Path, faces: Path) -> None:
+@pytest.mark.ray
+def test_three_phases_stand_on_each_other(
+    tmp_path: Path, faces: Path, orchestrate: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     """Catches a value that gets lost on its way through two decisions, or a source that is not held out."""
     line = write_study(tmp_path, FILES, faces)
     results = Path(line[-1])
-    decisions = run_study(line)
+    done = orchestrate(*line)
+    assert done.returncode == 0, done.stderr
+    decisions = decisions_of(line)
     size = decisions["phase1"]["handed_over"]["image_size"]
     assert decisions["phase2"]["handed_over"] == {"image_size": size}
     for name in ("phase2", "phase3"):

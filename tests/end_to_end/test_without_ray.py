@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.test_phase import tables, tracked_runs
+from tests.end_to_end.outcome import tables, tracked_runs
 
 pytestmark = [
     pytest.mark.ray,

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from orchestrator.cli import main
+from orchestrator.plan.data_sets import scan_memory
+from orchestrator.store.folder import Store
 from orchestrator.store.records import (
     Environment,
     ExperimentRecord,
@@ -19,6 +21,7 @@ from orchestrator.store.records import (
     ShortcutRecord,
     StudyRecord,
 )
+from trainables.data.dataset.manifest import scan
 from trainables.recipe import RecipeKeys
 
 SHARED: dict[str, Any] = {
@@ -38,6 +41,7 @@ NUM_TRAIN = 90
 STARTED = "2024-01-02T03:04:05+00:00"
 
 WriteExperiments = Callable[..., Path]
+SharePictures = Callable[[Path], None]
 Call = Callable[..., tuple[int, str, str]]
 
 
@@ -293,9 +297,36 @@ def _json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
+@pytest.fixture(scope="session")
+def scanned(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder that remembers what is in `faces`, and holds nothing else. Copy it to change it."""
+    root = tmp_path_factory.mktemp("scanned") / "results"
+    scan(faces, memory=scan_memory(Store.look(root), faces))
+    return root
+
+
+@pytest.fixture(scope="session")
+def share_pictures(shared_folder: Path) -> SharePictures:
+    """Let the page of phase1 in a results folder show what this run of the tests has drawn, for any page.
+
+    Drawing is most of the time of a page. A picture is known by all that it is drawn from; what lies behind a
+    link is never removed by a page that does not show it.
+    """
+    drawn = shared_folder / "pictures"
+    drawn.mkdir(exist_ok=True)
+
+    def share(root: Path) -> None:
+        link = root / "cache" / "figures" / "phase1"
+        link.parent.mkdir(parents=True)
+        link.symlink_to(drawn, target_is_directory=True)
+
+    return share
+
+
 @pytest.fixture
-def results(tmp_path: Path) -> Results:
+def results(tmp_path: Path, share_pictures: SharePictures) -> Results:
     """An empty results folder to write by hand."""
+    share_pictures(tmp_path / "results")
     return Results(tmp_path / "results")
 
 

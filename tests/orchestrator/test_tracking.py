@@ -50,7 +50,6 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def store(results: Any, empty_database: Path) -> Store:
-    results.root.mkdir()
     shutil.copy(empty_database, results.root / "mlflow.db")
     return Store.look(results.root)
 

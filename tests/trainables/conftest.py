@@ -1,9 +1,8 @@
 """Small images, recipes and trials for the tests of `trainables`, all made on the spot."""
 
-import gc
 import hashlib
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,15 +26,6 @@ Fill = Callable[..., Path]
 def a_checkpoint_after_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Epochs here last milliseconds: without this, only the first would leave a checkpoint."""
     monkeypatch.setattr("trainables.training.loop.CHECKPOINT_EVERY_S", 0.0)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def no_collection_of_what_stays() -> Iterator[None]:
-    """Hide what the imports made from the collector: gc.collect(), with which a trial begins, took 0.15 s."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def noise(seed: int, *, width: int = 40, height: int = 32) -> np.ndarray:

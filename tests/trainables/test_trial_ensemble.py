@@ -15,7 +15,7 @@ from trainables.training.loop import EpochReport
 from trainables.trial import Base, read_base, run_trial
 
 CPU = torch.device("cpu")
-BASES = ("skip_con_cnn", "three_cnn")
+BASES = ("simple_cnn", "three_cnn")
 MakeRecipe = Callable[..., Recipe]
 
 

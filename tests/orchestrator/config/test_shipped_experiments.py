@@ -21,6 +21,7 @@ from orchestrator.plan.plan import Options, Study, plan_study
 from orchestrator.plan.resources import Machine
 from orchestrator.store.fold_files import fold_file
 from orchestrator.store.folder import Store
+from tests.golden.outputs import NO_EVIDENCE
 from trainables.files import write_json
 from trainables.recipe import Augment
 
@@ -162,7 +163,6 @@ PHASE2: dict[str, dict[str, Any]] = {
     "p2e_simplecnn_facecrop_aug": {"backbone": "simple_cnn", "face_crop": True, "augment": AUGMENT},
     "p2e_resnet18_facecrop_aug": {"backbone": "resnet18", "face_crop": True, "augment": AUGMENT},
 }
-NO_EVIDENCE = {"metric": "auc", "better_is": "higher", "candidates": []}
 PHASE3 = {
     "p3_simplecnn": "simple_cnn", "p3_resnet18": "resnet18", "p3_resnet34": "resnet34",
     "p3_resnet50": "resnet50", "p3_efficientnet_b0": "efficientnet_b0", "p3_convnext_tiny": "convnext_tiny",

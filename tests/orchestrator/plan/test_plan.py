@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,9 @@ class Planner:
 
 
 @pytest.fixture
-def plan(write_experiments: Write, faces: Path, tmp_path: Path) -> Planner:
+def plan(write_experiments: Write, faces: Path, scanned: Path, tmp_path: Path) -> Planner:
     folder = write_experiments({"p/a.json": {}, "p/b.json": {"image_size": 48, "dropout": 0.5}})
-    return Planner(folder, faces, tmp_path / "results")
+    return Planner(folder, faces, Path(shutil.copytree(scanned, tmp_path / "results")))
 
 
 def only(study: Study) -> Trial:

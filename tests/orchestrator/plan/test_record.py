@@ -1,5 +1,6 @@
 """What a run leaves before it starts: fold files named by content, and the record of its plan."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ Plan = Callable[..., Study]
 
 
 @pytest.fixture
-def plan(write_experiments: Callable[..., Path], faces: Path, tmp_path: Path) -> Plan:
+def plan(write_experiments: Callable[..., Path], faces: Path, scanned: Path, tmp_path: Path) -> Plan:
     folder = write_experiments(
         {"p/a.json": {"description": "About a.", "tags": ["x"]}, "p/b.json": {"image_size": 48}}
     )
@@ -34,8 +35,9 @@ def plan(write_experiments: Callable[..., Path], faces: Path, tmp_path: Path) ->
         }
     )
 
+    results = Path(shutil.copytree(scanned, tmp_path / "results"))
+
     def make(*settings: str, data: Path = faces, **options: Any) -> Study:
-        results = tmp_path / "results"
         loaded = load_experiments(Library((folder,)), phase.experiments, settings=settings)
         sets = DataSets(Store.open(results), override=data)
         asked = Options(results=results, data=data, **options)

@@ -219,32 +219,38 @@ def render(store: Store) -> Rendered:
     return Rendered(store, html, page, tables, read_aloud(html))
 
 
-@pytest.fixture(scope="session", name="write_results")
-def write_results_fixture() -> Callable[..., Store]:
-    """`write_results`, for tests to call."""
-    return write_results
-
-
 @pytest.fixture(scope="session", name="render")
 def render_fixture() -> Callable[[Store], Rendered]:
     """`render`, for tests to call."""
     return render
 
 
+@pytest.fixture(scope="session", name="write_results")
+def write_results_fixture(share_pictures: Callable[[Path], None]) -> Callable[..., Store]:
+    """`write_results`, for tests to call; `draws_anew` for a folder whose page draws every figure itself."""
+
+    def write(root: Path, *, draws_anew: bool = False, **options: Any) -> Store:
+        if not draws_anew:
+            share_pictures(root)
+        return write_results(root, **options)
+
+    return write
+
+
 @pytest.fixture(scope="session")
-def two_classes(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+def two_classes(tmp_path_factory: pytest.TempPathFactory, write_results: Any) -> Rendered:
     """A complete phase; read it, don't change it."""
     return render(write_results(tmp_path_factory.mktemp("two")))
 
 
 @pytest.fixture(scope="session")
-def five_classes(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+def five_classes(tmp_path_factory: pytest.TempPathFactory, write_results: Any) -> Rendered:
     """A complete phase of five classes; read it, don't change it."""
     return render(write_results(tmp_path_factory.mktemp("five"), num_classes=5))
 
 
 @pytest.fixture(scope="session")
-def hostile_phase(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+def hostile_phase(tmp_path_factory: pytest.TempPathFactory, write_results: Any) -> Rendered:
     """A phase whose every text from people is an attack, with a failed trial; read it, don't change it."""
     root = tmp_path_factory.mktemp("hostile")
     store = write_results(root, names=("p1_a", HOSTILE_NAME), excluded=2, text=HOSTILE, without=[("p1_a", 1)])

@@ -191,7 +191,7 @@ def test_a_damaged_picture_is_drawn_again(tmp_path: Path, harm: Callable[[Path],
 
 def test_a_page_is_written_where_nothing_can_be_kept(tmp_path: Path, write_results: Any, render: Any) -> None:
     """Catches a page that fails because of a cache that nobody needs."""
-    store = write_results(tmp_path)
+    store = write_results(tmp_path, draws_anew=True)
     store.cache.mkdir(parents=True, exist_ok=True)
     (store.cache / "figures").write_text("in the way")
     assert render(store).page.is_file()
@@ -215,7 +215,7 @@ def test_one_new_trial_draws_what_it_changes_and_the_page_is_the_same_as_from_no
     tmp_path: Path, write_results: Any, render: Any
 ) -> None:
     """Catches a page that hangs on what was drawn before."""
-    store = write_results(tmp_path, compare=False)
+    store = write_results(tmp_path, compare=False, draws_anew=True)
     before = render(store)
     whole = len(list(before.page.parent.glob("figures/*.svg")))
     folder = next(store.trials.glob("p1_b-r0f1-*"))

@@ -28,8 +28,7 @@ DIFFERENCES = st.lists(
 ).filter(lambda values: np.std(values) > 1e-6)
 
 
-# statsmodels collects garbage in each call, which takes a quarter of a second where torch is loaded.
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_is_statsmodels(values: list[float]) -> None:
     expected = multipletests(values, method="holm")[1]

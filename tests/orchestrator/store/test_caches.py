@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -57,9 +58,9 @@ class Planned:
 
 
 @pytest.fixture
-def planned(write_experiments: Callable[..., Path], faces: Path, tmp_path: Path) -> Planned:
+def planned(write_experiments: Callable[..., Path], faces: Path, scanned: Path, tmp_path: Path) -> Planned:
     folder = write_experiments({"p/a.json": {}, "p/b.json": {"image_size": 48}})
-    return Planned(folder, faces, tmp_path / "results")
+    return Planned(folder, faces, Path(shutil.copytree(scanned, tmp_path / "results")))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What every backbone of the registry must do; none is named here, so a new one is tested by its line."""
 
+import copy
 import itertools
 from dataclasses import asdict
 from pathlib import Path
@@ -23,12 +24,11 @@ LARGE, SLOW = 50_000_000, 25_000_000
 SLOW_TO_FIT = ("ensemble_cnn",)
 NAMES = list(dict.fromkeys(canonical(name) for name in BACKBONES))
 SIZES = {each.name: each.parameters or 0 for each in backbone_facts()}
-every_backbone = pytest.mark.parametrize("name", NAMES)
+# By module, so that the tests of one network run one after the other and build it once.
+every_backbone = pytest.mark.parametrize("name", NAMES, scope="module")
 # The largest take seconds for each test that moves all their weights: `make check-all` runs those.
-every_backbone_in_depth = pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.slow if SIZES.get(name, 0) > SLOW else ()) for name in NAMES],
-)
+IN_DEPTH = [pytest.param(name, marks=pytest.mark.slow if SIZES.get(name, 0) > SLOW else ()) for name in NAMES]
+every_backbone_in_depth = pytest.mark.parametrize("name", IN_DEPTH, scope="module")
 
 
 def build(name: str, *, num_classes: int = 2, size_px: int = 0, seed: int = 0) -> nn.Module:
@@ -48,11 +48,21 @@ def images(count: int, size_px: int) -> Tensor:
     return 2 * colours + 0.2 * torch.randn(count, 3, size_px, size_px, generator=rng)
 
 
+@pytest.fixture(scope="module")
+def built(name: str) -> nn.Module:
+    """The network of a name as it is built with seed 0, in evaluation mode: look at it, and change a copy."""
+    return build(name).eval()
+
+
 @every_backbone
-def test_shapes_for_two_and_for_several_classes_at_two_sizes(name: str) -> None:
+def test_shapes_for_two_and_for_several_classes_at_two_sizes(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    models = {5: build(name, num_classes=5).eval()}
     # To build the largest takes seconds; what their heads are made of is the same for two classes.
-    for num_classes in (5,) if SIZES.get(name, 0) > LARGE else (2, 5):
-        model = build(name, num_classes=num_classes).eval()
+    if SIZES.get(name, 0) <= LARGE:
+        models[2] = request.getfixturevalue("built")
+    for num_classes, model in models.items():
         for size_px in (smallest_px(name), smallest_px(name) + 32):
             with torch.inference_mode():
                 logits = model(images(2, size_px))
@@ -61,8 +71,8 @@ def test_shapes_for_two_and_for_several_classes_at_two_sizes(name: str) -> None:
 
 
 @every_backbone_in_depth
-def test_backward_reaches_every_weight_that_trains_and_no_other(name: str) -> None:
-    model = build(name).train()
+def test_backward_reaches_every_weight_that_trains_and_no_other(name: str, built: nn.Module) -> None:
+    model = copy.deepcopy(built).train()
     # Weights that start at zero hide what lies behind them for one step.
     with torch.no_grad():
         for parameter in model.parameters():
@@ -77,21 +87,19 @@ def test_backward_reaches_every_weight_that_trains_and_no_other(name: str) -> No
 
 
 @every_backbone_in_depth
-def test_the_state_is_saved_and_loaded_bit_for_bit(name: str, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_weights_and_the_state_is_loaded_into_others_bit_for_bit(
+    name: str, built: nn.Module, tmp_path: Path
+) -> None:
+    state, again = built.state_dict(), build(name).state_dict()
+    assert all(torch.equal(value, again[key]) for key, value in state.items())
+    other = build(name, seed=1).eval()
+    assert any(not torch.equal(value, other.state_dict()[key]) for key, value in state.items())
     path = tmp_path / "model.safetensors"
-    first, second = build(name, seed=1).eval(), build(name, seed=2).eval()
-    save_weights(path, first.state_dict())
-    load_weights(path, second)
+    save_weights(path, state)
+    load_weights(path, other)
     x_BCHW = images(2, smallest_px(name))
     with torch.inference_mode():
-        assert torch.equal(first(x_BCHW), second(x_BCHW))
-
-
-@every_backbone_in_depth
-def test_the_same_seed_gives_the_same_weights_and_another_gives_others(name: str) -> None:
-    states = [build(name, seed=seed).state_dict() for seed in (1, 1, 2)]
-    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
-    assert any(not torch.equal(states[0][key], states[2][key]) for key in states[0])
+        assert torch.equal(built(x_BCHW), other(x_BCHW))
 
 
 @pytest.mark.parametrize(
@@ -131,8 +139,8 @@ def test_one_batch_is_overfitted(name: str) -> None:
 
 
 @every_backbone_in_depth
-def test_half_precision_gives_no_nan(name: str) -> None:
-    model = build(name).train()
+def test_half_precision_gives_no_nan(name: str, built: nn.Module) -> None:
+    model = copy.deepcopy(built).train()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = model(images(4, smallest_px(name)))
     logits.float().sum().backward()
@@ -143,29 +151,28 @@ def test_half_precision_gives_no_nan(name: str) -> None:
 
 
 @every_backbone_in_depth
-def test_a_layer_for_grad_cam_is_named_and_gives_maps(name: str) -> None:
-    model = build(name).eval()
+def test_a_layer_for_grad_cam_is_named_and_gives_maps(name: str, built: nn.Module) -> None:
     maps: list[Tensor] = []
-    layer = model.get_submodule(cam_layer_of(model))
-    layer.register_forward_hook(lambda module, given, made: maps.append(made))
+    layer = built.get_submodule(cam_layer_of(built))
+    hook = layer.register_forward_hook(lambda module, given, made: maps.append(made))
     with torch.inference_mode():
-        model(images(1, smallest_px(name) + 32))
+        built(images(1, smallest_px(name) + 32))
+    hook.remove()
     assert maps and maps[0].ndim == 4
 
 
 @every_backbone_in_depth
-def test_its_head_is_some_of_its_weights_and_not_all(name: str) -> None:
-    model = build(name)
-    inside = [key.startswith(f"{head_of(model)}.") for key, _ in model.named_parameters()]
+def test_its_head_is_some_of_its_weights_and_not_all(name: str, built: nn.Module) -> None:
+    inside = [key.startswith(f"{head_of(built)}.") for key, _ in built.named_parameters()]
     assert any(inside) and not all(inside)
 
 
 @every_backbone_in_depth
-def test_its_features_and_its_head_are_the_whole_of_it(name: str, tmp_path: Path) -> None:
+def test_its_features_and_its_head_are_the_whole_of_it(name: str, built: nn.Module, tmp_path: Path) -> None:
     """A head that is trained alone, on features that are kept, must be the head of this network."""
     size_px = smallest_px(name)
     pixels = np.random.default_rng(0).integers(0, 256, (5, size_px, size_px, 3), dtype=np.uint8)
-    model, cpu = build(name).eval(), torch.device("cpu")
+    model, cpu = copy.deepcopy(built), torch.device("cpu")
     images = Images(pixels, normalization="imagenet", memory_format="contiguous", device=cpu)
     head = HeadTraining(model, images=images, precision="float32", device=cpu, batch_size=2, folder=tmp_path)
     rows = np.array([3, 0, 4])

@@ -33,7 +33,7 @@ def draw_set(root: Path, save: Save, *, num_each: int = NUM_EACH, px: int = 32) 
 
 
 def find(root: Path, **keys: Any) -> tuple[Shortcuts, list[Split]]:
-    recipe = RecipeKeys(val_ratio=0.2, **keys)
+    recipe = RecipeKeys(**{"val_ratio": 0.2, "cv_folds": 3, **keys})
     manifest = scan(root)
     rows = [experiment_rows(manifest, recipe, repeat=repeat) for repeat in range(recipe.cv_repeats)]
     splits = study_splits(rows, recipe)

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,11 +82,21 @@ def pairs_of(links: pd.DataFrame) -> set[tuple[str, str]]:
     return set(zip(links["first"], links["second"], strict=True))
 
 
+@pytest.fixture(scope="module")
+def twelve(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve different pictures, real/0.png to real/11.png."""
+    root = tmp_path_factory.mktemp("twelve")
+    write(root, {f"real/{seed}.png": picture(seed) for seed in range(12)})
+    return root
+
+
 @pytest.mark.parametrize("name", VERSIONS)
-def test_a_version_of_a_picture_is_linked_to_it_and_to_no_other(tmp_path: Path, name: str) -> None:
+def test_a_version_of_a_picture_is_linked_to_it_and_to_no_other(
+    tmp_path: Path, twelve: Path, name: str
+) -> None:
     change, kind = VERSIONS[name]
-    images = {f"real/{seed}.png": picture(seed) for seed in range(12)}
-    rows = write(tmp_path, {**images, "fake/x.png": change(picture(5))})
+    shutil.copytree(twelve, tmp_path, dirs_exist_ok=True)
+    rows = write(tmp_path, {"fake/x.png": change(picture(5))})
     links = find_links(tmp_path, rows)
     assert pairs_of(links) == {("fake/x.png", "real/5.png")}
     assert links["kind"].iloc[0] in kind.split("|") and SAME <= links["similarity"].iloc[0] <= 1.0

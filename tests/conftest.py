@@ -23,12 +23,16 @@ MakeFaces = Callable[..., Path]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_collection_of_what_stays() -> Iterator[None]:
-    """Hide what the imports made from the collector: gc.collect(), by a trial or a library, took 0.2 s."""
-    gc.collect()
-    gc.freeze()
+def all_is_collected_at_the_end() -> Iterator[None]:
     yield
     gc.unfreeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_collection_of_what_stays(all_is_collected_at_the_end: None) -> None:
+    """Hide what was imported so far from the collector: gc.collect(), by a trial or a library, took 0.2 s."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,8 @@ from orchestrator.analysis.collect import ALL, Tables
 from orchestrator.analysis.trial_scores import is_one_device
 from orchestrator.decisions.decide import SAME_COST
 from orchestrator.report import answers
+from orchestrator.report.drawing.picture import Panel, shorts
 from orchestrator.report.evidence import bounded
-from orchestrator.report.panels import Panel, shorts
 from orchestrator.wording.numbers import capital, fold_label, metric_name, number, signed
 from orchestrator.wording.verdict import comparison_sentence, effect_of, headline, leaders, named, whole_rows
 from trainables.evaluation.metrics import LOWER_IS_BETTER
@@ -41,7 +41,7 @@ class Gallery:
 
 def forests(tables: Tables) -> Gallery:
     """Draw a forest of differences for each metric compared, the largest differences of many."""
-    from orchestrator.report import forest
+    from orchestrator.report.drawing.forest import draw_forest
 
     panels, kept = [], []
     ready = tables.comparisons[tables.comparisons["mean_diff"].notna()]
@@ -53,7 +53,7 @@ def forests(tables: Tables) -> Gallery:
         rows = every[every.index.isin(largest)]
         kept.append((rows, len(every)))
         ropes = [effect_of(row, tables).get("rope", 0.0) for _, row in rows.iterrows()]
-        drawn = forest.forest(
+        drawn = draw_forest(
             rows[["treatment", "baseline", "mean_diff", "ci_low", "ci_high", "verdict"]].assign(rope=ropes),
             metric=metric_name(metric),
             lower_is_better=metric in LOWER_IS_BETTER,
@@ -71,14 +71,14 @@ def forests(tables: Tables) -> Gallery:
 
 def differences(tables: Tables) -> Gallery:
     """Draw the folds of the first comparisons: whether one fold makes the difference, or all of them."""
-    from orchestrator.report import forest
+    from orchestrator.report.drawing.fold_differences import draw_fold_differences
 
     ready = tables.comparisons[tables.comparisons["mean_diff"].notna()]
     panels, rows = [], ready.head(MOST_DIFFERENCES)
     shown = shorts([*rows["treatment"].astype(str), *rows["baseline"].astype(str)], 21)
     for place, (_, row) in enumerate(rows.iterrows(), start=1):
         pairs = _pairs(tables, row)
-        drawn = forest.differences(
+        drawn = draw_fold_differences(
             pairs,
             bounds=(row["mean_diff"], row["ci_low"], row["ci_high"]),
             rope=float(effect_of(row, tables).get("rope", 0.0)),
@@ -120,7 +120,7 @@ def fold_values(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 def fold_points(tables: Tables, names: Sequence[str], note: str) -> Gallery:
     """Draw fold scores with both intervals, for the metrics compared."""
-    from orchestrator.report import figures
+    from orchestrator.report.drawing.fold_scores import draw_fold_scores
 
     panels = []
     has_interval = has_bootstrap = False
@@ -135,7 +135,7 @@ def fold_points(tables: Tables, names: Sequence[str], note: str) -> Gallery:
         has_bootstrap |= bool(summary["boot_low"].notna().any())
         name = metric_name(metric)
         scores = fold_values(tables.scores, metric)
-        drawn = figures.fold_scores(scores[scores["experiment"].isin(names)], summary, metric=name)
+        drawn = draw_fold_scores(scores[scores["experiment"].isin(names)], summary, metric=name)
         means = "; ".join(
             f"{experiment} {number(mean)}"
             for experiment, mean in zip(summary["experiment"], summary["mean"], strict=True)
@@ -191,11 +191,11 @@ def heat(tables: Tables, names: Sequence[str], note: str) -> Gallery:
     hardest = values.mean().sort_values(kind="stable").index
     kept = [source for source in values.columns if source in set(hardest[:MOST_SOURCES])]
     values = values[kept]
-    from orchestrator.report import overview_figures
+    from orchestrator.report.drawing.heat_map import draw_heat_map
 
     said = [f"{name}: " + ", ".join(f"{source} {number(row[source])}" for source in kept)
             for name, row in values.iterrows()]  # fmt: skip
-    panel = Panel.of("sources-auc", overview_figures.heat_map(values), f"AUC by source. {'; '.join(said)}.")
+    panel = Panel.of("sources-auc", draw_heat_map(values), f"AUC by source. {'; '.join(said)}.")
     caption = ""
     means = [number(mean) for mean in values.mean().sort_values()]
     # Means over different experiments would compare the experiments.
@@ -217,7 +217,7 @@ def held_out(tables: Tables) -> Gallery:
     known = rows[rows["delta"].notna()] if len(rows) else rows
     if known.empty:
         return Gallery(())
-    from orchestrator.report import forest
+    from orchestrator.report.drawing.held_out import draw_held_out
 
     most_lost = known["delta"].sort_values(ascending=False, kind="stable").index
     shown = most_lost[: bounded(len(known), MOST_IN_A_FOREST, FOREST_OF_MANY)]
@@ -227,7 +227,7 @@ def held_out(tables: Tables) -> Gallery:
         f"{row['experiment']} on {row['source']} {number(row['delta'], sign=True)}"
         for row in rows.to_dict("records")
     )
-    panel = Panel.of("holdout", forest.holdout_deltas(rows), f"AUC lost on held-out sources: {said}.")
+    panel = Panel.of("holdout", draw_held_out(rows), f"AUC lost on held-out sources: {said}.")
     lost = number(worst["delta"])
     if len(most_lost) > 1 and number(known.loc[most_lost[1], "delta"]) == lost:
         most = ""
@@ -251,7 +251,8 @@ def ranked(tables: Tables) -> Gallery:
     """Draw mean ranks and every pair, of many only the best; nothing with fewer than six experiments."""
     if tables.ranking.empty:
         return Gallery(())
-    from orchestrator.report import overview_figures
+    from orchestrator.report.drawing.pair_matrix import draw_pair_matrix
+    from orchestrator.report.drawing.ranks import draw_ranks
 
     best = tables.ranking.head(bounded(len(tables.ranking), MOST_PAIRED, PAIRED_OF_MANY))
     names = [str(name) for name in best["experiment"]]
@@ -266,9 +267,9 @@ def ranked(tables: Tables) -> Gallery:
     ranks = zip(names, best["mean_rank"], strict=True)
     rank_said = f"Mean ranks: {'; '.join(f'{name} {rank:.2f}' for name, rank in ranks)}."
     sure = int(is_sure.sum()) // 2
-    panels = [Panel.of("ranks", overview_figures.ranks(best), rank_said)]
+    panels = [Panel.of("ranks", draw_ranks(best), rank_said)]
     if np.isfinite(differences).any():
-        drawn = overview_figures.all_pairs(differences, is_sure)
+        drawn = draw_pair_matrix(differences, is_sure)
         said = f"Differences of all pairs; {sure} of {len(pairs)} are told apart after Holm’s correction."
         panels.append(Panel.of("pairs", drawn, said))
     leader = named(leaders(tables.ranking, "mean_rank", ascending=True))
@@ -294,9 +295,9 @@ def cost(points: pd.DataFrame, tables: Tables, names: Sequence[str], note: str) 
         rows = ready[ready[column].notna() & (ready[column] > 0)]
         if rows.empty:
             continue
-        from orchestrator.report import overview_figures
+        from orchestrator.report.drawing.cost import draw_cost
 
-        drawn = overview_figures.cost_against_score(
+        drawn = draw_cost(
             rows.assign(cost=rows[column].astype(float)), cost=called, metric=metric_name(metric)
         )
         said = "; ".join(

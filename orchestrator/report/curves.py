@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from orchestrator.analysis.collect import Tables, num_expected
+from orchestrator.analysis.roc_curves import GRID, precision_points, roc_points
 from orchestrator.report.charts import Gallery, slug
+from orchestrator.report.drawing.picture import Panel, shorts
 from orchestrator.report.evidence import Evidence, Place
-from orchestrator.report.panels import Panel, shorts
 from orchestrator.store.predictions import Part
 from orchestrator.store.records import ExperimentRecord
 from orchestrator.wording.numbers import metric_name, number
@@ -45,14 +46,14 @@ def _learning(experiment: ExperimentRecord, history: pd.DataFrame, position: int
     history = history[history["val_loss"].notna()]
     if history.empty:
         return []
-    from orchestrator.report import figures
+    from orchestrator.report.drawing.learning import draw_losses, draw_validation_scores
 
     name = experiment.name
     stem = f"{position:02d}-{slug(name)}"
     # An incomplete set of folds is drawn, and never averaged.
     is_whole = history["trial"].nunique() == num_expected(experiment)
     label = f"Training and validation loss by epoch of {name}. {_last_losses(history) if is_whole else ''}"
-    drawn = figures.losses(history, name=name, is_whole=is_whole)
+    drawn = draw_losses(history, name=name, is_whole=is_whole)
     panels = [Panel.of(f"loss-{stem}", drawn, label.strip())]
     metric = str(experiment.recipe.plain().get("select_by"))
     column = f"val_{metric}"
@@ -61,7 +62,7 @@ def _learning(experiment: ExperimentRecord, history: pd.DataFrame, position: int
         metric, column = "auc", "val_auc"
     if column in history and history[column].notna().any():
         said = metric_name(metric)
-        drawn = figures.validation_scores(history, column, metric=said, name=name, is_whole=is_whole)
+        drawn = draw_validation_scores(history, column, metric=said, name=name, is_whole=is_whole)
         label = f"Validation {said} by epoch of {name}; its best value is {history[column].max():.3f}."
         panels.append(Panel.of(f"validation-{stem}", drawn, label))
     return panels
@@ -93,7 +94,7 @@ def rocs(
     note: str,
 ) -> Gallery:
     """Draw ROC curves: of two classes a curve a fold, of several a curve a class against the rest."""
-    from orchestrator.report import curve_figures
+    from orchestrator.report.drawing.roc import draw_roc
 
     panels, aucs = [], {}
     kinds = set()
@@ -107,7 +108,7 @@ def rocs(
         curves = _roc_curves(usable)
         title = titled(name, expected, len(usable), expected[name])
         sides = ("the class", "others") if usable[0].num_classes > 2 else ("fake", "real images")
-        drawn = curve_figures.roc(curves, name=title, positive=sides[0], negative=sides[1], is_whole=is_whole)
+        drawn = draw_roc(curves, name=title, positive=sides[0], negative=sides[1], is_whole=is_whole)
         what = "classes against the rest" if usable[0].num_classes > 2 else _folds(len(curves))
         label = f"ROC curves of {name}: {len(curves)} {what}"
         row = tables.overall.get((name, "auc"))
@@ -146,8 +147,6 @@ def _with_all_classes(parts: Parts) -> list[Part]:
 
 
 def _roc_curves(whole: Sequence[Part]) -> list[np.ndarray]:
-    from orchestrator.report.curve_figures import GRID, roc_points
-
     if whole[0].probabilities.ndim == 1:
         return [roc_points(part.labels, part.probabilities) for part in whole]
     found = []
@@ -165,7 +164,7 @@ def precisions(
     evidence: Evidence, order: Mapping[str, int], expected: Mapping[str, int], *, note: str
 ) -> Gallery:
     """Draw precision over recall, a curve a fold; nothing with several classes."""
-    from orchestrator.report import curve_figures
+    from orchestrator.report.drawing.roc import draw_precision_recall
 
     panels, chances = [], []
     for name, parts in evidence.tests.items():
@@ -173,11 +172,11 @@ def precisions(
         if not usable:
             continue
         is_whole = len(usable) == expected[name]
-        curves = [curve_figures.precision_points(part.labels, part.probabilities) for part in usable]
+        curves = [precision_points(part.labels, part.probabilities) for part in usable]
         chance = float(np.mean(np.concatenate([part.labels for part in usable])))
         chances.append(f"{100 * chance:.1f}")
         title = titled(name, expected, len(usable), expected[name])
-        drawn = curve_figures.precision_recall(curves, name=title, chance=chance, is_whole=is_whole)
+        drawn = draw_precision_recall(curves, name=title, chance=chance, is_whole=is_whole)
         mean = " and their mean" if is_whole and len(curves) > 1 else ""
         label = (
             f"Precision over recall of {name}, {len(curves)} {_folds(len(curves))}{mean}; guessing has a "
@@ -211,7 +210,7 @@ def reliabilities(
     rows = tables.reliability
     if rows.empty:
         return Gallery(())
-    from orchestrator.report import curve_figures
+    from orchestrator.report.drawing.reliability import draw_reliability
 
     several = {each.name: each.num_classes > 2 for each in tables.study.experiments}
     panels = []
@@ -224,7 +223,7 @@ def reliabilities(
         method = DISPLAYED if (bins["method"] == DISPLAYED).any() else None
         axis = "probability of the likeliest class" if several.get(name) else "P(fake)"
         title = shorts(names, 38)[name]
-        drawn = curve_figures.reliability(bins, name=title, method=method, axis=axis)
+        drawn = draw_reliability(bins, name=title, method=method, axis=axis)
         errors = bins.groupby("method", sort=False)["ece"].first()
         said = f"Reliability of {name}, all folds together: ECE {errors[RAW]:.3f} as predicted"
         if method is not None:
@@ -259,7 +258,7 @@ def confidences(
     note: str,
 ) -> Gallery:
     """Draw how sure right and wrong predictions were, by the calibrated probability where there is one."""
-    from orchestrator.report import curve_figures
+    from orchestrator.report.drawing.confidence import draw_confidence
 
     panels, raw = [], []
     for name, parts in evidence.tests.items():
@@ -277,7 +276,7 @@ def confidences(
         if not usable:
             raw.append(name)
         hits, misses = np.concatenate(right), np.concatenate(wrong)
-        drawn = curve_figures.confidences(
+        drawn = draw_confidence(
             hits, misses, name=titled(name, expected, len(parts), expected[name]), least=1.0 / classes
         )
         said = f"Confidence of {name} on {len(parts)} of {expected[name]} test folds."

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from orchestrator.report.cells import Cell, Grid, grid
-from orchestrator.report.drawing import limits
-from orchestrator.report.panels import Panel
+from orchestrator.report.drawing.canvas import limits
+from orchestrator.report.drawing.picture import Panel
 from orchestrator.report.rendering import HERE, environment
 from orchestrator.wording import numbers
 from orchestrator.wording.numbers import integer
@@ -184,18 +184,18 @@ def _draw(
     pixels: pd.DataFrame,
     crop_px: int,
 ) -> Drawn:
-    from orchestrator.report import data_figures
+    from orchestrator.report.drawing import data_set
 
     table = overview.counts(manifest)
     table = table[table["source"].isin(list(looks))]
     drawn = Drawn(
-        counts=[Panel("counts", data_figures.image_counts(table), f"Images of each source: {_said(table)}.")]
+        counts=[Panel("counts", data_set.draw_image_counts(table), f"Images of each source: {_said(table)}.")]
     )
     for place, facts, frame in ((drawn.facts, FACTS, rows), (drawn.looks, LOOKS, pixels)):
         for column, name, unit in facts:
             spread = overview.spread(frame, column)
             said = "; ".join(f"{source} {median:.3g}" for source, median in spread["median"].items())
-            svg = data_figures.spreads(spread, name=name, unit=unit)
+            svg = data_set.draw_spreads(spread, name=name, unit=unit)
             place.append(
                 Panel(column, svg, f"{name} by source. Medians{f' in {unit}' if unit else ''}: {said}.")
             )
@@ -203,7 +203,7 @@ def _draw(
     for source, each in looks.items():
         label = f"Distribution of red, green and blue values of {source}, {each.num_images} images."
         drawn.colours.append(
-            Panel("colours", data_figures.colours(each.colours, source=source, top=top), label)
+            Panel("colours", data_set.draw_colours(each.colours, source=source, top=top), label)
         )
     _draw_spectra(drawn, looks, _reference(rows, looks), crop_px)
     return drawn
@@ -212,14 +212,14 @@ def _draw(
 def _draw_spectra(
     drawn: Drawn, looks: Mapping[str, overview.Looks], reference: np.ndarray | None, crop_px: int
 ) -> None:
-    from orchestrator.report import data_figures
+    from orchestrator.report.drawing import data_set
 
     seen = {source: each for source, each in looks.items() if each.num_spectra}
     if not seen:
         return
-    bounds = data_figures.bounds_of({source: each.spectrum for source, each in seen.items()})
+    bounds = data_set.spectrum_bounds({source: each.spectrum for source, each in seen.items()})
     for source, each in seen.items():
-        image = data_figures.spectrum_image(each.spectrum, bounds=bounds)
+        image = data_set.paint_spectrum(each.spectrum, bounds=bounds)
         alt = f"Mean log spectrum of {source}, {each.num_spectra} images, zero frequency in the middle."
         drawn.spectra.append(Picture(_uri(image, "png"), alt, source, crop_px))
     curves = {
@@ -232,7 +232,7 @@ def _draw_spectra(
         ", relative to the real images" if reference is not None else ""
     )
     for source, curve in curves.items():
-        svg = data_figures.radial_spectrum(
+        svg = data_set.draw_radial_spectrum(
             curve, source=source, bounds=bounds, is_relative=reference is not None
         )
         drawn.radial.append(

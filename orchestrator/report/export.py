@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from orchestrator.report.cells import Cell, Grid
-from orchestrator.report.panels import Panel
+from orchestrator.report.drawing.picture import Panel
 
 LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",

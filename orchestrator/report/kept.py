@@ -22,7 +22,7 @@ from typing import Any, ParamSpec
 import numpy as np
 import pandas as pd
 
-from orchestrator.report.panels import Picture
+from orchestrator.report.drawing.picture import Picture
 from trainables import memo
 from trainables.files import replace_file
 

@@ -23,6 +23,7 @@ from orchestrator.decisions.decision import moved_since
 from orchestrator.report import answers, charts, content, curves, export, score_tables, shortcuts
 from orchestrator.report.cells import Grid
 from orchestrator.report.charts import Gallery
+from orchestrator.report.drawing.picture import Panel
 from orchestrator.report.evidence import (
     SMALL,
     Evidence,
@@ -35,7 +36,6 @@ from orchestrator.report.evidence import (
     read_files,
 )
 from orchestrator.report.kept import keeping
-from orchestrator.report.panels import Panel
 from orchestrator.report.rendering import HERE, environment
 from orchestrator.store.decision_file import DecisionRecord, in_force
 from orchestrator.store.folder import State, Store, trial_state

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.report import panels
+from orchestrator.report.drawing import picture
 from orchestrator.wording import numbers
 
 if TYPE_CHECKING:
@@ -37,5 +37,5 @@ def environment() -> "jinja2.Environment":
     made.filters["breakable"] = lambda text: Markup("<wbr>").join(BREAK.split(text))
     made.filters["prose"] = lambda text: made.filters["breakable"](BOUND.sub("\u00a0", MINUS.sub("−", text)))
     made.filters["when"] = numbers.when
-    made.filters["inline"] = lambda panel: Markup(panels.inline(panel.svg, panel.label))
+    made.filters["inline"] = lambda panel: Markup(picture.inline(panel.svg, panel.label))
     return made

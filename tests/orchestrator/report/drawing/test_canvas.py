@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -9,22 +10,15 @@ import pytest
 from matplotlib.ticker import FixedFormatter, FixedLocator, LogLocator, NullLocator
 from PIL import Image
 
-from orchestrator.report import curve_figures, drawing, figures, forest
-from orchestrator.report.drawing import panel, picture, style
-from orchestrator.report.panels import shorts
+from orchestrator.report.drawing.canvas import panel, picture, style
+from orchestrator.report.drawing.fold_differences import draw_fold_differences
+from orchestrator.report.drawing.learning import draw_losses
+from orchestrator.report.drawing.picture import RULE
 
-# Text that is upright is rotated by nothing about its anchor; other text is moved to its own.
-TEXT = re.compile(
-    r'<text [^>]*transform="(?:rotate\(-0|translate\()[ ]?([\d.]+) ([\d.]+)[^>]*>([^<]*)</text>'
-)
+Texts = Callable[[str], dict[str, tuple[float, float]]]
 
 
-def texts(svg: str) -> dict[str, tuple[float, float]]:
-    """Every text of a figure, with where it is anchored in points from the top left."""
-    return {said: (float(x), float(y)) for x, y, said in TEXT.findall(svg)}
-
-
-def test_numbers_stand_at_their_values_and_nothing_outside_is_marked() -> None:
+def test_numbers_stand_at_their_values_and_nothing_outside_is_marked(texts: Texts) -> None:
     """Catches a scale that is shifted against what it measures."""
     with style("scale"):
         figure, axes = panel(150.0)
@@ -47,7 +41,7 @@ def test_numbers_stand_at_their_values_and_nothing_outside_is_marked() -> None:
     assert found["seconds"][1] > found["10.0"][1] > bottom and found["score"][0] < left
 
 
-def test_a_hidden_scale_and_a_hidden_grid_are_not_drawn() -> None:
+def test_a_hidden_scale_and_a_hidden_grid_are_not_drawn(texts: Texts) -> None:
     def lines(*, hidden: bool, grid: bool) -> int:
         with style("grid"):
             figure, axes = panel(150.0)
@@ -57,13 +51,13 @@ def test_a_hidden_scale_and_a_hidden_grid_are_not_drawn() -> None:
             axes.set_ylim(0.0, 1.0)
             svg = picture(figure).svg
         assert bool(texts(svg)) == (not hidden)
-        return svg.count(drawing.RULE)
+        return svg.count(RULE)
 
     assert lines(hidden=True, grid=True) == 0 == lines(hidden=False, grid=False)
     assert lines(hidden=False, grid=True) > 0
 
 
-def test_a_logarithmic_scale_is_even_in_factors() -> None:
+def test_a_logarithmic_scale_is_even_in_factors(texts: Texts) -> None:
     with style("log"):
         figure, axes = panel(150.0)
         axes.set_xscale("log")
@@ -79,17 +73,17 @@ def test_a_logarithmic_scale_is_even_in_factors() -> None:
     assert found["cost"][0] == pytest.approx(found["100"][0], abs=0.1)
 
 
-def test_tiny_and_huge_values_say_their_power_of_ten_inside_the_figure() -> None:
+def test_tiny_and_huge_values_say_their_power_of_ten_inside_the_figure(texts: Texts) -> None:
     """Catches differences of 1e-7 that look like differences of 1."""
     pairs = pd.DataFrame({"label": ["fold 0", "fold 1"], "difference": [2e-7, -1e-7]})
-    drawn = forest.differences(
+    drawn = draw_fold_differences(
         pairs, bounds=(5e-8, -2e-7, 3e-7), rope=1e-8, metric="loss", about="a − b", lower_is_better=True
     )
     x, y = texts(drawn.svg)["× 1e−7"]
     height = float(re.findall(r'viewBox="0 0 260 ([\d.]+)"', drawn.svg)[0])
     assert 0 < x <= 250.5 and 0 < y < height - 15
     rows = {"trial": 0, "epoch": [1, 2, 3], "train_loss": [4e6, 3e6, 2e6], "val_loss": 5e6, "best_epoch": 3}
-    x, y = texts(figures.losses(pd.DataFrame(rows), name="a", is_whole=True).svg)["× 1e6"]
+    x, y = texts(draw_losses(pd.DataFrame(rows), name="a", is_whole=True).svg)["× 1e6"]
     assert 0 < x < 40 and 0 < y < 40
 
 
@@ -99,26 +93,3 @@ def test_a_png_is_as_wide_as_promised_and_nothing_shines_through() -> None:
         image = Image.open(io.BytesIO(picture(figure).png))
     assert image.mode == "RGB" and image.width == 722
     assert round(image.info["dpi"][0]) == 200
-
-
-def test_a_share_is_not_rounded_to_a_number_that_stands_elsewhere() -> None:
-    """Catches 2.5 % written as 2 % on an even scale."""
-    right = np.concatenate([np.full(50, 0.72), np.linspace(0.5, 1.0, 950)])
-    drawn = curve_figures.confidences(right, right[:0], name="a", least=0.5)
-    shares = sorted(float(said[:-1]) for said in texts(drawn.svg) if said.endswith("%"))
-    assert len(shares) > 2 and np.diff(shares) == pytest.approx(shares[1] - shares[0])
-
-
-def test_names_that_differ_in_their_middle_stay_different() -> None:
-    """Catches a forest of one name against itself."""
-    names = [f"p1_resnet18_with_a_long_name_{middle}_and_a_long_end" for middle in ("a", "b", "bb", "bbc")]
-    names += ["short", "p1_resnet18_with_a_lo"]
-    shown = shorts(names, 21)
-    assert len(set(shown.values())) == len(names)
-    assert all(len(text) <= 21 for text in shown.values())
-    assert shown["short"] == "short" and shown["p1_resnet18_with_a_lo"] == "p1_resnet18_with_a_lo"
-    rows = pd.DataFrame({"treatment": [names[0]], "baseline": [names[1]], "mean_diff": 0.1, "ci_low": 0.0})
-    rows = rows.assign(ci_high=0.2, rope=0.01, verdict="undecided")
-    found = texts(forest.forest(rows, metric="AUC", lower_is_better=False).svg)
-    (against,) = [text for text in found if text.startswith("against ")]
-    assert against.removeprefix("against ") not in found

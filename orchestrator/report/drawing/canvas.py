@@ -10,7 +10,7 @@ import math
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -23,14 +23,16 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 from PIL import Image
 
-from orchestrator.report.panels import CARD, INK, MUTED, RULE, Picture
+from orchestrator.report.drawing.picture import CARD, INK, MUTED, RULE, Picture
 
 # Points, as in the SVG's viewBox. Shown 340 px wide, a point is 1.3 px.
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 260.0, 34.0, 10.0, 30.0, 32.0
+# How high a panel is whose plot is as high as wide.
+SQUARE = TOP + BOTTOM + WIDTH - LEFT - RIGHT
 # Of a scale: its letters, the length and the thickness of its marks, and from a mark to its number.
 SIZE, MARK, THIN, PAD = 8.0, 2.5, 0.6, 3.5
 
-_STYLE: dict[str, Any] = {
+_STYLE: dict[str, str | float | bool] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.family": "DejaVu Sans",
@@ -81,6 +83,35 @@ def title(figure: Figure, text: str) -> None:
     """Write the title at the top left."""
     top = 1 - 14 / (figure.get_figheight() * 72)
     figure.text(RIGHT / WIDTH, top, text, color=INK, fontsize=9.5, fontweight="bold", ha="left")
+
+
+def beside_row(
+    axes: Axes,
+    y: float,
+    text: str,
+    *,
+    colour: str = INK,
+    size: float = 8.0,
+    va: Literal["center", "baseline"] = "center",
+    is_right: bool = False,
+) -> None:
+    """Write a text at the height of a row, at the left or the right end of the plot."""
+    place, ha = (1.0, "right") if is_right else (0.0, "left")
+    axes.text(place, y, text, transform=axes.get_yaxis_transform(), color=colour, fontsize=size, va=va, ha=ha)
+
+
+def hide_scales(axes: Axes) -> None:
+    """Leave out both scales, the grid and the line below: what is drawn carries its numbers."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.grid(visible=False)
+    axes.spines["bottom"].set_visible(False)
+
+
+def unit_square(axes: Axes) -> None:
+    """Show 0 to 1 on both scales."""
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(-0.01, 1.01)
 
 
 def boxes(

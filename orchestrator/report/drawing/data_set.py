@@ -9,17 +9,18 @@ import pandas as pd
 from matplotlib.ticker import FixedLocator, MaxNLocator
 from PIL import Image
 
-from orchestrator.report.drawing import (
+from orchestrator.report.drawing.canvas import (
     RIGHT,
     TOP,
     WIDTH,
+    beside_row,
     limits,
     panel,
     style,
     svg,
     title,
 )
-from orchestrator.report.panels import ACCENT, CARD, INK, MUTED, short
+from orchestrator.report.drawing.picture import ACCENT, CARD, MUTED, short
 
 ROW = 30.0
 # Mid tones that are told apart on light and dark paper, and by their line style.
@@ -27,7 +28,7 @@ SIGNS = {"-": "—", "--": "- -", ":": "···"}
 CHANNELS = (("red", "#d0453b", "-"), ("green", "#2f9557", "--"), ("blue", "#4f7fd6", ":"))
 
 
-def image_counts(table: pd.DataFrame) -> str:
+def draw_image_counts(table: pd.DataFrame) -> str:
     """Draw the number of images of each source; `table` has the columns source and images."""
     total = table.groupby("source", sort=True)["images"].sum()
     with style("image counts"):
@@ -35,23 +36,8 @@ def image_counts(table: pd.DataFrame) -> str:
         title(figure, "Images")
         for y, (source, count) in enumerate(total.items()):
             axes.barh(y + 0.18, count, height=0.3, color=ACCENT)
-            axes.text(
-                0.0,
-                y - 0.16,
-                short(str(source), 34),
-                transform=axes.get_yaxis_transform(),
-                fontsize=8.5,
-                color=INK,
-            )
-            axes.text(
-                1.0,
-                y - 0.16,
-                f"{count:,}",
-                transform=axes.get_yaxis_transform(),
-                fontsize=8.5,
-                color=MUTED,
-                ha="right",
-            )
+            beside_row(axes, y - 0.16, short(str(source), 34), size=8.5, va="baseline")
+            beside_row(axes, y - 0.16, f"{count:,}", colour=MUTED, size=8.5, va="baseline", is_right=True)
         axes.set_xlim(0, float(total.max()))
         _rows(axes, len(total))
         axes.xaxis.set_visible(False)
@@ -59,7 +45,7 @@ def image_counts(table: pd.DataFrame) -> str:
         return svg(figure)
 
 
-def spreads(table: pd.DataFrame, *, name: str, unit: str = "") -> str:
+def draw_spreads(table: pd.DataFrame, *, name: str, unit: str = "") -> str:
     """Draw a fact by source: a line from the 5th to the 95th percentile, a thick one for the middle half, the
     median.
 
@@ -83,14 +69,7 @@ def spreads(table: pd.DataFrame, *, name: str, unit: str = "") -> str:
                 markeredgecolor=CARD,
                 markeredgewidth=0.8,
             )
-            axes.text(
-                0.0,
-                y - 0.16,
-                short(str(source), 42),
-                transform=axes.get_yaxis_transform(),
-                fontsize=8.5,
-                color=INK,
-            )
+            beside_row(axes, y - 0.16, short(str(source), 42), size=8.5, va="baseline")
         values = np.unique(table.to_numpy(dtype=float))
         axes.set_xlim(*limits(values))
         _rows(axes, len(table))
@@ -101,7 +80,7 @@ def spreads(table: pd.DataFrame, *, name: str, unit: str = "") -> str:
         return svg(figure)
 
 
-def colours(histogram: np.ndarray, *, source: str, top: float) -> str:
+def draw_colours(histogram: np.ndarray, *, source: str, top: float) -> str:
     """Draw the distribution of red, green and blue of one source, float [3, bins], scaled to `top`."""
     with style(f"colours {source}"):
         figure, axes = panel(150.0, left=RIGHT)
@@ -118,7 +97,7 @@ def colours(histogram: np.ndarray, *, source: str, top: float) -> str:
         return svg(figure)
 
 
-def radial_spectrum(
+def draw_radial_spectrum(
     radial: np.ndarray, *, source: str, bounds: tuple[float, float], is_relative: bool
 ) -> str:
     """Draw log10 power over frequency: of a source, or relative to the real ones, the line at zero."""
@@ -135,7 +114,7 @@ def radial_spectrum(
         return svg(figure)
 
 
-def spectrum_image(spectrum: np.ndarray, *, bounds: tuple[float, float]) -> bytes:
+def paint_spectrum(spectrum: np.ndarray, *, bounds: tuple[float, float]) -> bytes:
     """Paint a log spectrum as a PNG file of 256 colours, one scale for all sources."""
     low, high = bounds
     index = np.clip((spectrum - low) / max(high - low, 1e-9) * 255, 0, 255).astype(np.uint8)
@@ -147,7 +126,7 @@ def spectrum_image(spectrum: np.ndarray, *, bounds: tuple[float, float]) -> byte
     return stream.getvalue()
 
 
-def bounds_of(arrays: Mapping[str, np.ndarray]) -> tuple[float, float]:
+def spectrum_bounds(arrays: Mapping[str, np.ndarray]) -> tuple[float, float]:
     """Return a scale that shows all of several arrays but their extreme thousandths."""
     values = np.concatenate([array[np.isfinite(array)].ravel() for array in arrays.values()])
     if not len(values):

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from orchestrator.analysis.collect import Tables, collect
+from orchestrator.store.folder import Store
 from orchestrator.store.records import (
     Environment,
     ExperimentRecord,
@@ -281,6 +283,17 @@ def _json(path: Path, content: Any) -> None:
 def results(tmp_path: Path) -> Results:
     """An empty results folder to write by hand."""
     return Results(tmp_path / "results")
+
+
+@pytest.fixture
+def tables_of(results: Results) -> Callable[[], tuple[Store, Tables]]:
+    """Write the results down as they are now, and collect their tables."""
+
+    def write_and_collect() -> tuple[Store, Tables]:
+        store = Store.open(results.write())
+        return store, collect(store, results.phase)
+
+    return write_and_collect
 
 
 @pytest.fixture

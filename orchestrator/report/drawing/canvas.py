@@ -145,10 +145,10 @@ def picture(figure: Figure) -> Picture:
         return Picture(_as_svg(figure), png.result())
 
 
-def svg(figure: Figure) -> str:
-    """Return the figure as the text of an SVG file."""
+def vector_picture(figure: Figure) -> Picture:
+    """Return the figure for a page without files beside it: as SVG alone."""
     _settle(figure)
-    return _as_svg(figure)
+    return Picture(_as_svg(figure))
 
 
 def _settle(figure: Figure) -> None:

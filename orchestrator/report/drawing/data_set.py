@@ -17,10 +17,10 @@ from orchestrator.report.drawing.canvas import (
     limits,
     panel,
     style,
-    svg,
     title,
+    vector_picture,
 )
-from orchestrator.report.drawing.picture import ACCENT, CARD, MUTED, short
+from orchestrator.report.drawing.picture import ACCENT, CARD, MUTED, Picture, short
 
 ROW = 30.0
 # Mid tones that are told apart on light and dark paper, and by their line style.
@@ -28,7 +28,7 @@ SIGNS = {"-": "—", "--": "- -", ":": "···"}
 CHANNELS = (("red", "#d0453b", "-"), ("green", "#2f9557", "--"), ("blue", "#4f7fd6", ":"))
 
 
-def draw_image_counts(table: pd.DataFrame) -> str:
+def draw_image_counts(table: pd.DataFrame) -> Picture:
     """Draw the number of images of each source; `table` has the columns source and images."""
     total = table.groupby("source", sort=True)["images"].sum()
     with style("image counts"):
@@ -42,10 +42,10 @@ def draw_image_counts(table: pd.DataFrame) -> str:
         _rows(axes, len(total))
         axes.xaxis.set_visible(False)
         axes.spines["bottom"].set_visible(False)
-        return svg(figure)
+        return vector_picture(figure)
 
 
-def draw_spreads(table: pd.DataFrame, *, name: str, unit: str = "") -> str:
+def draw_spreads(table: pd.DataFrame, *, name: str, unit: str = "") -> Picture:
     """Draw a fact by source: a line from the 5th to the 95th percentile, a thick one for the middle half, the
     median.
 
@@ -77,10 +77,10 @@ def draw_spreads(table: pd.DataFrame, *, name: str, unit: str = "") -> str:
         axes.xaxis.set_major_locator(
             FixedLocator([float(values[0])]) if len(values) == 1 else MaxNLocator(4, prune="both")
         )
-        return svg(figure)
+        return vector_picture(figure)
 
 
-def draw_colours(histogram: np.ndarray, *, source: str, top: float) -> str:
+def draw_colours(histogram: np.ndarray, *, source: str, top: float) -> Picture:
     """Draw the distribution of red, green and blue of one source, float [3, bins], scaled to `top`."""
     with style(f"colours {source}"):
         figure, axes = panel(150.0, left=RIGHT)
@@ -94,12 +94,12 @@ def draw_colours(histogram: np.ndarray, *, source: str, top: float) -> str:
         axes.set_xticks([0, 64, 128, 192, 255])
         axes.yaxis.set_visible(False)
         axes.set_xlabel("value from 0 to 255")
-        return svg(figure)
+        return vector_picture(figure)
 
 
 def draw_radial_spectrum(
     radial: np.ndarray, *, source: str, bounds: tuple[float, float], is_relative: bool
-) -> str:
+) -> Picture:
     """Draw log10 power over frequency: of a source, or relative to the real ones, the line at zero."""
     with style(f"radial {source}"):
         figure, axes = panel(165.0, left=28.0)
@@ -111,7 +111,7 @@ def draw_radial_spectrum(
         axes.set_xlim(0, 0.5)
         axes.set_ylim(*bounds)
         axes.set_xlabel("frequency (cycles per pixel)")
-        return svg(figure)
+        return vector_picture(figure)
 
 
 def paint_spectrum(spectrum: np.ndarray, *, bounds: tuple[float, float]) -> bytes:

@@ -27,25 +27,10 @@ CSS_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure as the text of an SVG file and as the bytes of a PNG file, 722 px wide on white."""
+    """A figure as the text of an SVG file and as the bytes of a PNG file, 722 px wide on white, if any."""
 
     svg: str
-    png: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """A figure on a page: the name of its files, its picture, and what it shows in words."""
-
-    name: str
-    svg: str
-    label: str
     png: bytes = b""
-
-    @classmethod
-    def of(cls, name: str, picture: Picture, label: str) -> "Panel":
-        """Name a picture and say what it shows."""
-        return cls(name, picture.svg, label, picture.png)
 
 
 def inline(svg: str, label: str) -> str:
@@ -93,3 +78,10 @@ def _apart(names: Sequence[str], cut: dict[str, str], length: int) -> dict[str, 
             cut |= {name: f"…{name[start : start + length - 2]}…" for name in alike}
             _apart(alike, cut, length)
     return cut
+
+
+def fold_title(name: str, names: Iterable[str], found: int, expected: int) -> str:
+    """Name one of the experiments in a figure; where folds are missing, that is part of its name."""
+    if found == expected:
+        return shorts(names, 38)[name]
+    return f"{shorts(names, 22)[name]} ({found} of {expected} folds)"

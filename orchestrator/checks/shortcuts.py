@@ -128,7 +128,7 @@ def shortcut_share(alone: float | None, auc: float) -> float | None:
 
 
 def shortcut_table(study: StudyRecord) -> pd.DataFrame:
-    """Return shortcuts.csv of a study record: a row an experiment and check, columns COLUMNS."""
+    """Return shortcuts.csv of a study record: one row per experiment and check, columns COLUMNS."""
     rows = []
     for record in study.shortcuts:
         for name in record.experiments:

@@ -52,7 +52,7 @@ class SummaryCells:
             why = f"not defined: {reason}" if reason else f"{row['n']} of {expected} folds"
             return GridCell(DASH, why, "muted")
         if metric.startswith("support["):
-            # A mean of counts: 4.5 images a fold are neither 4 nor 5.
+            # A mean of counts: 4.5 images per fold are neither 4 nor 5.
             return GridCell(f"{row['mean']:.1f}".removesuffix(".0"), tone="")
         bounds = between(row["ci_low"], row["ci_high"]) if interval else ""
         shown = bounds if bounds != DASH else _bootstrap(row)

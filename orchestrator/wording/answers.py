@@ -67,7 +67,7 @@ def tally(tables: Tables) -> str:
 
 
 def _details(row: "pd.Series[Any]", tables: Tables) -> list[str]:
-    """What backs a verdict up, a sentence each; nothing where there is none yet."""
+    """What backs a verdict up, one sentence each; nothing where there is none yet."""
     if row["verdict"] == "incomplete":
         return []
     effect = effect_of(row, tables)

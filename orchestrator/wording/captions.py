@@ -88,7 +88,7 @@ def fold_scores_caption(tables: Tables, *, has_interval: bool, has_bootstrap: bo
             "test images could give these trained models"
         )
     return (
-        f"{_leader(tables)}Points: a test fold each; diamond: their mean{what}. No mean is shown where "
+        f"{_leader(tables)}Points: one per test fold; diamond: their mean{what}. No mean is shown where "
         "folds are missing. "
     )
 

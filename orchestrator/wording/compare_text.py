@@ -8,7 +8,7 @@ from orchestrator.wording.numbers import chance, hours_text, metric_name, p_text
 
 
 def comparison_lines(found: Mapping[str, Any]) -> list[str]:
-    """Say what `compare_two` found, a line a sentence."""
+    """Say what `compare_two` found, one line per sentence."""
     baseline, other, metric = found["baseline"], found["other"], metric_name(found["metric"])
     if found["verdict"] == "incomplete":
         return [f"{other} can't be compared with {baseline}: {found['reason']}."]

@@ -51,7 +51,7 @@ def decision_sentences(record: DecisionRecord) -> list[str]:
     ]
     if beside:
         metric = metric_name(evidence.metric)
-        lines.append(f"Test scores, which had no say: {metric} {', '.join(beside)}.")
+        lines.append(f"Test scores, not used for selection: {metric} {', '.join(beside)}.")
     return lines
 
 
@@ -154,7 +154,7 @@ def _what_decided(record: DecisionRecord, found: Mapping[str, CandidateRecord]) 
     if record.decided_by == "cost":
         second = min((each for each in ties if each is not chosen), key=lambda each: each.cost_a_trial or 0.0)
         return (
-            f"it is the cheapest of these, {_cost(chosen)} a trial on {chosen.device}, the next "
+            f"it is the cheapest of these, {_cost(chosen)} per trial on {chosen.device}, the next "
             f"({second.experiment}) {_cost(second)}"
         )
     left = ties if least is None else [each for each in ties if each.experiment in least]

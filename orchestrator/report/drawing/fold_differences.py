@@ -29,7 +29,7 @@ def draw_fold_differences(
     about: str,
     lower_is_better: bool,
 ) -> Picture:
-    """Draw the paired differences of one comparison: a stem a fold, mean and interval below.
+    """Draw the paired differences of one comparison: one stem per fold, mean and interval below.
 
     Args:
         pairs: columns label (of the fold) and difference (treatment minus baseline).

@@ -20,7 +20,7 @@ from orchestrator.report.kept import kept
 
 @kept
 def draw_fold_scores(scores: pd.DataFrame, summary: pd.DataFrame, *, metric: str) -> Picture:
-    """Draw each experiment's fold scores with mean and both intervals, one row an experiment.
+    """Draw each experiment's fold scores with mean and both intervals, one row per experiment.
 
     Args:
         scores: columns experiment and value.

@@ -28,8 +28,8 @@ def draw_forest(rows: pd.DataFrame, *, metric: str, lower_is_better: bool) -> Pi
     """Draw the difference of each comparison, its interval, and the region of practical equivalence.
 
     Args:
-        rows: columns treatment, baseline, mean_diff, ci_low, ci_high, rope, verdict; a row a comparison, in
-            their order.
+        rows: columns treatment, baseline, mean_diff, ci_low, ci_high, rope, verdict; one row per comparison,
+            in their order.
         metric: its name for people.
         lower_is_better: whether a negative difference speaks for the treatment.
     """

@@ -30,8 +30,8 @@ def draw_heat_map(values: pd.DataFrame) -> Picture:
     """Draw the AUC of each experiment (a row) against each source (a column).
 
     Args:
-        values: float, indexed by experiment, a column a source; NaN where there is no mean. The lowest of a
-            row is framed.
+        values: float, indexed by experiment, one column per source; NaN where there is no mean. The lowest of
+            a row is framed.
     """
     heads = 14.0
     with style("heat map"):

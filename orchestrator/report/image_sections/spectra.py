@@ -31,8 +31,9 @@ def spectra_section(images: ImageSet) -> Section:
         Thumbnails(tuple(_pictures(seen, images.crop_px)), "spectra"),
         note(
             f"Mean power spectrum of the brightness in the central {side} pixels, Hann window, logarithmic, "
-            "one scale for all sources; zero frequency is in the middle, the edges are half a cycle a pixel. "
-            f"Bright points or a grid away from the middle are what up-sampling leaves behind.{left_out}"
+            "one scale for all sources; zero frequency is in the middle, the edges are half a cycle per "
+            "pixel. Bright points or a grid away from the middle are what up-sampling leaves "
+            f"behind.{left_out}"
         ),
         figure(_radial(seen, reference), caption),
     ]

@@ -13,7 +13,7 @@ from orchestrator.report.section import Block, Group, Heading, Section, Table, n
 from orchestrator.report.summary_cells import SummaryCells
 from orchestrator.wording.numbers import class_name, integer
 
-BY_CLASS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "support": "Images a fold"}
+BY_CLASS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "support": "Images per fold"}
 
 
 def confusion_section(material: Material) -> Section:

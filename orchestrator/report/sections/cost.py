@@ -48,7 +48,7 @@ def cost_grid(costs: Sequence[ExperimentCost], metric: str) -> Grid:
         "#",
         "Experiment",
         "Parameters",
-        "Training a trial",
+        "Training per trial",
         "Hours in all",
         "Device",
         capital(metric_name(metric)),
@@ -70,7 +70,7 @@ def cost_figure(
         return None
     what = {"parameters": "parameters"}
     if is_one_device(ready["device"]):
-        what["seconds"] = f"training {ready['unit'].iloc[0]} a trial"
+        what["seconds"] = f"training {ready['unit'].iloc[0]} per trial"
     panels: list[Panel] = []
     for column, called in what.items():
         rows = ready[ready[column].notna() & (ready[column] > 0)]

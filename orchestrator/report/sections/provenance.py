@@ -115,7 +115,7 @@ def _method() -> tuple[Block, ...]:
             " and use Student’s t with n − 1 degrees of freedom, where n is the number of folds and n",
             train,
             " counts the whole outer training part. Two experiments are compared on the same folds, fold by "
-            "fold. A decision is taken on inner validation scores; test scores have no say in it.",
+            "fold. A decision is taken on inner validation scores; test scores are not used for selection.",
         ),
         note(
             "C. Nadeau and Y. Bengio, “Inference for the generalization error”, ",

@@ -86,6 +86,22 @@ def decision_lines(
     )
 
 
+def moved_lines(phase: str, moved: Sequence[str], now: str) -> list[str]:
+    """Say what has moved since a decision was taken, and how a new one is taken; nothing where nothing has.
+
+    Args:
+        phase: whose decision it is.
+        moved: what is no longer as it was.
+        now: what the rule would choose now.
+    """
+    if not moved:
+        return []
+    return [
+        *(f"since the decision of {phase} was taken: {each}" for each in moved),
+        f"the decision stays; {now}. `python -m orchestrator decide {phase} --again` writes a new version",
+    ]
+
+
 def _factor(factor: FactorRecord, record: DecisionRecord, metric: str) -> str:
     """Say what was decided of one key, and on what."""
     key, value = factor.key, _plain(factor.value)

@@ -34,7 +34,7 @@ MAX_GROWTH_MIB = 30.0
 
 
 def main() -> int:
-    """Print seconds a trial, the ratio and the growth; return 1 when a limit is passed."""
+    """Print seconds per trial, the ratio and the growth; return 1 when a limit is passed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

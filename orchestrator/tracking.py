@@ -1,10 +1,10 @@
 """The one module that knows MLflow: makes the tracking store say what results/ says.
 
 MLflow experiment = phase, parent run = experiment, child run = trial. Runs are found again by tags, metrics
-by the steps that are already there, so bringing the store up to date any number of times leaves one run a
-trial and one value a step. `Tracker` does that in a thread while trials run; `sync` does it once, from disk.
-The default store is SQLite in results/; MLFLOW_TRACKING_URI names another. When it can't be reached, trials
-go on.
+by the steps that are already there, so bringing the store up to date any number of times leaves one run per
+trial and one value per step. `Tracker` does that in a thread while trials run; `sync` does it once, from
+disk. The default store is SQLite in results/; MLFLOW_TRACKING_URI names another. When it can't be reached,
+trials go on.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """One trial: one fold from pixels to a committed result, with files and tensors only.
 
-Out, in `out_dir`: history.csv (a row an epoch), predictions.parquet (inner validation and test rows with
+Out, in `out_dir`: history.csv (one row per epoch), predictions.parquet (inner validation and test rows with
 scores), submission.csv (image_id and label of an unlabelled test split, if there is one), metrics.json,
 model.safetensors (best weights), done.json. done.json is written last: a trial is finished if and only if it
 is there. While running there is also checkpoint/, from which an interrupted trial goes on. Test rows are

@@ -1,9 +1,9 @@
 """How far scores can be taken at their word, before and after calibration, from stored predictions alone.
 
 Each finished trial's calibrations are fitted on its inner validation rows and applied to its test rows; the
-test rows are never looked at while fitting. calibration.csv has a row a trial and method, reliability.csv the
-bins of the diagrams: the test rows of all folds of a complete experiment together, each calibrated by its own
-trial, as they are (`none`) and after each method that could be fitted in every fold.
+test rows are never looked at while fitting. calibration.csv has one row per trial and method, reliability.csv
+the bins of the diagrams: the test rows of all folds of a complete experiment together, each calibrated by its
+own trial, as they are (`none`) and after each method that could be fitted in every fold.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ def calibrate(
         trials: (repeat, fold) -> a finished trial's folder name and predictions.
         num_expected: how many trials its protocol asks for; with fewer there are no bins.
 
-    A trial without validation rows has a row a method with the outcome `not fitted` and the reason.
+    A trial without validation rows has one row per method with the outcome `not fitted` and the reason.
     """
     rows: list[CalibrationRow] = []
     pooled: dict[str, list[Scored]] = {}

@@ -33,7 +33,7 @@ class Gathered:
     """One experiment: its record, its trials by (repeat, fold), and why others have no scores.
 
     values: (source, metric) -> fold -> value, of the test rows, and train_val_gap. reasons: the same for what
-    does not exist. bounds: metric -> bootstrap interval. holdout: a row a held-out source of fakes.
+    does not exist. bounds: metric -> bootstrap interval. holdout: one row per held-out source of fakes.
     calibration and reliability: rows as in `calibrate`.
     """
 

@@ -84,7 +84,7 @@ def confusions(experiments: Sequence[Gathered]) -> pd.DataFrame:
 
 
 def calibrations(experiments: Sequence[Gathered]) -> pd.DataFrame:
-    """Return calibration.csv: error before and after, a row a trial and method; see `calibrate`."""
+    """Return calibration.csv: error before and after, one row per trial and method; see `calibrate`."""
     return pd.DataFrame([row for each in experiments for row in each.calibration], columns=CALIBRATION)
 
 

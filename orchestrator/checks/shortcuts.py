@@ -86,8 +86,15 @@ def gate_verdict(file_facts: CheckScores, *, threshold: float, accepted: bool) -
     return "accepted" if accepted else "refused"
 
 
+def shortcut_share(alone: float | None, auc: float) -> float | None:
+    """Return how much of an AUC above chance a shortcut alone reaches, 0 to 1; None where unknown."""
+    if alone is None or np.isnan(alone) or np.isnan(auc) or auc <= CHANCE:
+        return None
+    return float(min(max((alone - CHANCE) / (auc - CHANCE), 0.0), 1.0))
+
+
 def shortcut_table(study: StudyRecord) -> pd.DataFrame:
-    """Return shortcuts.csv of a study record: a row an experiment and check, columns COLUMNS."""
+    """Return shortcuts.csv of a study record: one row per experiment and check, columns COLUMNS."""
     rows = []
     for record in study.shortcuts:
         for name in record.experiments:

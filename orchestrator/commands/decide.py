@@ -32,7 +32,7 @@ def decide_command(
     """
     from orchestrator.decisions.decision import decide
     from orchestrator.store.folder import Store
-    from orchestrator.wording.decision_text import decision_sentences
+    from orchestrator.wording.decision_text import decision_sentences, moved_lines
 
     found = decide(Store.reopen(results), phase, again=again)
     if as_json:
@@ -53,10 +53,8 @@ def decide_command(
             say(line)
         state = "written" if found.is_new else "as it was taken before"
         say(f"Decision: {found.path} (version {found.record.version}, {state})")
-    if found.moved and not found.is_new:
-        for line in found.moved:
-            warn(f"since then: {line}")
-        warn(f"the decision stays; {found.now}. `decide {phase} --again` writes a new version")
+    for line in () if found.is_new else moved_lines(phase, found.moved, found.now):
+        warn(line)
 
 
 def compare_command(

@@ -121,7 +121,7 @@ def finish(
 
 def _decide(store: Store, phase: str, tables: Tables, *, console: Console, quiet: bool) -> None:
     """Take the phase's decision, or say why there is none, or what has moved since it was taken."""
-    from orchestrator.wording.decision_text import outcome_sentences
+    from orchestrator.wording.decision_text import moved_lines, outcome_sentences
 
     def line(text: str, style: str = "") -> None:
         say(text, console=console, style=style)
@@ -134,14 +134,8 @@ def _decide(store: Store, phase: str, tables: Tables, *, console: Console, quiet
         reasons = [reason.removeprefix("no decision yet: ") for reason in str(error).splitlines()]
         line(f"No decision yet: {'; '.join(reasons)}")
         return
-    for moved in found.moved:
-        line(f"Warning: since the decision of {phase} was taken: {moved}", "yellow")
-    if found.moved:
-        line(
-            f"Warning: the decision stays; {found.now}. `python -m orchestrator decide {phase} --again` "
-            "writes a new version",
-            "yellow",
-        )
+    for moved in moved_lines(phase, found.moved, found.now):
+        line(f"Warning: {moved}", "yellow")
     if not quiet:
         # What is chosen and why; `decide` and the report say the rest.
         for said in outcome_sentences(found.record):

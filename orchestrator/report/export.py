@@ -8,11 +8,11 @@ figures/<name>.svg and .png are the page's figures. What people wrote is escaped
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
-from orchestrator.report.cells import Cell, Grid
-from orchestrator.report.panels import Panel
+from orchestrator.report.grid import Grid, GridCell
+from orchestrator.report.section import Block, Figure, Table, every_block
 
 LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
@@ -26,26 +26,33 @@ WRITTEN = {"figures": (".svg", ".png"), "tables": (".csv",), "tables/paper": (".
 MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 
 
-def paper_files(tables: Mapping[str, Grid]) -> dict[str, str]:
-    """Write grids in the three formats: name of the file below tables/paper -> its text."""
+def paper_files(blocks: Iterable[Block]) -> dict[str, str]:
+    """Write the named tables among blocks in the three formats: file below tables/paper -> its text."""
     found = {}
-    for name, each in tables.items():
-        found[f"{name}.csv"] = as_csv(each)
-        found[f"{name}.md"] = as_markdown(each)
-        found[f"{name}.tex"] = as_latex(each, name=name)
+    for block in every_block(blocks):
+        if isinstance(block, Table) and block.name:
+            found[f"{block.name}.csv"] = grid_csv(block.grid)
+            found[f"{block.name}.md"] = grid_markdown(block.grid)
+            found[f"{block.name}.tex"] = grid_latex(block.grid, name=block.name)
     return found
 
 
-def figure_files(panels: Iterable[Panel]) -> dict[str, str | bytes]:
-    """Return each figure's two files: name of the file below figures -> its content."""
+def figure_files(blocks: Iterable[Block]) -> dict[str, str | bytes]:
+    """Return both files of each figure among blocks: file below figures -> its content."""
     found: dict[str, str | bytes] = {}
-    for panel in panels:
-        found[f"{panel.name}.svg"] = panel.svg
-        found[f"{panel.name}.png"] = panel.png
+    for block in every_block(blocks):
+        for panel in block.panels if isinstance(block, Figure) else ():
+            found[f"{panel.name}.svg"] = panel.picture.svg
+            found[f"{panel.name}.png"] = panel.picture.png
     return found
 
 
-def as_csv(table: Grid) -> str:
+def slug(text: str) -> str:
+    """Make a name for a file of any text."""
+    return re.sub(r"[^A-Za-z0-9_]+", "-", str(text))[:60]
+
+
+def grid_csv(table: Grid) -> str:
     """Write a grid as CSV, a cell's second line in parentheses."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -54,7 +61,7 @@ def as_csv(table: Grid) -> str:
     return stream.getvalue()
 
 
-def as_markdown(table: Grid) -> str:
+def grid_markdown(table: Grid) -> str:
     """Write a grid as a Markdown table (GitHub's), numbers to the right."""
     heads = [_markdown(name) for name in table.columns]
     marks = ["---" if place < table.num_text else "---:" for place in range(len(heads))]
@@ -62,7 +69,7 @@ def as_markdown(table: Grid) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def as_latex(table: Grid, *, name: str) -> str:
+def grid_latex(table: Grid, *, name: str) -> str:
     """Write a grid as a LaTeX table float with the rules of the package booktabs."""
     columns = "".join("l" if place < table.num_text else "r" for place in range(len(table.columns)))
     lines = [
@@ -104,7 +111,7 @@ def clear(folder: Path, files: Iterable[str]) -> None:
                     old.unlink()
 
 
-def _text(cell: Cell) -> str:
+def _text(cell: GridCell) -> str:
     return _line(f"{cell.text} ({cell.note})" if cell.note else cell.text)
 
 

@@ -22,7 +22,7 @@ from typing import Any, ParamSpec
 import numpy as np
 import pandas as pd
 
-from orchestrator.report.panels import Picture
+from orchestrator.report.drawing.picture import Picture
 from trainables import memo
 from trainables.files import replace_file
 
@@ -106,7 +106,7 @@ def _write(path: Path, picture: Picture) -> None:
         partial.write_bytes(head + body)
 
 
-def _key(draw: Callable[..., Picture], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+def _key(draw: Callable[..., Picture], args: tuple[Any, ...], kwargs: Mapping[str, object]) -> str:
     code = memo.key(draw.__qualname__, code=draw.__module__, libraries=LIBRARIES)
     digest = hashlib.sha256()
     for part in _parts((code, args, dict(sorted(kwargs.items())))):

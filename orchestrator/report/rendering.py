@@ -1,14 +1,15 @@
-"""How pages are made of templates.
+"""Pages as HTML: the template filled with sections.
 
 Everything that comes from people is escaped, and figures become part of the page.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.report import panels
-from orchestrator.wording import numbers
+from orchestrator.report.drawing import picture
+from orchestrator.report.section import Document
 
 if TYPE_CHECKING:
     import jinja2
@@ -22,8 +23,16 @@ MINUS = re.compile(r"(?<=[ (])-(?=\d)")
 BOUND = re.compile(r"(?<=\bp) (?=[=<] \d)|(?<=\bp [=<]) (?=\d)|(?<=\d) (?=%)")
 
 
-def environment() -> "jinja2.Environment":
-    """Return the environment of every page's template; jinja2 is imported only when a page is written."""
+def render_page(page: Document, *, styles: Sequence[str] = ("style.css",)) -> str:
+    """Return the HTML of a page, with the style sheets of these names in it."""
+    from markupsafe import Markup
+
+    css = "\n".join((HERE / name).read_text(encoding="utf-8") for name in styles)
+    return _templates().get_template("page.html.j2").render(page=page, css=Markup(css))
+
+
+def _templates() -> "jinja2.Environment":
+    """The environment of the templates; jinja2 is imported only when a page is written."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -36,6 +45,5 @@ def environment() -> "jinja2.Environment":
     )
     made.filters["breakable"] = lambda text: Markup("<wbr>").join(BREAK.split(text))
     made.filters["prose"] = lambda text: made.filters["breakable"](BOUND.sub("\u00a0", MINUS.sub("−", text)))
-    made.filters["when"] = numbers.when
-    made.filters["inline"] = lambda panel: Markup(panels.inline(panel.svg, panel.label))
+    made.filters["inline"] = lambda panel: Markup(picture.inline(panel.picture.svg, panel.label))
     return made

@@ -1,20 +1,21 @@
-"""What the page says about shortcuts: beside every model's scores, in a banner, and with the data."""
+"""Shortcuts on a page: beside every model's scores, in a callout above, and with the data."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from orchestrator.checks.shortcuts import BYTES, CHANCE, CHECKS, FILE_FACTS, MOST_LEAKS, warnings
-from orchestrator.report.cells import Cell, Grid, grid
+from orchestrator.checks.shortcuts import BYTES, CHECKS, FILE_FACTS, MOST_LEAKS, shortcut_share, warnings
+from orchestrator.report.grid import Grid, GridCell, grid
+from orchestrator.report.section import Block, Callout, Heading, Table, note
 from orchestrator.store.records import CheckScores, ShortcutRecord, StudyRecord
 from orchestrator.wording.numbers import DASH, between, capital, number
 
 
-def beside(scores: Grid, study: StudyRecord, aucs: Mapping[str, float] | None = None) -> Grid:
+def beside_scores(scores: Grid, study: StudyRecord, aucs: Mapping[str, float] | None = None) -> Grid:
     """Put what file facts and trivial pixels alone reach beside the scores, right after the AUC.
 
-    `scores` has an experiment a row, named in its first column; `aucs` are their mean AUCs, for the shortcut
-    share. Without a check the grid stays as it is.
+    `scores` has one row per experiment, named in its first column; `aucs` are their mean AUCs, for the
+    shortcut share. Without a check the grid stays as it is.
     """
     records = {name: record for record in study.shortcuts for name in record.experiments}
     if not records:
@@ -25,7 +26,7 @@ def beside(scores: Grid, study: StudyRecord, aucs: Mapping[str, float] | None = 
     rows = []
     for row in scores.rows:
         record = records.get(row[0].text)
-        cells = tuple(_cell(record.scores(check)) if record else Cell(DASH) for check in CHECKS)
+        cells = tuple(_cell(record.scores(check)) if record else GridCell(DASH) for check in CHECKS)
         if aucs is not None:
             cells += (_share(record, aucs.get(row[0].text, math.nan)),)
         rows.append((*row[:position], *cells, *row[position:]))
@@ -33,47 +34,49 @@ def beside(scores: Grid, study: StudyRecord, aucs: Mapping[str, float] | None = 
     return replace(scores, columns=columns, rows=tuple(rows))
 
 
-def share(alone: float | None, auc: float) -> float | None:
-    """Return how much of an AUC above chance a shortcut alone reaches, 0 to 1; None where unknown."""
-    if alone is None or math.isnan(alone) or math.isnan(auc) or auc <= CHANCE:
-        return None
-    return min(max((alone - CHANCE) / (auc - CHANCE), 0.0), 1.0)
-
-
-def _share(record: ShortcutRecord | None, auc: float) -> Cell:
+def _share(record: ShortcutRecord | None, auc: float) -> GridCell:
     if record is None:
-        return Cell(DASH)
-    files, pixels = (share(record.scores(check).mean, auc) for check in CHECKS)
+        return GridCell(DASH)
+    files, pixels = (shortcut_share(record.scores(check).mean, auc) for check in CHECKS)
     said = DASH if files is None else f"{100 * files:.0f} %"
-    return Cell(said, "" if pixels is None else f"pixels {100 * pixels:.0f} %")
+    return GridCell(said, "" if pixels is None else f"pixels {100 * pixels:.0f} %")
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """The banner (no lines: none), the table, and the data sets whose files are all written alike."""
-
-    heading: str
-    lines: tuple[str, ...]
-    grid: Grid | None
-    written_alike: tuple[str, ...]
-
-
-def said(study: StudyRecord) -> Said:
-    """Say what a study record holds about shortcuts; an older record holds nothing."""
-    records = study.shortcuts
-    verdicts = {record.verdict for record in records}
-    heading = "Shortcuts can’t be told from chance"
+def shortcut_callout(study: StudyRecord) -> Callout | None:
+    """Say above the page what a reader of the scores has to know; None where there is nothing."""
+    lines = warnings(study)
+    if not lines:
+        return None
+    verdicts = {record.verdict for record in study.shortcuts}
+    title = "Shortcuts can’t be told from chance"
     if "accepted" in verdicts:
-        heading = "Shortcut accepted"
+        title = "Shortcut accepted"
     elif "refused" in verdicts:
-        heading = "Shortcut"
-    alike = dict.fromkeys(str(record.data) for record in records if record.written_alike)
-    return Said(heading, tuple(warnings(study)), _grid(records), tuple(alike))
+        title = "Shortcut"
+    return Callout(title, tuple((line,) for line in lines))
 
 
-def _grid(records: Sequence[ShortcutRecord]) -> Grid | None:
+def shortcut_blocks(study: StudyRecord) -> tuple[Block, ...]:
+    """Show every check with its data; nothing where a study record holds none."""
+    found = shortcut_grid(study.shortcuts)
+    if found is None:
+        return ()
+    alike = dict.fromkeys(str(record.data) for record in study.shortcuts if record.written_alike)
+    here = f", as here: {', '.join(alike)}" if alike else ""
+    said = note(
+        "Models that never see a face, learnt and scored on the study’s own outer folds: gradient-boosted "
+        "trees on how the files were written (suffix, format, bytes per pixel, size, JPEG tables, metadata), "
+        "and a shrunken linear discriminant on trivial pixels. Interval: corrected t, cut to 0 to 1; with a "
+        "single split, a bootstrap over its groups. File facts above the limit, with an interval above "
+        "chance, stop a run. Where all files of a data set are written in one way, bytes per pixel follow "
+        f"from the picture and count among the trivial pixels{here}."
+    )
+    return (Heading("Shortcuts"), Table(found, style="wide"), said)
+
+
+def shortcut_grid(records: Sequence[ShortcutRecord]) -> Grid | None:
     """Typeset every check: what both models reach, the verdict, and the strongest facts of the files."""
-    rows: list[list[Cell | str]] = []
+    rows: list[list[GridCell | str]] = []
     for record in records:
         for check, name in CHECKS.items():
             is_gate = check == FILE_FACTS
@@ -95,6 +98,6 @@ def _grid(records: Sequence[ShortcutRecord]) -> Grid | None:
     return grid("Shortcuts", heads, rows, 4) if rows else None
 
 
-def _cell(numbers: CheckScores) -> Cell:
+def _cell(numbers: CheckScores) -> GridCell:
     low, high = numbers.ci_low, numbers.ci_high
-    return Cell(number(numbers.mean), "" if low is None or high is None else between(low, high))
+    return GridCell(number(numbers.mean), "" if low is None or high is None else between(low, high))

@@ -40,7 +40,7 @@ def corrected_interval(values: np.ndarray, *, test_share: float, confidence: flo
     """Return mean, std and the Nadeau-Bengio t interval of fold scores.
 
     Args:
-        values: one score a fold, float [n].
+        values: one score per fold, float [n].
         test_share: n_test / n_train of a fold, for example 0.25 for five folds.
         confidence: coverage, in (0, 1).
 

@@ -40,7 +40,7 @@ def corrected_paired_t_test(
     """Compare two experiments on the same folds.
 
     Args:
-        baseline: one score a fold, float [n].
+        baseline: one score per fold, float [n].
         treatment: the scores of the same folds in the same order, float [n].
         test_share: n_test / n_train of a fold.
         confidence: coverage of the interval.

@@ -56,7 +56,7 @@ def all_pairs(scores: np.ndarray, *, test_share: float) -> Pairs:
     """Test every pair of experiments.
 
     Args:
-        scores: a row an experiment, a column a fold, float [E, n], n >= 2.
+        scores: one row per experiment, one column per fold, float [E, n], n >= 2.
         test_share: n_test / n_train of a fold.
 
     Raises:
@@ -74,7 +74,7 @@ def rank(scores: np.ndarray, *, lower_is_better: bool, confidence: float = 0.95)
     """Rank three experiments or more by their mean rank over two folds or more.
 
     Args:
-        scores: a row an experiment, a column a fold, float [E, n].
+        scores: one row per experiment, one column per fold, float [E, n].
         lower_is_better: whether the lowest score gets rank 1.
         confidence: of the critical difference.
 

@@ -90,7 +90,7 @@ def make_sample(
     Args:
         key: names rows, labels and groups; starts with 16 hexadecimal digits.
         labels: int [N].
-        probabilities: P(fake), float [N], or a column a class, float [N, C]; every class must have rows.
+        probabilities: P(fake), float [N], or one column per class, float [N, C]; every class must have rows.
         predicted: int [N], the classes that were decided for.
         groups: the rows' groups.
     """

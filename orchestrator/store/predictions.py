@@ -28,7 +28,7 @@ class Part:
 
     paths and groups are Arrow's strings, which are hashed, compared and numbered without becoming Python's;
     source names the source of each row by its place in `sources`, int64 [N]. labels and predicted classes are
-    int64 [N], probabilities P(fake), [N], or a column a class, [N, C].
+    int64 [N], probabilities P(fake), [N], or one column per class, [N, C].
     """
 
     paths: pyarrow.StringArray

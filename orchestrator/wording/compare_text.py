@@ -1,14 +1,12 @@
 """A comparison of two experiments in sentences with its numbers."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from orchestrator.analysis.comparing import SIGNIFICANT
+from orchestrator.analysis.rows import TwoCompared
 from orchestrator.wording.numbers import chance, hours_text, metric_name, p_text, signed
 
 
-def comparison_lines(found: Mapping[str, Any]) -> list[str]:
-    """Say what `compare_two` found, a line a sentence."""
+def comparison_lines(found: TwoCompared) -> list[str]:
+    """Say what `compare_two` found, one line per sentence."""
     baseline, other, metric = found["baseline"], found["other"], metric_name(found["metric"])
     if found["verdict"] == "incomplete":
         return [f"{other} can't be compared with {baseline}: {found['reason']}."]
@@ -16,7 +14,8 @@ def comparison_lines(found: Mapping[str, Any]) -> list[str]:
     lines = [
         f"{other} against {baseline}, {metric} ({found['better_is']} is better) on {folds}, each with the "
         "same images.",
-        f"Mean {_mean(found, 'other')} against {_mean(found, 'baseline')}.",
+        f"Mean {_mean(found['other_mean'], found['other_std'])} against "
+        f"{_mean(found['baseline_mean'], found['baseline_std'])}.",
     ]
     if found["n"] == 1:
         lines.append(
@@ -24,26 +23,26 @@ def comparison_lines(found: Mapping[str, Any]) -> list[str]:
             "test and no verdict."
         )
         return lines
-    rope = f"{found['rope']:g}"
+    rope, p_value = f"{found['rope']:g}", found["p_value"]
+    assert p_value is not None, "two folds and more have a p-value"
     lines += [
         f"Difference {signed(found['mean_diff'])}, 95 % interval {signed(found['ci_low'])} to "
         f"{signed(found['ci_high'])} (corrected for training images that folds share), "
-        f"{p_text(found['p_value'])}.",
+        f"{p_text(p_value)}.",
         f"Probability that {other} is worse by more than {rope}: {chance(found['p_worse'])}; practically "
         f"equal: {chance(found['p_equivalent'])}; better by more than {rope}: {chance(found['p_better'])}.",
-        _meaning(found),
-        *_effort(found),
+        _meaning(found, p_value),
+        *_effort(found, p_value),
         "The p-value is corrected for no other comparison; a phase declares its comparisons beforehand.",
     ]
     return lines + _sources(found)
 
 
-def _mean(found: Mapping[str, Any], side: str) -> str:
-    std = found[f"{side}_std"]
-    return f"{found[f'{side}_mean']:.3f}" + ("" if std is None else f" (std {std:.3f})")
+def _mean(mean: float, std: float | None) -> str:
+    return f"{mean:.3f}" + ("" if std is None else f" (std {std:.3f})")
 
 
-def _meaning(found: Mapping[str, Any]) -> str:
+def _meaning(found: TwoCompared, p_value: float) -> str:
     baseline, other = found["baseline"], found["other"]
     if found["verdict"] == "better":
         return f"{other} is better than {baseline}."
@@ -51,12 +50,12 @@ def _meaning(found: Mapping[str, Any]) -> str:
         return f"{other} is worse than {baseline}."
     if found["verdict"] == "equivalent":
         return f"The two are practically equal: a difference of more than {found['rope']:g} is improbable."
-    if found["p_value"] < SIGNIFICANT:
+    if p_value < SIGNIFICANT:
         return f"Undecided: there is a difference, but it may well be smaller than {found['rope']:g}."
     return "Undecided: these folds can tell neither a difference nor that there is none."
 
 
-def _effort(found: Mapping[str, Any]) -> list[str]:
+def _effort(found: TwoCompared, p_value: float) -> list[str]:
     """Say what these folds could have shown, and what it would take to show what was seen."""
     lines = [
         f"The smallest difference that these folds could have shown: {signed(found['min_detectable'])[1:]}."
@@ -64,7 +63,7 @@ def _effort(found: Mapping[str, Any]) -> list[str]:
     needed, hours = found["repeats_needed"], found["hours_needed"]
     if found["p_delong"] is not None:
         lines.append(f"DeLong's test over the test rows of each fold: {p_text(found['p_delong'])}.")
-    if found["verdict"] != "undecided" or found["p_value"] < SIGNIFICANT:
+    if found["verdict"] != "undecided" or p_value < SIGNIFICANT:
         return lines
     if needed is None:
         return [*lines, f"{found['reason'].capitalize()}."] if found["reason"] else lines
@@ -72,7 +71,7 @@ def _effort(found: Mapping[str, Any]) -> list[str]:
     return [*lines, f"A difference like this one would take {needed} repeats of the folds to show{cost}."]
 
 
-def _sources(found: Mapping[str, Any]) -> list[str]:
+def _sources(found: TwoCompared) -> list[str]:
     if not found["sources"]:
         return []
     width = max(len(each["source"]) for each in found["sources"])

@@ -6,7 +6,10 @@ from typing import Any
 from orchestrator.analysis.comparing import SURE
 from orchestrator.decisions.decide import SAME_COST, least_costs
 from orchestrator.store.decision_file import CandidateRecord, DecisionRecord, FactorRecord, PairedDifference
-from orchestrator.wording.numbers import chance, metric_name, signed
+from orchestrator.store.records import Rule
+from orchestrator.wording.numbers import chance, metric_name, signed, when
+
+MOST_MOVED = 6
 
 
 def outcome_sentences(record: DecisionRecord) -> list[str]:
@@ -48,8 +51,55 @@ def decision_sentences(record: DecisionRecord) -> list[str]:
     ]
     if beside:
         metric = metric_name(evidence.metric)
-        lines.append(f"Test scores, which had no say: {metric} {', '.join(beside)}.")
+        lines.append(f"Test scores, not used for selection: {metric} {', '.join(beside)}.")
     return lines
+
+
+def decision_lines(
+    record: DecisionRecord | None, rule: Rule | None, moved: Sequence[str] = (), now: str = ""
+) -> tuple[str, ...]:
+    """Say the decision of a phase that is in force, its version, or why there is none.
+
+    Args:
+        record: what the decision's file holds; None = there is none.
+        rule: the phase's rule; None = it declares no decision.
+        moved: what is no longer as it was when the decision was taken.
+        now: what the rule would choose now.
+    """
+    if record is None:
+        if rule is None:
+            return ("This phase declares no decision.",)
+        return ("No decision has been taken yet.",)
+    lines = decision_sentences(record)
+    taken = record.made.time if record.made is not None else ""
+    at = f", taken {when(taken)}" if taken else ""
+    state = f"This is version {record.version} of the decision{at}."
+    if record.version > 1 and record.moved:
+        state += f" It replaced the one before because {'; '.join(record.moved)}."
+    if not moved:
+        return (*lines, state)
+    more = f"; and {len(moved) - MOST_MOVED} more" if len(moved) > MOST_MOVED else ""
+    return (
+        *lines,
+        f"{state} The numbers above are of that time.",
+        f"Since then: {'; '.join(moved[:MOST_MOVED])}{more}. The decision stays all the same; {now}.",
+    )
+
+
+def moved_lines(phase: str, moved: Sequence[str], now: str) -> list[str]:
+    """Say what has moved since a decision was taken, and how a new one is taken; nothing where nothing has.
+
+    Args:
+        phase: whose decision it is.
+        moved: what is no longer as it was.
+        now: what the rule would choose now.
+    """
+    if not moved:
+        return []
+    return [
+        *(f"since the decision of {phase} was taken: {each}" for each in moved),
+        f"the decision stays; {now}. `python -m orchestrator decide {phase} --again` writes a new version",
+    ]
 
 
 def _factor(factor: FactorRecord, record: DecisionRecord, metric: str) -> str:
@@ -120,7 +170,7 @@ def _what_decided(record: DecisionRecord, found: Mapping[str, CandidateRecord]) 
     if record.decided_by == "cost":
         second = min((each for each in ties if each is not chosen), key=lambda each: each.cost_a_trial or 0.0)
         return (
-            f"it is the cheapest of these, {_cost(chosen)} a trial on {chosen.device}, the next "
+            f"it is the cheapest of these, {_cost(chosen)} per trial on {chosen.device}, the next "
             f"({second.experiment}) {_cost(second)}"
         )
     left = ties if least is None else [each for each in ties if each.experiment in least]
@@ -170,7 +220,7 @@ def _cost(evidence: CandidateRecord) -> str:
     return f"{evidence.cost_a_trial:.1f} {evidence.cost_unit}"
 
 
-def _keys(values: Mapping[str, Any], above: str = "") -> str:
+def _keys(values: Mapping[str, object], above: str = "") -> str:
     parts = []
     for name, value in values.items():
         if isinstance(value, Mapping):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from orchestrator.analysis.collect import ALL, SIGNIFICANT, Tables
+from orchestrator.analysis.effects import effect_of
 from orchestrator.wording.numbers import metric_name, number, p_text, signed
 
 HEADLINES = ("auc", "accuracy")
@@ -86,7 +86,7 @@ def claim(row: pd.Series[Any], tables: Tables) -> str:
 
 def _differ(row: pd.Series[Any], tables: Tables) -> str:
     """Say of a significant difference that it may be too small to matter."""
-    rope = float(effect_of(row, tables).get("rope", math.nan))
+    rope = effect_of(row, tables).rope
     return f"{row['treatment']} and {row['baseline']} differ, but perhaps by no more than {rope:g}"
 
 
@@ -98,28 +98,11 @@ def why_incomplete(row: pd.Series[Any], tables: Tables) -> str:
     """Say what keeps a comparison from a verdict."""
     counts = [_counts(tables, row[side], row["metric"]) for side in ("baseline", "treatment")]
     expected = max(number for _, number in counts)
-    reason = text_of(effect_of(row, tables), "reason")
+    reason = effect_of(row, tables).reason
     if all(found == number and number for found, number in counts):
         return reason or "the two were not run on the same folds"
     of = f" of {expected}" if expected else ""
     return f"only {row['n']}{of} fold pairs are complete" + (f" ({reason})" if reason else "")
-
-
-def effect_of(row: pd.Series[Any], tables: Tables) -> dict[str, Any]:
-    """Return the row of effects.csv that belongs to a row of comparisons.csv; empty where there is none."""
-    place = row.name
-    if not isinstance(place, int | np.integer) or place >= len(tables.effects):
-        return {}
-    # Both tables have a row for each question and metric, in the same order.
-    found = {str(name): value for name, value in tables.effects.iloc[place].to_dict().items()}
-    same = all(found[name] == row[name] for name in ("baseline", "treatment", "metric"))
-    return found if same else {}
-
-
-def text_of(row: dict[str, Any], name: str) -> str:
-    """Return a text of a row; empty where it has none."""
-    value = row.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def corrected_text(row: pd.Series[Any]) -> str:
@@ -173,11 +156,11 @@ def _score(row: pd.Series[Any]) -> str:
     return f"{said} (95 % interval {row['ci_low']:.3f} to {row['ci_high']:.3f}, {row['n']} folds)"
 
 
-def leaders(rows: pd.DataFrame, column: str, *, ascending: bool) -> list[str]:
-    """Name the experiments whose number in `column` looks like the best one: more than one where they tie."""
-    ordered = rows.sort_values(column, ascending=ascending, kind="stable")
-    best = number(ordered[column].iloc[0])
-    return [str(row["experiment"]) for row in ordered.to_dict("records") if number(row[column]) == best]
+def leaders(values: Mapping[str, float], *, lowest: bool) -> list[str]:
+    """Name the experiments whose value looks like the best one, which is the lowest or the highest."""
+    ordered = sorted(values, key=lambda name: values[name] if lowest else -values[name])
+    best = number(values[ordered[0]])
+    return [name for name in ordered if number(values[name]) == best]
 
 
 def named(names: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from orchestrator.analysis.collect import Tables, collect
 from orchestrator.cli import main
 from orchestrator.plan.data_sets import scan_memory
 from orchestrator.store.folder import Store
@@ -328,6 +329,17 @@ def results(tmp_path: Path, share_pictures: SharePictures) -> Results:
     """An empty results folder to write by hand."""
     share_pictures(tmp_path / "results")
     return Results(tmp_path / "results")
+
+
+@pytest.fixture
+def tables_of(results: Results) -> Callable[[], tuple[Store, Tables]]:
+    """Write the results down as they are now, and collect their tables."""
+
+    def write_and_collect() -> tuple[Store, Tables]:
+        store = Store.open(results.write())
+        return store, collect(store, results.phase)
+
+    return write_and_collect
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Where the faces are: found once per image, kept as a table by content hash, and turned into squares.
 
-    <table>.parquet     a row a face: sha256, width, height, face, left, top, right, bottom, probability
+    <table>.parquet     one row per face: sha256, width, height, face, left, top, right, bottom, probability
 
 The table keeps every box that the detector gives, with its probability; margin, rule and image size are
 applied afterwards, so that none of them needs a second detection. An image without any box has one row with

@@ -58,7 +58,7 @@ class Looks:
 
     `colours` is float [3, 32]: the share of pixels in each of 32 bins of red, green and blue. `spectrum` is
     float [S, S]: log10 of the mean power, zero frequency in the middle; `radial` is float [S / 2]: the same
-    over rings of equal frequency, from 0 to half a cycle a pixel. Both are NaN when `num_spectra` is 0: no
+    over rings of equal frequency, from 0 to half a cycle per pixel. Both are NaN when `num_spectra` is 0: no
     picture has S px.
     """
 
@@ -167,7 +167,7 @@ def measure_pictures(
 
     Returns:
         The looks of each source; and columns path, source, brightness (mean, 0 to 1), contrast (standard
-        deviation of the brightness) and saturation (mean of HSV's S, 0 to 1), a row a picture.
+        deviation of the brightness) and saturation (mean of HSV's S, 0 to 1), one row per picture.
 
     Raises:
         InputError: a file can't be read any more.

@@ -53,7 +53,7 @@ def fit(method: Method, labels: np.ndarray, probabilities: np.ndarray) -> Parame
     Args:
         method: temperature, platt or isotonic.
         labels: int [N], 0 .. C - 1.
-        probabilities: P(fake), float [N], or one column a class, float [N, C].
+        probabilities: P(fake), float [N], or one column per class, float [N, C].
 
     Raises:
         ValueError: an unknown method, unequal lengths, or a probability that is none.
@@ -81,7 +81,7 @@ def calibrated(parameters: Parameters, probabilities: np.ndarray) -> np.ndarray:
 
     Args:
         parameters: what `fit` gave, as it is or read back from JSON.
-        probabilities: P(fake), float [N], or one column a class, float [N, C].
+        probabilities: P(fake), float [N], or one column per class, float [N, C].
 
     Raises:
         ValueError: an unknown method or outcome, a probability that is none, or several classes for a method

@@ -20,7 +20,7 @@ def class_metrics(labels: np.ndarray, probabilities: np.ndarray, predicted: np.n
 
     Args:
         labels: int [N], 0 .. C - 1.
-        probabilities: a column a class, float [N, C].
+        probabilities: one column per class, float [N, C].
         predicted: int [N], the classes that were decided for.
 
     Raises:

@@ -68,8 +68,8 @@ def roc_auc(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
 
     Args:
         labels: int [N], 0 .. C - 1.
-        probabilities: P(fake), float [N], or one column a class, float [N, C]: then the mean over classes of
-            one against the rest.
+        probabilities: P(fake), float [N], or one column per class, float [N, C]: then the mean over classes
+            of one against the rest.
     """
     if probabilities.ndim == 1:
         truths, columns = [labels == 1], [probabilities]

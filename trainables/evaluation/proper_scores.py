@@ -1,7 +1,8 @@
 """Brier score and log loss: proper scoring rules, row by row and as means over rows.
 
-Probabilities are P(fake), [N], or a column a class, [N, C]. Brier (1950, "Verification of forecasts expressed
-in terms of probability"): squared error of P(fake), 0 to 1; of several classes summed over them, 0 to 2.
+Probabilities are P(fake), [N], or one column per class, [N, C]. Brier (1950, "Verification of forecasts
+expressed in terms of probability"): squared error of P(fake), 0 to 1; of several classes summed over them, 0
+to 2.
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ def squared_errors(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
     Args:
         labels: int [N], 0 .. C - 1.
-        probabilities: P(fake), float [N], or one column a class, float [N, C].
+        probabilities: P(fake), float [N], or one column per class, float [N, C].
     """
     exact = np.asarray(probabilities, dtype=np.float64)
     if exact.ndim == 1:

@@ -19,7 +19,7 @@ NUM_BINS = 15
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bins:
-    """Reliability bins in ascending order of confidence; every array has a value a bin.
+    """Reliability bins in ascending order of confidence; every array has one value per bin.
 
     counts int64; accuracy: share of rows that are right; low, high: least and greatest confidence.
     """
@@ -40,7 +40,7 @@ def confidence_curve(labels: np.ndarray, probabilities: np.ndarray) -> Curve:
 
     Args:
         labels: int [N], 0 .. C - 1.
-        probabilities: P(fake), float [N], or one column a class, float [N, C].
+        probabilities: P(fake), float [N], or one column per class, float [N, C].
 
     Raises:
         ValueError: no rows.

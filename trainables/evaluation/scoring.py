@@ -20,7 +20,7 @@ def all_metrics(labels: np.ndarray, probabilities: np.ndarray, predicted: np.nda
 
     Args:
         labels: int [N], 0 .. C - 1.
-        probabilities: P(fake), float [N], or one column a class, float [N, C].
+        probabilities: P(fake), float [N], or one column per class, float [N, C].
         predicted: int [N], the classes that were decided for.
 
     Raises:

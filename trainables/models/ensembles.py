@@ -96,7 +96,7 @@ def build_ensembles(recipe: RecipeKeys, num_logits: int, bases: Sequence[nn.Modu
 
 
 def _probabilities(logits: Tensor) -> Tensor:
-    """[B, 1] or [B, C] to one column a class, [B, C]."""
+    """[B, 1] or [B, C] to one column per class, [B, C]."""
     if logits.shape[1] == 1:
         fake = torch.sigmoid(logits)
         return torch.cat([1 - fake, fake], dim=1)

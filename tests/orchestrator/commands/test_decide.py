@@ -49,7 +49,7 @@ def test_decide_warns_of_what_has_moved_and_ends_well(call: Call, decided: Any) 
     code, out, err = call("decide", "phase1", "--results", decided.root)
     assert code == 0
     assert "phase1: b is chosen" in out
-    assert "Warning: since then: a repeat 0 fold 0 has other predictions" in err
+    assert "Warning: since the decision of phase1 was taken: a repeat 0 fold 0 has other predictions" in err
     assert "the rule would now choose a" in err
     assert "decide phase1 --again" in err
     code, out, err = call("decide", "phase1", "--again", "--results", decided.root)

@@ -164,7 +164,7 @@ def test_repeats_have_columns_of_their_own(console: Console, out: io.StringIO) -
 def test_changes_are_lines_where_there_is_no_terminal(
     console: Console, out: io.StringIO, clock: Clock
 ) -> None:
-    """Catches control characters in a log, and a line an epoch of 500."""
+    """Catches control characters in a log, and one line per epoch of 500."""
     board = Board(cells("missing", "missing"))
     with Display(board, console=console, quiet=False) as display:
         display.hear(Event(EventKind.STARTED, "k0", epochs=9))

@@ -17,7 +17,8 @@ from orchestrator.plan import face_counts, record
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.plan import Options, Study, plan_study
 from orchestrator.plan.resources import Machine
-from orchestrator.report import content
+from orchestrator.report.section import Table
+from orchestrator.report.sections.data import data_blocks, data_facts
 from orchestrator.store.folder import Store
 from trainables.data.faces import DetectedFaces
 from trainables.errors import InputError
@@ -86,10 +87,10 @@ def test_a_study_looks_once_and_says_what_it_found(plan: Callable[..., Study]) -
         ],
         "unchanged": [{"margin": 0.6, "images": 0}],
     }  # fmt: skip
-    facts = dict(content.data_facts(data))
+    facts = dict(data_facts(data))
     assert facts["Faces"].startswith("33 of 36 images show one (inpainting 11 of 12, ")
-    grid = content.without_face(data)
-    assert grid is not None and len(grid.rows) == 3
+    *_, without_face = data_blocks(data)
+    assert isinstance(without_face, Table) and len(without_face.grid.rows) == 3
     planned = study.experiment("a")
     hashes = list(planned.rows[0]["sha256"])
     squares = face_counts.squares(study.store, planned, hashes)
@@ -101,8 +102,8 @@ def test_a_study_without_face_crops_does_not_speak_of_faces(plan: Callable[..., 
     study = plan("face_crop=false")
     assert find(study) == []
     (data,) = record.study_record(study).data
-    assert data.faces is None and "Faces" not in dict(content.data_facts(data))
-    assert content.without_face(data) is None
+    assert data.faces is None and "Faces" not in dict(data_facts(data))
+    assert len(data_blocks(data)) == 1
 
 
 def test_the_counts_outlive_the_cache(plan: Callable[..., Study]) -> None:

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from orchestrator.cli import main
-from orchestrator.report import data_page
 from orchestrator.report.data_page import MAX_PAGE_BYTES, write_data_report
+from trainables.data import overview
 from trainables.data.dataset.manifest import scan
 from trainables.errors import InputError
 
@@ -190,7 +190,7 @@ def test_a_page_that_fails_leaves_the_old_one(
     def broken(*arguments: object, **options: object) -> None:
         raise InputError("gone")
 
-    monkeypatch.setattr(data_page.overview, "thumbnails", broken)
+    monkeypatch.setattr(overview, "thumbnails", broken)
     with pytest.raises(InputError, match="gone"):
         page()
     assert (tmp_path / "page.html").read_text() == "old"

@@ -12,18 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from orchestrator.report.cells import Cell, grid
-from orchestrator.report.export import as_csv, as_latex, as_markdown, clear, latex
+from orchestrator.report.export import clear, grid_csv, grid_latex, grid_markdown, latex
+from orchestrator.report.grid import GridCell, grid
 
 SCORES = grid(
     "Scores of 5 folds",
     ["Experiment", "AUC"],
-    [["p1_a & <b>", Cell("0.912 ± 0.003", "0.900 to 0.920")], ["b|c", Cell("–", "not defined: one class")]],
+    [
+        ["p1_a & <b>", GridCell("0.912 ± 0.003", "0.900 to 0.920")],
+        ["b|c", GridCell("–", "not defined: one class")],
+    ],
 )
 
 
 def test_latex_is_a_booktabs_table_with_everything_escaped() -> None:
-    text = as_latex(SCORES, name="scores_5 folds")
+    text = grid_latex(SCORES, name="scores_5 folds")
     assert r"\begin{tabular}{lr}" in text and r"\label{tab:scores-5-folds}" in text
     assert [text.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [1, 1, 1]
     assert r"p1\_a \& \textless{}b\textgreater{} & 0.912 $\pm$ 0.003 (0.900 to 0.920) \\" in text
@@ -31,7 +34,7 @@ def test_latex_is_a_booktabs_table_with_everything_escaped() -> None:
 
 
 def test_markdown_keeps_its_columns_whatever_a_cell_says() -> None:
-    lines = as_markdown(SCORES).splitlines()
+    lines = grid_markdown(SCORES).splitlines()
     assert lines[1] == "| --- | ---: |"
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {3}
     assert r"p1\_a & \<b\>" in lines[2]
@@ -51,10 +54,10 @@ def test_no_text_breaks_out_of_latex(text: str) -> None:
 
 @given(st.lists(st.text(), min_size=1, max_size=4), st.text())
 def test_csv_and_markdown_keep_their_shape(names: list[str], note: str) -> None:
-    table = grid("Table", names, [[Cell("x", note) for _ in names]] * 2)
-    rows = list(csv.reader(io.StringIO(as_csv(table))))
+    table = grid("Table", names, [[GridCell("x", note) for _ in names]] * 2)
+    rows = list(csv.reader(io.StringIO(grid_csv(table))))
     assert [len(row) for row in rows] == [len(names)] * 3
-    lines = as_markdown(table).split("\n")
+    lines = grid_markdown(table).split("\n")
     assert len(lines) == 5
     assert {re.sub(r"\\.", "", line).count("|") for line in lines[:4]} == {len(names) + 1}
 

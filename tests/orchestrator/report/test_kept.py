@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from orchestrator.report.drawing.picture import Picture
 from orchestrator.report.kept import keeping, kept
-from orchestrator.report.panels import Picture
 from orchestrator.store.caches import list_caches
 from orchestrator.store.folder import Store
 from trainables.files import write_json

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orchestrator.report.score_tables import held_out
-from orchestrator.report.shortcuts import share
+from orchestrator.checks.shortcuts import shortcut_share
+from orchestrator.report.sections.sources import held_out_grid
 from orchestrator.store.folder import Store
 from orchestrator.wording.numbers import DASH
 from orchestrator.wording.verdict import verdict
@@ -299,9 +299,13 @@ def test_held_out_sources_and_ranking_appear_where_they_exist(
 
 
 def test_shortcut_share_is_beside_the_score_and_never_made_up() -> None:
-    assert share(0.7, 0.9) == pytest.approx(0.5)
-    assert share(0.4, 0.9) == 0.0 and share(0.95, 0.9) == 1.0
-    assert share(None, 0.9) is None and share(0.7, 0.5) is None and share(0.7, float("nan")) is None
+    assert shortcut_share(0.7, 0.9) == pytest.approx(0.5)
+    assert shortcut_share(0.4, 0.9) == 0.0 and shortcut_share(0.95, 0.9) == 1.0
+    assert (
+        shortcut_share(None, 0.9) is None
+        and shortcut_share(0.7, 0.5) is None
+        and shortcut_share(0.7, float("nan")) is None
+    )
 
 
 def test_what_earlier_phases_decided_is_named_beside_the_settings(
@@ -348,7 +352,7 @@ def test_a_loss_on_a_held_out_source_is_flagged_from_a_twentieth_and_strong_from
         "held_out": 0.9 - delta, "delta": delta, "std": 0.01, "ci_low": 0.0, "ci_high": 0.2, "p_value": 0.1,
         "reason": "",
     }  # fmt: skip
-    found = held_out(SimpleNamespace(holdout=pd.DataFrame([row])))  # type: ignore[arg-type]
+    found = held_out_grid(SimpleNamespace(holdout=pd.DataFrame([row])))  # type: ignore[arg-type]
     assert found is not None
     cell = found.rows[0][list(found.columns).index("Source-specific")]
     assert cell.text == flag
@@ -385,3 +389,20 @@ def test_a_tuned_score_that_does_not_exist_is_called_one(
     write_json(path.with_name("done.json"), {"format": 1, "best_epoch": 3, "predictions_sha256": digest})
     found = render(store)
     assert "threshold, at the tuned threshold: accuracy, balanced accuracy, F1" in found.words
+
+
+@pytest.mark.parametrize(("unchanged", "is_said"), [(50, False), (51, True)])
+def test_face_crops_that_cut_nothing_are_said_before_the_answer(
+    tmp_path: Path, write_results: Any, render: Any, unchanged: int, is_said: bool
+) -> None:
+    """Catches "a crop is as good as none" where both are the same pictures."""
+    store = write_results(tmp_path, names=("p1_a",), compare=False)
+    study = store.study("phase1").plain()
+    faces = {
+        "images": 120, "with_face": 100, "several": 0, "without_face": [], "rules": ["largest"],
+        "by_source": [], "unchanged": [{"margin": 0.6, "images": unchanged}],
+    }  # fmt: skip
+    data = [{**each, "faces": faces} for each in study["data"]]
+    write_json(store.study_file("phase1"), {**study, "data": data})
+    said = "With face_crop_margin 0.6, 51 of the 100 face crops"
+    assert (said in render(store).words) == is_said

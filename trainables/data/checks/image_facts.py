@@ -1,8 +1,8 @@
 """What is known of an image without looking at the face: facts of its file, and pixels at their most trivial.
 
-In:  files by content hash. Out: a table of numbers, a row a content hash. `FILE_FACTS` are read from headers
-(how the file was written), `PIXEL_FACTS` from the decoded central square (how bright, how sharp). A detector
-must not be able to live on either; `shortcuts` measures whether one could.
+In:  files by content hash. Out: a table of numbers, one row per content hash. `FILE_FACTS` are read from
+headers (how the file was written), `PIXEL_FACTS` from the decoded central square (how bright, how sharp). A
+detector must not be able to live on either; `shortcuts` measures whether one could.
 
 Every fact is a number whose code is fixed here: nothing is fitted, so nothing of a test row can leak into
 it. What was read is remembered by content hash in a parquet file.

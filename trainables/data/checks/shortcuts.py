@@ -162,7 +162,7 @@ def find_shortcuts(
 def written_alike(numbers: pd.DataFrame) -> bool:
     """Tell whether files differ in their bytes alone, in a format that shows its settings or has no loss.
 
-    `numbers` has the columns FILE_COLUMNS, a row an image.
+    `numbers` has the columns FILE_COLUMNS, one row per image.
     """
     others = numbers[[column for column in FILE_COLUMNS if column != BYTES]].to_numpy()
     return bool((others == others[0]).all()) and int(numbers["format"].iloc[0]) in _OPEN_FORMATS

@@ -1,4 +1,4 @@
-"""A folder of images as a table: one row a usable image, with content hash, label, source and group.
+"""A folder of images as a table: one row per usable image, with content hash, label, source and group.
 
 In:  a folder in one of three layouts (`layouts`), and what a file holds (`inspection`).
 Out: `Manifest`, whose rows are sorted by path, and the list of files that were kept out, with the reason.

@@ -7,7 +7,7 @@ Comparison: what is coarser than 5 pixels is taken away, since any two portraits
 thumbnail is divided into 4 x 4 (and 6 x 6) pieces. The similarity is the median over the pieces of their
 correlation, the smaller of both divisions. A median, because an edit replaces a part of a face and leaves
 the other pieces as they were, while two people in the same pose agree in few. Pieces without structure, or
-outside of one of the images, have no say.
+outside of one of the images, are not counted.
 
 The threshold was measured on 48 px thumbnails. Pairs of different images whose hashes are near: at most
 0.34 (unibuc), 0.54 (ffhq_stylegan, but for five pairs of fakes that look drawn twice, 0.65 to 0.96), 0.852

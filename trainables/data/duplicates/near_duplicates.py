@@ -1,8 +1,8 @@
 """Which images show the same photograph: identical files, and versions of one picture, as a table of links.
 
-In:  the rows of a manifest. Out: LINK_COLUMNS, one row a link: two paths, what joins them and how alike they
-are. Images that are connected by links, directly or through others, are versions of one another; there are
-just enough links to connect them, not one for every two.
+In:  the rows of a manifest. Out: LINK_COLUMNS, one row per link: two paths, what joins them and how alike
+they are. Images that are connected by links, directly or through others, are versions of one another; there
+are just enough links to connect them, not one for every two.
 
 Three steps, each far from comparing every two: hashes that are near (`hash_search`), the CLOSEST of them
 for each image by thumbnail, and the proof of each of these by an aligned comparison (`alignment`). Pairs

@@ -38,7 +38,7 @@ def assign_folds(rows: pd.DataFrame, *, num_folds: int, seed: int, repeat: int =
     """Deal the groups of `rows` into folds, stratified by class and source.
 
     Args:
-        rows: columns group, label, source; one row an image.
+        rows: columns group, label, source; one row per image.
         num_folds: number of outer folds, at least 2.
         seed: the experiment's seed; with `repeat` it decides the outcome.
         repeat: 0 for the first partition, 1 for the second ...

@@ -115,7 +115,7 @@ def test_folds_do_not_depend_on_the_order_of_the_rows(
 def test_single_images_are_dealt_as_evenly_as_scikit_learn_deals_them(
     counts: tuple[int, int, int], seed: int
 ) -> None:
-    """With one image a group, each source is spread like StratifiedKFold on the sources spreads it."""
+    """With one image per group, each source is spread like StratifiedKFold on the sources spreads it."""
     kinds_of_image = [WIKI, TEXT2IMG, INSIGHT]
     rows = table([[kind] for kind, count in zip(kinds_of_image, counts, strict=True) for _ in range(count)])
     folds = assign_folds(rows, num_folds=5, seed=seed)

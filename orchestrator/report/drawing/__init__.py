@@ -1,0 +1,1 @@
+"""Figures: what they are drawn on, and one file for each kind."""

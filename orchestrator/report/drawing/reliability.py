@@ -1,0 +1,48 @@
+"""Figure of reliability: accuracy over mean confidence."""
+
+import pandas as pd
+
+from orchestrator.report.drawing.canvas import (
+    RIGHT,
+    SQUARE,
+    TOP,
+    WIDTH,
+    panel,
+    picture,
+    style,
+    title,
+    unit_square,
+)
+from orchestrator.report.drawing.picture import ACCENT, MUTED, SECOND, Picture
+from orchestrator.report.kept import kept
+
+
+@kept
+def draw_reliability(bins: pd.DataFrame, *, name: str, method: str | None, axis: str) -> Picture:
+    """Draw accuracy over mean confidence, before and after calibration.
+
+    Args:
+        bins: columns method, mean_confidence, accuracy; rows of `none` (as predicted) and of `method`.
+        name: the experiment.
+        method: the calibration that is drawn beside it; None where none was fitted in every fold.
+        axis: what the confidence is.
+    """
+    with style(f"reliability {name}"):
+        figure, axes = panel(SQUARE, top=TOP + 12)
+        title(figure, name)
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
+        raw = bins[bins["method"] == "none"]
+        axes.plot(raw["mean_confidence"], raw["accuracy"], "s--", color=SECOND, linewidth=1.2, markersize=3.4)
+        top = 1 - 28 / (figure.get_figheight() * 72)
+        figure.text(RIGHT / WIDTH, top, "- ■ - as predicted", color=SECOND, fontsize=7.5, ha="left")
+        if method is not None:
+            after = bins[bins["method"] == method]
+            axes.plot(
+                after["mean_confidence"], after["accuracy"], "o-", color=ACCENT, linewidth=1.6, markersize=3.8
+            )
+            said = f"—●— after {method}"
+            figure.text(1 - RIGHT / WIDTH, top, said, color=ACCENT, fontsize=7.5, ha="right")
+        unit_square(axes)
+        axes.set_xlabel(f"mean confidence: {axis}")
+        axes.set_ylabel("accuracy")
+        return picture(figure)

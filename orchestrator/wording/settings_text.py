@@ -1,0 +1,48 @@
+"""Sentences about where settings come from, and about what was assumed or left out before a phase ran."""
+
+from collections.abc import Iterator
+
+from orchestrator.config.earlier_decisions import sentence
+from orchestrator.store.records import DataRecord, FacesRecord, StudyRecord
+from orchestrator.wording.numbers import integer
+
+
+def handed_over_sentences(study: StudyRecord) -> list[str]:
+    """Say which settings come from decisions of earlier phases, one sentence per phase."""
+    recipes = study.recipes()
+    return [sentence(each, recipes) + "." for each in study.handed_over]
+
+
+def reader_notes(study: StudyRecord) -> list[str]:
+    """Say what a reader has to know beforehand: what was assumed, left out, or decided on other data."""
+    recipes = study.recipes()
+    assumed = [sentence(each, recipes) for each in study.handed_over if each.is_assumed]
+    crops = [note for data in study.data for note in _crops_that_cut_nothing(data)]
+    return [f"{note}." for note in (*assumed, *study.notes, *crops)]
+
+
+def _crops_that_cut_nothing(data: DataRecord) -> Iterator[str]:
+    """Say of each margin under which most faces fill their image: what a crop gains can't be seen there."""
+    faces = data.faces
+    if faces is None:
+        return
+    for each in faces.unchanged:
+        if each.images > faces.with_face / 2:
+            yield (
+                f"With face_crop_margin {each.margin:g}, {integer(each.images)} of the "
+                f"{integer(faces.with_face)} face crops of {data.root} are the picture that there is "
+                "without a crop, so what a crop gains can't be seen there; a smaller margin cuts closer"
+            )
+
+
+def faces_sentence(faces: FacesRecord) -> str:
+    """Say what the face crops found: how many images show a face, and what was done with the others."""
+    without = len(faces.without_face)
+    sources = ", ".join(
+        f"{each.source} {integer(each.with_face)} of {integer(each.images)}" for each in faces.by_source
+    )
+    return (
+        f"{integer(faces.with_face)} of {integer(faces.images)} images show one ({sources}); "
+        f"{integer(without)} without are cut to their middle; {integer(faces.several)} show several, "
+        f"of which the {' or '.join(faces.rules)} is taken"
+    )

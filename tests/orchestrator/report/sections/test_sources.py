@@ -1,0 +1,56 @@
+"""Sources in figures and tables: the hardest, and what is lost on those held out."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from orchestrator.analysis.collect import Tables
+from orchestrator.report.sections.sources import held_out_figure, sources_figure
+from orchestrator.store.folder import Store
+
+TablesOf = Callable[[], tuple[Store, Tables]]
+
+
+def test_of_many_held_out_sources_the_greatest_losses_are_shown() -> None:
+    """Catches a caption that names a loss which the figure leaves out."""
+    rows = pd.DataFrame(
+        {
+            "experiment": "a",
+            "source": [f"s{number:02d}" for number in range(13)],
+            "delta": np.arange(13) / 100,
+        }
+    ).assign(ci_low=-0.1, ci_high=0.2)
+    study = {"phase": {"name": "p"}, "experiments": [{"name": "a"}]}
+    empty = pd.DataFrame()
+    tables = Tables(study, empty, empty, empty, empty, holdout=rows)
+    found = held_out_figure(tables)
+    assert [name for name in rows["source"] if f">{name}<" in found.panels[0].picture.svg] == list(
+        rows["source"][-8:]
+    )
+    assert found.caption.startswith("a loses most on s12: 0.120")
+    assert found.caption.endswith("The 8 greatest losses of 13 are shown.")
+    gained = dataclasses.replace(tables, holdout=rows.assign(delta=-rows["delta"] - 0.01))
+    assert held_out_figure(gained).caption.startswith(
+        "No mean is lower on a held-out source; the least gain is a’s on s00: 0.010 AUC."
+    )
+
+
+def test_the_hardest_source_of_those_shown_is_called_that(results: Any, tables_of: TablesOf) -> None:
+    results.add("a", folds=2)
+    results.separate("a", "test", 0.3)
+    results.add("b", folds=2)
+    _, tables = tables_of()
+    assert sources_figure(tables, ["a"], "").caption.startswith("On average ")
+    assert sources_figure(tables, ["a"], "Shown is one.").caption.startswith("Of those shown, on average ")
+
+
+def test_no_source_is_the_hardest_where_all_look_alike(results: Any, tables_of: TablesOf) -> None:
+    for name in ("a", "b", "c"):
+        results.add(name, folds=2)
+        results.separate(name, "test", 9.0)
+    _, tables = tables_of()
+    heat = sources_figure(tables, ["a", "b", "c"], "Shown are three.")
+    assert "hardest" not in heat.caption, "all are 1.000"

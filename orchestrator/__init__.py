@@ -1,3 +1,3 @@
-"""What runs, where, and what it means. Never touches a pixel."""
+"""Planning, running and judging experiments. Never touches a pixel."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""What commands say: sentences on standard output, warnings and errors on standard error.
+"""Output of the commands: sentences on standard output, warnings and errors on standard error.
 
 `screen` is the one place that makes consoles. A file or a pipe has no width: a line that is written there is
 never broken, whatever COLUMNS says, so that sentences and paths in it can be searched for.

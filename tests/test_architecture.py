@@ -1,6 +1,7 @@
 """The rules of the house: who may import what, how large a file may be, and what is never loaded."""
 
 import ast
+import functools
 import json
 import os
 import re
@@ -13,7 +14,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("orchestrator", "trainables")
-MAX_LINES = 400
+MAX_LINES, MAX_FUNCTION_LINES = 400, 60
+# The training loop reads better in one piece.
+LONGER_FUNCTIONS = {"fit": 80}
+# Lines that pass values by string key without a type: arguments of libraries, and files of any shape.
+MAX_UNTYPED = 20
+UNTYPED = re.compile(r"dict\[str, Any\]|Mapping\[str, Any\]")
+# A module is a thing, which its first words name.
+QUESTIONS = ("What", "How", "Where", "Which", "Who", "Whether", "Why", "When", "From")
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "handler", "misc"}
 HEAVY = ("torch", "torchvision", "timm", "ray", "mlflow", "sklearn", "matplotlib", "facenet_pytorch")
 QUICK = (
@@ -34,9 +42,14 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imported(path: Path) -> Iterator[str]:
     """The dotted names that a module imports, at its top or inside a function."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -135,7 +148,7 @@ def test_what_lies_where_is_known_to_the_store_alone(path: Path) -> None:
 def test_nothing_is_unpickled(path: Path) -> None:
     """Catches results or weights that could run code when they are read."""
     assert roots(path).isdisjoint({"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"})
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if not isinstance(node, ast.Call):
             continue
         function, where = ast.unparse(node.func), f"{name_of(path)} line {node.lineno}"
@@ -159,7 +172,43 @@ def test_a_module_is_named_after_what_it_does(path: Path) -> None:
 
 @every_module
 def test_a_module_says_what_it_is_for(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    first = (ast.get_docstring(parsed(path)) or "").partition(" ")[0]
+    assert first and first not in QUESTIONS
+
+
+@every_module
+def test_no_function_is_too_long(path: Path) -> None:
+    lengths = {
+        node.name: (node.end_lineno or 0) - node.lineno + 1
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.FunctionDef)
+    }
+    too_long = {
+        name: lines
+        for name, lines in lengths.items()
+        if lines > LONGER_FUNCTIONS.get(name, MAX_FUNCTION_LINES)
+    }
+    assert too_long == {}
+
+
+def test_a_public_name_means_one_thing() -> None:
+    """Catches a second `summary` or `Found`, of which nobody can tell which one is meant."""
+    places: dict[str, list[str]] = {}
+    for path in modules(*PACKAGES):
+        for node in parsed(path).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name_of(path))
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+def test_what_crosses_a_border_has_a_type() -> None:
+    lines = [
+        f"{name_of(path)}: {line.strip()}"
+        for path in modules(*PACKAGES)
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if UNTYPED.search(line)
+    ]
+    assert len(lines) <= MAX_UNTYPED, "\n".join(lines)
 
 
 def test_what_must_answer_at_once_imports_nothing_heavy() -> None:

@@ -1,1 +1,1 @@
-"""What one trial does: data, models, training, evaluation. Knows neither Ray, MLflow nor the orchestrator."""
+"""One trial: data, models, training, evaluation. Knows neither Ray, MLflow nor the orchestrator."""

@@ -1,4 +1,4 @@
-"""Which kind of device trains here, found out without importing torch (which takes seconds).
+"""Kind of device that trains here, found out without importing torch (which takes seconds).
 
 torch is asked again inside the trial; this answer is for plans, which must be quick.
 """

@@ -1,4 +1,4 @@
-"""Whether the hub of pretrained weights answers, asked once before the libraries that use it are imported.
+"""Reachability of the hub of pretrained weights, asked once before the libraries that use it are imported.
 
 Without an answer the hub's library is put into its offline mode, for this process and for all that it starts:
 weights that were fetched before are still found, and others are missed at once instead of after a minute of

@@ -1,4 +1,4 @@
-"""What was computed before, on disk, and known again: by its inputs, and by the code that computed it.
+"""Memo on disk of what was computed before, known again by its inputs and by the code that computed it.
 
 A value hangs on the module that computes it, on all that this module imports from the program, directly or
 through others, and on the versions of some libraries. So nothing stale is served after a change of any of

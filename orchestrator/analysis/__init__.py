@@ -1,1 +1,1 @@
-"""From stored predictions to numbers: scores, intervals, comparisons and the tables of a phase."""
+"""Numbers from stored predictions: scores, intervals, comparisons and the tables of a phase."""

@@ -1,4 +1,4 @@
-"""How far scores can be taken at their word, before and after calibration, from stored predictions alone.
+"""Calibration of scores, before and after a correction, from stored predictions alone.
 
 Each finished trial's calibrations are fitted on its inner validation rows and applied to its test rows; the
 test rows are never looked at while fitting. calibration.csv has one row per trial and method, reliability.csv

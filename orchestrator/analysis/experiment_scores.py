@@ -1,4 +1,4 @@
-"""What a study's trials say, by experiment and fold, before anything is averaged or compared.
+"""Per-fold scores of each experiment, before aggregation.
 
 Trials are read through their cache. What needs the rows of all folds at once (the bootstrap, the loss on
 held-out sources) is computed for complete experiments alone and kept too, by the hashes of the predictions

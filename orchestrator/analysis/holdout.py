@@ -1,4 +1,4 @@
-"""What a detector loses on a source that it never saw: in-source minus held-out AUC, fold by fold.
+"""Loss of a detector on a source that it never saw: in-source minus held-out AUC, fold by fold.
 
 In:  the stored test predictions of one experiment, and the sources that it was trained on.
 Out: one `Holdout` a held-out source of fakes: both AUCs and their difference, each with its corrected

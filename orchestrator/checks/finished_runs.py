@@ -1,4 +1,4 @@
-"""Whether a finished run kept training and test apart, read from its own predictions.
+"""Verification that a finished run kept training and test apart, from its own predictions.
 
 What the folds should have been is in folds/<hash>.csv and in the data folder; what they were is in each
 trial's predictions.parquet. Checked for every experiment and repeat: each image in exactly one outer test

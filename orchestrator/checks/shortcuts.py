@@ -1,4 +1,4 @@
-"""What was found about shortcuts: an outcome on disk to a record, a table and sentences. Computes no model.
+"""Outcomes of shortcut checks: from disk to a record, a table and sentences. Computes no model.
 
 The rule it protects: file facts that tell the classes apart stop a run, noise does not. A stop needs a mean
 AUC over folds above the limit *and* an interval that lies above chance: with a few dozen images a mean of

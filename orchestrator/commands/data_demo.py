@@ -11,7 +11,7 @@ from orchestrator.console import progress_bar, say, screen
 
 def demo_command(
     folder: Annotated[Path, typer.Argument(help="Folder to make.")],
-    faces: Annotated[int, typer.Option(min=10, help="Drawn people; each has one image a source.")] = 150,
+    faces: Annotated[int, typer.Option(min=10, help="Drawn people; each has one image per source.")] = 150,
     size: Annotated[int, typer.Option(min=64, help="Side of the images in pixels.")] = 160,
     seed: Annotated[int, typer.Option(min=0)] = 42,
     debug: DebugOption = False,

@@ -86,11 +86,15 @@ def prepare_command(
     else:
         assert size is not None, "checked above"
         text, lines = _build_cache(scanned, size, store, bar)
+    _say(text, lines, as_json=as_json, quiet=quiet)
+
+
+def _say(text: str, lines: list[str], *, as_json: bool, quiet: bool) -> None:
     if as_json:
         print(text)
     elif not quiet:
         for line in lines:
-            say(line, console=console)
+            say(line)
 
 
 def _check_options(*, faces: bool, size: int | None, rule: str, out: Path | None) -> None:

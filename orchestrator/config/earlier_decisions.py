@@ -1,4 +1,4 @@
-"""What a phase takes over from the decisions of the phases that it builds on.
+"""Values that a phase takes over from the decisions of the phases that it builds on.
 
 A decision hands over keys of an experiment file, and, where it selected several experiments, their names. The
 keys lie on top of the experiment files and below --preset and --set; what was decided under the preset of

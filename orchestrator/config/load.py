@@ -1,4 +1,4 @@
-"""From the names on a command line to a phase and its experiments, with what earlier phases decided.
+"""Loading of the phase and the experiments that a command line names, with what earlier phases decided.
 
 `load` reads files alone, so that whatever is wrong in them is said before anything is looked at. `complete`
 then adds the experiments that hang on what the data is, and says what a reader has to know beforehand.

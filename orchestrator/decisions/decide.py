@@ -1,4 +1,4 @@
-"""From inner-validation scores to a choice between experiments: the rule of a phase, applied.
+"""Choice between experiments on inner-validation scores: the rule of a phase, applied.
 
 Test scores are not used for selection (Cawley & Talbot 2010, "On over-fitting in model selection"): they are
 put beside the choice and never read by it. The best mean over folds of the metric wins. A candidate whose

@@ -1,4 +1,4 @@
-"""What has to be known of each model before its trials have keys: can it be had, and which precision is fast?
+"""Questions about each model before its trials have keys: can it be had, and which precision is fast?
 
 Answers that were found before on this type of device are kept in results/ and not asked for again. On this
 machine a process of our own looks for them while Ray starts, since both take seconds; on a cluster a worker

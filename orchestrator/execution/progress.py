@@ -1,5 +1,4 @@
-"""What people see while trials run: a live table of experiment x fold, or plain lines where there is no
-terminal.
+"""Display of running trials: a live table of experiment x fold, or plain lines where there is no terminal.
 
 `Board` is the state of a run, filled by events; it draws itself as a table. `Display` shows a board.
 `board_from_disk` fills one from results/ alone, for `status` in another terminal.

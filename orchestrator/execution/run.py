@@ -1,4 +1,4 @@
-"""From a command to a verdict: plan, measure, build pixels, run what is missing, collect, report.
+"""A run from command to verdict: plan, measure, build pixels, run what is missing, collect, report.
 
 Data flows one way, and every step reads what the one before left on disk; a step whose outcome is there
 already is not done again. Ray is started only when a trial is missing.

@@ -1,1 +1,1 @@
-"""Which trials there are: their data, keys, resources, and the record of it all."""
+"""Trials before they run: their data, keys, resources, and the record of it all."""

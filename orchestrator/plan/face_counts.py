@@ -1,4 +1,4 @@
-"""What is known of the faces in a study's images: the squares to cut out, and counts for its record.
+"""Known faces of a study's images: the squares to cut out, and counts for its record.
 
 What was found lies in results/cache/faces/, one table for each version of the detector, whatever data folder
 an image comes from. The record of a study says how many images show a face, so that the report can.

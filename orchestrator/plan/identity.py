@@ -1,4 +1,4 @@
-"""What makes a trial that trial: canonical JSON, fingerprints, and the key made of its ingredients.
+"""Identity of a trial: canonical JSON, fingerprints, and the key made of its ingredients.
 
 A key hashes what decides the numbers, and nothing else: the recipe (which holds no name, path or worker
 count), repeat and fold, the rows with their contents and their part, and the version of each piece of code

@@ -1,4 +1,4 @@
-"""How much pixel cache a plan needs, by image size, and whether it is there: one line for `plan`."""
+"""Pixel caches that a plan needs, by image size, and whether they are there: one line for `plan`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

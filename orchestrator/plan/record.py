@@ -1,4 +1,4 @@
-"""What a run leaves on disk before it starts: its rows and folds, and the record of its plan.
+"""Files that a run leaves before it starts: its rows and folds, and the record of its plan.
 
 studies/<phase>.json is what `collect`, `report` and `status` read: they need neither the data folder nor the
 experiment files. folds/<hash>.csv is named by its content, so experiments on the same rows share one.

@@ -1,5 +1,4 @@
-"""How much of a machine a trial gets: pure arithmetic on what the machine has and what a trial was seen to
-need.
+"""Share of a machine that a trial gets: arithmetic on what the machine has and what a trial was seen to need.
 
 On the CPU the number of threads decides the last bits of a result. It must therefore depend on the machine
 alone, never on how many trials happen to be missing: a run that was interrupted has to end with the same

@@ -1,4 +1,4 @@
-"""What results/cache holds: listed with size, last use and purpose, and pruned while nobody uses it.
+"""Caches in results/: listed with size, last use and purpose, and pruned while nobody uses them.
 
 Everything below cache/ can be built again from images and experiments; deleting it costs time and nothing
 else. Each folder in it is a kind (pixels, scans, rows, ...), and each file or folder in that one entry, with

@@ -1,4 +1,4 @@
-"""What is recorded about a run and never hashed: versions, host, device, commit, command line, time."""
+"""Provenance of a run, recorded and never hashed: versions, host, device, commit, command line, time."""
 
 import functools
 import importlib.metadata

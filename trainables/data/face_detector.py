@@ -145,7 +145,7 @@ def _small(width: int, height: int) -> tuple[int, int]:
 
 
 def look_here(files: Sequence[File], *, device: str = "cpu") -> Iterator[list[DetectedFaces]]:
-    """Look at files on this machine: on the GPU from this process, on the CPU from one process a core."""
+    """Look at files on this machine: on the GPU from this process, on the CPU from one process per core."""
     parts = [
         [(digest, str(path)) for digest, path in files[start : start + PART]]
         for start in range(0, len(files), PART)

@@ -1,4 +1,4 @@
-"""Where the faces are: found once per image, kept as a table by content hash, and turned into squares.
+"""Faces of images: found once per image, kept as a table by content hash, and turned into squares.
 
     <table>.parquet     one row per face: sha256, width, height, face, left, top, right, bottom, probability
 

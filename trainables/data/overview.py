@@ -1,4 +1,4 @@
-"""What a set of images looks like: tables of facts, and what a sample of the pictures has on average.
+"""Overview of a set of images: tables of facts, and what a sample of the pictures has on average.
 
 In:  a manifest (`manifest.scan`), and its files for what needs pixels.
 Out: data frames and arrays by source, which the data report and the notebooks draw. Nothing here decides; a

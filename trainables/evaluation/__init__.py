@@ -1,1 +1,1 @@
-"""From scores to numbers."""
+"""Metrics, calibration and thresholds of scores."""

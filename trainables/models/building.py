@@ -1,4 +1,4 @@
-"""From a recipe to a network, and what can be said of a network by its name.
+"""Building of networks from recipes, and what can be said of a network by its name.
 
 `build_model` gives a model with `num_logits` outputs whose weights depend on the recipe and torch's random
 state alone. `check_backbone` says before anything starts whether a name exists and its weights can be had.

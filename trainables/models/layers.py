@@ -1,4 +1,4 @@
-"""What several of our own networks are made of, how their weights start, and the names of their layers."""
+"""Layers that several of our own networks share, how their weights start, and the names of their layers."""
 
 from typing import cast
 

@@ -1,4 +1,4 @@
-"""Which layers learn in a stage of training, and the head on its own where nothing before it learns.
+"""Stages of training: which layers learn, and the head on its own where nothing before it learns.
 
 A head that learns alone gets the features in front of it, computed in evaluation mode and without gradients.
 Where each image is always the same (no augmentation, no mixing) its features are computed once and kept in a

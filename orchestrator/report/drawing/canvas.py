@@ -1,4 +1,4 @@
-"""What every figure of every page is drawn with: panel, title, and both formats of the picture.
+"""Canvas of every figure of every page: panel, title, and both formats of the picture.
 
 Every figure is one small panel, as wide as a phone's screen; pages lay panels out side by side. So the same
 file is legible on a phone, in two columns of a paper and beside its peers on a wide screen. Text stays text,

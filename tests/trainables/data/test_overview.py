@@ -109,7 +109,7 @@ def test_colours_are_shares_of_pixels_with_equal_weight_a_picture(manifest: Mani
 
 
 def test_a_wave_is_a_peak_at_its_frequency_and_noise_is_flat(manifest: Manifest) -> None:
-    """Catches a spectrum that is turned, shifted or scaled: 1/8 cycle a pixel along the rows."""
+    """Catches a spectrum that is turned, shifted or scaled: 1/8 cycle per pixel along the rows."""
     looks, _ = overview.measure_pictures(manifest.root, manifest.rows, crop_px=64)
     waved, plain = looks["fake"], looks["wiki"]
     assert waved.spectrum.shape == (64, 64) and waved.radial.shape == (32,)

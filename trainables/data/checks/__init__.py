@@ -1,1 +1,1 @@
-"""What may be wrong with a data set: leakage, and shortcuts that give the class away."""
+"""Faults of a data set: leakage, and shortcuts that give the class away."""

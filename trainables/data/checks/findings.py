@@ -1,4 +1,4 @@
-"""What a check of the data has to say: one finding is one sentence with the cases behind it.
+"""Findings of a check of the data: each is one sentence with the cases behind it.
 
 `error`: a run on this data is refused. `warning`: it runs, and its numbers may mislead. `note`: worth
 knowing.

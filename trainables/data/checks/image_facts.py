@@ -1,4 +1,4 @@
-"""What is known of an image without looking at the face: facts of its file, and pixels at their most trivial.
+"""Facts of an image without looking at the face: those of its file, and pixels at their most trivial.
 
 In:  files by content hash. Out: a table of numbers, one row per content hash. `FILE_FACTS` are read from
 headers (how the file was written), `PIXEL_FACTS` from the decoded central square (how bright, how sharp). A

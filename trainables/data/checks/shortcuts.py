@@ -1,4 +1,4 @@
-"""How far two models get without looking at a face: one on file facts, one on trivial pixels.
+"""Shortcut models, which do not look at a face: one on file facts, one on trivial pixels.
 
 In:  the rows of an experiment with their folds, and the facts of their images (`image_facts`).
 Out: the AUC of each outer test fold, for both models, and for each fact of the file alone.

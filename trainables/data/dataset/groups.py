@@ -1,4 +1,4 @@
-"""Which images must never be on two sides of a split: `group_by` to one group name for each image.
+"""Groups of images that must never be on two sides of a split: `group_by` to one group name for each image.
 
     none       each file alone
     basename   the same file name without its suffix, in whatever folder

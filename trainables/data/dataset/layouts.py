@@ -1,4 +1,4 @@
-"""Where the images are and what they are called: the three layouts, read from names alone.
+"""Layouts of data folders: the three of them, read from names alone.
 
 `sources`: one folder per source (`wiki/`, `text2img/`, ...), real or fake by the folder's name.
 `splits`:  (train|val|validation|test)/<class>/; classes real and fake, or any class folders.

@@ -1,4 +1,4 @@
-"""Whether two thumbnails show the same photograph: aligned first, then compared piece by piece.
+"""Comparison of two thumbnails of perhaps the same photograph: aligned first, then compared piece by piece.
 
 Alignment: Gauss-Newton on the squared difference over zoom, rotation and shift, with the best gain and offset
 of brightness in each step (Lucas & Kanade 1981; Baker & Matthews 2004), at half size and then at full size.

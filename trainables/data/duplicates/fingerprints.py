@@ -1,4 +1,4 @@
-"""What versions of one picture have in common: three perceptual hashes and a grey thumbnail of each.
+"""Perceptual fingerprints of pictures: three hashes and a grey thumbnail of each.
 
 A hash is the sign pattern of the 64 lowest frequencies of an image (imagehash's phash), so that
 recompression, resizing and a change of brightness turn only a few of its bits. `full` is the hash of the

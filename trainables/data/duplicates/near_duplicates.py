@@ -1,4 +1,4 @@
-"""Which images show the same photograph: identical files, and versions of one picture, as a table of links.
+"""Near-duplicates: identical files, and versions of one photograph, as a table of links.
 
 In:  the rows of a manifest. Out: LINK_COLUMNS, one row per link: two paths, what joins them and how alike
 they are. Images that are connected by links, directly or through others, are versions of one another; there

@@ -1,4 +1,4 @@
-"""From an image file to pixels: the square that is kept, upright, 8-bit RGB, resized once.
+"""Decoding of image files to pixels: the square that is kept, upright, 8-bit RGB, resized once.
 
 JPEG files are decoded at 1/2, 1/4 or 1/8 of their size where what is left of the square is still MIN_REDUCED
 times as wide as the target. On photographs that changes a pixel by 0.3 to 0.6 of 255 levels on average, in

@@ -1,4 +1,4 @@
-"""What a file holds: content hash, size, format, and whether its pixels can be read to the end.
+"""Inspection of image files: content hash, size, format, and whether the pixels can be read to the end.
 
 A file is usable when its compressed data decodes completely to one picture of 8 or 16 bits a channel, turned
 as its EXIF block says. What it is, its content says: a PNG file called .jpg is usable, and `Facts.format`

@@ -1,4 +1,4 @@
-"""What a path is before it is opened: a regular file inside the data folder, or the reason why it is left.
+"""Checks of a path before it is opened: a regular file inside the data folder, or the reason why it is left.
 
 Nothing is read here. A pipe would wait for ever, a device never ends, and a link may lead anywhere; so only
 regular files whose place, links followed, is below the root are handed on to be read.

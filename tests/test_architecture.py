@@ -18,8 +18,8 @@ MAX_LINES, MAX_FUNCTION_LINES = 400, 60
 # The training loop reads better in one piece.
 LONGER_FUNCTIONS = {"fit": 80}
 # Lines that pass values by string key without a type: arguments of libraries, and files of any shape.
-MAX_UNTYPED = 20
-UNTYPED = re.compile(r"dict\[str, Any\]|Mapping\[str, Any\]")
+MAX_UNTYPED = 40
+UNTYPED = re.compile(r"dict\[str, Any\]|Mapping\[str, Any\]|\bJsonObject\b")
 # A module is a thing, which its first words name.
 QUESTIONS = ("What", "How", "Where", "Which", "Who", "Whether", "Why", "When", "From")
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "handler", "misc"}
@@ -178,17 +178,14 @@ def test_a_module_says_what_it_is_for(path: Path) -> None:
 
 @every_module
 def test_no_function_is_too_long(path: Path) -> None:
-    lengths = {
-        node.name: (node.end_lineno or 0) - node.lineno + 1
+    lengths = [
+        (node.name, (node.end_lineno or 0) - node.lineno + 1)
         for node in ast.walk(parsed(path))
         if isinstance(node, ast.FunctionDef)
-    }
-    too_long = {
-        name: lines
-        for name, lines in lengths.items()
-        if lines > LONGER_FUNCTIONS.get(name, MAX_FUNCTION_LINES)
-    }
-    assert too_long == {}
+    ]
+    assert [
+        (name, lines) for name, lines in lengths if lines > LONGER_FUNCTIONS.get(name, MAX_FUNCTION_LINES)
+    ] == []
 
 
 def test_a_public_name_means_one_thing() -> None:

@@ -7,6 +7,7 @@ its trial, and no two versions of one picture where one could be trained on and 
 """
 
 import hashlib
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from orchestrator.store.folder import State, Store, read_record, trial_state
+from orchestrator.store.predictions import DAMAGE
 from orchestrator.store.records import ExperimentRecord
 from trainables.data.checks.findings import Finding
 from trainables.data.dataset.layouts import UNLABELLED
@@ -88,12 +90,10 @@ def _rounds(store: Store, phase: str, experiment: ExperimentRecord) -> tuple[lis
         if trial_state(folder) != State.DONE:
             continue
         try:
-            table = pd.read_parquet(folder / PREDICTIONS)[_COLUMNS]
-        except (OSError, ValueError, KeyError) as error:
+            table = _read_rows(folder)
+        except DAMAGE as error:
             unreadable.append({"trial": folder.name, "reason": " ".join(str(error).split())[:120]})
             continue
-        if _changed(folder):
-            unreadable.append({"trial": folder.name, "reason": "changed after the trial was finished"})
         tables.setdefault(trial.repeat, []).append(table.assign(fold=trial.fold))
     name = f"{phase}, {experiment.name}"
     rounds = [
@@ -114,10 +114,16 @@ def _rounds(store: Store, phase: str, experiment: ExperimentRecord) -> tuple[lis
     return rounds, problems
 
 
-def _changed(folder: Path) -> bool:
-    recorded = (read_record(folder / DONE) or {}).get("predictions_sha256")
+def _read_rows(folder: Path) -> pd.DataFrame:
+    """Read the predicted rows of a finished trial, or raise one of DAMAGE; what changed is not parsed."""
     content = (folder / PREDICTIONS).read_bytes()
-    return recorded is not None and recorded != hashlib.sha256(content).hexdigest()
+    recorded = (read_record(folder / DONE) or {}).get("predictions_sha256")
+    if recorded is not None and recorded != hashlib.sha256(content).hexdigest():
+        raise ValueError("changed after the trial was finished")
+    table = pd.read_parquet(io.BytesIO(content))[_COLUMNS]
+    if table.empty:
+        raise ValueError("no rows")
+    return table
 
 
 def _planned(store: Store, fold_files: Sequence[str], repeat: int) -> pd.DataFrame | None:

@@ -112,12 +112,12 @@ def moved_since(old: DecisionRecord, store: Store, tables: Tables) -> tuple[tupl
     rule = _rule(tables.study, old.phase)
     try:
         candidates = read_candidates(tables, rule)
+        moved = _moved(old, rule, _trial_hashes(store, candidates))
+        if not moved:
+            return (), ""
+        before, after = _said(old), _said(_outcome(candidates, rule))
     except InputError as error:
         return tuple(line.removeprefix(NOT_YET) for line in str(error).splitlines()), cannot
-    moved = _moved(old, rule, _trial_hashes(store, candidates))
-    if not moved:
-        return (), ""
-    before, after = _said(old), _said(_outcome(candidates, rule))
     return moved, f"the rule would {'still' if before == after else 'now'} choose {after}"
 
 

@@ -4,7 +4,6 @@ For tests, for looking at a trial in a debugger, and for machines on which Ray d
 threads that Ray would give it, so that it ends with the same numbers; nothing is won by a second core.
 """
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from orchestrator.execution.executor import Event, EventKind, OnEvent, R, Target, Task
@@ -47,8 +46,16 @@ class InProcessExecutor:
                     raise _Stopped
 
             if task.key not in self._stopped:
-                with contextlib.suppress(_Stopped):
+                try:
                     target(task, report)
+                except _Stopped:
+                    pass
+                # As with a worker that is lost: this task is given up, and the others go on.
+                except Exception as error:
+                    reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+                    for trial in task.trials:
+                        if trial.key not in ended:
+                            hear(Event(EventKind.LOST, trial.key, message=reason))
             if task.key in self._stopped:
                 for trial in task.trials:
                     if trial.key not in ended:

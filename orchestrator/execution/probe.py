@@ -64,7 +64,12 @@ def questions(study: Study, device: str) -> list[Asked]:
             device=device,
             memory_format=layout,
         )
-        asked.setdefault((path, experiment.pretrained), Asked(path, question))
+        place = (path, experiment.pretrained)
+        if place in asked:
+            # One question of a model is enough, and it asks all that was to be asked.
+            before = asked[place].question
+            question = before.model_copy(update={"check": before.check or checked})
+        asked[place] = Asked(path, question)
     return list(asked.values())
 
 

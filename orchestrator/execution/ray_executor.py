@@ -194,7 +194,9 @@ def _check_answers(address: str) -> None:
     if not host or not port.isdecimal():
         if address == "auto":
             return
-        raise InputError(f"--address {address}: give local, auto or HOST:PORT, for example 10.0.0.5:6379")
+        raise InputError(
+            f"--address {address}: give local, none, auto or HOST:PORT, for example 10.0.0.5:6379"
+        )
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S).close()
     except (OSError, OverflowError) as error:
@@ -307,9 +309,13 @@ def _remembered_interrupt() -> Iterator[Callable[[], None]]:
 
 
 def _reason(trial: Any) -> str:
-    error = trial.get_pickled_error() or trial.get_error()
-    text = _first_line(error) if error else "no reason given"
-    return f"its worker was lost {MAX_LOST + 1} times: {text}"
+    """Say why a trial is given up, by the end of the traceback that Tune has written of its last loss."""
+    try:
+        text = Path(trial.local_path, trial.run_metadata.error_filename or "").read_text(encoding="utf-8")
+    except (OSError, TypeError):
+        text = ""
+    last = (text.strip().splitlines() or ["no reason given"])[-1].strip()[:200]
+    return f"its worker was lost {MAX_LOST + 1} times: {last}"
 
 
 def _machine(*, local: bool) -> Machine:

@@ -118,7 +118,7 @@ class Store:
         for path in files:
             try:
                 found = read_json(path).get("format", FORMAT)
-            except (OSError, ValueError, AttributeError):
+            except (OSError, ValueError, AttributeError, RecursionError):
                 continue
             if isinstance(found, int) and found > FORMAT:
                 raise InputError(
@@ -346,6 +346,6 @@ def read_record(path: Path) -> dict[str, Any] | None:
     """Read a JSON record; None when it is not there or damaged."""
     try:
         content = read_json(path)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None

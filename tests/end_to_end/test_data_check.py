@@ -87,6 +87,9 @@ def test_predictions_that_were_changed_are_found(check: Check, faces: Path, resu
     assert code == 1 and "changed after" in found["run_predictions_changed"]["rows"][0]["reason"]
     path.write_bytes(b"no table")
     assert "run_predictions_changed" in check(faces, "--results", results)[1]
+    rewrite(path, table.head(0))
+    found = check(faces, "--results", results)[1]
+    assert found["run_predictions_changed"]["rows"][0]["reason"] == "no rows"
 
 
 def test_versions_of_one_picture_on_two_sides_of_the_folds_are_found(

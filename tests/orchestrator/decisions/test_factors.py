@@ -129,3 +129,18 @@ def test_the_decision_hands_over_each_key_and_says_why(results: Any) -> None:
     again = decide(Store.open(results.root), "phase1")
     assert again.record == found.record
     assert again.moved and "now choose image_size = 32" in again.now
+
+
+def test_a_decision_whose_keys_no_longer_fit_their_pairs_stays_and_is_said(results: Any) -> None:
+    """Catches a page that can't be written because a rule can't be applied any more."""
+    four(results, gain=4.0)
+    store = Store.open(results.write())
+    decide(store, "phase1")
+    for experiment in results.experiments:
+        if experiment["name"] == "large_b":
+            experiment["recipe"]["image_size"] = 64
+    results.write()
+    results.separate("small_a", "val", 0.1)
+    found = decide(store, "phase1")
+    assert found.now == "the rule can't be applied any more"
+    assert any("image_size" in line for line in found.moved)

@@ -57,6 +57,14 @@ def ends_unless_stubborn(task: Task, report: Report) -> None:
     (never_ends if "stubborn" in task.key else well_behaved)(task, report)
 
 
+def breaks_if_broken(task: Task, report: Report) -> None:
+    """Raise what no border of a trial has caught when the key says so, else be well-behaved."""
+    if "broken" in task.key:
+        report(Event(EventKind.STARTED, task.key, epochs=1))
+        raise OSError(28, "No space left on device")
+    well_behaved(task, report)
+
+
 def dies_as_told(task: Task, report: Report) -> None:
     """Kill the worker until the file named by the key has as many lines as `data` says."""
     (job,) = task.trials

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from orchestrator.execution.executor import Event, EventKind, Executor, Target, Task, start_executor
-from tests.orchestrator.execution.executor_tasks import ends_unless_stubborn, task_of, well_behaved
+from tests.orchestrator.execution.executor_tasks import (
+    breaks_if_broken,
+    ends_unless_stubborn,
+    task_of,
+    well_behaved,
+)
 from trainables.data.pixels import read_unchanged
 from trainables.errors import InputError
 
@@ -85,6 +90,14 @@ def test_what_is_stopped_before_its_turn_never_begins(executor: Executor) -> Non
     assert [event.kind for event in events["k5"]] == [EventKind.STOPPED]
     for each in events.values():
         assert [event.kind.is_last() for event in each].index(True) == len(each) - 1
+
+
+def test_what_breaks_a_task_is_no_other_tasks_concern(executor: Executor) -> None:
+    """Catches a full disk at one trial's error file that ends the whole run."""
+    events = heard_of(executor, [task_of("a"), task_of("broken"), task_of("b")], breaks_if_broken)
+    assert events["a"][-1].kind is events["b"][-1].kind is EventKind.DONE
+    assert events["broken"][-1].kind is EventKind.LOST
+    assert "No space left on device" in events["broken"][-1].message
 
 
 def test_a_stop_is_forgotten_by_the_next_run(executor: Executor) -> None:

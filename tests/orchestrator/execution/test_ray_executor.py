@@ -25,16 +25,24 @@ def test_a_lost_worker_is_tried_again_and_a_hopeless_task_is_given_up(
 ) -> None:
     """Catches no retry of a killed worker, and endless retries of a task that always kills it."""
     events: dict[str, list[EventKind]] = {"once": [], "always": [], "never": []}
+    reasons: list[str] = []
+
+    def hear(event: Event) -> None:
+        events[event.key].append(event.kind)
+        if event.kind is EventKind.LOST:
+            reasons.append(event.message)
+
     times = {"once": 1, "always": 99, "never": 0}
     executor.run(
         [task_of(key, folder=tmp_path, data=Path(str(times[key]))) for key in events],
         target=dies_as_told,
-        on_event=lambda event: events[event.key].append(event.kind),
+        on_event=hear,
         on_tick=lambda: None,
     )
     assert events["never"] == [EventKind.DONE]
     assert events["once"][-1] == EventKind.DONE
     assert events["always"][-1] == EventKind.LOST
+    assert "lost 4 times" in reasons[0] and "no reason" not in reasons[0]
     assert len((tmp_path / "always").read_text().splitlines()) == ray_executor.MAX_LOST + 1
 
 

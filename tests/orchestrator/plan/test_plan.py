@@ -376,3 +376,17 @@ def test_a_study_can_t_be_changed(plan: Planner) -> None:
     study = plan("a")
     with pytest.raises(dataclasses.FrozenInstanceError):
         study.trials[0].state = "done"  # type: ignore[misc]
+
+
+def test_a_model_is_checked_although_a_larger_batch_of_it_is_asked_about_first(
+    plan: Planner, write_experiments: Write
+) -> None:
+    """Catches missing weights that show only when the trials run."""
+    pretrained = {"backbone": "resnet18", "pretrained": True, "precision": "auto"}
+    write_experiments(
+        {"p/small.json": {**pretrained, "batch_size": 8}, "p/large.json": {**pretrained, "batch_size": 64}}
+    )
+    machine = Machine(8, 64_000, 1, 80_000)
+    study = plan("small", "large", only="small", machine=machine, device="cuda")
+    (question,) = questions(study, "cuda")
+    assert question.question.check and question.question.recipe.batch_size == 64

@@ -122,6 +122,16 @@ def test_what_is_no_record_at_all_is_damaged(tmp_path: Path, content: str) -> No
         store.study("p1")
 
 
+def test_one_damaged_trial_stops_no_command(tmp_path: Path) -> None:
+    """Catches brackets so deep that reading them ends in an error of Python's own."""
+    store = Store.open(tmp_path)
+    folder = store.trials / "a-r0f0-0123456789ab"
+    folder.mkdir(parents=True)
+    (folder / DONE).write_text("[" * 100_000)
+    assert Store.look(tmp_path).root == store.root
+    assert read_record(folder / DONE) is None
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "../p1", "p1/", "/elsewhere", "a/b"])
 def test_a_phase_is_called_by_its_name_alone(tmp_path: Path, name: str) -> None:
     """Catches a path that leads out of results/."""

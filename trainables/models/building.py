@@ -5,6 +5,7 @@ state alone. `check_backbone` says before anything starts whether a name exists 
 """
 
 import difflib
+import functools
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,8 +87,9 @@ class BackboneFacts:
     source: str
 
 
-def backbone_facts() -> list[BackboneFacts]:
-    """Describe every backbone of the registry, in its order."""
+@functools.cache
+def backbone_facts() -> tuple[BackboneFacts, ...]:
+    """Describe every backbone of the registry, in its order; counting takes seconds, and is done once."""
     facts = []
     for name, entry in BACKBONES.items():
         recipe = RecipeKeys(backbone=name, image_size=entry.input_px)
@@ -103,7 +105,7 @@ def backbone_facts() -> list[BackboneFacts]:
         BackboneFacts(name, None, None, entry.num_classes, entry.input_px, entry.source)
         for name, entry in KERNEL_MACHINES.items()
     ]
-    return facts
+    return tuple(facts)
 
 
 def _build_timm(recipe: RecipeKeys, outputs: int) -> nn.Module:

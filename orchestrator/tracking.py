@@ -21,10 +21,18 @@ import pandas as pd
 from filelock import FileLock
 
 from orchestrator.store.fingerprint import fingerprint
-from orchestrator.store.folder import State, Store, read_error, read_record, read_trial, trial_state
+from orchestrator.store.folder import (
+    State,
+    Store,
+    read_error,
+    read_metrics,
+    read_record,
+    read_trial,
+    trial_state,
+)
 from orchestrator.store.records import ExperimentRecord, PlannedTrial, StudyRecord, TrialRecord
 from trainables.files import write_json
-from trainables.trial_files import HISTORY, METRICS
+from trainables.trial_files import HISTORY
 
 KEY, ROLE, STATE_OF_FILES = "orchestrator.key", "orchestrator.role", "orchestrator.files"
 PARENT = "mlflow.parentRunId"
@@ -253,15 +261,17 @@ class _Mirror:
         return self._known_steps[place]
 
     def _result(self, run: Any, folder: Path, record: TrialRecord) -> None:
-        metrics = read_record(folder / METRICS) or {}
-        final = {f"test_{name}": value for name, value in metrics["test"].items()}
-        final |= {name: metrics[name] for name in ("best_epoch", "training_seconds", "peak_mib")}
+        metrics = read_metrics(folder)
+        if metrics is None:
+            return
+        final = {f"test_{name}": value for name, value in metrics.test.items()}
+        final |= {name: getattr(metrics, name) for name in ("best_epoch", "training_seconds", "peak_mib")}
         known = self.client.get_run(run.info.run_id).data.metrics
         clock = _milliseconds(str(record.run.started))
         self._log(
             run,
             [
-                (name, float(value), metrics["best_epoch"], clock)
+                (name, float(value), metrics.best_epoch or 0, clock)
                 for name, value in final.items()
                 if value is not None and name not in known
             ],

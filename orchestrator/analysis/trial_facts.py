@@ -5,8 +5,6 @@ They come from the small files of a trial's folder. A file that is gone or damag
 
 import contextlib
 import io
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
@@ -14,13 +12,15 @@ import pandas as pd
 
 from orchestrator.analysis.collect import ALL, Tables
 from orchestrator.store.fingerprint import SHORT
-from orchestrator.store.folder import State, Store, parse_trial
-from orchestrator.store.records import RunRecord, StudyRecord
+from orchestrator.store.folder import State, Store, parse_done, parse_metrics, parse_trial
+from orchestrator.store.records import MetricsRecord, RunRecord, StudyRecord
 from trainables.trial_files import DONE, ERROR, HISTORY, METRICS, TRIAL
 
 # The predictions are in them by their hash, which done.json holds.
 SMALL = (TRIAL, HISTORY, METRICS, DONE, ERROR)
 Files = dict[str, bytes]
+# Of a trial that wrote nothing down.
+NOTHING = MetricsRecord(n_train=0, n_val=0, n_test=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,8 @@ def trial_facts(store: Store, tables: Tables, files: Mapping[str, Files]) -> tup
     found = []
     for experiment, trial in tables.study.trials():
         name, mine = store.trial(trial.folder).name, files[trial.folder]
-        record, metrics = parse_trial(mine.get(TRIAL, b"")), _parsed(mine, METRICS)
+        record, metrics = parse_trial(mine.get(TRIAL, b"")), parse_metrics(mine.get(METRICS, b"")) or NOTHING
         run = record.run if record is not None else RunRecord()
-        parameters = _number(metrics, "parameters")
         found.append(
             TrialFacts(
                 experiment.name,
@@ -87,18 +86,18 @@ def trial_facts(store: Store, tables: Tables, files: Mapping[str, Files]) -> tup
                 trial.key[:SHORT],
                 states.get(name, State.DONE),
                 aucs.get(name),
-                best_epoch=_number(metrics, "best_epoch"),
-                epochs=_number(metrics, "epochs"),
-                seconds=_number(metrics, "seconds"),
-                training_seconds=_number(metrics, "training_seconds"),
-                threads=_number(metrics, "threads"),
-                parameters=None if parameters is None else int(parameters),
-                device=_text(metrics, "device") or run.device,
+                best_epoch=metrics.best_epoch,
+                epochs=metrics.epochs,
+                seconds=metrics.seconds,
+                training_seconds=metrics.training_seconds,
+                threads=metrics.threads,
+                parameters=metrics.parameters,
+                device=metrics.device or run.device,
                 host=run.host,
                 started=run.started,
                 command=run.command,
                 environment=None if record is None else run,
-                predictions_sha256=_text(_parsed(mine, DONE), "predictions_sha256"),
+                predictions_sha256=parse_done(mine.get(DONE, b"")).predictions_sha256,
             )
         )
     return tuple(found)
@@ -116,21 +115,3 @@ def read_history(files: Files) -> pd.DataFrame:
         return pd.read_csv(io.BytesIO(files.get(HISTORY, b"")))
     except ValueError:
         return pd.DataFrame()
-
-
-def _parsed(files: Files, name: str) -> dict[str, object]:
-    try:
-        content = json.loads(files.get(name, b""))
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _number(values: Mapping[str, object], name: str) -> float | None:
-    value = values.get(name)
-    return value if isinstance(value, int | float) and math.isfinite(value) else None
-
-
-def _text(values: Mapping[str, object], name: str) -> str | None:
-    value = values.get(name)
-    return value if isinstance(value, str) else None

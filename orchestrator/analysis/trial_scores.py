@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.store.folder import State, Store, read_error, read_record, trial_state
+from orchestrator.store.folder import State, Store, claimed_hash, read_error, read_metrics, trial_state
 from orchestrator.store.predictions import DAMAGE, Part, Predictions, read_predictions
 from trainables import memo
 from trainables.evaluation import classes, detection
@@ -23,7 +23,7 @@ from trainables.evaluation.metric_values import MetricValues
 from trainables.evaluation.metrics import AT_A_THRESHOLD, GAP, ThresholdMetric
 from trainables.evaluation.scoring import all_metrics
 from trainables.evaluation.thresholds import best_threshold
-from trainables.trial_files import DONE, HISTORY, METRICS, PREDICTIONS
+from trainables.trial_files import HISTORY, METRICS, PREDICTIONS
 
 ALL = "all"
 TUNED = "_tuned"
@@ -121,7 +121,7 @@ class Reader:
     def predictions(self, folder: Path) -> Predictions:
         """Return a finished trial's predictions; raises what `read_predictions` raises."""
         if folder not in self._kept:
-            self._kept[folder] = read_predictions(folder, sha256=_claimed(folder))
+            self._kept[folder] = read_predictions(folder, sha256=claimed_hash(folder))
         return self._kept[folder]
 
     def forget(self) -> None:
@@ -135,11 +135,6 @@ def _unfinished(folder: Path, state: State) -> Problem:
     return Problem(state, reason or {State.RUNNING: "still running"}.get(state, "not run to its end yet"))
 
 
-def _claimed(folder: Path) -> str | None:
-    claimed = (read_record(folder / DONE) or {}).get("predictions_sha256")
-    return claimed if isinstance(claimed, str) else None
-
-
 def _key(folder: Path, threshold_by: str) -> str:
     """What the scores hang on: equal keys, equal scores."""
     files = {}
@@ -147,11 +142,13 @@ def _key(folder: Path, threshold_by: str) -> str:
         if name != HISTORY or (folder / name).exists():
             stat = (folder / name).stat()
             files[name] = [stat.st_size, stat.st_mtime_ns]
-    return memo.key([_claimed(folder), files, threshold_by], code=__name__, libraries=("numpy",))
+    return memo.key([claimed_hash(folder), files, threshold_by], code=__name__, libraries=("numpy",))
 
 
 def _score(folder: Path, found: Predictions, threshold_by: ThresholdMetric) -> TrialScores:
-    metrics = read_record(folder / METRICS) or {}
+    metrics = read_metrics(folder)
+    if metrics is None:
+        raise ValueError(f"{METRICS} is damaged")
     table = _Table()
     test = found.test
     if test.probabilities.ndim == 1:
@@ -165,29 +162,25 @@ def _score(folder: Path, found: Predictions, threshold_by: ThresholdMetric) -> T
         table.add("val", ALL, _metrics(found.val))
     if test.probabilities.ndim == 1:
         _add_tuned(table, found, threshold_by)
-    _add_gap(table, folder, metrics.get("best_epoch"))
+    _add_gap(table, folder, metrics.best_epoch)
     counts = classes.confusion(test.labels, test.predicted, num_classes=test.num_classes)
     return TrialScores(
         scores=table.scores,
         missing=table.missing,
         confusion=[[*map(int, place), int(count)] for place, count in np.ndenumerate(counts)],
         num_classes=test.num_classes,
-        n_test=int(metrics["n_test"]),
-        n_train=int(metrics["n_train"]) + int(metrics["n_val"]),
-        n_val=int(metrics["n_val"]),
-        seconds=_number(metrics.get("seconds")),
-        training_seconds=_number(metrics.get("training_seconds")),
-        threads=int(_number(metrics.get("threads")) or 1),
-        device=str(metrics.get("device", "")),
-        parameters=None if (count := _number(metrics.get("parameters"))) is None else int(count),
+        n_test=metrics.n_test,
+        n_train=metrics.n_train + metrics.n_val,
+        n_val=metrics.n_val,
+        seconds=metrics.seconds,
+        training_seconds=metrics.training_seconds,
+        threads=metrics.threads or 1,
+        device=metrics.device,
+        parameters=metrics.parameters,
         rows=test.key(),
         val_rows=found.val.key() if found.val is not None else "",
         sha256=found.sha256,
     )
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
 
 
 class _Table:

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from orchestrator.store.folder import State, Store, read_record, trial_state
+from orchestrator.store.folder import State, Store, claimed_hash, trial_state
 from orchestrator.store.predictions import DAMAGE
 from orchestrator.store.records import ExperimentRecord
 from trainables.data.checks.findings import Finding
 from trainables.data.dataset.layouts import UNLABELLED
 from trainables.data.dataset.manifest import Manifest
 from trainables.errors import InputError
-from trainables.trial_files import DONE, PREDICTIONS
+from trainables.trial_files import PREDICTIONS
 
 _COLUMNS = ["path", "group", "source", "label", "split", "fold", "repeat"]
 
@@ -117,7 +117,7 @@ def _rounds(store: Store, phase: str, experiment: ExperimentRecord) -> tuple[lis
 def _read_rows(folder: Path) -> pd.DataFrame:
     """Read the predicted rows of a finished trial, or raise one of DAMAGE; what changed is not parsed."""
     content = (folder / PREDICTIONS).read_bytes()
-    recorded = (read_record(folder / DONE) or {}).get("predictions_sha256")
+    recorded = claimed_hash(folder)
     if recorded is not None and recorded != hashlib.sha256(content).hexdigest():
         raise ValueError("changed after the trial was finished")
     table = pd.read_parquet(io.BytesIO(content))[_COLUMNS]

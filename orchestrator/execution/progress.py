@@ -17,10 +17,10 @@ from rich.table import Table
 
 from orchestrator.console import duration, say
 from orchestrator.execution.executor import Event, EventKind
-from orchestrator.store.folder import State, Store, read_error, read_record, trial_state
+from orchestrator.store.folder import State, Store, read_error, read_metrics, trial_state
 from orchestrator.store.records import StudyRecord
 from trainables.evaluation.metrics import LOWER_IS_BETTER
-from trainables.trial_files import HISTORY, METRICS
+from trainables.trial_files import HISTORY
 
 REFRESH_S = 0.5
 LINE_EVERY_S = 20.0
@@ -255,9 +255,9 @@ def _fill(cell: TrialCell, folder: Path, *, lower: bool) -> None:
     error = read_error(folder)
     cell.message = error.message if error else ""
     if cell.state == State.DONE:
-        metrics = read_record(folder / METRICS) or {}
+        metrics = read_metrics(folder)
         cell.epoch = cell.epochs
-        cell.score = metrics.get("score")
+        cell.score = metrics.score if metrics else None
         return
     try:
         history = pd.read_csv(folder / HISTORY)

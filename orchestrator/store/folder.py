@@ -24,11 +24,18 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from orchestrator.store.fingerprint import SHORT
-from orchestrator.store.records import ErrorRecord, StudyRecord, TrialRecord, is_plain
+from orchestrator.store.records import (
+    DoneRecord,
+    ErrorRecord,
+    MetricsRecord,
+    StudyRecord,
+    TrialRecord,
+    is_plain,
+)
 from trainables.errors import InputError
 from trainables.files import read_json, write_json
 from trainables.measurement import Measurement
-from trainables.trial_files import CHECKPOINT, DONE, ERROR, FORMAT, LOCK, TRIAL
+from trainables.trial_files import CHECKPOINT, DONE, ERROR, FORMAT, LOCK, METRICS, TRIAL
 from trainables.versions import FACES
 
 
@@ -273,6 +280,38 @@ def parse_trial(content: bytes) -> TrialRecord | None:
 def write_trial(folder: Path, record: TrialRecord) -> None:
     """Write down what the trial at `folder` is."""
     write_json(folder / TRIAL, record.plain())
+
+
+def read_metrics(folder: Path) -> MetricsRecord | None:
+    """Read what the finished trial at `folder` found; None when that is not there or damaged."""
+    try:
+        return parse_metrics((folder / METRICS).read_bytes())
+    except OSError:
+        return None
+
+
+def parse_metrics(content: bytes) -> MetricsRecord | None:
+    """Read the content of a metrics.json; None when it is damaged."""
+    try:
+        return MetricsRecord.model_validate_json(content)
+    except ValidationError:
+        return None
+
+
+def claimed_hash(folder: Path) -> str | None:
+    """Return the SHA-256 of the predictions of the finished trial at `folder`; None when nobody knows."""
+    try:
+        return parse_done((folder / DONE).read_bytes()).predictions_sha256
+    except OSError:
+        return None
+
+
+def parse_done(content: bytes) -> DoneRecord:
+    """Read the content of a done.json; what is damaged says nothing of the predictions."""
+    try:
+        return DoneRecord.model_validate_json(content)
+    except ValidationError:
+        return DoneRecord()
 
 
 def read_error(folder: Path) -> ErrorRecord | None:

@@ -142,6 +142,30 @@ class PlannedTrial(Record):
     estimate_s: float | None = None
 
 
+class MetricsRecord(Record):
+    """metrics.json: what a finished trial found and took. `n_...` count images; times are in seconds."""
+
+    n_train: int
+    n_val: int
+    n_test: int
+    test: dict[str, float | None] = Field(default_factory=dict)
+    score: float | None = None
+    best_epoch: int | None = None
+    epochs: int | None = None
+    parameters: int | None = None
+    seconds: int | float | None = None
+    training_seconds: int | float | None = None
+    peak_mib: int | float | None = None
+    threads: int | None = None
+    device: str = ""
+
+
+class DoneRecord(Record):
+    """done.json: the trial is finished, and what its predictions are."""
+
+    predictions_sha256: str | None = None
+
+
 class ErrorRecord(Record):
     """error.json: why a trial failed."""
 

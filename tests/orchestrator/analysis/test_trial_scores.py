@@ -109,7 +109,7 @@ def damage_metrics(folder: Path) -> None:
         (damage_scores, "finite"),
         (damage_range, "no probability"),
         (damage_columns, "score"),
-        (damage_metrics, "n_"),
+        (damage_metrics, "metrics.json is damaged"),
     ],
 )
 def test_a_damaged_trial_says_so_and_what_to_do(results: Any, damage: Any, said: str) -> None:

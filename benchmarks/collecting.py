@@ -2,7 +2,7 @@
 
 python benchmarks/collecting.py [--trials 1000] [--rows 5000] [--group-size 1] [--small]
 
-Writes made-up trials to a temporary folder (five folds an experiment, every second experiment compared with
+Writes made-up trials to a temporary folder (five folds per experiment, every second experiment compared with
 the first), collects and reports a quarter, a half and all of them with empty caches, each in a process of
 its own; then takes one trial away, collects and reports, writes a new one in its place, and does so again:
 first a trial of the experiment in the middle, then one of the best, which most of the page's figures show.
@@ -67,7 +67,7 @@ def measure(root: Path, trials: int, rows: int, group_size: int) -> bool:
     experiments = trials // FOLDS
     write_results(root, experiments, rows, group_size)
     whole = json.loads((root / "studies" / "all.json").read_text())
-    print(f"{experiments * FOLDS} trials of {rows} test rows, {group_size} rows a group")
+    print(f"{experiments * FOLDS} trials of {rows} test rows, {group_size} rows per group")
     found: dict[int, Spent] = {}
     for share in (4, 2, 1):
         count = experiments // share

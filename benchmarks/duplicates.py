@@ -1,4 +1,4 @@
-"""What looking for near-duplicates costs: images to fingerprints to links, and the search in hashes alone.
+"""The cost of looking for near-duplicates: images to fingerprints to links, and the search in hashes alone.
 
     python benchmarks/duplicates.py images [--data FOLDER] [--images 12000] [--px 256] [--small]
     python benchmarks/duplicates.py hashes [--small]

@@ -1,4 +1,4 @@
-"""What fanning out costs: empty trials through the Ray executor against a bare Ray Tune loop.
+"""The cost of fanning out: empty trials through the Ray executor against a bare Ray Tune loop.
 
     python benchmarks/fanout.py [--trials 40] [--small]
 
@@ -64,7 +64,7 @@ def main() -> int:
     ratio = statistics.median(ours / bare for ours, bare in zip(ours_s, bare_s, strict=True))
     each = [statistics.median(seconds) / trials for seconds in (ours_s, bare_s)]
     print(
-        f"{len(ours_s)} rounds of {trials} empty trials: {each[0]:.3f} s a trial, bare Tune {each[1]:.3f} s"
+        f"{len(ours_s)} rounds of {trials} empty trials: {each[0]:.3f} s per trial, bare Tune {each[1]:.3f} s"
     )
     print(f"ours / bare Tune = {ratio:.2f}   (limit {MAX_RATIO})")
     print(f"driver memory growth {growth_mib:.1f} MiB over our runs   (limit {MAX_GROWTH_MIB:.0f})")

@@ -1,4 +1,4 @@
-"""How fast trials train, as ratios taken in one run.
+"""The speed of training, as ratios taken in one run.
 
     python benchmarks/throughput.py loop [--small]                    the trial loop against tensors in memory
     python benchmarks/throughput.py smoke [--data FOLDER] [--small]   phase 1 smoke against a sequential loop

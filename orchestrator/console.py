@@ -44,7 +44,7 @@ def warn(line: str) -> None:
 
 
 def complain(message: str) -> None:
-    """Print an error, a line each where there are several."""
+    """Print an error, one line each where there are several."""
     for line in message.splitlines():
         say(f"Error: {line}", console=screen(stderr=True), style="red")
 

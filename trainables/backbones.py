@@ -1,10 +1,10 @@
 """Every backbone by name: what it is, for what images, from where. Plain facts, read without importing torch.
 
-A backbone of our own is one file, whose `build(recipe, num_logits)` gives the network, and one line here.
-Its class names its `head_name` (the one module behind the features, called with them and, if it wants, with
-the images) and its `cam_layer` (the module whose maps Grad-CAM looks at). Raise `version` when a change gives
-other numbers. Names that are not here are timm's; the timm models of the reference systems are listed with
-the name that timm gives them.
+A backbone of our own is one file, whose `build_<file>(recipe, num_logits)` gives the network, and one line
+here. Its class names its `head_name` (the one module behind the features, called with them and, if it wants,
+with the images) and its `cam_layer` (the module whose maps Grad-CAM looks at). Raise `version` when a change
+gives other numbers. Names that are not here are timm's; the timm models of the reference systems are listed
+with the name that timm gives them.
 """
 
 from dataclasses import dataclass

@@ -97,7 +97,7 @@ def prepare_pixels(
         recipe: face crop and image size.
         root: the data folder.
         caches: where faces are read and the cache is built.
-        num_threads: threads that read images; 0 = one a core.
+        num_threads: threads that read images; 0 = one per core.
         progress: called with (done, total) while the cache is built.
 
     Raises:

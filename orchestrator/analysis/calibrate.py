@@ -6,19 +6,24 @@ the bins of the diagrams: the test rows of all folds of a complete experiment to
 own trial, as they are (`none`) and after each method that could be fitted in every fold.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from orchestrator.analysis.rows import CalibrationRow, ReliabilityRow
 from orchestrator.store.fingerprint import canonical_json
 from orchestrator.store.predictions import Part, Predictions
-from trainables.evaluation.calibration import METHODS, Method, Parameters, calibrated, fit
+from trainables.evaluation.calibration import METHODS, FitOutcome, Method, Parameters, calibrated, fit
 from trainables.evaluation.proper_scores import brier_score
 from trainables.evaluation.reliability import calibration_error, confidence_curve, reliability_bins
 
 RAW = "none"
+# The one method for any number of classes, which never changes which class is predicted.
+TEMPERATURE: Method = "temperature"
+NOT_FITTED: FitOutcome = "not fitted"
 CALIBRATION = list(CalibrationRow.__annotations__)
 RELIABILITY = list(ReliabilityRow.__annotations__)
 # Fitted numbers that say something by themselves; isotonic steps are as many as there are validation rows.
@@ -47,7 +52,7 @@ def calibrate(
 
 
 def fit_all(val: Part | None, *, num_classes: int) -> dict[Method, Parameters]:
-    """Fit every method on a trial's inner validation rows: what `predict` applies to new images.
+    """Fit every method on a trial's inner validation rows, to be applied to its test rows.
 
     Without such rows each method is `not fitted`, with the reason.
     """
@@ -57,6 +62,27 @@ def fit_all(val: Part | None, *, num_classes: int) -> dict[Method, Parameters]:
     else:
         labels, values = val.labels, val.probabilities
     return {method: fit(method, labels, values) for method in METHODS}
+
+
+def temperatures(calibration: pd.DataFrame, name: str) -> dict[tuple[int, int], Parameters]:
+    """Read from calibration.csv how an experiment's probabilities are scaled, by repeat and fold.
+
+    Folds whose temperature could not be fitted are left out.
+    """
+    if calibration.empty:
+        return {}
+    rows = calibration[
+        (calibration["experiment"] == name)
+        & (calibration["method"] == TEMPERATURE)
+        & (calibration["outcome"] != NOT_FITTED)
+    ]
+    return {
+        # One at the limit is applied like any other.
+        (int(row["repeat"]), int(row["fold"])): Parameters(
+            method=TEMPERATURE, outcome="fitted", temperature=json.loads(row["parameters"])["temperature"]
+        )
+        for row in rows.to_dict("records")
+    }
 
 
 def _trial(
@@ -75,7 +101,7 @@ def _trial(
     pooled.setdefault(RAW, []).append((labels, scores))
     rows: list[CalibrationRow] = []
     for method, parameters in fit_all(predictions.val, num_classes=test.num_classes).items():
-        after = None if parameters["outcome"] == "not fitted" else calibrated(parameters, scores)
+        after = None if parameters["outcome"] == NOT_FITTED else calibrated(parameters, scores)
         if after is not None:
             pooled.setdefault(method, []).append((labels, after))
         rows.append(

@@ -1,7 +1,7 @@
 """Loss of a detector on a source that it never saw: in-source minus held-out AUC, fold by fold.
 
 In:  the stored test predictions of one experiment, and the sources that it was trained on.
-Out: one `Holdout` a held-out source of fakes: both AUCs and their difference, each with its corrected
+Out: one `Holdout` per held-out source of fakes: both AUCs and their difference, each with its corrected
 interval.
 
 Both AUCs of a fold set their fakes against the same real images, those of the sources that were trained on,
@@ -12,7 +12,7 @@ alarm on them is another question (`false_alarm_rate` by source answers it).
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,9 @@ from orchestrator.statistics import Interval, PairedTest, corrected_interval, co
 from trainables.evaluation.curve import roc_auc
 
 REAL, FAKE = 0, 1
+# From which loss of AUC on a held-out source a model is said to have learned what belongs to its sources.
+FLAGGED, STRONG = 0.05, 0.10
+LossGrade = Literal["strong", "flagged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def holdout_deltas(
         test_share: n_test / n_train of a fold, for the corrected interval (see `statistics`).
 
     Returns:
-        One result a held-out source of fakes, in the order of their names; empty when there is none.
+        One result per held-out source of fakes, in the order of their names; empty when there is none.
 
     Raises:
         ValueError: no fake and real source among `train_sources` has rows, so there is nothing to compare
@@ -74,6 +77,17 @@ def holdout_deltas(
         _compare(str(source), inside, _auc_by_fold(real, rows, folds), test_share)
         for source, rows in unseen.groupby("source", sort=True)
     )
+
+
+def loss_grade(delta: float) -> LossGrade | None:
+    """Return how far a loss says that what was learned belongs to the sources trained on; None: it does not.
+
+    Args:
+        delta: in-source minus held-out AUC; NaN where there is none.
+    """
+    if delta > STRONG:
+        return "strong"
+    return "flagged" if delta > FLAGGED else None
 
 
 def _auc_by_fold(real: pd.DataFrame, fake: pd.DataFrame, folds: list[tuple[Any, ...]]) -> np.ndarray:

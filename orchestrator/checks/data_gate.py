@@ -38,8 +38,8 @@ def check_study(study: Study, options: Options, *, console: Console) -> list[Sho
     """Look for shortcuts in the data of every experiment that this command is about.
 
     Returns:
-        What was found, a record a check and limit, for the study record. Experiments that --only leaves out
-        are in it where their check has been made before.
+        What was found, one record per check and limit, for the study record. Experiments that --only leaves
+        out are in it where their check has been made before.
 
     Raises:
         InputError: trials are about to start on data whose files alone give the classes away, and
@@ -106,7 +106,7 @@ def look(
 
     Args:
         root: the data folder.
-        rows: what `experiment_rows` gave, a table a repeat.
+        rows: what `experiment_rows` gave, one table per repeat.
         recipe: decides the folds' parts.
         num_classes: classes of the data set.
         memory: the parquet file that remembers what was read of the images.

@@ -142,7 +142,7 @@ def _refuse_unknown(library: Library, names: Sequence[str]) -> None:
 
 
 def _readable_phases(library: Library) -> Iterator[Phase]:
-    """The phases whose files are right: a wrong one has no say in what is no phase's name."""
+    """The phases whose files are right: wrong ones are not used to say what is no phase's name."""
     for name in library.phases():
         try:
             yield load_phase(library, name)

@@ -1,4 +1,4 @@
-"""Explanations of what is wrong with a file: pydantic's errors in a line each, with the nearest key."""
+"""Explanations of what is wrong with a file: pydantic's errors in one line each, with the nearest key."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence

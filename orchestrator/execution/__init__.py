@@ -1,1 +1,1 @@
-"""Runs what is missing: faces, pixels and precision first, then the trials on Ray."""
+"""Runs what is missing: faces, pixels and precision first, then the trials on an executor."""

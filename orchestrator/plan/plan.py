@@ -2,8 +2,8 @@
 
 Building a plan reads the data folder, the experiment files and results/, and starts nothing. A trial whose
 precision has not been measured yet has no key: it can't be done, and it is planned again after the
-measurement. `write_study` leaves the record from which `collect`, `report` and `status` work without the
-data.
+measurement. `write_study` in record.py leaves the record from which `collect`, `report` and `status` work
+without the data.
 """
 
 import re

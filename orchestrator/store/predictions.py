@@ -149,7 +149,7 @@ def _ascend(texts: pyarrow.StringArray) -> bool:
 
 
 def _joined(texts: pyarrow.StringArray) -> bytes:
-    """Return the texts as UTF-8, a line each."""
+    """Return the texts as UTF-8, one line each."""
     whole = compute.binary_join(pyarrow.ListArray.from_arrays([0, len(texts)], texts), "\n")
     return bytes(whole[0].as_buffer())
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from orchestrator.wording.numbers import number
+from orchestrator.wording.numbers import capital, number
 
 
 def roc_caption(aucs: Mapping[str, float], *, has_two: bool, has_several: bool, is_choice: bool) -> str:
@@ -10,8 +10,8 @@ def roc_caption(aucs: Mapping[str, float], *, has_two: bool, has_several: bool, 
 
     Args:
         aucs: mean AUC of each complete experiment that is drawn.
-        has_two: whether one of them has two classes, and a curve per fold.
-        has_several: whether one of them has more classes, and a curve per class.
+        has_two: whether one of them has two classes, and one curve per fold.
+        has_several: whether one of them has more classes, and one curve per class.
         is_choice: whether only some of the experiments are drawn.
     """
     thin = "one test fold"
@@ -44,18 +44,28 @@ def precision_caption(chances: Collection[float]) -> str:
     )
 
 
-def reliability_caption(gains: Sequence[float]) -> str:
-    """State what reliability shows; `gains` say by how much temperature scaling lowers each mean ECE."""
+def reliability_caption(gains: Sequence[float], *, has_two: bool, has_several: bool) -> str:
+    """State what reliability shows.
+
+    Args:
+        gains: by how much temperature scaling lowers the mean ECE of each experiment.
+        has_two: whether one of them has two classes, and bins of P(fake).
+        has_several: whether one of them has more, and bins of the probability of its likeliest class.
+    """
     lowered = (
         f"Temperature scaling lowers the mean ECE of {sum(gain > 0 for gain in gains)} of {len(gains)} "
         f"{'experiment' if len(gains) == 1 else 'experiments'} (table below). "
         if gains
         else ""
     )
+    axes = "Mean P(fake) and share of fakes" if has_two else ""
+    if has_several:
+        of_several = "mean confidence (the largest probability) and accuracy"
+        axes = f"{axes}, or of several classes {of_several}," if has_two else capital(of_several)
     return (
-        f"{lowered}Mean confidence of a bin of equally many test images, all folds together, and accuracy, "
-        "the share of them that it is right for; on the dotted line a probability can be taken at its word. "
-        "Each fold is calibrated on its own inner validation images. "
+        f"{lowered}{axes} in bins of equally many test images, all folds together; on the dotted "
+        "line a probability can be taken at its word. Each fold is calibrated on its own inner validation "
+        "images. "
     )
 
 

@@ -1,4 +1,4 @@
-"""What a run of the small phase leaves: its tables, and its runs in the tracking store."""
+"""The outcome of a run of the small phase: its tables, and its runs in the tracking store."""
 
 from pathlib import Path
 

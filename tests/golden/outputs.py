@@ -1,4 +1,4 @@
-"""What is made of the stored study and of the shipped experiments, as texts by the name of their file."""
+"""Results of the stored study and of the shipped experiments, as texts by the name of their file."""
 
 import hashlib
 import json

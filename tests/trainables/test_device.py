@@ -1,4 +1,4 @@
-"""Which kind of device trains here: the driver's word, unless devices are hidden or torch can't use them."""
+"""The kind of device to train on: the driver's word, unless devices are hidden or torch can't use them."""
 
 import ctypes
 import importlib.metadata

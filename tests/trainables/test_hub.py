@@ -1,4 +1,4 @@
-"""Whether the hub answers is found out once, and a choice made by the user is left alone."""
+"""The hub asked once whether it answers, and a choice made by the user left alone."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""What is remembered is known by its inputs and by all the code that it comes from."""
+"""Remembered values, known by their inputs and by all the code that they come from."""
 
 import json
 import os

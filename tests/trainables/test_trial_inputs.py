@@ -1,4 +1,4 @@
-"""From a scanned folder to a trial's rows: faces, pixels and parts, in one way for every caller."""
+"""The way from a scanned folder to a trial's rows: faces, pixels and parts, in one way for every caller."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path

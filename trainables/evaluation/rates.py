@@ -13,7 +13,7 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectionCounts:
-    """Rows of two classes by what was decided: a number each, or an array each.
+    """Rows of two classes by what was decided: one number each, or one array each.
 
     hits: fakes called fake; alarms: real rows called fake; fakes, reals: how many of each class there are.
     """

@@ -26,7 +26,7 @@ NEAR = tuple(
 
 @kept
 def draw_cost(points: pd.DataFrame, *, cost: str, metric: str) -> Picture:
-    """Draw the score over what it costs, a numbered point an experiment.
+    """Draw the score over what it costs, one numbered point per experiment.
 
     Args:
         points: columns number (shown), cost (> 0), mean, ci_low, ci_high.

@@ -24,8 +24,8 @@ def draw_fold_scores(scores: pd.DataFrame, summary: pd.DataFrame, *, metric: str
 
     Args:
         scores: columns experiment and value.
-        summary: columns experiment, n, n_expected, mean, ci_low, ci_high, boot_low, boot_high; a row an
-            experiment, in the order to draw. The mean of an incomplete experiment is NaN and is not drawn.
+        summary: columns experiment, n, n_expected, mean, ci_low, ci_high, boot_low, boot_high; one row
+            per experiment, in the order to draw. The mean of an incomplete experiment is NaN and not drawn.
         metric: its name for people.
     """
     with style(f"scores {metric}"):

@@ -19,7 +19,7 @@ from orchestrator.report.kept import kept
 
 @kept
 def draw_losses(history: pd.DataFrame, *, name: str, is_whole: bool) -> Picture:
-    """Draw training and validation loss by epoch: thin a fold, thick the mean, a dot at the best epoch.
+    """Draw losses by epoch: thin lines for folds, a thick one for the mean, dots at the best epochs.
 
     Args:
         history: columns trial, epoch, train_loss, val_loss, best_epoch (the same in all rows of a trial).

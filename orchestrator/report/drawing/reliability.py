@@ -1,4 +1,4 @@
-"""Figure of reliability: accuracy over mean confidence."""
+"""Figure of reliability: how often a probability came true, over the probability."""
 
 import pandas as pd
 
@@ -18,14 +18,16 @@ from orchestrator.report.kept import kept
 
 
 @kept
-def draw_reliability(bins: pd.DataFrame, *, name: str, method: str | None, axis: str) -> Picture:
+def draw_reliability(bins: pd.DataFrame, *, name: str, method: str | None, num_classes: int) -> Picture:
     """Draw accuracy over mean confidence, before and after calibration.
+
+    Of two classes the confidence is P(fake), and the accuracy the share of fakes: they are called that.
 
     Args:
         bins: columns method, mean_confidence, accuracy; rows of `none` (as predicted) and of `method`.
         name: the experiment.
         method: the calibration that is drawn beside it; None where none was fitted in every fold.
-        axis: what the confidence is.
+        num_classes: how many classes the experiment has.
     """
     with style(f"reliability {name}"):
         figure, axes = panel(SQUARE, top=TOP + 12)
@@ -43,6 +45,6 @@ def draw_reliability(bins: pd.DataFrame, *, name: str, method: str | None, axis:
             said = f"—●— after {method}"
             figure.text(1 - RIGHT / WIDTH, top, said, color=ACCENT, fontsize=7.5, ha="right")
         unit_square(axes)
-        axes.set_xlabel(f"mean confidence: {axis}")
-        axes.set_ylabel("accuracy")
+        axes.set_xlabel("mean P(fake)" if num_classes == 2 else "mean confidence")
+        axes.set_ylabel("share of fakes" if num_classes == 2 else "accuracy")
         return picture(figure)

@@ -1,1 +1,1 @@
-"""Sections of the page about a set of images, a file each."""
+"""Sections of the page about a set of images, one file each."""

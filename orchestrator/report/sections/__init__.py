@@ -1,1 +1,1 @@
-"""Sections of the page of a phase, a file each: material in, titles, prose, figures and tables out."""
+"""Sections of the page of a phase, one file each: material in, titles, prose, figures and tables out."""

@@ -4,30 +4,26 @@ Only probabilities that were calibrated are put together over folds: those of di
 different models.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 import numpy as np
 import pandas as pd
 
+from orchestrator.analysis.calibrate import NOT_FITTED, RAW, TEMPERATURE, temperatures
 from orchestrator.analysis.collect import Tables
 from orchestrator.report.drawing.confidence import draw_confidence
 from orchestrator.report.drawing.picture import fold_title, shorts
 from orchestrator.report.drawing.reliability import draw_reliability
 from orchestrator.report.export import slug
 from orchestrator.report.grid import Grid, GridCell, grid
-from orchestrator.report.material import Material, Place
+from orchestrator.report.material import Material
 from orchestrator.report.section import Block, Figure, Panel, Section, Table, figure, note, prose
 from orchestrator.report.shown import Bounds
 from orchestrator.wording.curve_captions import confidence_caption, reliability_caption
 from orchestrator.wording.numbers import DASH, number
 from trainables.evaluation.calibration import Parameters, calibrated, confidence
 
-DISPLAYED = "temperature"
-RAW = "none"
-NOT_FITTED = "not fitted"
 ERRORS = ("ece_before", "ece_after", "brier_before", "brier_after")
 
 
@@ -64,7 +60,7 @@ def calibration_grid(rows: pd.DataFrame, expected: Mapping[str, int]) -> Grid | 
     for place, part in known.groupby(["experiment", "method"], sort=False):
         name, method = map(str, place)
         unfitted = part[part["outcome"] == NOT_FITTED]
-        if method != DISPLAYED and len(unfitted) == len(part):
+        if method != TEMPERATURE and len(unfitted) == len(part):
             # Of several classes: these methods are for two.
             continue
         # A mean over some of the folds stands for nothing.
@@ -97,29 +93,32 @@ def reliability_figure(tables: Tables, bounds: Bounds) -> Figure | None:
     if rows.empty:
         return None
     order = {each.name: place for place, each in enumerate(tables.study.experiments, start=1)}
-    several = {each.name: each.num_classes > 2 for each in tables.study.experiments}
-    panels = []
-    fitted = set(rows.loc[rows["method"] == DISPLAYED, "experiment"])
+    classes = {each.name: each.num_classes for each in tables.study.experiments}
+    panels, drawn_classes = [], set()
+    fitted = set(rows.loc[rows["method"] == TEMPERATURE, "experiment"])
     gains = [_gain(tables.calibration, name) for name in bounds.lines.names if name in fitted]
     for name in bounds.curves.names:
         bins = rows[rows["experiment"] == name]
         if bins.empty:
             continue
-        method = DISPLAYED if (bins["method"] == DISPLAYED).any() else None
-        axis = "probability of the likeliest class" if several.get(name) else "P(fake)"
+        method = TEMPERATURE if (bins["method"] == TEMPERATURE).any() else None
         title = shorts(bounds.curves.names, 38)[name]
-        drawn = draw_reliability(bins, name=title, method=method, axis=axis)
+        drawn = draw_reliability(bins, name=title, method=method, num_classes=classes[name])
+        drawn_classes.add(classes[name])
         errors = bins.groupby("method", sort=False)["ece"].first()
         said = f"Reliability of {name}, all folds together: ECE {errors[RAW]:.3f} as predicted"
         if method is not None:
             said += f", {errors[method]:.3f} after {method} scaling"
         panels.append(Panel(f"reliability-{order[name]:02d}-{slug(name)}", drawn, f"{said}."))
-    return figure(panels, (reliability_caption(gains) + note).strip())
+    caption = reliability_caption(
+        gains, has_two=2 in drawn_classes, has_several=any(each > 2 for each in drawn_classes)
+    )
+    return figure(panels, (caption + note).strip())
 
 
 def _gain(calibration: pd.DataFrame, name: str) -> float:
     """Say by how much the calibration that is shown lowers the mean ECE over folds."""
-    rows = calibration[(calibration["experiment"] == name) & (calibration["method"] == DISPLAYED)]
+    rows = calibration[(calibration["experiment"] == name) & (calibration["method"] == TEMPERATURE)]
     return float(rows["ece_before"].mean() - rows["ece_after"].mean())
 
 
@@ -131,7 +130,7 @@ def confidence_figure(material: Material) -> Figure | None:
     for name, parts in material.tests.items():
         if not parts:
             continue
-        fitted = _fitted(material.tables.calibration, name)
+        fitted = temperatures(material.tables.calibration, name)
         if len(fitted) != len(parts):
             raw.append(name)
             fitted = {}
@@ -150,21 +149,6 @@ def confidence_figure(material: Material) -> Figure | None:
             )
         panels.append(Panel(f"confidence-{order[name]:02d}-{slug(name)}", drawn, said))
     return figure(panels, (confidence_caption(raw, len(panels)) + shown.note).strip())
-
-
-def _fitted(calibration: pd.DataFrame, name: str) -> dict[Place, Parameters]:
-    """The parameters of the displayed method by fold, as far as it could be fitted."""
-    if calibration.empty:
-        return {}
-    rows = calibration[(calibration["experiment"] == name) & (calibration["method"] == DISPLAYED)]
-    return {
-        (int(row["repeat"]), int(row["fold"])): cast(
-            Parameters,
-            {"method": row["method"], "outcome": row["outcome"], **json.loads(row["parameters"])},
-        )
-        for row in rows.to_dict("records")
-        if row["outcome"] != NOT_FITTED
-    }
 
 
 def _confidence(parameters: Parameters | None, probabilities: np.ndarray) -> np.ndarray:

@@ -76,9 +76,9 @@ def cost_figure(
         rows = ready[ready[column].notna() & (ready[column] > 0)]
         if rows.empty:
             continue
-        drawn = draw_cost(
-            rows.assign(cost=rows[column].astype(float)), cost=called, metric=metric_name(metric)
-        )
+        # Nothing else, so that other times leave the picture over parameters as it is.
+        points = rows[["number", "mean", "ci_low", "ci_high"]].assign(cost=rows[column].astype(float))
+        drawn = draw_cost(points, cost=called, metric=metric_name(metric))
         said = "; ".join(
             f"{row['number']} = {row['experiment']}: {row[column]:,.0f}, {number(row['mean'])}"
             for row in rows.to_dict("records")

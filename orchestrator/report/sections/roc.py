@@ -32,7 +32,7 @@ def roc_section(material: Material) -> Section:
 
 
 def roc_figure(material: Material) -> Figure | None:
-    """Draw ROC curves: of two classes a curve per fold, of several one per class against the rest."""
+    """Draw ROC curves: of two classes one curve per fold, of several one per class against the rest."""
     panels, aucs = [], {}
     kinds = set()
     shown = material.bounds.curves
@@ -83,7 +83,7 @@ def _curves(whole: Sequence[Part]) -> list[np.ndarray]:
 
 
 def precision_figure(material: Material) -> Figure | None:
-    """Draw precision over recall, a curve per fold; None with several classes."""
+    """Draw precision over recall, one curve per fold; None with several classes."""
     panels, chances = [], []
     shown = material.bounds.curves
     expected, order = material.expected(shown.names), material.order

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from orchestrator.analysis.collect import ALL, Tables, num_expected
+from orchestrator.analysis.holdout import FLAGGED, STRONG, loss_grade
 from orchestrator.report.drawing.heat_map import draw_heat_map
 from orchestrator.report.drawing.held_out import draw_held_out
 from orchestrator.report.grid import Grid, GridCell, grid
@@ -31,8 +32,6 @@ RATES = {
     "false_alarm_rate": "False alarm rate ↓",
     "auc": "AUC against real",
 }
-# From which loss of AUC on a held-out source a model is said to have learned what belongs to its sources.
-FLAGGED, STRONG = 0.05, 0.10
 MOST_UNFOLDED = 24
 MOST_SOURCES = 12
 MOST_LOSSES, LOSSES_OF_MANY = 12, 8
@@ -67,9 +66,9 @@ def sources_section(material: Material) -> Section:
             Table(losses, "holdout", "wide"),
             note(
                 "Delta: AUC on the sources trained on (in-source) − AUC on the held-out source, fold by "
-                "fold, against the same real images. A delta above 0.05 is flagged, one above 0.10 is "
-                "strong: what the model learned belongs to the sources that it saw. The interval says how "
-                "sure that is."
+                f"fold, against the same real images. A delta above {FLAGGED:.2f} is flagged, one above "
+                f"{STRONG:.2f} is strong: what the model learned belongs to the sources that it saw. The "
+                "interval says how sure that is."
             ),
         ]
     return Section.of("sources", "By source", blocks, name="Sources")
@@ -99,10 +98,7 @@ def sources_grid(tables: Tables, summary: SummaryCells, names: Sequence[str]) ->
 
 
 def held_out_grid(tables: Tables) -> Grid | None:
-    """Typeset what each experiment loses on sources that it was not trained on; None where none is so.
-
-    A loss above FLAGGED says that what was learned belongs to the sources trained on; above STRONG, clearly.
-    """
+    """Typeset what each experiment loses on sources that it was not trained on; None where none is so."""
     rows: list[list[GridCell | str]] = []
     for row in tables.holdout.to_dict("records"):
         reason = row["reason"] if isinstance(row["reason"], str) else ""
@@ -127,9 +123,10 @@ def held_out_grid(tables: Tables) -> Grid | None:
 
 
 def _flag(delta: float) -> GridCell | str:
-    if delta > STRONG:
-        return GridCell("strong", f"above {STRONG:g}", "badge worse")
-    return GridCell("flagged", f"above {FLAGGED:g}", "badge undecided") if delta > FLAGGED else DASH
+    grade = loss_grade(delta)
+    if grade == "strong":
+        return GridCell(grade, f"above {STRONG:g}", "badge worse")
+    return GridCell(grade, f"above {FLAGGED:g}", "badge undecided") if grade else DASH
 
 
 def _known(value: float | None) -> float:

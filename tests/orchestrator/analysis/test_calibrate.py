@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import brier_score_loss
 
-from orchestrator.analysis.calibrate import CALIBRATION, RELIABILITY, SHOWN, fit_all
+from orchestrator.analysis.calibrate import CALIBRATION, RELIABILITY, SHOWN, fit_all, temperatures
 from orchestrator.analysis.collect import ALL, Tables, collect
 from orchestrator.store.folder import Store
 from orchestrator.store.predictions import read_predictions
@@ -52,7 +52,7 @@ def split(results: Any, name: str, fold: int, part: str) -> pd.DataFrame:
     return table[table["split"] == part]
 
 
-def test_every_trial_has_a_row_a_method_with_numbers_of_its_test_rows(results: Any) -> None:
+def test_every_trial_has_one_row_per_method_with_numbers_of_its_test_rows(results: Any) -> None:
     """Catches a calibration that is judged on the rows that it was fitted on."""
     results.add("a", folds=3)
     for part in ("val", "test"):
@@ -151,7 +151,25 @@ def test_what_is_kept_gives_the_same_tables_and_is_not_used_for_other_prediction
     assert list(changed.reliability["mean_confidence"]) != list(first.reliability["mean_confidence"])
 
 
-def test_what_predict_needs_are_the_parameters_of_the_table(results: Any) -> None:
+def test_temperatures_read_from_the_table_calibrate_as_the_fitted_ones(results: Any) -> None:
+    """Catches a calibration by another method's numbers, and one where none was fitted."""
+    results.add("a", folds=2)
+    results.add("b", folds=2)
+    for name in ("a", "b"):
+        for part in ("val", "test"):
+            results.rescore(name, part, bold)
+    table = tables(results).calibration
+    is_lacking = (table["experiment"] == "a") & (table["fold"] == 1)
+    table = table.assign(outcome=table["outcome"].mask(is_lacking, "not fitted"))
+    found = temperatures(table, "a")
+    assert list(found) == [(0, 0)] and temperatures(table.head(0), "a") == {}
+    predictions = read_predictions(results.folder("a", 0), sha256=None)
+    fitted = fit_all(predictions.val, num_classes=2)["temperature"]
+    scores = predictions.test.probabilities
+    np.testing.assert_allclose(calibrated(found[0, 0], scores), calibrated(fitted, scores), atol=1e-9)
+
+
+def test_fitted_parameters_are_those_of_the_table(results: Any) -> None:
     results.add("a", folds=1)
     predictions = read_predictions(results.folder("a", 0), sha256=None)
     found = fit_all(predictions.val, num_classes=2)

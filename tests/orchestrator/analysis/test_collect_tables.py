@@ -1,4 +1,4 @@
-"""What stands beside the scores: sources, held-out sources, gaps, confusions, effects, pairs and ranks."""
+"""The tables beside the scores: sources, held-out sources, gaps, confusions, effects, pairs and ranks."""
 
 from typing import Any
 

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from orchestrator.analysis.holdout import holdout_deltas
+from orchestrator.analysis.holdout import holdout_deltas, loss_grade
 
 SHIFTS = {"wiki": 0.0, "text2img": 2.0, "insight": 0.7, "inpainting": 1.5}
 TRAINED = ("wiki", "text2img")
@@ -92,3 +92,11 @@ def test_without_a_held_out_source_there_is_nothing_to_say() -> None:
 def test_nothing_to_compare_with_is_refused(trained: tuple[str, ...], lacking: str) -> None:
     with pytest.raises(ValueError, match=f"no {lacking} image of the sources trained on"):
         holdout_deltas(predictions(), train_sources=trained, test_share=0.25)
+
+
+@pytest.mark.parametrize(
+    ("delta", "grade"),
+    [(0.05, None), (0.051, "flagged"), (0.10, "flagged"), (0.101, "strong"), (-0.2, None), (math.nan, None)],
+)
+def test_losses_above_a_limit_are_flagged_or_strong(delta: float, grade: str | None) -> None:
+    assert loss_grade(delta) == grade

@@ -1,4 +1,4 @@
-"""What an outcome means: intervals, verdicts, the table, and the sentences that people read."""
+"""The meaning of an outcome: intervals, verdicts, the table, and the sentences that people read."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a phase takes over from an earlier decision: which layer wins, what stays its own."""
+"""The settings that a phase takes over from an earlier decision: which layer wins, what stays its own."""
 
 import json
 from collections.abc import Callable, Mapping

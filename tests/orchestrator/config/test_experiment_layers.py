@@ -1,4 +1,4 @@
-"""How the layers of an experiment are put together: which one wins, key by key."""
+"""The layers of an experiment, put together: which one wins, key by key."""
 
 import json
 import tempfile

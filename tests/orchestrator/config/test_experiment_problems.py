@@ -1,4 +1,4 @@
-"""What is wrong with experiment files is said at once, with file, key, what was given and the way out."""
+"""All problems of experiment files at once, each with file, key, what was given and the way out."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What every executor keeps to, with Ray and without: the same tests for both."""
+"""The contract of every executor, with Ray and without: the same tests for both."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence

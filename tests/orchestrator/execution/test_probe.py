@@ -1,4 +1,4 @@
-"""What is asked about models before a run, the process that answers, and what is kept of its answers."""
+"""Questions about models before a run, the process that answers, and what is kept of its answers."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""What people see while trials run: the board, its headline, and lines where there is no terminal."""
+"""The view of running trials: the board, its headline, and lines where there is no terminal."""
 
 import io
 import json
@@ -144,7 +144,7 @@ def test_the_time_left_from_disk_needs_something_that_runs(results: Any) -> None
     assert time_left_from_disk(store, study, board) == pytest.approx(16.0)
 
 
-def test_the_table_has_a_row_an_experiment_and_a_column_a_fold(console: Console, out: io.StringIO) -> None:
+def test_the_table_has_one_row_per_experiment_and_column_per_fold(console: Console, out: io.StringIO) -> None:
     board = Board(
         {(name, f"k{name}{fold}"): TrialCell(name, 0, fold) for name in ("a", "b") for fold in (0, 1)}
     )

@@ -1,4 +1,4 @@
-"""What is Ray's own: lost workers, and an interrupt that one of its threads swallows."""
+"""Troubles of Ray's own: lost workers, and an interrupt that one of its threads swallows."""
 
 import signal
 from collections.abc import Iterator

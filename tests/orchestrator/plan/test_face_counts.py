@@ -1,4 +1,4 @@
-"""What a study knows of faces before its trials; the detector itself is faked."""
+"""A study's knowledge of faces before its trials; the detector itself is faked."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path

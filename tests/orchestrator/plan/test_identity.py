@@ -1,4 +1,4 @@
-"""What a trial's key is made of: everything that decides its numbers, and nothing else."""
+"""The ingredients of a trial's key: everything that decides its numbers, and nothing else."""
 
 import dataclasses
 import json

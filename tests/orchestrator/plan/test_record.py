@@ -1,4 +1,4 @@
-"""What a run leaves before it starts: fold files named by content, and the record of its plan."""
+"""The files that a run leaves before it starts: fold files named by content, and the record of its plan."""
 
 import shutil
 from collections.abc import Callable

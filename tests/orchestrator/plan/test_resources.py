@@ -1,4 +1,4 @@
-"""How a machine is shared out among trials."""
+"""Shares of a machine among its trials."""
 
 import pytest
 from hypothesis import example, given
@@ -14,7 +14,7 @@ ANYTHING = Resources()
 @pytest.mark.parametrize(
     ("cores", "memory_mib", "peak_mib", "cpus"),
     [
-        (8, 64_000, 1000, 1),  # memory for 42: one a core
+        (8, 64_000, 1000, 1),  # memory for 42: one per core
         (8, 6_000, 1000, 2),  # 4800 / 1200 = 4 at a time
         (8, 3_000, 1000, 4),  # 2400 / 1200 = 2 at a time
         (8, 1_000, 1000, 8),  # less than one fits: alone, with everything
@@ -39,9 +39,9 @@ def test_cpu_shares_follow_from_cores_and_memory(
         (16, 1, 9_000, 2000, 0.333, 5),  # three thirds must not be more than one GPU
         (16, 1, 1_000, 2000, 1.0, 16),  # too small even for one: one
         (4, 1, 144_000, 2000, 0.25, 1),  # a core a trial
-        (16, 4, 144_000, 2000, 0.25, 1),  # 4 cores a GPU
+        (16, 4, 144_000, 2000, 0.25, 1),  # 4 cores per GPU
         (2, 4, 144_000, 2000, 1.0, 1),  # fewer cores than GPUs
-        (16, 1, 0, 2000, 1.0, 16),  # memory not known: one a GPU
+        (16, 1, 0, 2000, 1.0, 16),  # memory not known: one per GPU
     ],
 )
 def test_gpu_shares_follow_from_its_memory_and_the_cores(

@@ -1,4 +1,4 @@
-"""What a page reads of its trials."""
+"""The reading of trials for a page."""
 
 from collections.abc import Callable
 from types import SimpleNamespace

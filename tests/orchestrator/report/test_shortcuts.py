@@ -1,4 +1,4 @@
-"""What the page shows of shortcuts: beside the scores, in a banner, with the data."""
+"""Shortcuts on the page: beside the scores, in a banner, with the data."""
 
 import copy
 from typing import Any

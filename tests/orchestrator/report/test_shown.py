@@ -1,4 +1,4 @@
-"""Which experiments a page shows."""
+"""The choice of the experiments that a page shows."""
 
 import dataclasses
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a set looks like, against numbers that are known because the pictures were made to have them."""
+"""The look of a set, against numbers that are known because the pictures were made to have them."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What every backbone of the registry must do; none is named here, so a new one is tested by its line."""
+"""The contract of every backbone of the registry; none is named here, so a new one is tested by its line."""
 
 import copy
 import itertools
@@ -184,7 +184,7 @@ def test_its_features_and_its_head_are_the_whole_of_it(name: str, built: nn.Modu
         torch.testing.assert_close(head.of_rows(rows), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_every_entry_is_backbone_factsd() -> None:
+def test_every_entry_is_described() -> None:
     rows = {each.name: asdict(each) for each in backbone_facts()}
     assert list(rows) == [*BACKBONES, *KERNEL_MACHINES]
     assert all(0 < rows[name]["trainable_parameters"] <= rows[name]["parameters"] for name in BACKBONES)

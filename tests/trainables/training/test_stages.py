@@ -1,4 +1,4 @@
-"""Which layers learn when, kept features against computed ones, and batches that are worked on in parts."""
+"""Layers that learn by stages, kept features against computed ones, and batches worked on in parts."""
 
 import copy
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What stands in a figure, and where."""
+"""Texts and marks of a figure, with their places."""
 
 import re
 from collections.abc import Callable

@@ -10,6 +10,7 @@ import pytest
 from orchestrator.report.grid import GridCell
 from orchestrator.report.sections.calibration import calibration_grid, reliability_figure
 from orchestrator.report.shown import Bounds, Shown
+from orchestrator.wording.curve_captions import reliability_caption
 from orchestrator.wording.numbers import number
 
 NUMBERS = {"ece_before": 0.2, "ece_after": 0.1, "brier_before": 0.3, "brier_after": 0.25}
@@ -71,3 +72,29 @@ def test_the_caption_counts_what_the_table_below_shows(
     found = reliability_figure(dataclasses.replace(tables, calibration=changed), Bounds(one, both, both))
     assert found is not None and len(found.panels) == 1
     assert f"lowers the mean ECE of {counted} of 2 experiments (table below)" in found.caption
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "across", "up", "said"),
+    [
+        (2, "mean P(fake)", "share of fakes", "Mean P(fake) and share of fakes in bins"),
+        (4, "mean confidence", "accuracy", "Mean confidence (the largest probability) and accuracy in bins"),
+    ],
+)
+def test_axes_of_reliability_are_called_what_they_are(
+    two_classes: Any, num_classes: int, across: str, up: str, said: str
+) -> None:
+    """Catches a share of fakes called accuracy: images that are real and called real are in bins near 0."""
+    tables = two_classes.tables
+    experiments = [each.model_copy(update={"num_classes": num_classes}) for each in tables.study.experiments]
+    study = tables.study.model_copy(update={"experiments": experiments})
+    both = Shown(("p1_a", "p1_b"), "")
+    found = reliability_figure(dataclasses.replace(tables, study=study), Bounds(both, both, both))
+    assert found is not None and said in found.caption
+    for panel in found.panels:
+        assert f">{across}<" in panel.picture.svg and f">{up}<" in panel.picture.svg
+
+
+def test_reliability_of_unlike_experiments_says_which_axes_are_whose() -> None:
+    said = reliability_caption([], has_two=True, has_several=True)
+    assert said.startswith("Mean P(fake) and share of fakes, or of several classes mean confidence (the ")

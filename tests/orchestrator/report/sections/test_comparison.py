@@ -47,11 +47,8 @@ def test_of_many_comparisons_the_largest_differences_are_shown(results: Any, tab
 
 def test_a_single_split_is_not_said_to_have_intervals(results: Any, tables_of: TablesOf) -> None:
     for name, good in (("a", 0.3), ("b", 2.0)):
-        results.add(name, protocol="holdout")
+        results.add(name, folds=1)
         results.separate(name, "test", good)
-        for trial in results.experiments[-1]["trials"][1:]:
-            trial["fold"] = trial["fold"]
-        results.experiments[-1]["trials"] = results.experiments[-1]["trials"][:1]
     results.compare("a", "b")
     _, tables = tables_of()
     assert tables.complete() and tables.comparisons["ci_low"].isna().all()

@@ -2,12 +2,14 @@
 
 import dataclasses
 import math
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.costs import ExperimentCost
+from orchestrator.report.kept import keeping
 from orchestrator.report.section import Figure
 from orchestrator.report.sections.cost import cost_figure
 
@@ -74,3 +76,13 @@ def test_the_cheapest_of_those_that_tie_is_the_best() -> None:
     assert figure_of(costs, ["a"]).caption.startswith(
         "b has the best mean; d is the cheapest complete one to train, in 10 % of its time, and 0.400 behind."
     )
+
+
+def test_other_times_leave_the_picture_over_parameters_as_it_is(tmp_path: Path) -> None:
+    """Catches a picture known by more than it shows, which every new trial would have drawn again."""
+    kept = []
+    for seconds in (9.0, 10.0):
+        with keeping(tmp_path):
+            figure_of(costs_of(a=seconds, b=18.0), ["a", "b"])
+        kept.append({path.name for path in tmp_path.iterdir()})
+    assert [len(names) for names in kept] == [2, 2] and len(kept[0] & kept[1]) == 1

@@ -1,4 +1,4 @@
-"""What is missing is named with its reason."""
+"""Missing trials and scores, named with their reasons."""
 
 from collections.abc import Callable
 from typing import Any

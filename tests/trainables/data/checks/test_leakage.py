@@ -1,4 +1,4 @@
-"""What links mean for a study: which findings, how grave, and what the sentence promises."""
+"""The meaning of links for a study: which findings, how grave, and what the sentence promises."""
 
 from collections.abc import Sequence
 

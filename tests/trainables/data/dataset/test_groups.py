@@ -1,4 +1,4 @@
-"""From `group_by` to groups: what auto resolves to, people by name, pairs, and what is refused."""
+"""Groups by `group_by`: what auto resolves to, people by name, pairs, and what is refused."""
 
 from collections.abc import Callable
 from pathlib import Path

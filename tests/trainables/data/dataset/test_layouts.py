@@ -1,4 +1,4 @@
-"""Which file is what: class, source and split by names alone, in each of the three layouts."""
+"""Class, source and split of each file by names alone, in each of the three layouts."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What is called usable can be read by everything that comes after, and looking leaves no traces."""
+"""Usable images, readable by everything that comes after, and looking that leaves no traces."""
 
 import threading
 import warnings

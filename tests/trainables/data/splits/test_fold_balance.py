@@ -1,4 +1,4 @@
-"""How even subsamples are, by class and source, for any mixture of groups; and what is refused.
+"""Evenness of subsamples, by class and source, for any mixture of groups; and what is refused.
 
 The stated bound: of K kinds in N groups (a kind is what a group holds), each kind has its share of groups
 give or take 1 + n (K + 1) / N, n being how many there are.

@@ -6,6 +6,7 @@ results/logs/, or to the screen with --debug.
 """
 
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ from typer.core import TyperGroup
 from orchestrator import __version__
 from orchestrator.commands.data import data_app
 from orchestrator.commands.decide import compare_command, decide_command
+from orchestrator.commands.exit_codes import EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED
 from orchestrator.commands.explain import explain_command
 from orchestrator.commands.init import init_command
 from orchestrator.commands.options import RESULTS
@@ -31,9 +33,10 @@ from orchestrator.console import complain, say, warn
 from trainables.errors import InputError
 from trainables.output_width import UNWRAPPED
 
-EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
-
 PROGRAM = "orchestrator"
+COMPLETE = f"_{PROGRAM.upper()}_COMPLETE"
+# A shell that completes has the line that is being typed in one of these, and gives no arguments.
+TYPED = ("_TYPER_COMPLETE_ARGS", "COMP_WORDS")
 
 
 class _Panels(TyperGroup):
@@ -98,11 +101,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug, results = "--debug" in arguments, RESULTS
     try:
-        folders = _project_folders(arguments)
-        results = _given(arguments, "--results") or folders.get("results", RESULTS)
-        command = typer.main.get_command(make_app(_phases(arguments, folders)))
+        words = _typed() if COMPLETE in os.environ else arguments
+        folders = _project_folders(words)
+        results = _given(words, "--results") or folders.get("results", RESULTS)
+        command = typer.main.get_command(make_app(_phases(words, folders)))
         code = command.main(
-            arguments, PROGRAM, standalone_mode=False, default_map=_defaults(command, folders)
+            arguments, PROGRAM, standalone_mode=False, default_map=_defaults(command, folders), obj=folders
         )
     except InputError as error:
         code = EXIT_INPUT if not debug else _show(error, EXIT_INPUT)
@@ -150,8 +154,26 @@ def _defect(error: Exception, results: Path, *, debug: bool) -> int:
 
 def _is_about_the_program(arguments: Sequence[str]) -> bool:
     """Whether nothing but help or a completion is wanted, which a wrong file must not keep from anybody."""
-    is_completion = f"_{PROGRAM.upper()}_COMPLETE" in os.environ
-    return is_completion or not arguments or "--help" in arguments or arguments[0] in ("--version", "init")
+    is_help = not arguments or "--help" in arguments
+    return COMPLETE in os.environ or is_help or _command_name(arguments) in ("--version", "init")
+
+
+def _typed() -> list[str]:
+    """The words of the line that a shell completes."""
+    line = next((os.environ[name] for name in TYPED if name in os.environ), "")
+    try:
+        return shlex.split(line)[1:]
+    except ValueError:
+        # A quotation mark is open.
+        return line.split()[1:]
+
+
+def _command_name(arguments: Sequence[str]) -> str:
+    """The first argument behind --project; "" where there is none."""
+    rest = list(arguments)
+    while rest and rest[0].partition("=")[0] == "--project":
+        del rest[: 1 if "=" in rest[0] else 2]
+    return rest[0] if rest else ""
 
 
 def _project_folders(arguments: Sequence[str]) -> dict[str, Path]:
@@ -171,15 +193,16 @@ def _project_folders(arguments: Sequence[str]) -> dict[str, Path]:
 
 def _phases(arguments: Sequence[str], folders: Mapping[str, Path]) -> list[str]:
     """The phases that are found: each is a command by its name, unless there is one already."""
+    name = _command_name(arguments)
     try:
         found = find_library(_given(arguments, "--experiments") or folders.get("experiments")).phases()
     except InputError:
         # What needs the folder will say so itself.
-        if _is_about_the_program(arguments) or arguments[0] in RESERVED:
+        if _is_about_the_program(arguments) or name in RESERVED:
             return find_library(None).phases()
         raise
-    if arguments and arguments[0] in found and arguments[0] in RESERVED:
-        warn(f"{arguments[0]} is a command, so the phase of that name can't be one; rename its folder")
+    if name in found and name in RESERVED and COMPLETE not in os.environ:
+        warn(f"{name} is a command, so the phase of that name can't be one; rename its folder")
     return [name for name in found if name not in RESERVED]
 
 

@@ -3,7 +3,8 @@
 What is wrong in a folder is no matter of completion: it completes nothing then, and the command says why.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 import typer
 
@@ -34,8 +35,10 @@ def preset_completions(context: typer.Context, incomplete: str) -> list[str]:
 def _beginning(
     context: typer.Context, incomplete: str, names: Callable[[Library], Iterable[str]]
 ) -> list[str]:
+    # The folders of the project file, which the command line gives to every command.
+    project: Mapping[str, Path] = context.obj or {}
     try:
-        known = names(find_library(context.params.get("experiments")))
+        known = names(find_library(context.params.get("experiments") or project.get("experiments")))
     except InputError:
         return []
     return [name for name in known if name.startswith(incomplete)]

@@ -3,12 +3,11 @@
 import json
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.commands.options import DebugOption, JsonOption
+from orchestrator.commands.options import RESULTS, DebugOption, JsonOption, ResultsOption
 from orchestrator.console import say, screen, show_table, size_text
 from trainables.errors import InputError
 
@@ -21,7 +20,7 @@ MOST_OF_A_KIND = 12
 
 
 def cache_command(
-    results: Annotated[Path, typer.Option("--results", help="Folder of results.")] = Path("results"),
+    results: ResultsOption = RESULTS,
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove caches; they are built again when needed.")
     ] = False,

@@ -10,10 +10,12 @@ import typer
 
 from orchestrator.commands.options import (
     REAL_SOURCES,
+    RESULTS,
     DebugOption,
     JsonOption,
     LayoutOption,
     RealSourcesOption,
+    ResultsOption,
     check_layout,
     names_of,
 )
@@ -49,9 +51,7 @@ def prepare_command(
     ] = None,
     layout: LayoutOption = "auto",
     real_sources: RealSourcesOption = REAL_SOURCES,
-    results: Annotated[Path, typer.Option("--results", help="Folder of results, which keeps caches.")] = Path(
-        "results"
-    ),
+    results: ResultsOption = RESULTS,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,

@@ -6,12 +6,11 @@ from typing import Annotated
 import typer
 
 from orchestrator.commands.completion import experiment_completions
+from orchestrator.commands.exit_codes import EXIT_FAILED
 from orchestrator.commands.options import RESULTS, DebugOption, JsonOption, PhaseArgument, ResultsOption
 from orchestrator.console import say, warn
 from trainables.errors import InputError
 from trainables.evaluation.metrics import ROPE
-
-EXIT_INCOMPLETE = 1
 
 
 def decide_command(
@@ -106,4 +105,4 @@ def compare_command(
         for line in lines:
             say(line)
     if found["verdict"] == "incomplete":
-        raise typer.Exit(EXIT_INCOMPLETE)
+        raise typer.Exit(EXIT_FAILED)

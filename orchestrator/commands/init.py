@@ -71,10 +71,15 @@ def init_command(
     there = [name for name in FILES if (folder / name).exists()]
     if there:
         raise InputError(f"{folder} has {', '.join(there)} already, and nothing is overwritten; name another")
+    written: list[Path] = []
     try:
         for name, content in FILES.items():
             write_text(folder / name, content)
+            written.append(folder / name)
     except OSError as error:
+        # What is left here would keep the next `init` from writing anything.
+        for path in written:
+            path.unlink(missing_ok=True)
         raise InputError(f"{folder} can't be made ({error.strerror})") from error
     say(f"{folder}: {', '.join(FILES)}")
     say("Next, with a made-up set or images of your own:")

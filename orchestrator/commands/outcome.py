@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 from pydantic import JsonValue
 
+from orchestrator.commands.exit_codes import EXIT_FAILED
 from orchestrator.console import complain, say, warn
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from orchestrator.analysis.collect import Tables
     from orchestrator.store.folder import Store
 
-EXIT_FAILED = 1
 Rows = Sequence[Mapping[str, JsonValue]]
 
 

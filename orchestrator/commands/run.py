@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.commands.completion import experiment_completions, phase_completions
-from orchestrator.commands.outcome import EXIT_FAILED, phase_outcome, say_outcome, show_outcome
+from orchestrator.commands.exit_codes import EXIT_FAILED
+from orchestrator.commands.outcome import PhaseOutcome, phase_outcome, say_outcome, show_outcome
 from orchestrator.commands.run_options import RunOptions, with_run_options
 from orchestrator.console import complain, say, screen
 
@@ -78,18 +79,23 @@ def study_command(
         outcomes.append(phase_outcome(tables, store))
         num_failed += say_outcome(tables, as_json=options.as_json)
         if name in needed and in_force(store, name) is None:
+            _print_outcomes(outcomes, options=options)
             complain(
                 f"{name} has no decision, and what comes after it builds on one; "
                 f"`python -m orchestrator decide {name}` says what is missing"
             )
             raise typer.Exit(EXIT_FAILED)
+    _print_outcomes(outcomes, options=options)
+    if num_failed:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _print_outcomes(outcomes: Sequence[PhaseOutcome], *, options: RunOptions) -> None:
     if options.as_json:
         print(json.dumps({"phases": [asdict(each) for each in outcomes]}, indent=1))
     elif not options.quiet:
         for each in outcomes:
             say(f"Report: {each.report}")
-    if num_failed:
-        raise typer.Exit(EXIT_FAILED)
 
 
 def _run_and_show(names: Sequence[str], options: RunOptions) -> None:

@@ -111,6 +111,14 @@ class Made:
     origin: str
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """An experiment's file as it was read."""
+
+    path: Path
+    values: JsonObject
+
+
 class Problems(InputError):
     """Everything that is wrong with the files given, a line each."""
 
@@ -157,7 +165,7 @@ def load_experiments(
             path, files, own = _files(library, wanted)
             beside = library.preset_beside(preset, path.parent) if preset is not None else None
             mine = _preset(preset, beside)
-            layers = [*shared, *files, *handed_over, *below, *mine, *decided, *own, *above]
+            layers = [*shared, *_layers(files, own), *handed_over, *below, *mine, *decided, *own, *above]
             experiments.append(_validate(path, layers))
         except InputError as error:
             problems += str(error).splitlines()
@@ -166,8 +174,25 @@ def load_experiments(
     return tuple(experiments)
 
 
-def _files(library: Library, wanted: str | Made) -> tuple[Path, list[Layer], list[Layer]]:
-    """Where an experiment is at home, the layers of its files, and what it has of its own above a preset."""
+def files_read(library: Library, names: Sequence[str | Made], *, preset: str | None) -> Iterator[Path]:
+    """Yield the files whose values `load_experiments` merges for these names; some may come again.
+
+    Raises:
+        InputError: a file can't be read.
+    """
+    yield library.shared()
+    if preset is not None:
+        yield library.preset(preset)
+    for wanted in names:
+        path, files, _ = _files(library, wanted)
+        yield from (file.path for file in files)
+        beside = library.preset_beside(preset, path.parent) if preset is not None else None
+        if beside is not None:
+            yield beside
+
+
+def _files(library: Library, wanted: str | Made) -> tuple[Path, list[_File], list[Layer]]:
+    """Where an experiment is at home, its files, and what it has of its own above a preset."""
     if isinstance(wanted, str):
         path = library.experiment(wanted)
         return path, _chain(library, path, ()), []
@@ -175,8 +200,19 @@ def _files(library: Library, wanted: str | Made) -> tuple[Path, list[Layer], lis
         parent = library.experiment(wanted.extends)
     except InputError as error:
         raise InputError(f"{wanted.origin}: extends {wanted.extends!r}: {error}") from error
-    files = [Layer(layer.origin, _inheritable(layer.values)) for layer in _chain(library, parent, ())]
-    return wanted.folder / f"{wanted.name}.json", files, [_layer(wanted.origin, wanted.values)]
+    own = [_layer(wanted.origin, wanted.values)]
+    return wanted.folder / f"{wanted.name}.json", _chain(library, parent, ()), own
+
+
+def _layers(files: Sequence[_File], own: Sequence[Layer] = ()) -> list[Layer]:
+    """A layer for each file; of those that are extended, the keys that can be inherited.
+
+    The last file is the experiment's, unless it is a made one with values of its `own`.
+    """
+    layers = [_layer(str(file.path), file.values) for file in files]
+    num_inherited = len(layers) if own else len(layers) - 1
+    inherited = [Layer(layer.origin, _inheritable(layer.values)) for layer in layers[:num_inherited]]
+    return [*inherited, *layers[num_inherited:]]
 
 
 def values_of_files(library: Library, name: str) -> JsonObject:
@@ -186,7 +222,7 @@ def values_of_files(library: Library, name: str) -> JsonObject:
         InputError: a file can't be read.
     """
     merged: JsonObject = {}
-    for layer in [*_shared(library), *_chain(library, library.experiment(name), ())]:
+    for layer in [*_shared(library), *_layers(_chain(library, library.experiment(name), ()))]:
         _merge(merged, layer.values, layer.origin, {}, ())
     return merged
 
@@ -232,8 +268,8 @@ def _settings(settings: Sequence[str]) -> list[Layer]:
     return layers
 
 
-def _chain(library: Library, path: Path, seen: tuple[Path, ...]) -> list[Layer]:
-    """The file's layer on top of those of the files that it extends."""
+def _chain(library: Library, path: Path, seen: tuple[Path, ...]) -> list[_File]:
+    """The file, after those that it extends."""
     here = path.resolve()
     if here in seen:
         circle = " -> ".join(file.name for file in (*seen[seen.index(here) :], here))
@@ -246,16 +282,15 @@ def _chain(library: Library, path: Path, seen: tuple[Path, ...]) -> list[Layer]:
         )
     extends = values.get("extends")
     if extends is None:
-        return [_layer(str(path), values)]
+        return [_File(path, values)]
     if not isinstance(extends, str):
         raise InputError(f"{path}: extends: a name or a path is needed, not {extends!r}")
     beside = path.parent / extends
     try:
-        parent = beside if beside.is_file() else library.experiment(extends)
+        parent = beside if beside.is_file() else library.extended(extends, path)
     except InputError as error:
         raise InputError(f"{path}: extends {extends!r}: {error}") from error
-    below = _chain(library, parent, (*seen, here))
-    return [*(Layer(layer.origin, _inheritable(layer.values)) for layer in below), _layer(str(path), values)]
+    return [*_chain(library, parent, (*seen, here)), _File(path, values)]
 
 
 def _inheritable(values: JsonObject) -> JsonObject:

@@ -37,39 +37,42 @@ class Library:
         return " and ".join(map(str, self.folders))
 
     def experiments(self) -> dict[str, Path]:
-        """Return the file of each experiment by its name.
-
-        Raises:
-            InputError: one folder has two experiments of the same name.
-        """
-        found: dict[str, Path] = {}
-        for folder in reversed(self.folders):
-            mine: dict[str, Path] = {}
-            for path in _experiment_files(folder):
-                if path.stem in mine:
-                    raise InputError(
-                        f"two experiments are called {path.stem}: {mine[path.stem]} and {path}; rename one"
-                    )
-                mine[path.stem] = path
-            found |= mine
-        return found
+        """Return the file of each experiment by its name; where a folder has several, the first of them."""
+        return {name: paths[0] for name, paths in self._experiments().items()}
 
     def experiment(self, name: str) -> Path:
         """Find an experiment's file by its name, or by its path where `name` ends in .json.
 
         Raises:
-            InputError: there is no such experiment, or more than one.
+            InputError: there is no such experiment, or its folder has two of that name.
         """
         path = Path(name)
         if path.suffix == ".json":
             if not path.is_file():
                 raise InputError(f"no such experiment file: {name}")
             return path
-        known = self.experiments()
+        known = self._experiments()
         if name not in known:
             near = nearest(name, known) or "there are none"
             raise InputError(f"no experiment {name!r} below {self}; {near}")
-        return known[name]
+        first, *others = known[name]
+        if others:
+            raise InputError(f"two experiments are called {name}: {first} and {others[0]}; rename one")
+        return first
+
+    def extended(self, name: str, by: Path) -> Path:
+        """Find the experiment `name` that the file `by` extends: its own name is that of a lower folder's.
+
+        Raises:
+            InputError: there is no such experiment, or its folder has two of that name.
+        """
+        if name == by.stem:
+            file = by.resolve()
+            holds = [file.is_relative_to(folder.resolve()) for folder in self.folders]
+            lower = Library(self.folders[holds.index(True) + 1 :] if any(holds) else self.folders)
+            if name in lower.experiments():
+                return lower.experiment(name)
+        return self.experiment(name)
 
     def phases(self) -> list[str]:
         """Return the names of all phases."""
@@ -126,20 +129,40 @@ class Library:
         on which of them holds its file.
         """
         place = Path(PRESETS, f"{name}.json")
-        inside = next((folder.relative_to(top) for top in self.folders if folder.is_relative_to(top)), None)
+        inside = self._inside(folder)
         if inside is not None:
             return self._uppermost(inside / place) if inside.parts else None
         return folder / place if (folder / place).is_file() else None
 
-    def replacements(self, phase: str | None, experiments: Iterable[str]) -> Iterator[str]:
-        """Say which of a phase and its experiments a user's file replaces, where the contents differ."""
+    def replacements(self, files: Iterable[Path]) -> Iterator[str]:
+        """Say which of the files that were read take the place of shipped ones that differ from them."""
         bottom = Library(self.folders[-1:])
-        if phase is not None and phase in self._phases():
-            yield from _replaced("phase", phase, self._phases(), bottom._phases())
-        mine, shipped = self.experiments(), bottom.experiments()
-        for name in experiments:
-            if name in mine:
-                yield from _replaced("experiment", name, mine, shipped)
+        phases, experiments = bottom._phases(), bottom.experiments()
+        for path in dict.fromkeys(files):
+            inside = self._inside(path)
+            if path.name == PHASE:
+                lower, called = phases.get(path.parent.name), f"phase {path.parent.name}"
+            elif inside is not None and (inside == Path(SHARED) or PRESETS in inside.parts[:-1]):
+                lower, called = bottom._uppermost(inside), inside.as_posix()
+            else:
+                lower, called = experiments.get(path.stem), f"experiment {path.stem}"
+            if lower is not None and lower.read_bytes() != path.read_bytes():
+                yield f"{path} takes the place of the shipped {called}"
+
+    def _experiments(self) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
+        for folder in reversed(self.folders):
+            mine: dict[str, list[Path]] = {}
+            for path in _experiment_files(folder):
+                mine.setdefault(path.stem, []).append(path)
+            found |= mine
+        return found
+
+    def _inside(self, path: Path) -> Path | None:
+        """The place of a file or folder in the one that holds it, however the path is written."""
+        full = path.resolve()
+        tops = (folder.resolve() for folder in self.folders)
+        return next((full.relative_to(top) for top in tops if full.is_relative_to(top)), None)
 
     def _phases(self) -> dict[str, Path]:
         found: dict[str, Path] = {}
@@ -197,15 +220,14 @@ def _shipped() -> Path:
 def _experiment_files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*.json")):
         inside = path.relative_to(folder)
-        if len(inside.parts) > 1 and PRESETS not in inside.parts[:-1] and path.name != PHASE:
+        folders = inside.parts[:-1]
+        # A hidden folder is an editor's or a tool's, with copies of what lies beside it.
+        if any(name.startswith(".") for name in inside.parts):
+            continue
+        if folders and PRESETS not in folders and path.name != PHASE:
             yield path
 
 
 def _phases_in(folder: Path) -> dict[str, Path]:
-    return {path.parent.name: path for path in folder.glob(f"*/{PHASE}")}
-
-
-def _replaced(kind: str, name: str, mine: dict[str, Path], shipped: dict[str, Path]) -> Iterator[str]:
-    lower = shipped.get(name)
-    if lower is not None and lower != mine[name] and lower.read_bytes() != mine[name].read_bytes():
-        yield f"{mine[name]} takes the place of the shipped {kind} {name}"
+    found = {path.parent.name: path for path in folder.glob(f"*/{PHASE}")}
+    return {name: path for name, path in found.items() if not name.startswith(".")}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestrator.config.earlier_decisions import data_notes, layers, preset_notes, take_over
 from orchestrator.config.ensembles import with_bases
-from orchestrator.config.experiment import Experiment, Made, load_experiments
+from orchestrator.config.experiment import Experiment, Made, files_read, load_experiments
 from orchestrator.config.generated import Generated, Look, for_selected, for_sources, maker_of
 from orchestrator.config.library import Library
 from orchestrator.config.phase import Phase, completed, load_phase, phase_of
@@ -60,13 +60,12 @@ def load(
         InputError: a file is wrong, or a decision that the phase builds on has not been taken.
     """
     request = Request(tuple(names), library, preset, tuple(settings))
-    by_phase = len(names) == 1 and (names[0] in library.phases() or names[0].startswith("phase"))
-    if not by_phase:
+    if not _is_phase(library, names):
         _refuse_unknown(library, names)
         experiments = _experiments(request, request.names, ())
         # Bases run with what combines them, and do not give it another name.
-        phase = phase_of(tuple(Path(name).stem if name.endswith(".json") else name for name in names))
-        notes = tuple(library.replacements(None, [each.name for each in experiments]))
+        phase = phase_of(tuple(map(_name_of, names)))
+        notes = tuple(library.replacements(_files(request, names, experiments)))
         return replace(_resolved(request, phase, experiments, ()), notes=notes)
     store = Store.look(results)
     phase = load_phase(library, names[0])
@@ -74,10 +73,11 @@ def load(
     made = Generated()
     for each in taken:
         made += for_selected(library.phase(phase.name), phase, each.selected)
-    experiments = _experiments(request, (*phase.experiments, *made.experiments), taken)
+    asked: tuple[str | Made, ...] = (*phase.experiments, *made.experiments)
+    experiments = _experiments(request, asked, taken)
     if phase.templates and not phase.for_each_source:
         phase = _completed(library, phase, made)
-    replaced = library.replacements(phase.name, phase.experiments)
+    replaced = library.replacements([library.phase(phase.name), *_files(request, asked, experiments)])
     notes = (*replaced, *_not_run(library, phase, store), *preset_notes(taken, preset))
     return replace(_resolved(request, phase, experiments, taken), notes=notes, made=made)
 
@@ -103,11 +103,14 @@ def complete(resolved: ResolvedPhase, look: Look) -> ResolvedPhase:
     before = {each.name for each in resolved.made.experiments}
     with_files = tuple(name for name in phase.experiments if name not in before)
     phase = phase.model_copy(update={"experiments": with_files})
-    experiments = _experiments(request, (*phase.experiments, *made.experiments), taken)
+    asked: tuple[str | Made, ...] = (*phase.experiments, *made.experiments)
+    experiments = _experiments(request, asked, taken)
     if not experiments:
         raise InputError(f"{phase.name} has nothing to run; {'; '.join(held_out.notes)}")
     phase = _completed(request.library, phase, made)
-    return replace(_resolved(request, phase, experiments, taken), notes=notes + held_out.notes)
+    replaced = request.library.replacements(_files(request, asked, experiments))
+    notes = tuple(dict.fromkeys((*notes, *replaced, *held_out.notes)))
+    return replace(_resolved(request, phase, experiments, taken), notes=notes)
 
 
 def _experiments(
@@ -127,12 +130,36 @@ def _experiments(
     )
 
 
+def _is_phase(library: Library, names: Sequence[str]) -> bool:
+    """Whether a phase is named, or what can only be meant for one."""
+    if len(names) != 1 or names[0] in library.phases():
+        return len(names) == 1
+    return names[0].startswith("phase") and names[0] not in library.experiments()
+
+
+def _name_of(asked: str | Made) -> str:
+    if isinstance(asked, Made):
+        return asked.name
+    return Path(asked).stem if asked.endswith(".json") else asked
+
+
+def _files(
+    request: Request, asked: Sequence[str | Made], experiments: Sequence[Experiment]
+) -> Iterator[Path]:
+    """The files that the experiments, those that were asked for and their bases, were read from."""
+    by_name = {_name_of(each): each for each in asked}
+    everything = [by_name.get(each.name, each.name) for each in experiments]
+    return files_read(request.library, everything, preset=request.preset)
+
+
 def _refuse_unknown(library: Library, names: Sequence[str]) -> None:
     """Say of an experiment without a file which phase makes it, or what is called nearly so."""
     files, phases = library.experiments(), library.phases()
     for name in names:
         if name in files or name.endswith(".json"):
             continue
+        if name in phases:
+            raise InputError(f"{name} is a phase, which is named alone; leave out the other names")
         maker = maker_of(list(_readable_phases(library)), name)
         if maker is not None:
             command = f"python -m orchestrator {maker} --only {name}"
@@ -142,7 +169,7 @@ def _refuse_unknown(library: Library, names: Sequence[str]) -> None:
 
 
 def _readable_phases(library: Library) -> Iterator[Phase]:
-    """The phases whose files are right: wrong ones are not used to say what is no phase's name."""
+    """The phases whose files are right; a wrong one must not stop a command that does not name it."""
     for name in library.phases():
         try:
             yield load_phase(library, name)

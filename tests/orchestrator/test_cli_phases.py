@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.analysis.collect import collect
 from orchestrator.cli import COMMANDS
 from orchestrator.config.library import RESERVED
 from orchestrator.execution import run
+from orchestrator.store.folder import Store
+from tests.orchestrator.conftest import Results
 
 Call = Callable[..., tuple[int, str, str]]
 Write = Callable[..., Path]
@@ -132,11 +135,15 @@ def test_a_wrong_project_file_stops_commands_but_not_the_help(call: Call, tmp_pa
     code, _, err = call("plan", "phase1")
     assert (code, err) == (2, "Error: orchestrator.toml: unknown key 'reslts'; nearest: results\n")
     assert call("--help")[0] == call("plan", "--help")[0] == call("--version")[0] == 0
+    assert call("--project", ".", "init", "new")[0] == 0
 
 
 def test_a_folder_that_is_gone_stops_only_what_reads_it(call: Call, faces: Path, tmp_path: Path) -> None:
     (tmp_path / "orchestrator.toml").write_text('experiments = "gone"')
-    assert call("data", "scan", faces)[0] == 0
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "orchestrator.toml").write_text('experiments = "gone"')
+    for project in ([], ["--project", "there"], ["--project=there"]):
+        assert call(*project, "data", "scan", faces)[0] == 0
     for command in (["mine"], ["plan", "mine"]):
         code, _, err = call(*command)
         assert code == 2 and err.startswith("Error: no folder of experiments gone")
@@ -145,8 +152,10 @@ def test_a_folder_that_is_gone_stops_only_what_reads_it(call: Call, faces: Path,
 def test_results_of_data_check_are_looked_at_only_when_named(call: Call, faces: Path, tmp_path: Path) -> None:
     """Catches a project file that makes `data check` verify runs that nobody asked about."""
     (tmp_path / "orchestrator.toml").write_text('results = "nowhere"')
-    assert call("data", "check", faces)[0] in (0, 2)
-    assert not (tmp_path / "nowhere").exists()
+    code, _, err = call("data", "check", faces)
+    assert "results folder" not in err
+    code, _, err = call("data", "check", faces, "--results", "nowhere")
+    assert code == 2 and "there is no results folder nowhere" in err
 
 
 def test_a_study_runs_the_phases_of_the_folder_or_those_named(
@@ -159,3 +168,16 @@ def test_a_study_runs_the_phases_of_the_folder_or_those_named(
     assert "a" not in started
     code, _, err = call("study", "phsae1")
     assert code == 2 and "no phase 'phsae1'" in err
+
+
+def test_a_study_that_stops_prints_what_it_came_to_as_json(
+    call: Call, results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a reader of --json that is left without the phases that have run."""
+    results.phase = "phase2"
+    results.add("p1_simplecnn_baseline")
+    store = Store.open(results.write())
+    monkeypatch.setattr(run, "run_study", lambda *_, **__: collect(store, "phase2"))
+    code, out, err = call("study", "phase4", "--json")
+    assert code == 1 and "phase2 has no decision" in err
+    assert [each["phase"] for each in json.loads(out)["phases"]] == ["phase2"]

@@ -51,18 +51,42 @@ def test_names_are_completed(write_experiments: Write, tmp_path: Path, line: str
 
 
 @pytest.mark.parametrize(
-    "files",
+    ("line", "names"),
     [
-        {"experiments/x/phase.json": "{"},
-        {"orchestrator.toml": "="},
-        {"orchestrator.toml": "experiments = 'no'"},
+        ("orchestrator plan ni", ["nightly", "night_a"]),
+        ("orchestrator collect ni", ["nightly"]),
+        ("orchestrator decide ni", ["nightly"]),
+        ("orchestrator compare ni", ["night_a"]),
+        ("orchestrator ni", ["nightly"]),
+    ],
+)
+@pytest.mark.parametrize("project", ["", "--project p2 "], ids=["here", "elsewhere"])
+def test_names_of_the_project_are_completed(
+    write_experiments: Write, tmp_path: Path, line: str, names: list[str], project: str
+) -> None:
+    """Catches a project whose folder is not ./experiments, and of which nothing is completed."""
+    home = tmp_path / "p2" if project else tmp_path
+    files = {"nightly/phase.json": {"title": "T", "experiments": ["night_a"]}, "nightly/night_a.json": {}}
+    write_experiments(files, folder=home / "exps")
+    (home / "orchestrator.toml").write_text('experiments = "exps"')
+    assert completed(tmp_path, line.replace(" ", f" {project}", 1)) == names
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        ({"experiments/x/phase.json": "{"}, ["phase1"]),
+        ({"orchestrator.toml": "="}, ["phase1"]),
+        ({"orchestrator.toml": "experiments = 'no'"}, []),
     ],
     ids=["phase", "project", "folder"],
 )
-def test_wrong_files_are_no_matter_of_completion(tmp_path: Path, files: dict[str, str]) -> None:
+def test_wrong_files_are_no_matter_of_completion(
+    tmp_path: Path, files: dict[str, str], names: list[str]
+) -> None:
     """Catches an error message in the middle of the line that somebody types."""
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
     assert completed(tmp_path, "orchestrator phase1") == ["phase1"]
-    assert completed(tmp_path, "orchestrator plan phase1") in ([], ["phase1"])
+    assert completed(tmp_path, "orchestrator plan phase1") == names

@@ -50,3 +50,13 @@ def test_a_file_in_the_way_is_said(call: Call, tmp_path: Path) -> None:
     (tmp_path / "study").write_text("")
     code, _, err = call("init", "study")
     assert code == 2 and err.startswith("Error: study can't be made (")
+
+
+def test_a_folder_that_could_not_be_made_can_be_made_later(call: Call, tmp_path: Path) -> None:
+    """Catches files of a failed `init` that keep the next one from writing anything."""
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "results").write_text("")
+    code, _, err = call("init", "study")
+    assert code == 2 and err.startswith("Error: study can't be made (")
+    (tmp_path / "study" / "results").unlink()
+    assert call("init", "study")[0] == 0

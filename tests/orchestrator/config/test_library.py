@@ -70,7 +70,43 @@ def test_shared_json_of_the_user_takes_the_place_of_the_shipped_one(layers: Call
 def test_two_experiments_of_one_name_in_one_folder_are_refused(layers: Callable[..., Library]) -> None:
     library = layers({"one/c.json": {}, "two/c.json": {}})
     with pytest.raises(InputError, match=r"mine/one/c\.json and .*mine/two/c\.json; rename one"):
-        library.experiments()
+        library.experiment("c")
+
+
+def test_a_doubled_name_is_in_the_way_of_nothing_but_itself(
+    layers: Callable[..., Library], tmp_path: Path
+) -> None:
+    """Catches one copied file that keeps the shipped phases from being planned."""
+    library = layers({"one/c.json": {}, "two/c.json": {}})
+    found = load(["phase1"], library, results=tmp_path / "results", preset=None, settings=())
+    assert [each.name for each in found.experiments] == ["a", "b"]
+
+
+def test_hidden_folders_hold_no_experiments(layers: Callable[..., Library], tmp_path: Path) -> None:
+    """Catches an editor's copy of a file that is taken for a second experiment, or for a phase."""
+    hidden = {".checkpoints/c.json": {}, "own/.checkpoints/c.json": {}, ".checkpoints/phase.json": PHASE}
+    library = layers({**hidden, "own/c.json": {}})
+    assert library.experiment("c") == tmp_path / "mine" / "own" / "c.json"
+    assert library.phases() == ["phase1"]
+
+
+def test_an_experiment_extends_the_shipped_one_that_it_replaces(layers: Callable[..., Library]) -> None:
+    library = layers({"own/a.json": {"extends": "a", "image_size": 32}})
+    mine, theirs = load_experiments(library, ["a", "b"])
+    assert (mine.dropout, mine.image_size) == (0.1, 32)
+    assert (theirs.dropout, theirs.image_size) == (0.1, 48)
+
+
+@pytest.mark.parametrize("name", ["c", "mine/phase1/c.json", "mine/../mine/phase1/c.json", "{here}/c.json"])
+def test_an_experiment_is_the_same_however_its_path_is_written(
+    layers: Callable[..., Library], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """Catches a trial's key that hangs on an absolute path, which misses the preset of the lower folder."""
+    library = layers({"phase1/c.json": {}})
+    monkeypatch.chdir(tmp_path)
+    relative = Library((Path("mine"), *library.folders[1:]))
+    asked = name.format(here=tmp_path / "mine" / "phase1")
+    assert load_experiments(relative, [asked], preset="quick")[0].image_size == 40
 
 
 def test_an_error_names_the_users_file(layers: Callable[..., Library], tmp_path: Path) -> None:
@@ -108,7 +144,57 @@ def test_a_replaced_experiment_is_said_unless_it_is_the_same(
     found = load(["phase1"], library, results=tmp_path / "results", preset=None, settings=())
     mine = tmp_path / "mine" / "phase1" / "a.json"
     assert found.notes == (f"{mine} takes the place of the shipped experiment a",)
-    assert load(["b"], library, results=tmp_path / "results", preset=None, settings=()).notes == ()
+
+
+@pytest.mark.parametrize("names", [["phase1"], ["a", "both"]])
+def test_every_replaced_file_that_is_read_is_said(
+    layers: Callable[..., Library], tmp_path: Path, names: list[str]
+) -> None:
+    """Catches a shipped experiment that silently takes its values from a file of the user."""
+    pair = {"backbone": "ensemble_cnn", "bases": ["one", "two"]}
+    shipped = {"one": {"backbone": "skip_con_cnn"}, "two": {"backbone": "three_cnn"}, "both": pair}
+    for name, content in shipped.items():
+        (tmp_path / "shipped" / "phase1" / f"{name}.json").write_text(json.dumps(content))
+    (tmp_path / "shipped" / "phase1" / "a.json").write_text(json.dumps({"extends": "below"}))
+    (tmp_path / "shipped" / "phase1" / "below.json").write_text("{}")
+    phase = json.dumps({**PHASE, "experiments": ["a", "both"]})
+    (tmp_path / "shipped" / "phase1" / "phase.json").write_text(phase)
+    shared = json.loads((tmp_path / "shipped" / "shared.json").read_text())
+    library = layers(
+        {
+            "shared.json": {**shared, "seed": 7},
+            "presets/quick.json": {"epochs": 2},
+            "phase1/presets/quick.json": {"image_size": 32},
+            "own/below.json": {"dropout": 0.3},
+            "phase1/one.json": {"backbone": "skip_con_cnn", "batch_size": 4},
+        }
+    )
+    mine = tmp_path / "mine"
+    found = load(names, library, results=tmp_path / "results", preset="quick", settings=())
+    assert {(each.seed, each.image_size) for each in found.experiments} == {(7, 32)}
+    assert sorted(found.notes) == [
+        f"{mine}/own/below.json takes the place of the shipped experiment below",
+        f"{mine}/phase1/one.json takes the place of the shipped experiment one",
+        f"{mine}/phase1/presets/quick.json takes the place of the shipped phase1/presets/quick.json",
+        f"{mine}/presets/quick.json takes the place of the shipped presets/quick.json",
+        f"{mine}/shared.json takes the place of the shipped shared.json",
+    ]
+
+
+def test_an_experiment_may_be_called_like_a_phase(layers: Callable[..., Library], tmp_path: Path) -> None:
+    library = layers({"own/phase_shift.json": {}})
+    found = load(["phase_shift"], library, results=tmp_path, preset=None, settings=())
+    assert [each.name for each in found.experiments] == ["phase_shift"]
+    with pytest.raises(InputError, match=r"no phase 'phase7'"):
+        load(["phase7"], library, results=tmp_path, preset=None, settings=())
+
+
+def test_a_phase_among_other_names_is_said_to_be_named_alone(
+    layers: Callable[..., Library], tmp_path: Path
+) -> None:
+    """Catches "no experiment 'phase1', and no phase", of a phase that there is."""
+    with pytest.raises(InputError, match=r"^phase1 is a phase, which is named alone; leave out"):
+        load(["a", "phase1"], layers({}), results=tmp_path, preset=None, settings=())
 
 
 def test_a_users_phase_may_build_on_a_shipped_one(layers: Callable[..., Library]) -> None:

@@ -97,7 +97,7 @@ def ensure_pixels(
         files: content hash -> file.
         size_px: side of the square images.
         squares: content hash -> what is cut out; the largest central square of images that are not in it.
-        num_threads: threads that read images; 0 = one a core.
+        num_threads: threads that read images; 0 = one per core.
         progress: called with (done, total) while building.
 
     Raises:

@@ -99,7 +99,7 @@ class Shortcuts:
 
 
 def study_splits(rows: Sequence[pd.DataFrame], recipe: RecipeKeys) -> list[Split]:
-    """Cut an experiment's rows, a table a repeat, into its outer folds, exactly as its trials are cut.
+    """Cut an experiment's rows, one table per repeat, into its outer folds, exactly as its trials are cut.
 
     Unlabelled rows and rows that no part wants are in neither side.
     """

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.util
+import io
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -18,12 +19,10 @@ from typing import Any
 
 import pandas as pd
 import pyarrow
-from pyarrow import parquet
 
 from trainables.files import replace_file
 
 PACKAGES = ("orchestrator", "trainables")
-_KEY = b"memo"
 # Read as text, since parsing every module takes longer than what is remembered; what only looks like an
 # import, in a docstring, makes the hash hang on a module too many.
 _FROM = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)", re.MULTILINE)
@@ -74,12 +73,12 @@ def source_files(module: str) -> dict[str, Path]:
 
 def read(path: Path, expected: str) -> dict[str, Any] | None:
     """Read what was kept under a key at `path`; None where it is not there, damaged, or of another key."""
+    text = _content(path, expected)
+    if text is None:
+        return None
     try:
-        head, _, text = path.read_bytes().partition(b"\n")
-        if head.decode() != f"{expected} {hashlib.sha256(text).hexdigest()}":
-            return None
         value = json.loads(text)
-    except (OSError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -89,32 +88,47 @@ def write(path: Path, key: str, value: dict[str, Any]) -> None:
 
     A line with the key and the hash of what follows, then the values as JSON.
     """
-    text = json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
-    head = f"{key} {hashlib.sha256(text).hexdigest()}\n".encode()
-    with contextlib.suppress(OSError), replace_file(path) as partial:
-        partial.write_bytes(head + text)
+    _keep(path, key, json.dumps(value, allow_nan=False, separators=(",", ":")).encode())
 
 
 def read_table(path: Path | None, expected: str) -> pd.DataFrame | None:
     """Read the table that was kept under a key at `path`; None as `read` gives it, and without a path."""
-    if path is None or not path.is_file():
+    content = None if path is None else _content(path, expected)
+    if content is None:
         return None
     try:
-        if (parquet.read_schema(path).metadata or {}).get(_KEY) != expected.encode():
-            return None
-        return pd.read_parquet(path)
-    except (OSError, ValueError, KeyError):
+        return pd.read_parquet(io.BytesIO(content))
+    except (OSError, pyarrow.ArrowException):
+        # Whole, but of a version of the format that this library does not know.
         return None
 
 
 def write_table(path: Path | None, key: str, table: pd.DataFrame) -> None:
-    """Keep a table under a key at `path`; without a path, or where nothing can be written, nowhere."""
-    if path is None:
-        return
-    content = pyarrow.Table.from_pandas(table)
-    content = content.replace_schema_metadata({**content.schema.metadata, _KEY: key.encode()})
+    """Keep a table under a key at `path`; without a path, or where nothing can be written, nowhere.
+
+    A line as `write` gives it, then the table as Parquet.
+    """
+    if path is not None:
+        _keep(path, key, table.to_parquet())
+
+
+def _content(path: Path, expected: str) -> bytes | None:
+    """What was kept under a key, byte for byte as it was written."""
+    try:
+        head, _, content = path.read_bytes().partition(b"\n")
+    except OSError:
+        return None
+    return content if head == _head(expected, content) else None
+
+
+def _keep(path: Path, key: str, content: bytes) -> None:
     with contextlib.suppress(OSError), replace_file(path) as partial:
-        parquet.write_table(content, partial)
+        with partial.open("wb") as stream:
+            stream.writelines((_head(key, content), b"\n", content))
+
+
+def _head(key: str, content: bytes) -> bytes:
+    return f"{key} {hashlib.sha256(content).hexdigest()}".encode()
 
 
 def _digest(value: Any) -> str:

@@ -3,9 +3,9 @@
     scan -> experiment_rows -> detect_faces -> prepare_pixels -> trial_rows
 
 A recipe decides each step: which rows there are, whether images are cropped to faces, and to which size they
-are resized. The command that runs a study does the first three ahead for all trials; a worker asks for
-`trial_rows` alone, which builds what its machine lacks; `python -m trainables` does all of it for one trial.
-What was derived from images is kept in `ImageCaches`.
+are resized. The command that runs a study does all but the last ahead for all trials; a worker asks for
+`trial_rows` alone, which builds the pixels that its machine lacks; `python -m trainables` does all of it for
+one trial. What was derived from images is kept in `ImageCaches`.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from trainables.data.faces import Look, ensure_faces, recipe_squares
-from trainables.data.pixels import ensure_pixels, find_cache
+from trainables.data.pixels import cache_key, ensure_pixels, find_cache
 from trainables.data.splits.trial_rows import image_files, trial_table
 from trainables.progress import OnProgress
 from trainables.recipe import Recipe, RecipeKeys
@@ -27,6 +27,17 @@ class ImageCaches:
 
     faces: Path
     pixels: Path
+
+
+@dataclass(frozen=True, slots=True)
+class PixelCache:
+    """The pixel cache of some images: its key, and the folder that holds them, None where none is finished.
+
+    The folder may be that of another cache, which holds more images.
+    """
+
+    key: str
+    folder: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +81,19 @@ def detect_faces(
         ensure_faces(caches.faces, image_files(rows, root), look=look, progress=progress)
 
 
-def find_pixels(hashes: Iterable[str], recipe: RecipeKeys, *, caches: ImageCaches) -> Path | None:
-    """Return the finished pixel cache of the images with these content hashes, if there is one.
+def find_pixels(hashes: Iterable[str], recipe: RecipeKeys, *, caches: ImageCaches) -> PixelCache:
+    """Find the pixel cache of the images with these content hashes as the recipe cuts and resizes them.
 
     Raises:
         InputError: the recipe crops to faces, and some of the images were not looked at.
     """
     wanted = list(hashes)
     squares = recipe_squares(caches.faces, wanted, recipe)
-    return find_cache(caches.pixels, wanted, size_px=recipe.image_size, squares=squares)
+    size_px = recipe.image_size
+    return PixelCache(
+        cache_key(wanted, size_px=size_px, squares=squares),
+        find_cache(caches.pixels, wanted, size_px=size_px, squares=squares),
+    )
 
 
 def prepare_pixels(

@@ -216,7 +216,7 @@ def _look(store: Store, planned: PlannedExperiment, options: Options, console: C
 
 def _facts_memory(store: Store, root: Path) -> Path:
     name = fingerprint(str(root.resolve()))[:16]
-    return store.cached("facts", f"{name}.parquet")
+    return store.cached("facts", f"{name}.memo")
 
 
 def _accepted_before(study: Study) -> set[str]:

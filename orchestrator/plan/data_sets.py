@@ -81,4 +81,4 @@ class DataSets:
 
 def scan_memory(store: Store, root: Path) -> Path:
     """Name the file that keeps what was found in the data folder `root`; near-duplicates lie beside it."""
-    return store.cached("scans", f"{fingerprint(str(root.resolve()))[:16]}.parquet")
+    return store.cached("scans", f"{fingerprint(str(root.resolve()))[:16]}.memo")

@@ -1,24 +1,16 @@
-"""Known faces of a study's images: the squares to cut out, and counts for its record.
+"""Known faces of a study's images, counted for its record.
 
 What was found lies in results/cache/faces/, one table for each version of the detector, whatever data folder
 an image comes from. The record of a study says how many images show a face, so that the report can.
 """
 
-from collections.abc import Iterable
 from dataclasses import asdict
 
 import pandas as pd
 
-from orchestrator.plan.plan import PlannedExperiment, Study
-from orchestrator.store.folder import Store
+from orchestrator.plan.plan import Study
 from orchestrator.store.records import FacesRecord
-from trainables.data.faces import count_faces, count_unchanged, read_faces, recipe_squares
-from trainables.data.images.crops import Square
-
-
-def squares(store: Store, planned: PlannedExperiment, hashes: Iterable[str]) -> dict[str, Square] | None:
-    """Return what an experiment cuts out of its images; None when it crops to no face."""
-    return recipe_squares(store.faces_table, hashes, planned.experiment.recipe_keys())
+from trainables.data.faces import count_faces, count_unchanged, read_faces
 
 
 def faces_record(study: Study, root: str) -> FacesRecord | None:

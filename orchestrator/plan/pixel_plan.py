@@ -1,23 +1,28 @@
 """Pixel caches that a plan needs, by image size, and whether they are there: one line for `plan`."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
 from orchestrator.console import size_text
-from orchestrator.plan import face_counts
 from orchestrator.plan.plan import Study
-from trainables.data.pixels import cache_key, find_cache, num_bytes
+from orchestrator.store.caches import image_caches
+from trainables.data.pixels import num_bytes
 from trainables.errors import InputError
 from trainables.files import free_bytes
+from trainables.trial_inputs import find_pixels
 
 
 @dataclass(frozen=True, slots=True)
 class PixelNeed:
-    """One cache that the plan reads: how many images of which size, how large, and whether it is built."""
+    """One cache that the plan reads: how many images of which size, how large, and whether it is built.
 
-    key: str
+    `key` is None as long as it hangs on faces that have not been looked for.
+    """
+
+    key: str | None
     num_images: int
     size_px: int
     bytes: int
@@ -27,23 +32,23 @@ class PixelNeed:
 def pixel_needs(study: Study) -> tuple[PixelNeed, ...]:
     """Return the pixel caches of the experiments that this command is about, each once."""
     names = {trial.experiment for trial in study.selected()}
-    needs: dict[str, PixelNeed] = {}
+    caches = image_caches(study.store)
+    needs: dict[tuple[object, ...], PixelNeed] = {}
     for planned in study.experiments:
         if planned.experiment.name not in names:
             continue
-        size_px = planned.experiment.image_size
+        recipe = planned.experiment.recipe_keys()
+        size_px = recipe.image_size
         # All repeats use the same images.
         hashes = sorted(set(planned.rows[0]["sha256"]))
-        is_there, squares = True, None
-        try:
-            squares = face_counts.squares(study.store, planned, hashes)
-        except InputError:
-            # Faces have not been looked for yet, so no cache can hold them.
-            is_there = False
-        key = cache_key(hashes, size_px=size_px, squares=squares)
-        folder = study.store.cached("pixels")
-        is_there = is_there and find_cache(folder, hashes, size_px=size_px, squares=squares) is not None
-        needs[key] = PixelNeed(key, len(hashes), size_px, num_bytes(len(hashes), size_px), is_there)
+        key, is_there = None, False
+        # Faces that have not been looked for yet can be in no cache; what will be cut is known by its rule.
+        known_by: tuple[object, ...] = (size_px, recipe.face_crop_margin, recipe.face_rule, *hashes)
+        with contextlib.suppress(InputError):
+            found = find_pixels(hashes, recipe, caches=caches)
+            key, is_there = found.key, found.folder is not None
+            known_by = (key,)
+        needs[known_by] = PixelNeed(key, len(hashes), size_px, num_bytes(len(hashes), size_px), is_there)
     return tuple(sorted(needs.values(), key=lambda need: need.size_px))
 
 

@@ -198,7 +198,7 @@ def _pixel_users(store: Store) -> dict[str, list[str]]:
                 continue
             hashes = list(rows["sha256"])
             for name, recipe in by_folds.get(fold_file(store, rows).name, ()):
-                found = find_pixels(hashes, recipe, caches=caches)
+                found = find_pixels(hashes, recipe, caches=caches).folder
                 if found is not None and name not in users[found.name]:
                     users[found.name].append(name)
     return users

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from trainables import memo
@@ -61,6 +62,21 @@ def test_the_version_of_a_library_is_part_of_the_key(monkeypatch: pytest.MonkeyP
     before = memo.key([], code="trainables.memo", libraries=("numpy",))
     monkeypatch.setattr(memo, "_version", lambda name: "99")
     assert memo.key([], code="trainables.memo", libraries=("numpy",)) != before
+
+
+def test_a_table_with_one_other_byte_is_computed_again(tmp_path: Path) -> None:
+    """Catches sizes and hashes of other files, which a damaged table gives without a word."""
+    path, key = tmp_path / "kept", memo.key(None, code="trainables.memo")
+    table = pd.DataFrame({"path": ["a.png", "b.png"], "bytes": [10, 20]})
+    memo.write_table(path, key, table)
+    pd.testing.assert_frame_equal(memo.read_table(path, key), table)
+    assert memo.read_table(path, memo.key(1, code="trainables.memo")) is None
+    content = path.read_bytes()
+    for place in range(len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        assert memo.read_table(path, key) is None, place
+    path.write_bytes(content[:-1])
+    assert memo.read_table(path, key) is None
 
 
 @pytest.fixture

@@ -44,12 +44,13 @@ def test_a_trial_has_every_image_of_its_rows_in_one_cache(
     data: Data, caches: ImageCaches, make_recipe: Callable[..., Recipe]
 ) -> None:
     (root, rows), recipe = data, make_recipe()
-    assert find_pixels(rows["sha256"], recipe, caches=caches) is None
+    assert find_pixels(rows["sha256"], recipe, caches=caches).folder is None
     folds = [
         trial_rows(rows, recipe, root=root, caches=caches, num_classes=2, repeat=0, fold=fold)
         for fold in (0, 1)
     ]
-    assert folds[0].pixels == folds[1].pixels == find_pixels(rows["sha256"], recipe, caches=caches)
+    assert folds[0].pixels == folds[1].pixels == find_pixels(rows["sha256"], recipe, caches=caches).folder
+    assert folds[0].pixels.name == find_pixels(rows["sha256"], recipe, caches=caches).key
     assert set(open_pixels(folds[0].pixels).row_of) == set(rows["sha256"])
     tested = [set(fold.table.loc[fold.table["part"] == "test", "path"]) for fold in folds]
     assert tested[0] and tested[0].isdisjoint(tested[1])
@@ -81,6 +82,5 @@ def test_pixels_of_a_face_crop_are_those_of_the_face(
     )
     digest = rows["sha256"].iloc[0]
     assert not np.array_equal(whole.array[whole.row_of[digest]], faces.array[faces.row_of[digest]])
-    assert find_pixels(rows["sha256"], plain, caches=caches) != find_pixels(
-        rows["sha256"], cropped, caches=caches
-    )
+    found = [find_pixels(rows["sha256"], each, caches=caches) for each in (plain, cropped)]
+    assert found[0].key != found[1].key and found[0].folder != found[1].folder

@@ -87,4 +87,4 @@ def test_a_scan_is_remembered_beside_the_results(faces: Path, tmp_path: Path, re
     root = results.write()
     with pytest.raises(InputError, match="no finished trial on"):
         check(faces, store=Store.look(root))
-    assert list((root / "cache" / "scans").glob("*.parquet"))
+    assert list((root / "cache" / "scans").glob("*.memo"))

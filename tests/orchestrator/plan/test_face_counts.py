@@ -13,8 +13,9 @@ from orchestrator.config.library import Library
 from orchestrator.config.phase import phase_of
 from orchestrator.execution.faces import find_faces
 from orchestrator.execution.in_process_executor import InProcessExecutor
-from orchestrator.plan import face_counts, record
+from orchestrator.plan import record
 from orchestrator.plan.data_sets import DataSets
+from orchestrator.plan.pixel_plan import pixel_needs
 from orchestrator.plan.plan import Options, Study, plan_study
 from orchestrator.plan.resources import Machine
 from orchestrator.report.section import Table
@@ -91,11 +92,19 @@ def test_a_study_looks_once_and_says_what_it_found(plan: Callable[..., Study]) -
     assert facts["Faces"].startswith("33 of 36 images show one (inpainting 11 of 12, ")
     *_, without_face = data_blocks(data)
     assert isinstance(without_face, Table) and len(without_face.grid.rows) == 3
-    planned = study.experiment("a")
-    hashes = list(planned.rows[0]["sha256"])
-    squares = face_counts.squares(study.store, planned, hashes)
-    assert squares is not None and len(squares) == 33
-    assert face_counts.squares(study.store, study.experiment("b"), hashes) is None
+
+
+def test_a_face_crop_needs_pixels_of_its_own_before_and_after_its_faces_are_known(
+    plan: Callable[..., Study],
+) -> None:
+    """Catches a plan that counts one cache for two, whose crops are then short of disk."""
+    study = plan()
+    before = pixel_needs(study)
+    assert [need.num_images for need in before] == [36, 36]
+    assert sum(need.key is None for need in before) == 1
+    find(study)
+    after = pixel_needs(study)
+    assert None not in {need.key for need in after} and len({need.key for need in after}) == 2
 
 
 def test_a_study_without_face_crops_does_not_speak_of_faces(plan: Callable[..., Study]) -> None:

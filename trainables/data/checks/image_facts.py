@@ -5,7 +5,7 @@ headers (how the file was written), `PIXEL_FACTS` from the decoded central squar
 detector must not be able to live on either; `shortcuts` measures whether one could.
 
 Every fact is a number whose code is fixed here: nothing is fitted, so nothing of a test row can leak into
-it. What was read is remembered by content hash in a parquet file.
+it. What was read is remembered by content hash in a file.
 """
 
 import functools
@@ -77,7 +77,7 @@ def read_facts(
 
     Args:
         files: content hash -> file.
-        memory: a parquet file by content hash; it is extended.
+        memory: a file, by content hash; it is extended.
         progress: called with (done, total) now and then.
 
     Returns:

@@ -6,12 +6,16 @@ manifest.csv                          new paths, for the images that were copied
 pairs.csv                             new paths, and the near-duplicates that were found in the original: what
                                       was one group stays one, even where a copy shows too little to find it
 any other CSV file in the root        copied as it is
+
+All of them are read before the first image is written (`plan_tables`), so that what can't be read spoils no
+copy; a link that leaves the data folder is refused.
 """
 
 import csv
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -19,31 +23,67 @@ import pandas as pd
 from trainables.data.dataset.groups import MANIFEST_FILE, PAIR_COLUMNS, PAIRS_FILE, read_text_table
 from trainables.data.dataset.layouts import SPLIT_NAMES, LabelTable, read_label_tables
 from trainables.data.dataset.manifest import Manifest
+from trainables.data.images.path_checks import resolved
+from trainables.errors import InputError
 from trainables.files import replace_file
 
 
-def write_tables(manifest: Manifest, out: Path, targets: Mapping[str, str]) -> None:
-    """Write the CSV files of a data set below `out`; `targets` maps the path of each image to its new path.
+@dataclass(frozen=True, slots=True)
+class CopiedTable:
+    """A CSV file of a copy: its name, and its cells or the file that is copied as it is."""
+
+    name: str
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    source: Path | None = None
+
+
+def plan_tables(manifest: Manifest, targets: Mapping[str, str]) -> tuple[CopiedTable, ...]:
+    """Read the CSV files of a data set; `targets` maps the path of each image to its new path.
 
     Raises:
-        InputError: manifest.csv or pairs.csv can't be read.
+        InputError: a file can't be read, or is a link that leaves the data folder.
     """
     root = manifest.root
+    real_root = resolved(root)
+    tables: list[CopiedTable] = []
     for path in sorted(root.glob("*.csv")):
+        if path.is_symlink() and not resolved(path).is_relative_to(real_root):
+            raise InputError(
+                f"{path} is a link that leaves the data folder; put the file in its place, or remove it"
+            )
         is_label_table = path.stem.lower() in SPLIT_NAMES
         if is_label_table or path.name in (MANIFEST_FILE, PAIRS_FILE) or not path.is_file():
             continue
-        with replace_file(out / path.name) as partial:
-            shutil.copyfile(path, partial)
+        _check_readable(path)
+        tables.append(CopiedTable(path.name, source=path))
     # Left out in another layout, where a scan would take the copy for one of the csv layout.
     for table in read_label_tables(root) if manifest.layout == "csv" else ():
-        _write_csv(out / table.path.name, table.columns, _label_rows(table, targets))
+        tables.append(CopiedTable(table.path.name, table.columns, tuple(_label_rows(table, targets))))
     if (root / MANIFEST_FILE).is_file():
-        _write_manifest(root, out, targets)
-    _write_pairs(manifest, out, targets)
+        tables.append(_manifest_table(root, targets))
+    pairs = _pairs_table(manifest, targets)
+    return (*tables, pairs) if pairs.rows else tuple(tables)
 
 
-def _label_rows(table: LabelTable, targets: Mapping[str, str]) -> Iterable[list[str]]:
+def write_tables(out: Path, tables: Iterable[CopiedTable]) -> None:
+    """Write what `plan_tables` gave below `out`."""
+    for table in tables:
+        with replace_file(out / table.name) as partial:
+            if table.source is not None:
+                shutil.copyfile(table.source, partial)
+            else:
+                _write_csv(partial, table.columns, table.rows)
+
+
+def _check_readable(path: Path) -> None:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise InputError(f"{path} can't be read ({error.strerror}); check its permissions") from error
+
+
+def _label_rows(table: LabelTable, targets: Mapping[str, str]) -> Iterable[tuple[str, ...]]:
     folder = f"{table.path.stem}/"
     names = {path.removeprefix(folder) for path in targets.values() if path.startswith(folder)}
     stems = Counter(str(PurePosixPath(name).with_suffix("")) for name in names)
@@ -54,19 +94,19 @@ def _label_rows(table: LabelTable, targets: Mapping[str, str]) -> Iterable[list[
         # An id without a suffix stays, as long as it still names this file and no other.
         is_stem = given == str(PurePosixPath(name).with_suffix(""))
         image_id = given if is_stem and stems[given] == 1 and given not in names else name
-        yield [image_id if column == "image_id" else row.cells[column] for column in table.columns]
+        yield tuple(image_id if column == "image_id" else row.cells[column] for column in table.columns)
 
 
-def _write_manifest(root: Path, out: Path, targets: Mapping[str, str]) -> None:
+def _manifest_table(root: Path, targets: Mapping[str, str]) -> CopiedTable:
     table = read_text_table(root / MANIFEST_FILE)
     if "path" in table:
         table = table[table["path"].isin(list(targets))]
         table = table.assign(path=table["path"].map(dict(targets)))
-    _write_csv(out / MANIFEST_FILE, list(table.columns), _rows(table))
+    return CopiedTable(MANIFEST_FILE, tuple(table.columns), tuple(_rows(table)))
 
 
-def _write_pairs(manifest: Manifest, out: Path, targets: Mapping[str, str]) -> None:
-    """Write pairs.csv; none where nothing is paired.
+def _pairs_table(manifest: Manifest, targets: Mapping[str, str]) -> CopiedTable:
+    """Make pairs.csv, without a row where nothing is paired.
 
     A cell that is the path of an image becomes its new path; file names without suffix stay as they are.
     """
@@ -81,10 +121,7 @@ def _write_pairs(manifest: Manifest, out: Path, targets: Mapping[str, str]) -> N
         for first, second in zip(manifest.links["first"], manifest.links["second"], strict=True):
             new = {"first": targets[first], "second": targets[second]}
             rows.append(tuple(new.get(column, "") for column in columns))
-    if rows:
-        _write_csv(out / PAIRS_FILE, columns, dict.fromkeys(rows))
-    else:
-        (out / PAIRS_FILE).unlink(missing_ok=True)
+    return CopiedTable(PAIRS_FILE, tuple(columns), tuple(dict.fromkeys(rows)))
 
 
 def _rows(table: pd.DataFrame) -> Iterable[tuple[str, ...]]:
@@ -92,7 +129,7 @@ def _rows(table: pd.DataFrame) -> Iterable[tuple[str, ...]]:
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Iterable[str]]) -> None:
-    with replace_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
+    with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)

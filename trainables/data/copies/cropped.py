@@ -19,7 +19,7 @@ from trainables.data.copies.dataset_copy import (
     CopyMethod,
     CopyRecord,
     Encoding,
-    check_target,
+    plan_copy,
     write_copy,
 )
 from trainables.data.dataset.manifest import Manifest
@@ -113,10 +113,10 @@ def crop_to_faces(
         bar: opens a progress bar with a title.
 
     Raises:
-        InputError: as `write_copy` does; a folder that can't be used is refused before the detection.
+        InputError: as `write_copy` does; what `plan_copy` refuses is refused before the detection.
     """
     record = crop_record(manifest.root, margin=margin, rule=rule, size_px=size_px)
-    check_target(out, record)
+    plan_copy(manifest, out, record=record, encoding_of=_encoding)
     with bar("Finding faces") as progress:
         found = ensure_faces(faces, image_files(manifest.rows, manifest.root), look=look, progress=progress)
     squares = face_squares(found.values(), margin=margin, rule=rule)

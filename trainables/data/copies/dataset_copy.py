@@ -2,19 +2,18 @@
 
 In:  a manifest, and how an image becomes the one that is written (`CopyMethod`). Out: a folder with one image
 per row of the manifest under the same name (the suffix may change), the CSV files with the new names
-(`copied_tables`), and copy.json, which says what it was made of and with which settings. Files that the scan
-left out are not copied.
+(`copied_tables`), copy.json, which says what it was made of and with which settings, and a list of its files
+with the content of each original (`copy_log`). Files that the scan left out are not copied.
 
 Every file is written atomically and stays below the folder, links followed. While the copy is incomplete it
-holds the file UNFINISHED, and a scan refuses it. An image carries the modification time of its original, by
-which a second call knows that it is up to date; other settings, another source, and images that the original
-no longer has are refused, so that a folder never holds two kinds of images.
+holds the file UNFINISHED, and a scan refuses it. A second call takes an image as up to date only where it was
+made of the same content; other settings, another source, and images that the original no longer has are
+refused, so that a folder never holds two kinds of images.
 """
 
 import io
-import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -22,11 +21,13 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
-from trainables.data.copies.copied_tables import write_tables
+from trainables.data.copies.copied_tables import CopiedTable, plan_tables, write_tables
+from trainables.data.copies.copy_log import CopyLog
 from trainables.data.dataset.layouts import IMAGE_SUFFIXES, UNFINISHED, files_below
 from trainables.data.dataset.manifest import Manifest
 from trainables.data.images.decoding import read_unchanged
 from trainables.data.images.inspection import FORMATS, num_workers
+from trainables.data.images.path_checks import resolved
 from trainables.errors import InputError
 from trainables.files import read_json, replace_file, write_json
 from trainables.progress import OnProgress
@@ -77,9 +78,18 @@ class CopyCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyPlan:
+    """What a copy will hold: path of the original -> path in the copy, and the CSV files."""
+
+    targets: Mapping[str, str]
+    encodings: Mapping[str, Encoding]
+    tables: tuple[CopiedTable, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _CopiedImage:
     source: Path
-    target: Path
+    target: str
     sha256: str
     encoding: Encoding
 
@@ -90,7 +100,7 @@ def check_target(out: Path, record: CopyRecord) -> None:
     Raises:
         InputError: it is neither, or lies inside the original (or around it).
     """
-    inner, outer = out.resolve(), Path(record.source).resolve()
+    inner, outer = resolved(out), resolved(Path(record.source))
     if inner.is_relative_to(outer) or outer.is_relative_to(inner):
         raise InputError(f"{out} and the data folder {outer} lie inside each other; name another folder")
     if not out.exists():
@@ -113,13 +123,41 @@ def check_target(out: Path, record: CopyRecord) -> None:
 
 def _read_record(out: Path) -> CopyRecord:
     try:
-        return CopyRecord(**read_json(out / RECORD))
+        record = CopyRecord(**read_json(out / RECORD))
+        texts = (record.command, record.source)
+        if not all(isinstance(text, str) for text in texts) or not isinstance(record.settings, dict):
+            raise ValueError("it does not say what the copy was made of")
+        return record
     except FileNotFoundError:
         raise InputError(
             f"{out} holds files that are no copy of a data set; name a new folder, or remove it first"
         ) from None
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{out / RECORD} can't be read ({error}); remove {out} or name another") from error
+
+
+def plan_copy(
+    manifest: Manifest, out: Path, *, record: CopyRecord, encoding_of: Callable[[str], Encoding]
+) -> CopyPlan:
+    """Say what a copy will hold, before anything is written or any image is read.
+
+    Args:
+        manifest: what `scan` found.
+        out: a folder that does not exist, is empty, or holds a copy with the same record.
+        record: what is kept as copy.json.
+        encoding_of: as in `CopyMethod`.
+
+    Raises:
+        InputError: `out` holds something else, a link in it leads elsewhere, two images would get one name,
+            or a CSV file can't be read.
+    """
+    encodings = {path: encoding_of(path) for path in manifest.rows["path"]}
+    targets = {path: _target(path, encoding) for path, encoding in encodings.items()}
+    _check_names(manifest.root, targets)
+    check_target(out, record)
+    _check_inside(out, targets)
+    _check_leftovers(manifest.root, out, targets)
+    return CopyPlan(targets, encodings, plan_tables(manifest, targets))
 
 
 def write_copy(
@@ -140,25 +178,18 @@ def write_copy(
         progress: called with (images done, images in all).
 
     Raises:
-        InputError: `out` holds something else or can't be written, two images would get one name, or an image
-            changed since it was scanned.
+        InputError: as `plan_copy` does; or `out` can't be written, or an image changed since it was scanned.
     """
-    encodings = {path: method.encoding_of(path) for path in manifest.rows["path"]}
-    targets = {path: _target(path, encoding) for path, encoding in encodings.items()}
-    _check_names(manifest.root, targets)
-    check_target(out, record)
-    _check_inside(out, targets)
-    _check_leftovers(manifest.root, out, targets)
+    plan = plan_copy(manifest, out, record=record, encoding_of=method.encoding_of)
     images = [
-        _CopiedImage(manifest.root / path, out / targets[path], digest, encodings[path])
+        _CopiedImage(manifest.root / path, plan.targets[path], digest, plan.encodings[path])
         for path, digest in zip(manifest.rows["path"], manifest.rows["sha256"], strict=True)
     ]
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_json(out / RECORD, asdict(record))
         (out / UNFINISHED).touch()
-        written = _write_images(images, method, progress)
-        write_tables(manifest, out, targets)
+        written = _write_files(out, images, plan.tables, method, progress)
         (out / UNFINISHED).unlink(missing_ok=True)
     except OSError as error:
         raise InputError(
@@ -187,9 +218,9 @@ def _check_names(root: Path, targets: Mapping[str, str]) -> None:
 
 def _check_inside(out: Path, targets: Mapping[str, str]) -> None:
     """Refuse names, and links that are in `out` already, by which a file would be written elsewhere."""
-    real_out = out.resolve()
+    real_out = resolved(out)
     for folder in dict.fromkeys((out / target).parent for target in targets.values()):
-        if not folder.resolve().is_relative_to(real_out):
+        if not resolved(folder).is_relative_to(real_out):
             raise InputError(f"{folder} leads out of {out}; remove the link, or name another folder")
 
 
@@ -207,34 +238,72 @@ def _check_leftovers(root: Path, out: Path, targets: Mapping[str, str]) -> None:
         )
 
 
-def _write_images(images: list[_CopiedImage], method: CopyMethod, progress: OnProgress | None) -> int:
-    written = 0
+def _write_files(
+    out: Path,
+    images: Sequence[_CopiedImage],
+    tables: Sequence[CopiedTable],
+    method: CopyMethod,
+    progress: OnProgress | None,
+) -> int:
+    """Write the images that are not up to date, and all tables; tell how many images were written."""
+    log = CopyLog(out)
+    known, names = log.read(), {table.name for table in tables}
+    present = {
+        image.target
+        for image in images
+        if known.get(image.target) == image.sha256 and _is_own_file(out / image.target)
+    }
+    missing = [image for image in images if image.target not in present]
+    # A table that was written before and that the original has lost; others in the root are the user's.
+    stale = {
+        name for name, digest in known.items() if not digest and name.endswith(".csv") and "/" not in name
+    } - names
+    kept = {image.target: image.sha256 for image in images if image.target in present}
+    log.rewrite(kept | dict.fromkeys(names | stale, ""))
+    _write_images(out, missing, method, log, _counted(progress, len(present), len(images)))
+    write_tables(out, tables)
+    for name in stale:
+        (out / name).unlink(missing_ok=True)
+    log.rewrite({image.target: image.sha256 for image in images} | dict.fromkeys(names, ""))
+    return len(missing)
+
+
+def _is_own_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _counted(progress: OnProgress | None, before: int, total: int) -> Callable[[int], None]:
+    """Report how many of all images are done, those included that were up to date."""
+
+    def tell(done: int) -> None:
+        if progress:
+            progress(before + done, total)
+
+    if before:
+        tell(0)
+    return tell
+
+
+def _write_images(
+    out: Path, images: Sequence[_CopiedImage], method: CopyMethod, log: CopyLog, tell: Callable[[int], None]
+) -> None:
     # Decoding, resizing and encoding let go of the interpreter lock. What Pillow would warn of has been said
     # by the scan.
     with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=num_workers()) as pool:
         warnings.simplefilter("ignore")
         try:
-            for done, is_new in enumerate(pool.map(lambda image: _write_image(image, method), images), 1):
-                written += is_new
-                if progress:
-                    progress(done, len(images))
+            for done, _ in enumerate(
+                pool.map(lambda image: _write_image(out, image, method, log), images), 1
+            ):
+                tell(done)
         finally:
             pool.shutdown(cancel_futures=True)
-    return written
 
 
-def _write_image(image: _CopiedImage, method: CopyMethod) -> bool:
-    """Write one image unless it is up to date; tell whether it was written."""
-    try:
-        changed_ns = image.source.stat().st_mtime_ns
-    except OSError as error:
-        raise InputError(f"{image.source} was scanned but can't be read now ({error.strerror})") from error
-    if image.target.is_file() and image.target.stat().st_mtime_ns == changed_ns:
-        return False
+def _write_image(out: Path, image: _CopiedImage, method: CopyMethod, log: CopyLog) -> None:
     content = io.BytesIO(read_unchanged(image.source, image.sha256))
     with Image.open(content, formats=FORMATS) as opened:
         pixels = method.render(opened, image.sha256)
-    with replace_file(image.target) as partial:
+    with replace_file(out / image.target) as partial:
         Image.fromarray(pixels).save(partial, format=image.encoding.format, **image.encoding.options)
-        os.utime(partial, ns=(changed_ns, changed_ns))
-    return True
+    log.add(image.target, image.sha256)

@@ -91,7 +91,9 @@ def group_names(root: Path, rows: pd.DataFrame, resolved: str, links: pd.DataFra
             sets.merge(name_of[first], name_of[second])
     if "pairs" in joining:
         _join_pairs(root / PAIRS_FILE, name_of, sets)
-    called = {name: min(joined) for joined in sets.subsets() for name in joined}
+    called: dict[str, str] = {}
+    for joined in sets.subsets():
+        called.update(dict.fromkeys(joined, min(joined)))
     return [called[name] for name in names]
 
 
@@ -166,4 +168,4 @@ def read_text_table(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} can't be read as CSV: {error}") from error
+        raise InputError(f"{path} can't be read as CSV ({error}); mend or remove it") from error

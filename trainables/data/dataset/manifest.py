@@ -2,7 +2,7 @@
 
 In:  a folder in one of three layouts (`layouts`), and what a file holds (`inspection`).
 Out: `Manifest`, whose rows are sorted by path, and the list of files that were kept out, with the reason.
-What was found in a file is remembered by path, size and modification time in `memory`, a parquet file, so
+What was found in a file is remembered by path, size and modification time in `memory`, a file, so
 that a second scan opens only what changed; near-duplicates are remembered beside it, by content.
 """
 

@@ -196,4 +196,4 @@ def _identical(rows: pd.DataFrame, paths: Mapping[str, str]) -> list[tuple[str, 
 
 
 def _beside(memory: Path | None, what: str) -> Path | None:
-    return None if memory is None else memory.with_name(f"{memory.stem}-{what}.parquet")
+    return None if memory is None else memory.with_name(f"{memory.stem}-{what}.memo")

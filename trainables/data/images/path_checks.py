@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from trainables.data.dataset.layouts import IMAGE_SUFFIXES
+from trainables.errors import InputError
 
 Stamp = tuple[int, int]
 
@@ -30,6 +31,21 @@ def examine(root: Path, paths: Iterable[str]) -> dict[str, Stamp | str]:
 def printable(path: str) -> str:
     """Return the path as it can be written to a table: bytes that are not UTF-8 are spelled out."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def resolved(path: Path) -> Path:
+    """Return the place that a path of the user's leads to, links followed.
+
+    Raises:
+        InputError: a link leads round in a circle.
+    """
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:
+        # Before Python 3.13 a circle is a RuntimeError.
+        raise InputError(
+            f"{path} leads round in a circle; remove the link, or name another folder"
+        ) from error
 
 
 def _examine(file: Path, path: str, real_root: Path, folder_problem: str) -> Stamp | str:
@@ -56,9 +72,8 @@ def _examine(file: Path, path: str, real_root: Path, folder_problem: str) -> Sta
 def _leaves(file: Path, real_root: Path) -> str:
     """Say why `file`, links followed, is not below the root; nothing when it is."""
     try:
-        inside = file.resolve().is_relative_to(real_root)
-    except (OSError, RuntimeError):
-        # Before Python 3.13 a circle is a RuntimeError.
+        inside = resolved(file).is_relative_to(real_root)
+    except InputError:
         return "a link that leads round in a circle"
     if inside:
         return ""

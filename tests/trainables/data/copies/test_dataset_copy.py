@@ -1,5 +1,6 @@
 """A copy of a data set: the rows of the original in every layout, whole files, and nothing outside of it."""
 
+import json
 import os
 import zlib
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from trainables.data.copies.copy_log import COPIED
 from trainables.data.copies.cropped import crop_record, write_cropped
 from trainables.data.copies.dataset_copy import (
     RECORD,
@@ -317,12 +319,110 @@ def test_a_folder_of_other_settings_or_of_others_is_refused(manifest: Manifest, 
     for inside in (manifest.root, manifest.root / "cropped", manifest.root.parent):
         with pytest.raises(InputError, match="inside each other"):
             check_target(inside, record)
-    (tmp_path / "out" / RECORD).write_text("{")
-    with pytest.raises(InputError, match="can't be read"):
-        check_target(tmp_path / "out", record)
+    said = {"command": record.command, "source": record.source}
+    for content in ("{", "[]", json.dumps({**said, "settings": []}), json.dumps({**said, "settings": None})):
+        (tmp_path / "out" / RECORD).write_text(content)
+        with pytest.raises(InputError, match="can't be read"):
+            check_target(tmp_path / "out", record)
 
 
 def test_a_file_that_changed_since_the_scan_is_named(manifest: Manifest, tmp_path: Path) -> None:
     Image.new("RGB", (40, 40), "red").save(manifest.root / "wiki" / "a.png")
     with pytest.raises(InputError, match=r"wiki/a\.png changed since it was scanned"):
         write(manifest, tmp_path / "out")
+
+
+def test_images_that_changed_places_are_written_again(manifest: Manifest, tmp_path: Path) -> None:
+    """Catches pixels under another class, where an archive gave all files one modification time."""
+    root, out = manifest.root, tmp_path / "out"
+    one, other = root / "wiki" / "a.png", root / "text2img" / "sub" / "a.png"
+    for path in (one, other):
+        os.utime(path, ns=(1, 1))
+    write(scan(root), out)
+    one_before, other_before = ((out / path.relative_to(root)).read_bytes() for path in (one, other))
+    one_bytes, other_bytes = one.read_bytes(), other.read_bytes()
+    one.write_bytes(other_bytes)
+    other.write_bytes(one_bytes)
+    for path in (one, other):
+        os.utime(path, ns=(1, 1))
+    assert write(scan(root), out) == CopyCounts(written=2, present=2)
+    assert (out / one.relative_to(root)).read_bytes() == other_before
+    assert (out / other.relative_to(root)).read_bytes() == one_before
+
+
+def test_an_image_that_is_only_touched_is_not_written_again(manifest: Manifest, tmp_path: Path) -> None:
+    """Catches a copy that is made anew in every call, on a disk that keeps whole seconds alone."""
+    write(manifest, tmp_path / "out")
+    for folder in (manifest.root, tmp_path / "out"):
+        for number, path in enumerate(sorted(folder.rglob("*.png"))):
+            os.utime(path, (number, number))
+    assert write(scan(manifest.root), tmp_path / "out") == CopyCounts(written=0, present=4)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]\n[1, 2]\nnull\n", "\x00\udcff\n"])
+def test_where_the_list_of_files_is_damaged_images_are_written_again(
+    content: str, manifest: Manifest, tmp_path: Path
+) -> None:
+    write(manifest, tmp_path / "out")
+    (tmp_path / "out" / COPIED).write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert write(manifest, tmp_path / "out") == CopyCounts(written=4, present=0)
+    assert write(manifest, tmp_path / "out") == CopyCounts(written=0, present=4)
+
+
+def test_a_link_in_place_of_an_image_is_replaced_by_the_copy(manifest: Manifest, tmp_path: Path) -> None:
+    """Catches an original, of another size and format, that passes for its copy."""
+    write(manifest, tmp_path / "out")
+    original, target = manifest.root / "wiki" / "a.png", tmp_path / "out" / "wiki" / "a.png"
+    before = original.read_bytes()
+    target.unlink()
+    target.symlink_to(original)
+    assert write(manifest, tmp_path / "out") == CopyCounts(written=1, present=3)
+    assert not target.is_symlink() and original.read_bytes() == before
+
+
+def test_a_link_that_leads_round_in_a_circle_is_named(manifest: Manifest, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(InputError, match=r"loop .*name another folder"):
+        write(manifest, tmp_path / "loop")
+    write(manifest, tmp_path / "out")
+    (tmp_path / "out" / "wiki").rename(tmp_path / "elsewhere")
+    (tmp_path / "out" / "wiki").symlink_to(tmp_path / "out" / "wiki")
+    with pytest.raises(InputError, match=r"out.* name another folder"):
+        write(manifest, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["notes.csv", "manifest.csv", "pairs.csv"])
+def test_a_table_that_lies_outside_of_the_data_folder_is_not_copied(
+    name: str, manifest: Manifest, tmp_path: Path
+) -> None:
+    """Catches a copy that is handed on with a file that was nobody's data."""
+    (tmp_path / "private.csv").write_text("path,first,second\na,b,c\n")
+    (manifest.root / name).symlink_to(tmp_path / "private.csv")
+    with pytest.raises(InputError, match=rf"{name} is a link that leaves the data folder; put the file"):
+        write(manifest, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_table_that_the_original_has_lost_leaves_the_copy(manifest: Manifest, tmp_path: Path) -> None:
+    """Catches groups of an older state of the data; a table that the user put there stays."""
+    root, out = manifest.root, tmp_path / "out"
+    text(root, manifest="path,person\nwiki/a.png,p\n", notes="any\n1\n")
+    write(manifest, out)
+    text(out, mine="any\n2\n")
+    for name in ("manifest.csv", "notes.csv"):
+        (root / name).unlink()
+    write(manifest, out)
+    assert {path.name for path in out.glob("*.csv")} == {"mine.csv"}
+
+
+def test_a_table_that_cannot_be_read_is_named_before_the_first_image(
+    manifest: Manifest, tmp_path: Path
+) -> None:
+    """Catches a copy that is made for hours, and then refused for good."""
+    text(manifest.root, manifest="")
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"manifest\.csv can't be read as CSV .*; mend or remove it"):
+            write(manifest, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+    (manifest.root / "manifest.csv").unlink()
+    assert write(manifest, tmp_path / "out").written == 4

@@ -29,6 +29,26 @@ def test_a_group_is_called_by_its_first_name_whatever_the_order_of_joining(turn:
     assert found == ["a", "a", "a", "a", "e", "e", "g"]
 
 
+class Name(str):
+    """A name that counts how often it is compared in order."""
+
+    compared = 0
+
+    def __lt__(self, other: str) -> bool:
+        Name.compared += 1
+        return super().__lt__(other)
+
+
+def test_a_large_group_is_named_once_and_not_once_per_member(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a scan that takes the square of the frames of the longest video."""
+    monkeypatch.setattr(Name, "compared", 0)
+    names = [Name(f"{number:03}") for number in range(200)]
+    rows = pd.DataFrame({"path": names, "sha256": names}, dtype=object)
+    links = pd.DataFrame({"first": names[:-1], "second": names[1:]}, dtype=object)
+    assert group_names(Path(), rows, "none+near", links) == ["000"] * 200
+    assert 199 <= Name.compared < 3 * 200
+
+
 def test_photos_of_one_person_are_one_group_where_names_tell_the_person(fill: Fill) -> None:
     root = fill(
         f"wiki/07/{PERSON.format(123, 1, 1)}.jpg",

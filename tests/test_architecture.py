@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -83,7 +83,29 @@ def place(module: str) -> int | None:
     return ORDER.index(name) if package == "orchestrator" and name in ORDER else None
 
 
-every_module = pytest.mark.parametrize("path", modules(*PACKAGES), ids=name_of)
+Check = Callable[[Path], None]
+
+
+def in_modules_of(*packages: str) -> Callable[[Check], Callable[[], None]]:
+    """Make one test of a check of a module: it names every module that fails. A test each would cost more."""
+
+    def decorate(check: Check) -> Callable[[], None]:
+        def test() -> None:
+            failed = []
+            for path in modules(*packages):
+                try:
+                    check(path)
+                except AssertionError as error:
+                    failed.append(f"{name_of(path)}: {error}")
+            assert not failed, "\n".join(failed)
+
+        test.__name__, test.__doc__ = check.__name__, check.__doc__
+        return test
+
+    return decorate
+
+
+in_every_module = in_modules_of(*PACKAGES)
 
 
 def test_there_is_something_to_check() -> None:
@@ -91,13 +113,13 @@ def test_there_is_something_to_check() -> None:
     assert len(modules("trainables")) > 10
 
 
-@pytest.mark.parametrize("path", modules("trainables"), ids=name_of)
+@in_modules_of("trainables")
 def test_a_trial_knows_neither_ray_nor_mlflow_nor_the_orchestrator(path: Path) -> None:
     """Catches a trial that can't be run, tested and timed alone."""
     assert roots(path).isdisjoint({"ray", "mlflow", "orchestrator"})
 
 
-@pytest.mark.parametrize("path", modules("orchestrator"), ids=name_of)
+@in_modules_of("orchestrator")
 def test_no_arrow_runs_back(path: Path) -> None:
     """Catches a package that imports one which stands on it."""
     mine = place(".".join(path.relative_to(ROOT).with_suffix("").parts))
@@ -113,11 +135,11 @@ def test_every_package_has_its_place() -> None:
     assert found - {"__pycache__", "__init__", "__main__"} == {*ORDER, *BESIDE}
 
 
-@every_module
-@pytest.mark.parametrize("library", ONLY_IN)
-def test_each_engine_is_known_to_one_module(path: Path, library: str) -> None:
+@in_every_module
+def test_each_engine_is_known_to_one_module(path: Path) -> None:
     """Catches an engine that could not be changed any more."""
-    assert library not in roots(path) or name_of(path) == ONLY_IN[library]
+    for library, module in ONLY_IN.items():
+        assert library not in roots(path) or name_of(path) == module, library
 
 
 @pytest.mark.parametrize("library", ONLY_IN)
@@ -126,25 +148,25 @@ def test_the_one_module_does_import_its_engine(library: str) -> None:
     assert library in roots(ROOT / ONLY_IN[library])
 
 
-@every_module
+@in_every_module
 def test_consoles_are_made_in_one_place(path: Path) -> None:
     """Catches output that is wrapped at 80 columns in a file or a pipe."""
-    calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
     makes = any(ast.unparse(call.func).endswith("Console") for call in calls)
     assert makes == (name_of(path) == "orchestrator/console.py")
 
 
-@every_module
+@in_every_module
 def test_what_lies_where_is_known_to_the_store_alone(path: Path) -> None:
     """Catches a path below results/ that is put together elsewhere."""
     if path.is_relative_to(ROOT / "orchestrator" / "store"):
         return
-    joined = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.BinOp)]
+    joined = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.BinOp)]
     left = [ast.unparse(node.left) for node in joined if isinstance(node.op, ast.Div)]
     assert not [name for name in left if re.search(r"store\.(root|cache)$", name)]
 
 
-@every_module
+@in_every_module
 def test_nothing_is_unpickled(path: Path) -> None:
     """Catches results or weights that could run code when they are read."""
     assert roots(path).isdisjoint({"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"})
@@ -160,23 +182,23 @@ def test_nothing_is_unpickled(path: Path) -> None:
         assert not function.endswith("read_pickle"), where
 
 
-@every_module
+@in_every_module
 def test_no_file_is_too_long(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
 
 
-@every_module
+@in_every_module
 def test_a_module_is_named_after_what_it_does(path: Path) -> None:
     assert not VAGUE & {*path.relative_to(ROOT).with_suffix("").parts}
 
 
-@every_module
+@in_every_module
 def test_a_module_says_what_it_is_for(path: Path) -> None:
     first = (ast.get_docstring(parsed(path)) or "").partition(" ")[0]
     assert first and first not in QUESTIONS
 
 
-@every_module
+@in_every_module
 def test_no_function_is_too_long(path: Path) -> None:
     lengths = [
         (node.name, (node.end_lineno or 0) - node.lineno + 1)

@@ -59,11 +59,15 @@ def code_hash(module: str) -> str:
 def source_files(module: str) -> dict[str, Path]:
     """Return a module and all that it imports from the program, directly or through others: name -> file."""
     found: dict[str, Path] = {}
-    waiting = [module]
+    waiting, seen = [module], set[str]()
     while waiting:
         name = waiting.pop()
+        # Most names are imported many times, and where each lies is asked of the disk.
+        if name in seen:
+            continue
+        seen.add(name)
         path = _file(name)
-        if path is None or name in found:
+        if path is None:
             continue
         found[name] = path
         # A package is imported before what is in it.

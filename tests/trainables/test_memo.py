@@ -105,7 +105,6 @@ def test_every_way_of_importing_is_seen(package: Path, line: str) -> None:
     "module",
     [
         "orchestrator.report.page",
-        "orchestrator.analysis.experiment_scores",
         "orchestrator.analysis.trial_scores",
     ],
 )

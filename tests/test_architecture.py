@@ -182,7 +182,7 @@ def test_nothing_is_unpickled(path: Path) -> None:
         assert not function.endswith("read_pickle"), where
 
 
-@in_every_module
+@in_modules_of(*PACKAGES, "tests", "benchmarks")
 def test_no_file_is_too_long(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
 

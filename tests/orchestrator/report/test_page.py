@@ -5,7 +5,6 @@ import re
 import shutil
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,7 @@ import pytest
 
 from orchestrator.checks.shortcuts import shortcut_share
 from orchestrator.report.sections import sources
-from orchestrator.report.sections.sources import held_out_grid
 from orchestrator.store.folder import Store
-from orchestrator.wording.numbers import DASH
 from orchestrator.wording.verdict import verdict
 from trainables.evaluation.scoring import compute_metrics
 from trainables.files import write_json
@@ -344,21 +341,6 @@ def test_what_was_assumed_or_left_out_is_said_before_the_answer(
     start = found.words.index("Before you read on")
     assert start < found.words.index(assumed) < found.words.index(notes[0]) < found.words.index("Answer")
     assert "<b>" not in found.html
-
-
-@pytest.mark.parametrize(("delta", "flag"), [(0.05, DASH), (0.051, "flagged"), (0.101, "strong")])
-def test_a_loss_on_a_held_out_source_is_flagged_from_a_twentieth_and_strong_from_a_tenth(
-    delta: float, flag: str
-) -> None:
-    row = {
-        "experiment": "a", "source": "insight", "n": 5, "n_expected": 5, "in_source": 0.9,
-        "held_out": 0.9 - delta, "delta": delta, "std": 0.01, "ci_low": 0.0, "ci_high": 0.2, "p_value": 0.1,
-        "reason": "",
-    }  # fmt: skip
-    found = held_out_grid(SimpleNamespace(holdout=pd.DataFrame([row])))  # type: ignore[arg-type]
-    assert found is not None
-    cell = found.rows[0][list(found.columns).index("Source-specific")]
-    assert cell.text == flag
 
 
 def test_a_fold_of_one_class_leaves_curves_without_a_mean(

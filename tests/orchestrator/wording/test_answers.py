@@ -14,21 +14,9 @@ from orchestrator.wording.answers import answer_questions, tally
 TablesOf = Callable[[], tuple[Store, Tables]]
 
 
-def three(results: Any, tables_of: TablesOf) -> tuple[Store, Tables]:
-    """b is far better than a, c is as b; five folds."""
-    for name, good in (("a", 0.3), ("b", 2.0), ("c", 2.01)):
-        results.add(name)
-        for split in ("test", "val"):
-            results.separate(name, split, good)
-    results.facts("a", training_seconds=36.0, device="cuda")
-    results.compare("a", "b", "auc", "accuracy")
-    results.compare("b", "c", "auc")
-    return tables_of()
-
-
-def test_an_answer_carries_every_number_of_its_row(results: Any, tables_of: TablesOf) -> None:
+def test_an_answer_carries_every_number_of_its_row(three: TablesOf) -> None:
     """Catches a sentence with other numbers than the table that it stands for."""
-    _, tables = three(results, tables_of)
+    _, tables = three()
     row = tables.comparisons.iloc[0]
     (first, second) = answer_questions(tables)
     assert (first.question, first.verdict) == ("Is b better?", "better")

@@ -13,23 +13,9 @@ from orchestrator.wording.decision_text import decision_lines
 TablesOf = Callable[[], tuple[Store, Tables]]
 
 
-def three(results: Any, tables_of: TablesOf) -> tuple[Store, Tables]:
-    """b is far better than a, c is as b; five folds."""
-    for name, good in (("a", 0.3), ("b", 2.0), ("c", 2.01)):
-        results.add(name)
-        for split in ("test", "val"):
-            results.separate(name, split, good)
-    results.facts("a", training_seconds=36.0, device="cuda")
-    results.compare("a", "b", "auc", "accuracy")
-    results.compare("b", "c", "auc")
-    return tables_of()
-
-
-def test_the_decision_in_force_is_told_with_version_ties_and_runner_up(
-    results: Any, tables_of: TablesOf
-) -> None:
+def test_the_decision_in_force_is_told_with_version_ties_and_runner_up(results: Any, three: TablesOf) -> None:
     results.decide("a", "b", "c")
-    store, tables = three(results, tables_of)
+    store, tables = three()
     assert in_force(store, "phase1") is None
     assert decision_lines(None, tables.study.phase.decision) == ("No decision has been taken yet.",)
     decide(store, "phase1", tables=tables)

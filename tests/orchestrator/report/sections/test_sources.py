@@ -2,14 +2,17 @@
 
 import dataclasses
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from orchestrator.analysis.collect import Tables
-from orchestrator.report.sections.sources import held_out_figure, sources_figure
+from orchestrator.report.sections.sources import held_out_figure, held_out_grid, sources_figure
 from orchestrator.store.folder import Store
+from orchestrator.wording.numbers import DASH
 
 TablesOf = Callable[[], tuple[Store, Tables]]
 
@@ -54,3 +57,18 @@ def test_no_source_is_the_hardest_where_all_look_alike(results: Any, tables_of: 
     _, tables = tables_of()
     heat = sources_figure(tables, ["a", "b", "c"], "Shown are three.")
     assert "hardest" not in heat.caption, "all are 1.000"
+
+
+@pytest.mark.parametrize(("delta", "flag"), [(0.05, DASH), (0.051, "flagged"), (0.101, "strong")])
+def test_a_loss_on_a_held_out_source_is_flagged_from_a_twentieth_and_strong_from_a_tenth(
+    delta: float, flag: str
+) -> None:
+    row = {
+        "experiment": "a", "source": "insight", "n": 5, "n_expected": 5, "in_source": 0.9,
+        "held_out": 0.9 - delta, "delta": delta, "std": 0.01, "ci_low": 0.0, "ci_high": 0.2, "p_value": 0.1,
+        "reason": "",
+    }  # fmt: skip
+    found = held_out_grid(SimpleNamespace(holdout=pd.DataFrame([row])))  # type: ignore[arg-type]
+    assert found is not None
+    cell = found.rows[0][list(found.columns).index("Source-specific")]
+    assert cell.text == flag

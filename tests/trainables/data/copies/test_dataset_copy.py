@@ -2,7 +2,6 @@
 
 import json
 import os
-import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,25 +11,21 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from trainables.data.copies.copy_log import COPIED
+from tests.trainables.data.copies.plain_copy import PLAIN, SIDE, Draw, files, record_of, text, write
 from trainables.data.copies.cropped import crop_record, write_cropped
 from trainables.data.copies.dataset_copy import (
     RECORD,
     CopyCounts,
     CopyMethod,
-    CopyRecord,
     Encoding,
     check_target,
     write_copy,
 )
 from trainables.data.copies.equalise import Settings, equalise
 from trainables.data.dataset.manifest import Manifest, scan
-from trainables.data.images.decoding import square
 from trainables.errors import InputError
 
 Copy = Callable[[Manifest, Path], object]
-Draw = Callable[..., Path]
-SIDE = 72
 
 
 def crop(manifest: Manifest, out: Path) -> object:
@@ -48,28 +43,6 @@ def as_png(manifest: Manifest, out: Path) -> object:
 
 WRITERS = (crop, as_jpeg, as_png)
 every_writer = pytest.mark.parametrize("copy", WRITERS, ids=lambda each: each.__name__)
-
-
-@pytest.fixture
-def draw(tmp_path: Path) -> Draw:
-    """Write an image at each path below tmp_path/set; other path, other picture."""
-
-    def write(*paths: str) -> Path:
-        root = tmp_path / "set"
-        for path in paths:
-            rng = np.random.default_rng(zlib.crc32(path.encode()))
-            coarse = Image.fromarray(rng.integers(0, 256, (6, 7, 3), dtype=np.uint8))
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            coarse.resize((84, SIDE), Image.Resampling.BICUBIC).save(root / path)
-        return root
-
-    return write
-
-
-def text(root: Path, **tables: str) -> Path:
-    for name, content in tables.items():
-        (root / f"{name}.csv").write_text(content, encoding="utf-8")
-    return root
 
 
 def sources_layout(draw: Draw, suffix: str) -> Path:
@@ -211,26 +184,6 @@ def test_versions_of_one_picture_stay_one_group(copy: Copy, draw: Draw, tmp_path
     assert_same_set(before, scan(tmp_path / "flat"))
 
 
-def record_of(root: Path, **settings: int) -> CopyRecord:
-    return CopyRecord("a test", str(root.resolve()), settings)
-
-
-PLAIN = CopyMethod(lambda path: Encoding("PNG", {}, suffix=".png"), lambda image, digest: square(image, 24))
-
-
-@pytest.fixture
-def manifest(draw: Draw) -> Manifest:
-    return scan(draw("wiki/a.png", "wiki/b,c.jpg", "text2img/sub/a.png", "text2img/d.gif"))
-
-
-def write(manifest: Manifest, out: Path) -> CopyCounts:
-    return write_copy(manifest, out, record=record_of(manifest.root, size_px=24), method=PLAIN)
-
-
-def files(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-
-
 def test_a_second_call_writes_only_what_is_missing_or_changed(manifest: Manifest, tmp_path: Path) -> None:
     """Catches work done twice after an interrupt, and an old copy of an image that was replaced."""
     out = tmp_path / "out"
@@ -334,54 +287,6 @@ def test_a_file_that_changed_since_the_scan_is_named(manifest: Manifest, tmp_pat
         write(manifest, tmp_path / "out")
 
 
-def test_images_that_changed_places_are_written_again(manifest: Manifest, tmp_path: Path) -> None:
-    """Catches pixels under another class, where an archive gave all files one modification time."""
-    root, out = manifest.root, tmp_path / "out"
-    one, other = root / "wiki" / "a.png", root / "text2img" / "sub" / "a.png"
-    for path in (one, other):
-        os.utime(path, ns=(1, 1))
-    write(scan(root), out)
-    one_before, other_before = ((out / path.relative_to(root)).read_bytes() for path in (one, other))
-    one_bytes, other_bytes = one.read_bytes(), other.read_bytes()
-    one.write_bytes(other_bytes)
-    other.write_bytes(one_bytes)
-    for path in (one, other):
-        os.utime(path, ns=(1, 1))
-    assert write(scan(root), out) == CopyCounts(written=2, present=2)
-    assert (out / one.relative_to(root)).read_bytes() == other_before
-    assert (out / other.relative_to(root)).read_bytes() == one_before
-
-
-def test_an_image_that_is_only_touched_is_not_written_again(manifest: Manifest, tmp_path: Path) -> None:
-    """Catches a copy that is made anew in every call, on a disk that keeps whole seconds alone."""
-    write(manifest, tmp_path / "out")
-    for folder in (manifest.root, tmp_path / "out"):
-        for number, path in enumerate(sorted(folder.rglob("*.png"))):
-            os.utime(path, (number, number))
-    assert write(scan(manifest.root), tmp_path / "out") == CopyCounts(written=0, present=4)
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]\n[1, 2]\nnull\n", "\x00\udcff\n"])
-def test_where_the_list_of_files_is_damaged_images_are_written_again(
-    content: str, manifest: Manifest, tmp_path: Path
-) -> None:
-    write(manifest, tmp_path / "out")
-    (tmp_path / "out" / COPIED).write_bytes(content.encode("utf-8", "surrogateescape"))
-    assert write(manifest, tmp_path / "out") == CopyCounts(written=4, present=0)
-    assert write(manifest, tmp_path / "out") == CopyCounts(written=0, present=4)
-
-
-def test_a_link_in_place_of_an_image_is_replaced_by_the_copy(manifest: Manifest, tmp_path: Path) -> None:
-    """Catches an original, of another size and format, that passes for its copy."""
-    write(manifest, tmp_path / "out")
-    original, target = manifest.root / "wiki" / "a.png", tmp_path / "out" / "wiki" / "a.png"
-    before = original.read_bytes()
-    target.unlink()
-    target.symlink_to(original)
-    assert write(manifest, tmp_path / "out") == CopyCounts(written=1, present=3)
-    assert not target.is_symlink() and original.read_bytes() == before
-
-
 def test_a_link_that_leads_round_in_a_circle_is_named(manifest: Manifest, tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(InputError, match=r"loop .*name another folder"):
@@ -391,40 +296,3 @@ def test_a_link_that_leads_round_in_a_circle_is_named(manifest: Manifest, tmp_pa
     (tmp_path / "out" / "wiki").symlink_to(tmp_path / "out" / "wiki")
     with pytest.raises(InputError, match=r"out.* name another folder"):
         write(manifest, tmp_path / "out")
-
-
-@pytest.mark.parametrize("name", ["notes.csv", "manifest.csv", "pairs.csv"])
-def test_a_table_that_lies_outside_of_the_data_folder_is_not_copied(
-    name: str, manifest: Manifest, tmp_path: Path
-) -> None:
-    """Catches a copy that is handed on with a file that was nobody's data."""
-    (tmp_path / "private.csv").write_text("path,first,second\na,b,c\n")
-    (manifest.root / name).symlink_to(tmp_path / "private.csv")
-    with pytest.raises(InputError, match=rf"{name} is a link that leaves the data folder; put the file"):
-        write(manifest, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_table_that_the_original_has_lost_leaves_the_copy(manifest: Manifest, tmp_path: Path) -> None:
-    """Catches groups of an older state of the data; a table that the user put there stays."""
-    root, out = manifest.root, tmp_path / "out"
-    text(root, manifest="path,person\nwiki/a.png,p\n", notes="any\n1\n")
-    write(manifest, out)
-    text(out, mine="any\n2\n")
-    for name in ("manifest.csv", "notes.csv"):
-        (root / name).unlink()
-    write(manifest, out)
-    assert {path.name for path in out.glob("*.csv")} == {"mine.csv"}
-
-
-def test_a_table_that_cannot_be_read_is_named_before_the_first_image(
-    manifest: Manifest, tmp_path: Path
-) -> None:
-    """Catches a copy that is made for hours, and then refused for good."""
-    text(manifest.root, manifest="")
-    for _ in range(2):
-        with pytest.raises(InputError, match=r"manifest\.csv can't be read as CSV .*; mend or remove it"):
-            write(manifest, tmp_path / "out")
-        assert not (tmp_path / "out").exists()
-    (manifest.root / "manifest.csv").unlink()
-    assert write(manifest, tmp_path / "out").written == 4

@@ -115,6 +115,25 @@ Report = Callable[[Event], None]
 Target = Callable[[Task, Report], None]
 
 
+class TaskEvents:
+    """Passes on what is heard of trials, and says of those that have not ended what became of their task."""
+
+    def __init__(self, on_event: OnEvent) -> None:
+        self._on_event, self._ended = on_event, set[str]()
+
+    def hear(self, event: Event) -> None:
+        """Take in what a trial says."""
+        if event.kind.is_last():
+            self._ended.add(event.key)
+        self._on_event(event)
+
+    def say(self, task: Task, kind: EventKind, message: str = "") -> None:
+        """Tell of every trial of a task that has not ended yet; to say it twice changes nothing."""
+        for trial in task.trials:
+            if trial.key not in self._ended:
+                self.hear(Event(kind, trial.key, message=message))
+
+
 class Executor(Protocol):
     """Something that runs tasks. `machine` is what its smallest working node has."""
 

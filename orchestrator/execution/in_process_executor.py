@@ -6,7 +6,7 @@ threads that Ray would give it, so that it ends with the same numbers; nothing i
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from orchestrator.execution.executor import Event, EventKind, OnEvent, R, Target, Task
+from orchestrator.execution.executor import Event, EventKind, OnEvent, R, Target, Task, TaskEvents
 from orchestrator.plan.resources import Machine, this_machine
 from trainables.device import device_type
 
@@ -30,36 +30,26 @@ class InProcessExecutor:
     ) -> None:
         """See `Executor.run`; there is never more than one task at a time."""
         self._stopped.clear()
-        ended: set[str] = set()
-
-        def hear(event: Event) -> None:
-            if event.kind.is_last():
-                ended.add(event.key)
-            on_event(event)
-            on_tick()
-
+        events = TaskEvents(on_event)
         for task in tasks:
 
             def report(event: Event, key: str = task.key) -> None:
-                hear(event)
+                events.hear(event)
+                on_tick()
                 if key in self._stopped:
                     raise _Stopped
 
-            if task.key not in self._stopped:
-                try:
+            try:
+                if task.key not in self._stopped:
                     target(task, report)
-                except _Stopped:
-                    pass
-                # As with a worker that is lost: this task is given up, and the others go on.
-                except Exception as error:
-                    reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
-                    for trial in task.trials:
-                        if trial.key not in ended:
-                            hear(Event(EventKind.LOST, trial.key, message=reason))
+            except _Stopped:
+                pass
+            # As with a worker that is lost: this task is given up, and the others go on.
+            except Exception as error:
+                reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+                events.say(task, EventKind.LOST, reason)
             if task.key in self._stopped:
-                for trial in task.trials:
-                    if trial.key not in ended:
-                        hear(Event(EventKind.STOPPED, trial.key))
+                events.say(task, EventKind.STOPPED)
 
     def stop(self, task: Task) -> None:
         """See `Executor.stop`."""

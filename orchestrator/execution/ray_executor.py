@@ -53,6 +53,7 @@ from orchestrator.execution.executor import (  # noqa: E402
     R,
     Target,
     Task,
+    TaskEvents,
     output_in,
 )
 from orchestrator.plan.resources import Machine, this_machine  # noqa: E402
@@ -116,7 +117,7 @@ class RayExecutor:
                         storage_path=str(storage),
                         verbose=2 if self.debug else 0,
                         failure_config=tune.FailureConfig(max_failures=MAX_LOST),
-                        callbacks=[_Events(on_event, tick)],
+                        callbacks=[_Events(TaskEvents(on_event), tick)],
                     ),
                 )
                 tuner.fit()
@@ -248,9 +249,8 @@ class _InOrder(_Unsaved, FIFOScheduler):
 class _Events(_Unsaved, tune.Callback):
     """Hands what Tune hears to our own functions."""
 
-    def __init__(self, on_event: OnEvent, on_tick: Callable[[], None]) -> None:
-        self._on_event, self._on_tick = on_event, on_tick
-        self._ended: set[str] = set()
+    def __init__(self, events: TaskEvents, on_tick: Callable[[], None]) -> None:
+        self._events, self._on_tick = events, on_tick
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         self._on_tick()
@@ -258,27 +258,17 @@ class _Events(_Unsaved, tune.Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: Result, **info: Any
     ) -> None:
-        self._hear(Event.of(result[EVENT]))
+        self._events.hear(Event.of(result[EVENT]))
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._say(trial, EventKind.RESTARTED)
+        self._events.say(trial.config[TASK], EventKind.RESTARTED)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._say(trial, EventKind.LOST, _reason(trial))
+        self._events.say(trial.config[TASK], EventKind.LOST, _reason(trial))
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         # Whatever has not ended by now was stopped. Tune may say so twice.
-        self._say(trial, EventKind.STOPPED)
-
-    def _say(self, trial: Any, kind: EventKind, message: str = "") -> None:
-        for job in trial.config[TASK].trials:
-            if job.key not in self._ended:
-                self._hear(Event(kind, job.key, message=message))
-
-    def _hear(self, event: Event) -> None:
-        if event.kind.is_last():
-            self._ended.add(event.key)
-        self._on_event(event)
+        self._events.say(trial.config[TASK], EventKind.STOPPED)
 
 
 @contextlib.contextmanager

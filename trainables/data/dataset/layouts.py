@@ -25,12 +25,18 @@ UNFINISHED = ".unfinished"
 
 @dataclass(frozen=True, slots=True)
 class ListedImage:
-    """A file that claims to be an image: path relative to the root, its class and where it comes from."""
+    """A file that claims to be an image: path relative to the root, its class and where it comes from.
+
+    `inside` is the path of the folders between its class folder and the file, "" where it lies in the class
+    folder itself. `named_group` is the group that the data set's own table gives it, "" where none does.
+    """
 
     path: str
     label: int
     source: str
     split: str
+    inside: str = ""
+    named_group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,7 @@ def _list_sources(root: Path, real_sources: Sequence[str]) -> Listing:
             f"the folders are {', '.join(folders[:12]) or 'none'}"
         )
     images = [
-        ListedImage(path, int(source.lower() not in real), source, "")
+        ListedImage(path, int(source.lower() not in real), source, "", _inside(path, source))
         for source in folders
         for path in files_below(root, root / source)
     ]
@@ -147,7 +153,13 @@ def _list_splits(root: Path) -> Listing:
         )
     classes = ("real", "fake") if set(names) <= {"real", "fake"} else tuple(names)
     images = [
-        ListedImage(path, classes.index(name.lower()), name.lower(), SPLIT_NAMES[split.lower()])
+        ListedImage(
+            path,
+            classes.index(name.lower()),
+            name.lower(),
+            SPLIT_NAMES[split.lower()],
+            _inside(path, f"{split}/{name}"),
+        )
         for split in split_folders
         for name in _folders(root / split)
         for path in files_below(root, root / split / name)
@@ -279,6 +291,12 @@ def files_below(root: Path, folder: Path) -> Iterator[str]:
         for name in sorted([*files, *linked]):
             if not name.startswith("."):
                 yield Path(directory, name).relative_to(root).as_posix()
+
+
+def _inside(path: str, class_folder: str) -> str:
+    """Return the folders of `path` below its class folder, "" for none."""
+    between = PurePosixPath(path).parent.relative_to(class_folder).as_posix()
+    return "" if between == "." else between
 
 
 def _ordered(images: Iterable[ListedImage]) -> tuple[ListedImage, ...]:

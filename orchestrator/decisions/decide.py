@@ -1,9 +1,10 @@
 """Choice between experiments on inner-validation scores: the rule of a phase, applied.
 
-Test scores are not used for selection (Cawley & Talbot 2010, "On over-fitting in model selection"): they are
-put beside the choice and never read by it. The best mean over folds of the metric wins. A candidate whose
-mean lies within +-rope of the best one's is tied with it, and a tie goes to the cheapest of the tied; the
-evidence says how probable it is that the two are equal, which few folds seldom prove.
+Test scores are put beside the choice and never read by it (Cawley & Talbot 2010, "On over-fitting in model
+selection"); `winner` says what choosing adds to them all the same. The best mean over folds of the metric
+wins. A candidate whose mean lies within +-rope of the best one's is tied with it, and a tie goes to the
+cheapest of the tied; the evidence says how probable it is that the two are equal, which few folds seldom
+prove.
 
 Cost is training seconds x what they were spent on: CPU threads, or one GPU. Times are noisy, so costs within
 SAME_COST of the lowest count as equal; then the fewest parameters decide, then the better mean, then the

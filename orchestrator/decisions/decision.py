@@ -20,6 +20,7 @@ from pydantic import JsonValue
 from orchestrator.analysis.collect import Tables, collect
 from orchestrator.decisions.decide import NOT_YET, Candidate, choose, differing_keys, read_candidates
 from orchestrator.decisions.factors import choose_values
+from orchestrator.decisions.winner import with_winner
 from orchestrator.store import provenance
 from orchestrator.store.decision_file import (
     DecisionRecord,
@@ -80,7 +81,7 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
         changed = EDITED if is_edited(store, phase) else _moved(old, rule, trials)
     if old is not None and not changed:
         return Decided(old, path, is_new=False)
-    outcome = _outcome(candidates, rule)
+    outcome = with_winner(_outcome(candidates, rule), candidates, rule)
     record = DecisionRecord(
         format=FORMAT,
         phase=phase,

@@ -55,8 +55,26 @@ class CandidateRecord(Record):
     test_beside_it: MeanScore | None = None
 
 
+class WinnerRecord(Record):
+    """The mean test score of the experiment that was chosen, and what choosing adds to it.
+
+    `nested` is the mean test score of what each fold would choose by itself, `bootstrap_corrected` that of
+    BBC-CV over `draws`; None where `reason` says why there is none.
+    """
+
+    experiment: str
+    score: float
+    nested: float
+    bootstrap_corrected: float | None = None
+    draws: int = 0
+    reason: str = ""
+
+
 class EvidenceRecord(Record):
-    """What a decision rests on. A decision by factors has `sure`, one among experiments what is below it."""
+    """What a decision rests on. A decision by factors has `sure`, one among experiments what is below it.
+
+    Decisions of earlier versions, by factors or of a single split have no `winner`.
+    """
 
     taken_on: str = "inner validation rows"
     metric: str
@@ -66,6 +84,7 @@ class EvidenceRecord(Record):
     best_mean: str | None = None
     same_cost: float | None = None
     chosen_against_runner_up: PairedDifference | None = None
+    winner: WinnerRecord | None = None
 
 
 class PlaceRecord(Record):

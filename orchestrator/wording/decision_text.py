@@ -8,6 +8,7 @@ from orchestrator.decisions.decide import SAME_COST, least_costs
 from orchestrator.store.decision_file import CandidateRecord, DecisionRecord, FactorRecord, PairedDifference
 from orchestrator.store.records import Rule
 from orchestrator.wording.numbers import chance, metric_name, signed, when
+from orchestrator.wording.winner_text import winner_sentences
 
 MOST_MOVED = 6
 
@@ -51,8 +52,8 @@ def decision_sentences(record: DecisionRecord) -> list[str]:
     ]
     if beside:
         metric = metric_name(evidence.metric)
-        lines.append(f"Test scores, not used for selection: {metric} {', '.join(beside)}.")
-    return lines
+        lines.append(f"Test scores beside it, not read by the rule: {metric} {', '.join(beside)}.")
+    return [*lines, *winner_sentences(record)]
 
 
 def decision_lines(

@@ -115,7 +115,9 @@ def _method() -> tuple[Block, ...]:
             " and use Student’s t with n − 1 degrees of freedom, where n is the number of folds and n",
             train,
             " counts the whole outer training part. Two experiments are compared on the same folds, fold by "
-            "fold. A decision is taken on inner validation scores; test scores are not used for selection.",
+            "fold. A decision is taken on inner validation scores. These images are test images of other "
+            "folds, so the test score of a winner is selected, too; two estimates beside the decision say "
+            "how much choosing adds.",
         ),
         note(
             "C. Nadeau and Y. Bengio, “Inference for the generalization error”, ",
@@ -128,7 +130,13 @@ def _method() -> tuple[Block, ...]:
             Span("Scandinavian Journal of Statistics", "work"),
             " 6, 65–70, 1979. Mean ROC curves: T. Fawcett, “An introduction to ROC analysis”, ",
             Span("Pattern Recognition Letters", "work"),
-            " 27, 861–874, 2006. Calibration: C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, “On "
+            " 27, 861–874, 2006. The score of a winner: S. Varma and R. Simon, “Bias in error estimation "
+            "when using cross-validation for model selection”, ",
+            Span("BMC Bioinformatics", "work"),
+            " 7:91, 2006, and I. Tsamardinos, E. Greasidou and G. Borboudakis, “Bootstrapping the "
+            "out-of-sample predictions for efficient and accurate cross-validation”, ",
+            Span("Machine Learning", "work"),
+            " 107, 1895–1922, 2018. Calibration: C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, “On "
             "calibration of modern neural networks”, ",
             Span("ICML", "work"),
             " 2017.",

@@ -292,6 +292,11 @@ class RecipeKeys(RecipePart):
     cv_repeats: Annotated[int, Field(ge=1, le=100), BY_ROWS] = 1
     val_ratio: Annotated[float, Field(gt=0.0, le=0.5), COUNTS] = 0.1
     test_ratio: Annotated[Ratio, BY_ROWS] = 0.1
+    holdout_final: Annotated[Annotated[float, Field(ge=0.0, le=0.5)] | None, BY_ROWS] = Field(
+        None,
+        description="share of the labelled images that no fold holds, for `final` to score the chosen model "
+        "on; null or 0: none",
+    )
 
     @field_validator("batch_size")
     @classmethod
@@ -321,6 +326,11 @@ class RecipeKeys(RecipePart):
     def _possible(self) -> Self:
         if self.protocol == "official" and self.cv_repeats != 1:
             raise ValueError("cv_repeats: the official protocol has one split; leave cv_repeats at 1")
+        if self.protocol == "official" and self.holdout_final:
+            raise ValueError(
+                "holdout_final: the official protocol has a test split of its own; leave the key out, or use "
+                "protocol cv"
+            )
         if self.stages is not None:
             # Raises where they can't be shared out.
             share_epochs(self.epochs, tuple(stage.epochs for stage in self.stages))

@@ -12,6 +12,7 @@ import pandas as pd
 
 from orchestrator.checks.data_gate import check_folder
 from orchestrator.checks.finished_runs import verify_runs
+from orchestrator.checks.held_out import held_out_findings
 from orchestrator.checks.shortcuts import found_text, leaks_text, refusal
 from orchestrator.plan.data_sets import scan_memory
 from orchestrator.store.folder import Store
@@ -95,6 +96,7 @@ def check_data(
     is_refused = any(finding.severity == "error" for finding in findings)
     findings += _shortcuts(manifest, protocol=protocol, store=store, bar=bar, is_refused=is_refused)
     if store is not None:
+        findings += held_out_findings(store, manifest)
         findings += verify_runs(store, manifest, links, phase=phase)
     return DataCheck(manifest, tuple(worst_first(findings)))
 

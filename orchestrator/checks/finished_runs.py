@@ -3,7 +3,8 @@
 What the folds should have been is in folds/<hash>.csv and in the data folder; what they were is in each
 trial's predictions.parquet. Checked for every experiment and repeat: each image in exactly one outer test
 fold and in that of the fold file, no group in two, no validation row (nor its group) among the test rows of
-its trial, and no two versions of one picture where one could be trained on and the other tested.
+its trial, no image (nor its group) that is held out for the end, and no two versions of one picture where one
+could be trained on and the other tested, now or at the end.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from orchestrator.store.folder import State, Store, claimed_hash, trial_state
+from orchestrator.store.held_out_files import read_held_out
 from orchestrator.store.predictions import DAMAGE
 from orchestrator.store.records import ExperimentRecord
 from trainables.data.checks.findings import Finding
@@ -23,18 +25,24 @@ from trainables.data.dataset.manifest import Manifest
 from trainables.errors import InputError
 from trainables.trial_files import PREDICTIONS
 
+# Where a fold is said: of the images that no fold holds.
+HELD_OUT = -2
 _COLUMNS = ["path", "group", "source", "label", "split", "fold", "repeat"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """One repeat of an experiment: its name for messages, the rows predicted, and what was planned."""
+    """One repeat of an experiment: its name for messages, the rows predicted, and what was planned.
+
+    `held_out` are the images that it holds out for the end.
+    """
 
     name: str
     predictions: pd.DataFrame
     planned: pd.DataFrame | None
     eval_sources: Sequence[str] | None
     folds_done: frozenset[int]
+    held_out: pd.DataFrame
 
 
 def verify_runs(
@@ -96,6 +104,7 @@ def _rounds(store: Store, phase: str, experiment: ExperimentRecord) -> tuple[lis
             continue
         tables.setdefault(trial.repeat, []).append(table.assign(fold=trial.fold))
     name = f"{phase}, {experiment.name}"
+    held_out = _held_out(store, experiment)
     rounds = [
         _Round(
             f"{name}, repeat {repeat}",
@@ -103,6 +112,7 @@ def _rounds(store: Store, phase: str, experiment: ExperimentRecord) -> tuple[lis
             _planned(store, experiment.fold_files or (), repeat),
             experiment.recipe.eval_sources,
             frozenset(int(part["fold"].iloc[0]) for part in parts),
+            held_out,
         )
         for repeat, parts in sorted(tables.items())
     ]
@@ -124,6 +134,13 @@ def _read_rows(folder: Path) -> pd.DataFrame:
     if table.empty:
         raise ValueError("no rows")
     return table
+
+
+def _held_out(store: Store, experiment: ExperimentRecord) -> pd.DataFrame:
+    """What an experiment holds out: path and group; no rows where it is nothing."""
+    name = experiment.held_out_file
+    rows = read_held_out(store, name) if name is not None else None
+    return pd.DataFrame({"path": [], "group": []}, dtype=str) if rows is None else rows[["path", "group"]]
 
 
 def _planned(store: Store, fold_files: Sequence[str], repeat: int) -> pd.DataFrame | None:
@@ -148,6 +165,7 @@ def _verify(each: _Round, manifest: Manifest, links: pd.DataFrame) -> list[Findi
         _not_as_planned(each, test),
         _groups_in_two_folds(each, test),
         _validated_on_test(each, predictions),
+        _held_out_used(each, predictions),
         _versions_apart(each, test, links),
         _unknown(each, test, manifest),
     )
@@ -208,10 +226,22 @@ def _validated_on_test(each: _Round, predictions: pd.DataFrame) -> Finding | Non
     return _failure("run_validated_on_test", sentence, rows)
 
 
+def _held_out_used(each: _Round, predictions: pd.DataFrame) -> Finding | None:
+    """Rows of a fold whose image or group is held out for the end."""
+    used = predictions if each.planned is None else each.planned
+    known = [set(each.held_out[column]) for column in ("path", "group")]
+    rows = used[used["path"].isin(known[0]) | used["group"].isin(known[1])]
+    number = rows["path"].nunique()
+    sentence = f"{each.name}: {number} images of its folds are, or share a group with, held-out ones"
+    return _failure("run_held_out_used", sentence, rows[["path", "group", "fold"]].drop_duplicates())
+
+
 def _versions_apart(each: _Round, test: pd.DataFrame, links: pd.DataFrame) -> Finding | None:
     """Links whose ends are in different folds: one was trained on, or could be, when the other was tested."""
     known = each.planned if each.planned is not None else test
     fold_of = known.drop_duplicates("path").set_index("path")["fold"]
+    at_the_end = pd.Series(HELD_OUT, index=pd.Index(each.held_out["path"]), dtype=int)
+    fold_of = pd.concat([fold_of, at_the_end[~at_the_end.index.isin(fold_of.index)]])
     ends = links.assign(
         first_fold=links["first"].map(fold_of), second_fold=links["second"].map(fold_of)
     ).dropna(subset=["first_fold", "second_fold"])

@@ -60,6 +60,9 @@ def _json_text(study: "Study") -> str:
     from orchestrator.checks.shortcuts import CHECKS
     from orchestrator.plan.pixel_plan import pixel_json
 
+    held_out: list[dict[str, object]] = [
+        {"file": each.file, "images": len(each.rows), "of": each.labelled} for each in study.held_out()
+    ]
     content = {
         "phase": study.phase.name,
         "preset": study.preset,
@@ -81,6 +84,7 @@ def _json_text(study: "Study") -> str:
             }
             for trial in study.selected()
         ],
+        "held_out": held_out,
         "shortcuts": [
             {
                 "data": str(planned.manifest.root.resolve()),
@@ -101,6 +105,7 @@ def _show(study: "Study", *, console: "Console") -> None:
     from orchestrator.checks import data_gate
     from orchestrator.checks.shortcuts import plan_text
     from orchestrator.config.earlier_decisions import sentence
+    from orchestrator.plan.held_out import held_out_line
 
     left = [trial.estimate_s for trial in study.missing()]
     total = f", about {duration(sum(filter(None, left)))} of work" if left and all(left) else ""
@@ -124,6 +129,7 @@ def _show(study: "Study", *, console: "Console") -> None:
     recipes = study.recipes()
     lines = [sentence(each, recipes) for each in study.handed_over]
     lines += study.notes
+    lines += map(held_out_line, study.held_out())
     lines += [
         f"Shortcuts in {planned.manifest.root}: {plan_text(known)}"
         for planned, known in data_gate.known_checks(study)

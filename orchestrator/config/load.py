@@ -12,6 +12,7 @@ from orchestrator.config.earlier_decisions import data_notes, layers, preset_not
 from orchestrator.config.ensembles import with_bases
 from orchestrator.config.experiment import Experiment, Made, files_read, load_experiments
 from orchestrator.config.generated import Generated, Look, for_selected, for_sources, maker_of
+from orchestrator.config.held_out import check_held_out
 from orchestrator.config.library import Library
 from orchestrator.config.phase import Phase, completed, load_phase, phase_of
 from orchestrator.store.folder import Store
@@ -125,9 +126,11 @@ def _experiments(
         preset=request.preset,
         settings=request.settings,
     )
-    return with_bases(
+    experiments = with_bases(
         request.library, loaded, handed_over=taken, preset=request.preset, settings=request.settings
     )
+    check_held_out(experiments)
+    return experiments
 
 
 def _is_phase(library: Library, names: Sequence[str]) -> bool:

@@ -9,6 +9,7 @@ import pandas as pd
 from orchestrator.config.experiment import Experiment
 from orchestrator.config.generated import DataFacts
 from orchestrator.plan import identity
+from orchestrator.plan.held_out import HeldOut, find_held_out
 from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import Store
 from trainables.data.dataset.layouts import UNLABELLED
@@ -29,6 +30,7 @@ class DataSets:
     _manifests: dict[Any, Manifest] = field(default_factory=dict)
     _rows: dict[Any, pd.DataFrame] = field(default_factory=dict)
     _facts: dict[int, DataFacts] = field(default_factory=dict)
+    _held_out: dict[tuple[int, float | None, int], HeldOut | None] = field(default_factory=dict)
 
     def manifest(self, experiment: Experiment) -> Manifest:
         """Scan the experiment's data folder."""
@@ -72,11 +74,26 @@ class DataSets:
         """Return the rows that the experiment uses, with folds."""
         recipe = experiment.recipe_keys()
         sources = (recipe.train_sources, recipe.eval_sources)
-        folds = (recipe.protocol, recipe.cv_folds, recipe.test_ratio)
+        folds = (recipe.protocol, recipe.cv_folds, recipe.test_ratio, recipe.holdout_final)
         arguments = (id(manifest), recipe.seed, folds, recipe.subsample, sources, repeat)
         if arguments not in self._rows:
-            self._rows[arguments] = experiment_rows(manifest, recipe, repeat=repeat)
+            apart = self.held_out(experiment)
+            self._rows[arguments] = experiment_rows(
+                manifest,
+                recipe,
+                repeat=repeat,
+                held_out=frozenset(apart.rows["group"]) if apart is not None else (),
+            )
         return self._rows[arguments]
+
+    def held_out(self, experiment: Experiment) -> HeldOut | None:
+        """Return the images that the experiment holds out for the end of the study; None = none."""
+        manifest, recipe = self.manifest(experiment), experiment.recipe_keys()
+        arguments = (id(manifest), recipe.holdout_final, recipe.seed)
+        if arguments not in self._held_out:
+            data = self.facts(experiment).fingerprint if recipe.holdout_final else ""
+            self._held_out[arguments] = find_held_out(self.store, manifest, recipe, data=data)
+        return self._held_out[arguments]
 
 
 def scan_memory(store: Store, root: Path) -> Path:

@@ -21,6 +21,7 @@ from orchestrator.config.experiment import Experiment
 from orchestrator.config.phase import Phase
 from orchestrator.plan import identity
 from orchestrator.plan.data_sets import DataSets
+from orchestrator.plan.held_out import HeldOut, refuse_held_out
 from orchestrator.plan.resources import Machine, Share, share_of, this_machine
 from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.folder import State, Store, read_error, read_measurement, trial_state
@@ -71,6 +72,7 @@ class PlannedExperiment:
     rows: tuple[pd.DataFrame, ...]
     recipe: Recipe | None
     measurement: Measurement | None
+    held_out: HeldOut | None = None
 
     @property
     def num_classes(self) -> int:
@@ -94,6 +96,11 @@ class Study:
     def recipes(self) -> list[dict[str, JsonValue]]:
         """Return what decides the numbers of each experiment, in plain JSON values."""
         return [each.experiment.recipe_keys().model_dump(mode="json") for each in self.experiments]
+
+    def held_out(self) -> list[HeldOut]:
+        """Return what is held out for the end of the study, once for each data set."""
+        found = {each.held_out.file: each.held_out for each in self.experiments if each.held_out is not None}
+        return list(found.values())
 
     def selected(self) -> list[Trial]:
         """Return the trials that this command is about."""
@@ -160,6 +167,11 @@ def plan_study(
     planned = tuple(
         _plan_experiment(experiment, store=store, data=data, device=device) for experiment in experiments
     )
+    refuse_held_out(
+        store,
+        {each.experiment.name: each.rows for each in planned},
+        [each.held_out for each in planned if each.held_out is not None],
+    )
     names = [experiment.name for experiment in experiments]
     matching = {name for name in names if options.only is None or fnmatch(name, options.only)}
     if not matching:
@@ -221,7 +233,7 @@ def _plan_experiment(
     recipe = None
     if resolved:
         recipe = experiment.recipe(layout=manifest.layout, group_by=manifest.group_by, **resolved)
-    return PlannedExperiment(experiment, manifest, rows, recipe, measured)
+    return PlannedExperiment(experiment, manifest, rows, recipe, measured, data.held_out(experiment))
 
 
 def _folds(experiment: Experiment, wanted: Sequence[int] | None) -> list[int]:

@@ -2,6 +2,7 @@
 
 studies/<phase>.json is what `collect`, `report` and `status` read: they need neither the data folder nor the
 experiment files. folds/<hash>.csv is named by its content, so experiments on the same rows share one.
+holdout/<name>.csv is written once, and holds the images that no fold holds.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from orchestrator.store import provenance
 from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.fold_files import FOLD_COLUMNS, fold_file, write_once
 from orchestrator.store.folder import Store
+from orchestrator.store.held_out_files import held_out_file
 from orchestrator.store.records import (
     DataRecord,
     Excluded,
@@ -48,6 +50,8 @@ def write_rows(study: Study) -> dict[str, tuple[Path, ...]]:
             write_once(path, rows)
             paths.append(path)
         files[planned.experiment.name] = tuple(paths)
+        if (apart := planned.held_out) is not None:
+            write_once(held_out_file(study.store, apart.file), apart.rows)
     return files
 
 
@@ -84,6 +88,8 @@ def study_record(study: Study, *, shortcuts: Sequence[ShortcutRecord] = ()) -> S
 def _experiment_record(study: Study, planned: PlannedExperiment) -> ExperimentRecord:
     experiment, store = planned.experiment, study.store
     recipe = planned.recipe or experiment.recipe_keys()
+    # Of a study that holds nothing out the record has no such key.
+    apart = {"held_out_file": planned.held_out.file} if planned.held_out is not None else {}
     return ExperimentRecord(
         name=experiment.name,
         description=experiment.description,
@@ -97,6 +103,7 @@ def _experiment_record(study: Study, planned: PlannedExperiment) -> ExperimentRe
         trials=tuple(
             _planned_trial(trial, store) for trial in study.trials if trial.experiment == experiment.name
         ),
+        **apart,
     )
 
 

@@ -1,6 +1,8 @@
 """results/: where everything lies, and what state each trial is in, read from disk alone.
 
     folds/<hash>.csv                       which image is in which outer fold
+    holdout/<ratio>-seed<seed>-<data>.csv  the images that are in no fold, for the end of the study
+    final/<phase>.json <phase>.parquet     what the chosen model gave on them, opened once
     trials/<experiment>-r<R>f<K>-<key12>/  trial.json history.csv metrics.json predictions.parquet, weights,
                                            done.json (finished), error.json (failed), checkpoint/ (under way)
     studies/<phase>.json                   what a phase's last run planned, for `collect`, `report`, `status`

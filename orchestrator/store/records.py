@@ -177,7 +177,10 @@ class ErrorRecord(Record):
 
 
 class ExperimentRecord(Record):
-    """An experiment as it was planned. `fold_files` is None where no study names it any more."""
+    """An experiment as it was planned. `fold_files` is None where no study names it any more.
+
+    `held_out_file` names the images that no fold holds, below results/holdout; None = there are none.
+    """
 
     name: str
     description: str = ""
@@ -186,6 +189,7 @@ class ExperimentRecord(Record):
     threshold_by: ThresholdMetric = "balanced_accuracy"
     measurement: Measurement | None = None
     fold_files: tuple[Annotated[str, AfterValidator(_plain_name)], ...] | None
+    held_out_file: Annotated[str, AfterValidator(_plain_name)] | None = None
     data: str = ""
     num_classes: int = 2
     trials: tuple[PlannedTrial, ...]

@@ -3,7 +3,8 @@
 Folds are dealt over every labelled image of the data set; sources then choose from them. So the same image
 is in the same fold in every experiment, and experiments can be compared fold by fold. `subsample` says which
 rows may be learned from (training and inner validation): a test fold is always whole, so that what 20 % of
-the data teaches and what all of it teaches are scored on the same images.
+the data teaches and what all of it teaches are scored on the same images. What is held out for the end of the
+study is taken out before anything is dealt.
 """
 
 import difflib
@@ -22,26 +23,33 @@ from trainables.data.splits.folds import (
     refuse_divided_groups,
     subsample,
 )
+from trainables.data.splits.held_out import held_out_groups, labelled_rows
 from trainables.errors import InputError
 from trainables.recipe import RecipeKeys
 
 ROW_COLUMNS = ("path", "sha256", "group", "label", "source", "fold", "learnable")
 
 
-def experiment_rows(manifest: Manifest, recipe: RecipeKeys, *, repeat: int) -> pd.DataFrame:
+def experiment_rows(
+    manifest: Manifest, recipe: RecipeKeys, *, repeat: int, held_out: Collection[str] | None = None
+) -> pd.DataFrame:
     """Return the rows that an experiment uses in one repeat, with their outer fold: columns ROW_COLUMNS.
 
     `learnable` (bool) tells whether the subsample holds a row: what it leaves out is tested and never learned
     from. Under the protocols official and holdout, fold 0 is what is scored, and -1 what is trained on.
-    Official has the unlabelled test images too (label -1): they get predictions.
+    Official has the unlabelled test images too (label -1): they get predictions. `held_out` names the groups
+    that no fold may hold; None = those that the recipe says.
 
     Raises:
         InputError: one class only, fewer groups than folds, an unknown source, no splits of its own, or a
             group in two of them.
     """
-    labelled = manifest.rows[manifest.rows["label"] != UNLABELLED].reset_index(drop=True)
+    labelled = labelled_rows(manifest)
     _check_classes(manifest, labelled)
     _check_sources(recipe, set(labelled["source"]))
+    apart = held_out_groups(manifest, recipe) if held_out is None else held_out
+    if apart:
+        labelled = labelled[~labelled["group"].isin(apart)].reset_index(drop=True)
     if recipe.protocol == "official":
         return _official_rows(manifest, labelled, recipe)
     # The subsample hangs on the first repeat's folds, so that all repeats use the same images.

@@ -171,7 +171,7 @@ def _train_network(
     )
     trainer = Trainer(
         recipe,
-        build=lambda: _first_weights(recipe, bases, num_classes=rows.num_classes),
+        build=lambda: first_network(recipe, bases, num_classes=rows.num_classes),
         images=images,
         num_classes=rows.num_classes,
         train=parts["train"],
@@ -206,8 +206,12 @@ def _train_network(
     )
 
 
-def _first_weights(recipe: Recipe, bases: Sequence[Base], *, num_classes: int) -> nn.Module:
-    """Build the network that training starts from; an ensemble gets the weights of its trained bases."""
+def first_network(recipe: Recipe, bases: Sequence[Base], *, num_classes: int) -> nn.Module:
+    """Build the network that training starts from; an ensemble gets the weights of its trained bases.
+
+    Raises:
+        InputError: an ensemble without its bases, or pretrained weights that can't be had.
+    """
     entry = backbones.own(recipe.backbone)
     wanted = len(entry.bases) if entry is not None else 0
     if len(bases) != wanted:

@@ -1,5 +1,6 @@
 """Agreement of a study's experiments about the images held out for its end."""
 
+import itertools
 from collections.abc import Sequence
 
 from orchestrator.config.experiment import Experiment
@@ -11,8 +12,7 @@ def check_held_out(experiments: Sequence[Experiment]) -> None:
 
     The images hang on holdout_final and, where it is set, on the seed.
     """
-    first = experiments[0]
-    for other in experiments[1:]:
+    for first, other in itertools.pairwise(experiments):
         one, two = first.holdout_final or 0.0, other.holdout_final or 0.0
         if one != two:
             raise InputError(

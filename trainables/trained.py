@@ -1,0 +1,149 @@
+"""Finished trials as models: put together from their folders again, and scores of any images by them.
+
+Images go the way of a trial: cut to faces and resized as its recipe says, normalised with the numbers that
+its metrics.json keeps, and scored in batches with its best weights and its precision. What a model learned
+from is not needed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from trainables.backbones import is_kernel_machine
+from trainables.data.faces import Look
+from trainables.data.pixels import open_pixels
+from trainables.errors import InputError
+from trainables.files import read_json
+from trainables.progress import OnProgress
+from trainables.recipe import Recipe
+from trainables.training import checkpoint
+from trainables.training.batches import Images
+from trainables.training.normalization import NORMALIZATIONS, Normalization
+from trainables.training.optimisation import probabilities
+from trainables.training.precision import autocast, torch_memory_format
+from trainables.training.saved_machine import score_by_machine
+from trainables.trial import first_network, read_base
+from trainables.trial_files import DONE, METRICS, WEIGHTS
+from trainables.trial_inputs import ImageCaches, detect_faces, prepare_pixels
+
+AGAIN = "delete the folder of the trial and run it again"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedTrial:
+    """A finished trial's recipe, the normalisation of its images, and the files of its weights.
+
+    `bases` are the folders of the trials whose networks it combines. `device` is what it was trained on:
+    "cpu" or "cuda".
+    """
+
+    recipe: Recipe
+    normalization: Normalization | None
+    weights: Path
+    bases: tuple[Path, ...]
+    num_classes: int
+    device: str
+
+
+def read_trained(folder: Path, *, num_classes: int, bases: Sequence[Path] = ()) -> TrainedTrial:
+    """Read a finished trial, whose weights are loaded when it scores.
+
+    Args:
+        folder: the trial's folder.
+        num_classes: classes of the data set.
+        bases: the folders of the trials that an ensemble combines, in its order.
+
+    Raises:
+        InputError: it is not finished, its weights are gone, or it keeps no normalisation.
+    """
+    for name, lacks in ((DONE, "is not finished; run it first"), (WEIGHTS, f"{WEIGHTS} is gone; {AGAIN}")):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder}: {lacks}")
+    recipe, metrics = read_base(folder).recipe, read_json(folder / METRICS)
+    return TrainedTrial(
+        recipe,
+        _normalization(recipe, metrics.get("normalization"), folder),
+        folder / WEIGHTS,
+        tuple(bases),
+        num_classes,
+        str(metrics.get("device", "cpu")),
+    )
+
+
+def score_rows(
+    trained: TrainedTrial,
+    rows: pd.DataFrame,
+    *,
+    root: Path,
+    caches: ImageCaches,
+    look: Look,
+    device: torch.device,
+    progress: OnProgress | None = None,
+) -> np.ndarray:
+    """Score images by a trained model: P(fake), float64 [N], or [N, C], in the order of `rows`.
+
+    Args:
+        trained: what `read_trained` gave.
+        rows: columns path and sha256.
+        root: the folder that the paths are below.
+        caches: where faces and pixels of the images are kept.
+        look: detects faces, where the recipe crops to them.
+        device: where to score.
+        progress: called with (done, total) images.
+
+    Raises:
+        InputError: a file changed since its hash was taken, or the disk is too small.
+    """
+    recipe = trained.recipe
+    detect_faces(rows, recipe, root=root, caches=caches, look=look)
+    pixels = open_pixels(prepare_pixels(rows, recipe, root=root, caches=caches))
+    places = pixels.rows(rows["sha256"].tolist())
+    if is_kernel_machine(recipe.backbone):
+        return score_by_machine(trained.weights, pixels.array, places)
+    assert trained.normalization is not None, "a network has one"
+    images = Images(
+        pixels.array,
+        normalization=trained.normalization,
+        memory_format=recipe.memory_format,
+        device=device,
+    )
+    model = _network(trained).to(device)
+    model.to(memory_format=torch_memory_format(recipe.memory_format))
+    model.eval()
+    # Half precision was measured on the device that it was trained on.
+    precision = recipe.precision if trained.device == device.type else "float32"
+    size = 2 * (recipe.micro_batch or recipe.batch_size)
+    parts = []
+    with torch.inference_mode(), autocast(precision, device):
+        for start in range(0, len(places), size):
+            logits = model(images.batch(places[start : start + size]))
+            parts.append(probabilities(logits).cpu().numpy())
+            if progress is not None:
+                progress(min(start + size, len(places)), len(places))
+    return np.concatenate(parts)
+
+
+def _network(trained: TrainedTrial) -> nn.Module:
+    """The network with its best weights; those it is built with are overwritten, so none are fetched."""
+    recipe = trained.recipe.model_copy(update={"pretrained": False})
+    bases = [read_base(folder) for folder in trained.bases]
+    model = first_network(recipe, bases, num_classes=trained.num_classes)
+    checkpoint.load_weights(trained.weights, model)
+    return model
+
+
+def _normalization(recipe: Recipe, kept: object, folder: Path) -> Normalization | None:
+    if is_kernel_machine(recipe.backbone):
+        return None
+    if isinstance(kept, dict):
+        return Normalization(tuple(kept["mean"]), tuple(kept["std"]))
+    if recipe.normalization in NORMALIZATIONS:
+        return Normalization(*NORMALIZATIONS[recipe.normalization])
+    raise InputError(
+        f"{folder}: {METRICS} keeps no normalisation, as in an earlier version of the program; {AGAIN}"
+    )

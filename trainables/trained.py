@@ -75,7 +75,7 @@ def read_trained(folder: Path, *, num_classes: int, bases: Sequence[Path] = ()) 
     )
 
 
-def score_rows(
+def score_images(
     trained: TrainedTrial,
     rows: pd.DataFrame,
     *,

@@ -10,6 +10,7 @@ from orchestrator.report.sections.comparison import comparison_section
 from orchestrator.report.sections.confusion import confusion_section
 from orchestrator.report.sections.cost import cost_section
 from orchestrator.report.sections.data import data_section
+from orchestrator.report.sections.final import final_section
 from orchestrator.report.sections.gaps import gaps_section
 from orchestrator.report.sections.learning import learning_section
 from orchestrator.report.sections.ranking import ranking_section
@@ -26,6 +27,7 @@ from orchestrator.wording.settings_text import reader_notes
 # Provenance comes last: it lists the files of all others.
 SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     answer_section,
+    final_section,
     comparison_section,
     scores_section,
     sources_section,

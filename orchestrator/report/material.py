@@ -16,6 +16,7 @@ from orchestrator.analysis.trial_facts import Files, TrialFacts, read_history, t
 from orchestrator.report.shown import Bounds
 from orchestrator.report.summary_cells import SummaryCells
 from orchestrator.store.decision_file import DecisionRecord
+from orchestrator.store.final_file import FinalRecord, read_final
 from orchestrator.store.folder import State, Store
 from orchestrator.store.predictions import DAMAGE, Part, read_predictions
 from orchestrator.store.records import StudyRecord
@@ -30,7 +31,8 @@ class Material:
     """What the sections of a phase's page are made of.
 
     `trials` are all that were planned. Of the experiments whose curves are shown there are also `history`,
-    one row per epoch of each finished trial, and `tests`, the test rows by experiment and fold.
+    one row per epoch of each finished trial, and `tests`, the test rows by experiment and fold. `final` is
+    what the chosen model gave on the held-out images; None = they were not opened.
     """
 
     store: Store
@@ -42,6 +44,7 @@ class Material:
     tests: Mapping[str, Parts]
     costs: tuple[ExperimentCost, ...]
     summary: SummaryCells
+    final: FinalRecord | None = None
 
     @property
     def study(self) -> StudyRecord:
@@ -89,6 +92,7 @@ def read_material(
         tests=tests,
         costs=experiment_costs(trials, tables.overall, headline(tables)),
         summary=SummaryCells.of(tables),
+        final=read_final(store, tables.study.phase.name),
     )
 
 

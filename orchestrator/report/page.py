@@ -22,6 +22,7 @@ from orchestrator.report.material import Material, read_material
 from orchestrator.report.rendering import render_page
 from orchestrator.report.section import Block, Document
 from orchestrator.store.decision_file import DecisionRecord, in_force
+from orchestrator.store.final_file import read_final
 from orchestrator.store.folder import Store, trial_state
 from orchestrator.wording.verdict import verdict
 from trainables import memo
@@ -93,7 +94,9 @@ def _inputs(
     def add(part: bytes) -> None:
         digest.update(len(part).to_bytes(8, "big") + part)
 
-    add(json.dumps([tables.study.plain(), decision and decision.plain()], sort_keys=True).encode())
+    final = read_final(store, tables.study.phase.name)
+    records = [each and each.plain() for each in (tables.study, decision, final)]
+    add(json.dumps(records, sort_keys=True).encode())
     for text in tables.texts.values():
         add(text.encode())
     for experiment in tables.study.experiments:

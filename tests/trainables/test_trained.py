@@ -13,7 +13,7 @@ import torch
 from trainables.data.pixels import ensure_pixels
 from trainables.errors import InputError
 from trainables.recipe import Recipe
-from trainables.trained import read_trained, score_rows
+from trainables.trained import read_trained, score_images
 from trainables.trial import read_base, run_trial
 from trainables.trial_inputs import ImageCaches
 
@@ -38,7 +38,7 @@ def scored(folder: Path, data: Any, caches: Path, *, bases: Sequence[Path] = ())
     )
     rows = table[table["part"] == "test"].sample(frac=1.0, random_state=1)
     done = []
-    values = score_rows(
+    values = score_images(
         read_trained(folder, num_classes=data.num_classes, bases=bases),
         rows,
         root=next(iter(data.files.values())).parent,

@@ -81,7 +81,8 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
         changed = EDITED if is_edited(store, phase) else _moved(old, rule, trials)
     if old is not None and not changed:
         return Decided(old, path, is_new=False)
-    outcome = with_winner(_outcome(candidates, rule), candidates, rule)
+    has_held_out = any(each.held_out_file is not None for each in tables.study.experiments)
+    outcome = with_winner(_outcome(candidates, rule), candidates, rule, has_held_out=has_held_out)
     record = DecisionRecord(
         format=FORMAT,
         phase=phase,

@@ -22,8 +22,12 @@ from trainables.evaluation.metrics import LOWER_IS_BETTER
 DECIMALS = 5
 
 
-def with_winner(outcome: Outcome, candidates: Sequence[Candidate], rule: Rule) -> Outcome:
+def with_winner(
+    outcome: Outcome, candidates: Sequence[Candidate], rule: Rule, *, has_held_out: bool
+) -> Outcome:
     """Return an outcome whose evidence says what choosing adds to the chosen one's test score.
+
+    `has_held_out` tells whether the candidates hold images out for the end of the study.
 
     It is as it was where no experiment is chosen, where a fold has no test score, and of a single split,
     whose validation rows are nobody's test rows.
@@ -32,7 +36,7 @@ def with_winner(outcome: Outcome, candidates: Sequence[Candidate], rule: Rule) -
         return outcome
     if any(len(each.test) == 0 for each in candidates):
         return outcome
-    record = _winner(outcome.chosen, candidates, rule)
+    record = _winner(outcome.chosen, candidates, rule).model_copy(update={"has_held_out": has_held_out})
     evidence = outcome.evidence.model_copy(update={"winner": record})
     return outcome.model_copy(update={"evidence": evidence})
 

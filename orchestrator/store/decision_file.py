@@ -59,7 +59,8 @@ class WinnerRecord(Record):
     """The mean test score of the experiment that was chosen, and what choosing adds to it.
 
     `nested` is the mean test score of what each fold would choose by itself, `bootstrap_corrected` that of
-    BBC-CV over `draws`; None where `reason` says why there is none.
+    BBC-CV over `draws`; None where `reason` says why there is none. `has_held_out` tells whether the study
+    holds images out for its end.
     """
 
     experiment: str
@@ -68,6 +69,7 @@ class WinnerRecord(Record):
     bootstrap_corrected: float | None = None
     draws: int = 0
     reason: str = ""
+    has_held_out: bool = False
 
 
 class EvidenceRecord(Record):

@@ -25,9 +25,19 @@ def winner_sentences(record: DecisionRecord) -> list[str]:
         f"selected, too: {found.experiment} has {metric} {found.score:.3f}; choosing in each fold by its own "
         f"validation images gives {found.nested:.3f} (nested estimate), {bootstrap}. "
         f"{_raised(found, is_lower=record.evidence.better_is == 'lower')}",
-        "For a final number, hold images out of all folds with holdout_final before the study, and open them "
-        f"once with `python -m orchestrator final {record.phase}`.",
+        _advice(found, record.phase),
     ]
+
+
+def _advice(found: WinnerRecord, phase: str) -> str:
+    """Where a number comes from that no choice has touched."""
+    opens = f"python -m orchestrator final {phase}"
+    if found.has_held_out:
+        return f"A final number comes from the images that no fold holds: {opens} opens them, once."
+    return (
+        "For a final number, hold images out of all folds before a study (--set holdout_final=0.15), and "
+        f"open them once at its end: {opens}."
+    )
 
 
 def _raised(found: WinnerRecord, *, is_lower: bool) -> str:

@@ -171,6 +171,27 @@ def test_a_held_out_image_in_a_fold_is_found_before_anything_is_scored(results: 
     assert not (results / "final").exists()
 
 
+def test_an_earlier_decision_that_knew_the_images_is_said(results: Path, capsys: Say) -> None:
+    """Catches a number that looks clean although what it builds on was chosen on these images."""
+    (file,) = (results / "holdout").iterdir()
+    (folds,) = (results / "folds").iterdir()
+    table = pd.read_csv(folds)
+    together = pd.concat([table, pd.read_csv(file).head(4).assign(fold=0)[table.columns]])
+    (results / "folds" / "before.csv").write_text(together.to_csv(index=False))
+    path = results / "studies" / "phase1.json"
+    study = json.loads(path.read_text())
+    taken = {"phase": "phase0", "version": 1, "chosen": "plain", "values": {}, "own": []}
+    path.write_text(json.dumps({**study, "handed_over": [taken]}))
+    study["phase"]["name"] = "phase0"
+    for experiment in study["experiments"]:
+        experiment["fold_files"] = ["before.csv"]
+    (results / "studies" / "phase0.json").write_text(json.dumps(study))
+    assert run("final", "phase1", "--results", results, "--json") == 0
+    (note,) = json.loads(capsys.readouterr().out)["final"]["notes"]
+    assert note.startswith("phase0, whose decision phase1 builds on, had ")
+    assert "of the held-out images in its folds" in note
+
+
 def test_a_second_run_starts_nothing_and_another_share_is_refused(
     results: Path, line: Callable[[Path], list[str]], capsys: Say
 ) -> None:

@@ -1,10 +1,11 @@
 """Section of the images held out for the end: the chosen model on them, or that nobody has looked yet."""
 
 import contextlib
+from collections.abc import Iterator
 
 from orchestrator.report.grid import grid
 from orchestrator.report.material import Material
-from orchestrator.report.section import Block, Section, Table, prose
+from orchestrator.report.section import Block, Section, Span, Table, prose
 from orchestrator.store.held_out_files import read_held_out
 from orchestrator.wording.final_text import final_sentences, metric_interval, metric_value, single_models
 from orchestrator.wording.numbers import integer, metric_name
@@ -15,7 +16,7 @@ def final_section(material: Material) -> Section | None:
     """Show the final scores of this phase; None where no image is held out."""
     record = material.final
     if record is None:
-        blocks = [prose(line) for line in _unopened(material)]
+        blocks = list(_unopened(material))
         return Section.of("final", "Held-out images", blocks) if blocks else None
     rows = [
         [metric_name(each.metric), metric_value(each), metric_interval(each), single_models(each)]
@@ -31,18 +32,18 @@ def final_section(material: Material) -> Section | None:
     return Section.of("final", "Held-out images", shown)
 
 
-def _unopened(material: Material) -> list[str]:
-    """Say what is held out and how it is opened, a sentence for each file."""
-    phase, lines = material.study.phase.name, []
+def _unopened(material: Material) -> Iterator[Block]:
+    """Say what is held out and how it is opened, a paragraph for each file."""
+    opens = Span(f"python -m orchestrator final {material.study.phase.name}", "code")
     for name in dict.fromkeys(each.held_out_file for each in material.study.experiments):
         rows = None
         if name is not None:
             with contextlib.suppress(InputError):
                 rows = read_held_out(material.store, name)
         if rows is not None:
-            lines.append(
+            yield prose(
                 f"{integer(len(rows))} images in {integer(rows['group'].nunique())} groups are in no fold "
-                f"(holdout/{name}). `python -m orchestrator final {phase}` scores the chosen model on them, "
-                "once: a number that no choice has touched."
+                f"(holdout/{name}). ",
+                opens,
+                " scores the chosen model on them, once: a number that no choice has touched.",
             )
-    return lines

@@ -107,7 +107,10 @@ def test_the_sentences_say_what_is_corrected_and_where_a_final_number_comes_from
     assert "Inner validation images of one fold are test images of another" in text
     assert "b has AUC 0.912" in text and "0.905 (nested estimate)" in text and "0.900 (BBC-CV)" in text
     assert "Choosing raises it by about 0.007 to 0.012." in text
-    assert "holdout_final" in text and "`python -m orchestrator final phase1`" in text
+    assert "(--set holdout_final=0.15)" in text and "python -m orchestrator final phase1." in text
+    there = said(has_held_out=True)
+    assert "the images that no fold holds: python -m orchestrator final phase1" in there
+    assert "holdout_final" not in there
     assert "by about 0.012." in said(nested=0.9)
     assert "by nothing that these estimates show" in said(nested=0.913, bootstrap_corrected=0.9121)
     alone = said(bootstrap_corrected=None, reason="a test fold lacks a class")

@@ -84,7 +84,6 @@ def _json_text(study: "Study") -> str:
             }
             for trial in study.selected()
         ],
-        "held_out": held_out,
         "shortcuts": [
             {
                 "data": str(planned.manifest.root.resolve()),
@@ -95,6 +94,7 @@ def _json_text(study: "Study") -> str:
             for planned, known in data_gate.known_checks(study)
         ],
         "pixel_caches": pixel_json(study),
+        "held_out": held_out,
     }
     return json.dumps(content, indent=1)
 
@@ -128,8 +128,7 @@ def _show(study: "Study", *, console: "Console") -> None:
         )
     recipes = study.recipes()
     lines = [sentence(each, recipes) for each in study.handed_over]
-    lines += study.notes
-    lines += map(held_out_line, study.held_out())
+    lines += [*study.notes, *map(held_out_line, study.held_out())]
     lines += [
         f"Shortcuts in {planned.manifest.root}: {plan_text(known)}"
         for planned, known in data_gate.known_checks(study)

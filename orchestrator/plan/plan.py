@@ -97,11 +97,6 @@ class Study:
         """Return what decides the numbers of each experiment, in plain JSON values."""
         return [each.experiment.recipe_keys().model_dump(mode="json") for each in self.experiments]
 
-    def held_out(self) -> list[HeldOut]:
-        """Return what is held out for the end of the study, once for each data set."""
-        found = {each.held_out.file: each.held_out for each in self.experiments if each.held_out is not None}
-        return list(found.values())
-
     def selected(self) -> list[Trial]:
         """Return the trials that this command is about."""
         return [trial for trial in self.trials if trial.selected]
@@ -125,6 +120,11 @@ class Study:
     def experiment(self, name: str) -> PlannedExperiment:
         """Return the planned experiment called `name`."""
         return next(planned for planned in self.experiments if planned.experiment.name == name)
+
+    def held_out(self) -> list[HeldOut]:
+        """Return what is held out for the end of the study, once for each data set."""
+        found = {each.held_out.file: each.held_out for each in self.experiments if each.held_out is not None}
+        return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)

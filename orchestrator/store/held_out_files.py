@@ -19,8 +19,8 @@ def held_out_name(*, ratio: float, seed: int, data: str) -> str:
 
 def held_out_settings(name: str) -> tuple[str, str]:
     """Return the ratio and the seed that a file is named by, as --set takes them."""
-    ratio, seed, _ = name.split("-")
-    return ratio, seed.removeprefix("seed")
+    ratio, _, rest = name.partition("-seed")
+    return ratio, rest.partition("-")[0]
 
 
 def held_out_file(store: Store, name: str) -> Path:

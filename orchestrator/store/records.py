@@ -143,7 +143,12 @@ class PlannedTrial(Record):
 
 
 class MetricsRecord(Record):
-    """metrics.json: what a finished trial found and took. `n_...` count images; times are in seconds."""
+    """metrics.json: what a finished trial found and took. `n_...` count images; times are in seconds.
+
+    `n_val_halves` are the images of each half of the inner validation part: none where it is too small for
+    two halves, None where an earlier version did not cut it. `flops_per_image` are the operations of one
+    forward pass; a kernel machine has none, and its `parameters` are its support vectors.
+    """
 
     n_train: int
     n_val: int
@@ -153,6 +158,8 @@ class MetricsRecord(Record):
     best_epoch: int | None = None
     epochs: int | None = None
     parameters: int | None = None
+    flops_per_image: int | None = None
+    n_val_halves: tuple[int, ...] | None = None
     seconds: int | float | None = None
     training_seconds: int | float | None = None
     peak_mib: int | float | None = None

@@ -57,9 +57,10 @@ class Rule(Frozen):
     """How a phase decides, on inner-validation scores: by the metric `choose`.
 
     Among experiments: the best of `among`, names or patterns like "p4b_*" (every experiment of the phase
-    where it is left out). Candidates whose mean lies within `rope` of the best one's are tied with it, and
-    the tie goes to the one that `prefer` names. With `top` above 1 the same rule fills each further place
-    from those that are left.
+    where it is left out). Candidates that the best mean is not better than by more than `rope` with a
+    probability above 0.95 are tied with it, and the tie goes to the one that `prefer` names: fewer FLOPs per
+    image, then fewer parameters. With `top` above 1 the same rule fills each further place from those that
+    are left.
 
     By `factors`: each key on its own. A treatment's value is taken where it is more than `rope` better with
     a probability above 0.95, over all its pairs; else the baseline's value stays.

@@ -7,8 +7,8 @@ halves), all candidates are judged by the validation score of their best epoch, 
 
 The best mean over folds wins alone only where it is better than every other candidate by more than rope with
 a probability above SURE, by the Bayesian correlated t-test (Benavoli et al. 2017). Those that it is not
-surely better than are tied with it, and a tie goes to the cheapest of the tied. A single split gives no
-probability: there, all are tied.
+surely better than are tied with it, and a tie goes to the cheapest of the tied. On a single split the
+probability is that of other validation images (`single_split`); where there is none at all, all are tied.
 
 Cheaper is a property of the model, never of the moment in which it was trained: fewer operations for one
 image (FLOPs), then fewer parameters, then the better mean, then the name. Where one of the tied has no count
@@ -30,6 +30,7 @@ from pydantic import JsonValue
 from orchestrator.analysis.collect import ALL, Tables
 from orchestrator.analysis.comparing import SURE, oriented
 from orchestrator.analysis.trial_scores import DECIDING, Place, TrialScores
+from orchestrator.decisions.single_split import single_split_posterior
 from orchestrator.statistics import corrected_interval, corrected_paired_t_test, correlated_t
 from orchestrator.store.decision_file import (
     CandidateRecord,
@@ -283,7 +284,13 @@ def _against(baseline: Candidate, treatment: Candidate, rule: Rule) -> PairedDif
     """Compare validation scores, treatment - baseline."""
     share = (baseline.val_share + treatment.val_share) / 2
     test = corrected_paired_t_test(baseline.val, treatment.val, test_share=share)
-    found = correlated_t(treatment.val - baseline.val, test_share=share, rope=rule.rope)
+    if len(baseline.val) == 1:
+        (place,) = baseline.trials
+        folders = (baseline.folders[place], treatment.folders[place])
+        difference = float(treatment.val[0] - baseline.val[0])
+        found = single_split_posterior(folders, rule.choose, difference=difference, rope=rule.rope)
+    else:
+        found = correlated_t(treatment.val - baseline.val, test_share=share, rope=rule.rope)
     numbers = {
         "mean_diff": test.difference.mean,
         "ci_low": test.difference.low,

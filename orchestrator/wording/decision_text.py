@@ -49,7 +49,8 @@ def decision_sentences(record: DecisionRecord) -> list[str]:
             "done."
         )
     elif evidence.chosen_against_runner_up is not None:
-        lines.append(_how_sure(evidence.chosen_against_runner_up, record))
+        is_single = evidence.candidates[0].validation.n == 1
+        lines.append(_how_sure(evidence.chosen_against_runner_up, record, is_single=is_single))
     lines += _taken_on(evidence.taken_on)
     if record.handed_over:
         lines.append(f"Handed over to the next phase: {_keys(record.handed_over)}.")
@@ -168,8 +169,9 @@ def _why(record: DecisionRecord, found: Mapping[str, CandidateRecord], metric: s
         )
     best = str(evidence.best_mean)
     others = " and ".join(name for name in record.ties if name != best)
-    if found[best].validation.n == 1:
-        said = "a single split gives no probability that one is better"
+    against = [found[name].against_best for name in record.ties if name != best]
+    if any(each is None or each.p_worse is None for each in against):
+        said = f"{best} has the best mean {metric}, and nothing says how probable it is that it is better"
     else:
         said = (
             f"{best} has the best mean {metric}, and is not better than {others} by more than {rope:g} with "
@@ -236,16 +238,18 @@ def _names(candidates: Sequence[CandidateRecord]) -> str:
     return " and ".join(each.experiment for each in candidates)
 
 
-def _how_sure(found: PairedDifference, record: DecisionRecord) -> str:
+def _how_sure(found: PairedDifference, record: DecisionRecord, *, is_single: bool) -> str:
     if found.p_equivalent is None:
-        return "A single split gives no probability: how sure this is can't be said."
+        return "There is no probability of the difference: how sure this is can't be said."
     rope = record.rule.rope
+    interval = "" if is_single else f", 95 % interval {signed(found.ci_low)} to {signed(found.ci_high)}"
     said = (
-        f"Difference {signed(found.mean_diff)}, 95 % interval {signed(found.ci_low)} to "
-        f"{signed(found.ci_high)}; probability that {found.treatment} is better by more than {rope:g}: "
-        f"{chance(found.p_better)}, practically equal: {chance(found.p_equivalent)}, worse: "
-        f"{chance(found.p_worse)}."
+        f"Difference {signed(found.mean_diff)}{interval}; probability that {found.treatment} is better by "
+        f"more than {rope:g}: {chance(found.p_better)}, practically equal: {chance(found.p_equivalent)}, "
+        f"worse: {chance(found.p_worse)}."
     )
+    if is_single:
+        said += " Of a single split, these are chances of other validation images, not of other trainings."
     if max(each or 0.0 for each in (found.p_better, found.p_equivalent, found.p_worse)) > SURE:
         return said
     return f"{said} None of the three is above {SURE:g}: more folds or repeats would be needed for that."

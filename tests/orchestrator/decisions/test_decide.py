@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.metrics import roc_auc_score
 
 from orchestrator.analysis.collect import Tables, collect
 from orchestrator.decisions.decide import choose, differing_keys, read_candidates
@@ -195,14 +196,49 @@ def test_of_the_same_cost_the_better_mean_decides(results: Any) -> None:
     assert (found["chosen"], found["decided_by"]) == ("b", "score")
 
 
-def test_a_single_split_is_decided_without_probabilities(results: Any) -> None:
-    two(results, val=(0.0, 2.0), folds=1)
+def single(results: Any, **asked: Any) -> dict[str, Any]:
     for experiment in results.experiments:
         experiment["recipe"]["protocol"] = "holdout"
-    found = chosen(results)
+    found = chosen(results, **asked)
+    json.dumps(found, allow_nan=False)
+    return found
+
+
+def test_a_single_split_has_the_chances_of_other_validation_images(results: Any) -> None:
+    """Against a bootstrap of the five groups, each of which holds an image of both classes."""
+    two(results, val=(0.5, 1.0), folds=1)
+    against = single(results)["evidence"]["candidates"][1]["against_best"]
+    assert against["p_value"] is None
+    one, other = (pd.read_parquet(results.folder(name, 0) / "predictions.parquet") for name in ("b", "a"))
+    rng, drawn = np.random.default_rng(0), []
+    one, other = (each[each["split"] == "val"].sort_values(["label", "group"]) for each in (one, other))
+    for _ in range(2000):
+        groups = rng.integers(0, 5, 5)
+        rows = np.concatenate([groups, groups + 5])
+        first, second = (
+            roc_auc_score(each["label"].iloc[rows], each["score"].iloc[rows]) for each in (one, other)
+        )
+        drawn.append(second - first)
+    worse = stats.t(4, against["mean_diff"], np.std(drawn) * np.sqrt(5 / 4)).cdf(-0.01)
+    assert against["p_worse"] == pytest.approx(worse, abs=0.02)
+
+
+def test_on_a_single_split_what_is_far_better_wins_and_the_rest_is_a_tie(results: Any) -> None:
+    """Catches the cheapest of all that is taken on any data set with splits of its own, however bad it is."""
+    two(results, val=(-0.5, 6.0), folds=1)
+    results.add("c", folds=1)
+    results.separate("c", "val", 5.0)
+    for name, flops in (("a", 1), ("b", 30), ("c", 20)):
+        results.facts(name, flops_per_image=flops)
+    found = single(results)
+    assert (found["chosen"], found["ties"], found["decided_by"]) == ("c", ["b", "c"], "flops")
+
+
+def test_without_any_probability_all_are_tied(results: Any) -> None:
+    two(results, val=(0.0, 2.0), folds=1)
+    found = single(results, choose="eer")
     assert (found["chosen"], found["is_tie"], found["decided_by"]) == ("b", True, "score")
     assert found["evidence"]["chosen_against_runner_up"]["p_better"] is None
-    json.dumps(found, allow_nan=False)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from orchestrator.store.folder import (
     trial_state,
 )
 from orchestrator.store.records import ExperimentRecord, PlannedTrial, StudyRecord, TrialRecord
+from trainables.evaluation.selection import is_half_column
 from trainables.files import write_json
 from trainables.trial_files import HISTORY
 
@@ -246,7 +247,10 @@ class _Mirror:
             values += [
                 (str(name), float(value), step, clock)
                 for name, value in row.items()
-                if pd.notna(value) and step not in self._steps(run, str(name))
+                # Those of the halves are for decisions; a page of MLflow would be twice as long with them.
+                if pd.notna(value)
+                and not is_half_column(str(name))
+                and step not in self._steps(run, str(name))
             ]
         self._log(run, values)
         for name, _, step, _ in values:

@@ -48,6 +48,11 @@ class Measurement(_Plain):
     choice: Speed
     measured: str | None = None
 
+    @property
+    def place(self) -> str:
+        """Where it was measured: the device's name, or its type; empty where it was not written down."""
+        return self.device_name or self.device or ""
+
     def knows(self, batch_size: int, device: str) -> bool:
         """Tell whether it says how much of a batch of this size fits into memory.
 

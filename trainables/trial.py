@@ -1,12 +1,14 @@
 """One trial: one fold from pixels to a committed result, with files and tensors only.
 
-Out, in `out_dir`: history.csv (one row per epoch), predictions.parquet (inner validation and test rows with
-scores), submission.csv (image_id and label of an unlabelled test split, if there is one), metrics.json,
-model.safetensors (best weights), done.json. done.json is written last: a trial is finished if and only if it
-is there. While running there is also checkpoint/, from which an interrupted trial goes on. Test rows are
-scored once, after training, with the weights that were best on the inner validation rows.
+Out, in `out_dir`: history.csv (one row per epoch: losses, metrics of the inner validation rows and of each
+half of them), predictions.parquet (inner validation and test rows with scores), submission.csv (image_id and
+label of an unlabelled test split, if there is one), metrics.json, model.safetensors (best weights),
+done.json. done.json is written last: a trial is finished if and only if it is there. While running there is
+also checkpoint/, from which an interrupted trial goes on. Test rows are scored once, after training, with the
+weights that were best on the inner validation rows.
 """
 
+import dataclasses
 import gc
 import hashlib
 import json
@@ -26,10 +28,12 @@ from torch import nn
 from trainables import backbones
 from trainables.backbones import is_kernel_machine
 from trainables.data.pixels import Pixels, open_pixels
+from trainables.data.splits.halves import validation_halves
 from trainables.errors import InputError
 from trainables.evaluation.scoring import compute_metrics, predicted_classes
 from trainables.files import read_json, replace_file, write_json
 from trainables.models.building import build_model
+from trainables.models.flops import flops_per_image
 from trainables.recipe import Recipe
 from trainables.seeds import derived_seed
 from trainables.training import checkpoint
@@ -110,6 +114,7 @@ def run_trial(
         table["part"] = table["part"].replace("val", "train")
     pixels = open_pixels(rows.pixels)
     parts = {name: _samples(table, name, pixels.rows) for name in ("train", "val", "test", "unlabelled")}
+    parts["val"] = _halved(parts["val"], table, recipe, rows)
     if is_kernel_machine(recipe.backbone):
         outcome = _train_machine(pixels, parts)
     else:
@@ -193,6 +198,8 @@ def _train_network(
         "best_epoch": progress.best_epoch + 1,
         "epochs": progress.epochs_done,
         "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
+        "flops_per_image": flops_per_image(trainer.model, images.batch(train.rows[:1])),
+        "n_val_halves": [] if parts["val"].halves is None else np.bincount(parts["val"].halves).tolist(),
         "micro_batch": recipe.micro_batch,
         "training_seconds": round(progress.seconds, 3),
         "normalization": normalization.to_json(),
@@ -267,6 +274,13 @@ def _fresh_process(device: torch.device, threads: int) -> None:
 def _samples(table: pd.DataFrame, part: str, rows_of: Any) -> Samples:
     chosen = table[table["part"] == part]
     return Samples(rows_of(chosen["sha256"].tolist()), chosen["label"].to_numpy(dtype=np.int64, copy=True))
+
+
+def _halved(val: Samples, table: pd.DataFrame, recipe: Recipe, rows: TrialRows) -> Samples:
+    """Return the inner validation rows with the half of each, where they can be cut in two."""
+    mine = table[table["part"] == "val"]
+    halves = validation_halves(mine, seed=recipe.seed, repeat=rows.repeat, fold=rows.fold)
+    return dataclasses.replace(val, halves=halves)
 
 
 def _predictions(table: pd.DataFrame, outcome: _Outcome, rows: TrialRows) -> pd.DataFrame:

@@ -1,42 +1,51 @@
-"""Costs of experiments beside their scores: parameters, seconds of training a trial, hours of all trials.
+"""Costs of experiments beside their scores: parameters, operations for an image, speed, hours of all trials.
 
-On a CPU seconds are multiplied by the threads that they were spent on. What a trial did not record is NaN.
+Parameters and FLOPs are properties of the model, and say which one is cheaper. Images per second are those of
+one measurement, and hours what was spent: both hang on the machine. On a CPU hours are multiplied by the
+threads that they were spent on. What a trial did not record is NaN.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.analysis.rows import SummaryRow
 from orchestrator.analysis.trial_facts import TrialFacts
 from orchestrator.analysis.trial_scores import spent
 from orchestrator.store.folder import State
+from trainables.measurement import Measurement
 
 Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentCost:
-    """What an experiment cost: `seconds` of training a trial in `unit`, `hours` of all its trials.
+    """What the model of an experiment costs, and `hours`, which all its trials took on `device`.
 
-    `number` is its place in the study, from 1; `device` is cpu, cuda, or both with a plus. `mean`, `ci_low`
+    `number` is its place in the study, from 1; `flops` are operations for one image, `images_per_s` those of
+    training in one measurement on `measured_on`; `device` is cpu, cuda, or both with a plus. `mean`, `ci_low`
     and `ci_high` are those of its score. NaN is not known.
     """
 
     number: int
     experiment: str
     parameters: float
-    seconds: float
-    device: str
-    unit: str
+    flops: float
+    images_per_s: float
+    measured_on: str
     hours: float
+    device: str
     mean: float
     ci_low: float
     ci_high: float
 
 
 def experiment_costs(
-    trials: Sequence[TrialFacts], overall: Mapping[Key, SummaryRow], metric: str
+    trials: Sequence[TrialFacts],
+    overall: Mapping[Key, SummaryRow],
+    metric: str,
+    *,
+    measured: Mapping[str, Measurement],
 ) -> tuple[ExperimentCost, ...]:
     """Return what each experiment cost, in the order of the study.
 
@@ -44,6 +53,7 @@ def experiment_costs(
         trials: every planned trial.
         overall: rows of summary.csv over all sources, by experiment and metric.
         metric: the score beside the costs.
+        measured: what was measured of the models of experiments, by their name.
     """
     finished: dict[str, list[TrialFacts]] = {}
     for trial in trials:
@@ -52,25 +62,28 @@ def experiment_costs(
             mine.append(trial)
     found = []
     for number, (name, done) in enumerate(finished.items(), start=1):
-        devices = sorted({trial.device for trial in done if trial.device is not None})
         seconds = [_spent(trial) for trial in done]
-        counts = [float(trial.parameters) for trial in done if trial.parameters is not None]
-        score = overall.get((name, metric))
+        score, measurement = overall.get((name, metric)), measured.get(name)
         found.append(
             ExperimentCost(
                 number,
                 name,
-                parameters=max(counts, default=math.nan),
-                seconds=sum(seconds) / len(seconds) if seconds else math.nan,
-                device="+".join(devices),
-                unit="thread seconds" if devices == ["cpu"] else "seconds",
+                parameters=_largest(trial.parameters for trial in done),
+                flops=_largest(trial.flops_per_image for trial in done),
+                images_per_s=math.nan if measurement is None else measurement.choice.images_per_s,
+                measured_on="" if measurement is None else measurement.place,
                 hours=sum(seconds) / 3600 if seconds else math.nan,
+                device="+".join(sorted({trial.device for trial in done if trial.device is not None})),
                 mean=math.nan if score is None else score["mean"],
                 ci_low=math.nan if score is None else score["ci_low"],
                 ci_high=math.nan if score is None else score["ci_high"],
             )
         )
     return tuple(found)
+
+
+def _largest(counts: Iterable[int | None]) -> float:
+    return max((float(count) for count in counts if count is not None), default=math.nan)
 
 
 def _spent(trial: TrialFacts) -> float:

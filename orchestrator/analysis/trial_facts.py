@@ -40,6 +40,7 @@ class TrialFacts:
     training_seconds: float | None
     threads: float | None
     parameters: int | None
+    flops_per_image: int | None
     device: str | None
     host: str | None
     started: str | None
@@ -92,6 +93,7 @@ def trial_facts(store: Store, tables: Tables, files: Mapping[str, Files]) -> tup
                 training_seconds=metrics.training_seconds,
                 threads=metrics.threads,
                 parameters=metrics.parameters,
+                flops_per_image=metrics.flops_per_image,
                 device=metrics.device or run.device,
                 host=run.host,
                 started=run.started,

@@ -1,5 +1,9 @@
 """A finished trial to numbers: every metric, the reasons for those that do not exist, counts of confusions.
 
+Scores of the split `val` are those of the best epoch, which was chosen by these rows; scores of the split
+`deciding` are cross-fitted between the two halves of them (`trainables.evaluation.selection`), and decisions
+are taken on these.
+
 The outcome is kept in results/cache/scores/ as plain JSON, and used again while the trial's files have the
 same hash (done.json's predictions_sha256), sizes and times, and this program computes in the same way. So a
 phase of a thousand trials of which one is new reads the predictions of one.
@@ -14,23 +18,37 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.store.folder import State, Store, claimed_hash, read_error, read_metrics, trial_state
+from orchestrator.store.folder import (
+    State,
+    Store,
+    claimed_hash,
+    read_error,
+    read_metrics,
+    read_trial,
+    trial_state,
+)
 from orchestrator.store.predictions import DAMAGE, Part, Predictions, read_predictions
+from orchestrator.store.records import MetricsRecord
 from trainables import memo
+from trainables.errors import InputError
 from trainables.evaluation import classes, detection
 from trainables.evaluation.curve import Curve
 from trainables.evaluation.metric_values import MetricValues
-from trainables.evaluation.metrics import AT_A_THRESHOLD, GAP, ThresholdMetric
+from trainables.evaluation.metrics import AT_A_THRESHOLD, COMPARED, GAP, ThresholdMetric
 from trainables.evaluation.scoring import all_metrics
+from trainables.evaluation.selection import HALVES, cross_fitted, half_column
 from trainables.evaluation.thresholds import best_threshold
-from trainables.trial_files import HISTORY, METRICS, PREDICTIONS
+from trainables.trial_files import HISTORY, METRICS, PREDICTIONS, TRIAL
 
 ALL = "all"
+DECIDING = "deciding"
 TUNED = "_tuned"
 CACHE = "scores"
 # Where in its experiment a trial is: (repeat, fold).
 Place = tuple[int, int]
-WATCHED = (PREDICTIONS, METRICS, HISTORY)
+WATCHED = (PREDICTIONS, METRICS, HISTORY, TRIAL)
+MAY_LACK = (HISTORY, TRIAL)
+History = list[dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +58,9 @@ class TrialScores:
     scores: [split, source, metric, value] of what exists; missing: [split, source, metric, reason] of what
     does not. confusion: the test rows by [actual, predicted, count]. n_train counts the inner validation
     rows (n_val) too. seconds are those of the trial, training_seconds those of its epochs on `device` with
-    `threads` CPU threads; None where they were not written down, like `parameters`. `rows` and `val_rows`
-    name the test rows and the inner validation rows by path, group and label; no rows have no name.
+    `threads` CPU threads; None where they were not written down, like `parameters` and `flops_per_image`.
+    `rows` and `val_rows` name the test rows and the inner validation rows by path, group and label; no rows
+    have no name. `no_deciding` is why there are no deciding scores, and empty where there are.
     """
 
     scores: list[list[Any]]
@@ -56,8 +75,10 @@ class TrialScores:
     threads: int
     device: str
     parameters: int | None
+    flops_per_image: int | None
     rows: str
     val_rows: str
+    no_deciding: str
     sha256: str
 
     @property
@@ -139,7 +160,7 @@ def _key(folder: Path, threshold_by: str) -> str:
     """What the scores hang on: equal keys, equal scores."""
     files = {}
     for name in WATCHED:
-        if name != HISTORY or (folder / name).exists():
+        if name not in MAY_LACK or (folder / name).exists():
             stat = (folder / name).stat()
             files[name] = [stat.st_size, stat.st_mtime_ns]
     return memo.key([claimed_hash(folder), files, threshold_by], code=__name__, libraries=("numpy",))
@@ -162,7 +183,9 @@ def _score(folder: Path, found: Predictions, threshold_by: ThresholdMetric) -> T
         table.add("val", ALL, _metrics(found.val))
     if test.probabilities.ndim == 1:
         _add_tuned(table, found, threshold_by)
-    _add_gap(table, folder, metrics.best_epoch)
+    history = _history(folder)
+    no_deciding = _add_deciding(table, folder, history, metrics)
+    _add_gap(table, history, metrics.best_epoch)
     counts = classes.confusion(test.labels, test.predicted, num_classes=test.num_classes)
     return TrialScores(
         scores=table.scores,
@@ -177,8 +200,10 @@ def _score(folder: Path, found: Predictions, threshold_by: ThresholdMetric) -> T
         threads=metrics.threads or 1,
         device=metrics.device,
         parameters=metrics.parameters,
+        flops_per_image=metrics.flops_per_image,
         rows=test.key(),
         val_rows=found.val.key() if found.val is not None else "",
+        no_deciding=no_deciding,
         sha256=found.sha256,
     )
 
@@ -230,13 +255,50 @@ def _add_tuned(table: _Table, found: Predictions, threshold_by: ThresholdMetric)
     table.add("test", ALL, renamed)
 
 
-def _add_gap(table: _Table, folder: Path, best_epoch: object) -> None:
-    """Validation loss minus training loss of the epoch whose weights were kept."""
+def _history(folder: Path) -> History:
+    """The rows of history.csv; none when it is gone or damaged."""
     try:
         with (folder / HISTORY).open(encoding="utf-8", newline="") as file:
-            best = next(row for row in csv.DictReader(file) if int(row["epoch"]) == best_epoch)
+            return list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error):
+        return []
+
+
+def _add_deciding(table: _Table, folder: Path, history: History, metrics: MetricsRecord) -> str:
+    """Cross-fit every metric that a rule may choose by between the halves; else return why that can't be."""
+    if metrics.n_val_halves is None:
+        return (
+            "it was trained by an earlier version, which kept no scores of the halves of its validation part"
+        )
+    if not metrics.n_val_halves:
+        return "its validation part is too small for two halves with images of every class"
+    record = read_trial(folder)
+    if record is None or not history:
+        return f"its {TRIAL if record is None else HISTORY} is gone or damaged"
+    try:
+        halves = [[_half_of(row, half) for row in history] for half in HALVES]
+        table.add(DECIDING, ALL, cross_fitted(halves, record.recipe.select_by))
+    except InputError:
+        return f"not every epoch in its {HISTORY} has the scores of the halves of its validation part"
+    except (ValueError, TypeError):
+        return f"its {HISTORY} is damaged"
+    return ""
+
+
+def _half_of(row: dict[str, str], half: str) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for metric in COMPARED:
+        if (text := row.get(half_column(metric, half))) is not None:
+            found[metric] = float(text) if text else None
+    return found
+
+
+def _add_gap(table: _Table, history: History, best_epoch: object) -> None:
+    """Validation loss minus training loss of the epoch whose weights were kept."""
+    try:
+        best = next(row for row in history if int(row["epoch"]) == best_epoch)
         train, val = float(best["train_loss"]), float(best["val_loss"])
-    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+    except (ValueError, KeyError, TypeError, StopIteration):
         train = val = math.nan
     is_there = math.isfinite(train) and math.isfinite(val)
     reason = f"{HISTORY} has no losses of the best epoch"

@@ -1,21 +1,26 @@
 """Choice between experiments on inner-validation scores: the rule of a phase, applied.
 
 Test scores are put beside the choice and never read by it (Cawley & Talbot 2010, "On over-fitting in model
-selection"); `winner` says what choosing adds to them all the same. The best mean over folds of the metric
-wins. A candidate whose mean lies within +-rope of the best one's is tied with it, and a tie goes to the
-cheapest of the tied; the evidence says how probable it is that the two are equal, which few folds seldom
-prove.
+selection"); `winner` says what choosing adds to them all the same. What decides is the deciding score,
+cross-fitted between the two halves of the inner validation part. Where a candidate has none (of an earlier
+version, or too few groups for halves), all candidates are judged by the validation score of their best epoch,
+and the evidence says so.
 
-Cost is training seconds x what they were spent on: CPU threads, or one GPU. Times are noisy, so costs within
-SAME_COST of the lowest count as equal; then the fewest parameters decide, then the better mean, then the
-name.
-Where tied candidates ran on different devices, or seconds were not written down, parameters decide alone.
+The best mean over folds wins alone only where it is better than every other candidate by more than rope with
+a probability above SURE, by the Bayesian correlated t-test (Benavoli et al. 2017). Those that it is not
+surely better than are tied with it, and a tie goes to the cheapest of the tied. On a single split the
+probability is that of other validation images (`single_split`); where there is none at all, all are tied.
+
+Cheaper is a property of the model, never of the moment in which it was trained: fewer operations for one
+image (FLOPs), then fewer parameters, then the better mean, then the name. Where one of the tied has no count
+of FLOPs (a kernel machine, a trial of an earlier version), parameters decide. A kernel machine's are its
+support vectors.
 
 Folds are paired: candidates must have been validated on the same images. The share that corrects for common
 training images is n_val / n_train of these splits.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,9 +29,9 @@ import pandas as pd
 from pydantic import JsonValue
 
 from orchestrator.analysis.collect import ALL, Tables
-from orchestrator.analysis.comparing import oriented
-from orchestrator.analysis.experiment_scores import Gathered
-from orchestrator.analysis.trial_scores import Place, TrialScores, is_one_device
+from orchestrator.analysis.comparing import SURE, oriented
+from orchestrator.analysis.trial_scores import DECIDING, Place, TrialScores
+from orchestrator.decisions.single_split import single_split_posterior
 from orchestrator.statistics import corrected_interval, corrected_paired_t_test, correlated_t
 from orchestrator.store.decision_file import (
     CandidateRecord,
@@ -36,13 +41,14 @@ from orchestrator.store.decision_file import (
     PairedDifference,
     PlaceRecord,
 )
-from orchestrator.store.records import Rule
+from orchestrator.store.records import ExperimentRecord, Rule
 from trainables.errors import InputError
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 from trainables.files import without_infinities
 from trainables.recipe import RecipeKeys
 
-SAME_COST = 0.1
+CROSS_FITTED = "inner validation rows, cross-fitted between their halves"
+BEST_EPOCH = "inner validation rows at the best epoch"
 NOT_YET = "no decision yet: "
 # Measured for each model and device, and no choice of the phase.
 NOT_HANDED_OVER = ("precision",)
@@ -50,19 +56,24 @@ NOT_HANDED_OVER = ("precision",)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A finished experiment: validation scores by fold (float [n]), test scores beside, and what it cost.
+    """A finished experiment: its scores on validation rows by fold, and test scores beside them, float [n].
 
-    `test` is empty where a fold has no test score.
-    `cost` is the mean of a trial in seconds x threads (cpu) or seconds (cuda); `device` is "cpu", "cuda", or
-    both where its trials ran on both.
+    `val` are deciding scores, or those of the best epoch where `taken_on` says so; it is the same for all
+    candidates of a decision. `test` is empty where a fold has no test score.
     """
 
     name: str
-    recipe: Mapping[str, JsonValue]
+    record: ExperimentRecord
     trials: Mapping[Place, TrialScores]
     folders: Mapping[Place, Path]
     val: np.ndarray
     test: np.ndarray
+    taken_on: str
+
+    @property
+    def recipe(self) -> dict[str, JsonValue]:
+        """What decided its numbers, as JSON has it."""
+        return self.record.recipe.plain()
 
     @property
     def mean(self) -> float:
@@ -70,29 +81,25 @@ class Candidate:
         return float(np.mean(self.val))
 
     @property
-    def cost(self) -> float | None:
-        """Mean cost of a trial; None where one did not write it down."""
-        costs = [trial.spent_seconds for trial in self.trials.values()]
-        known = [cost for cost in costs if cost is not None]
-        return float(np.mean(known)) if len(known) == len(costs) else None
-
-    @property
-    def device(self) -> str:
-        """What it was trained on."""
-        return "+".join(sorted({trial.device for trial in self.trials.values()}))
+    def flops_per_image(self) -> int | None:
+        """The largest number of operations for an image of a trial; None where one did not count them."""
+        return _largest([trial.flops_per_image for trial in self.trials.values()])
 
     @property
     def parameters(self) -> int | None:
         """The largest number of parameters of a trial; None where one did not count them."""
-        counts = [trial.parameters for trial in self.trials.values()]
-        known = [count for count in counts if count is not None]
-        return max(known) if len(known) == len(counts) else None
+        return _largest([trial.parameters for trial in self.trials.values()])
 
     @property
     def val_share(self) -> float:
         """n_val / n_train."""
         trials = self.trials.values()
         return sum(trial.n_val for trial in trials) / sum(trial.n_train - trial.n_val for trial in trials)
+
+
+def _largest(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return max(known) if len(known) == len(counts) else None
 
 
 def read_candidates(tables: Tables, rule: Rule) -> tuple[Candidate, ...]:
@@ -107,12 +114,14 @@ def read_candidates(tables: Tables, rule: Rule) -> tuple[Candidate, ...]:
     """
     problems: list[str] = []
     candidates: list[Candidate] = []
+    reason = _no_deciding(tables, rule)
+    split, taken_on = ("val", f"{BEST_EPOCH}: {reason}") if reason else (DECIDING, CROSS_FITTED)
     for name in rule.names:
         if name not in tables.experiments:
             problems.append(f"{name}: the last run of the phase left it out")
             continue
         try:
-            candidates.append(_read_candidate(tables.experiments[name], rule.choose, tables.scores))
+            candidates.append(_read_candidate(tables, name, rule.choose, split=split, taken_on=taken_on))
         except InputError as error:
             problems.append(f"{name}: {error}")
     if problems:
@@ -122,6 +131,20 @@ def read_candidates(tables: Tables, rule: Rule) -> tuple[Candidate, ...]:
     for one, other in pairs or [(rule.names[0], name) for name in rule.names[1:]]:
         _check_pair(by_name[one], by_name[other], "factors" if pairs else "among")
     return tuple(candidates)
+
+
+def _no_deciding(tables: Tables, rule: Rule) -> str:
+    """Say which candidate has no deciding scores, and why; empty where all have them in every fold."""
+    for name in rule.names:
+        experiment = tables.experiments.get(name)
+        if experiment is None:
+            continue
+        known = _by_fold(tables.scores, name, DECIDING, rule.choose)
+        for place, trial in sorted(experiment.trials.items()):
+            if place not in known:
+                lacking = f"it has no {rule.choose} on both halves of its validation part"
+                return f"{name} has no deciding scores ({_called(place)}: {trial.no_deciding or lacking})"
+    return ""
 
 
 def _check_pair(first: Candidate, other: Candidate, kind: str) -> None:
@@ -138,7 +161,7 @@ def choose(candidates: Sequence[Candidate], rule: Rule) -> Outcome:
 
     Returns:
         chosen, runner_up (the best of the others), is_tie, ties (all that are tied, the chosen one included,
-        or nothing), decided_by (score | cost | parameters | name), evidence; with `top` above 1 also
+        or nothing), decided_by (score | flops | parameters | name), evidence; with `top` above 1 also
         selected, the names in their order, and places, how each was come by.
     """
     first = _choose_one(candidates, rule)
@@ -170,7 +193,7 @@ def _choose_one(candidates: Sequence[Candidate], rule: Rule) -> Outcome:
     ranked = sorted(candidates, key=lambda each: (-sign * each.mean, each.name))
     best = ranked[0]
     against_best = {each.name: _against(best, each, rule) for each in ranked[1:]}
-    ties = [each for each in ranked if each is best or _is_tie(against_best[each.name], rule)]
+    ties = [each for each in ranked if each is best or not _is_beaten(against_best[each.name])]
     chosen, decided_by = _cheapest(ties, sign) if len(ties) > 1 else (best, "score")
     others = [each for each in ranked if each is not chosen]
     return Outcome(
@@ -180,11 +203,11 @@ def _choose_one(candidates: Sequence[Candidate], rule: Rule) -> Outcome:
         ties=tuple(each.name for each in ties) if len(ties) > 1 else (),
         decided_by=decided_by,
         evidence=EvidenceRecord(
-            taken_on="inner validation rows",
+            taken_on=best.taken_on,
             metric=rule.choose,
             better_is="lower" if sign < 0 else "higher",
+            sure=SURE,
             best_mean=best.name,
-            same_cost=SAME_COST,
             candidates=tuple(_evidence(each, against_best.get(each.name)) for each in ranked),
             chosen_against_runner_up=_against(others[0], chosen, rule),
         ),
@@ -218,7 +241,8 @@ def _differing(
     return found
 
 
-def _read_candidate(experiment: Gathered, metric: str, scores: pd.DataFrame) -> Candidate:
+def _read_candidate(tables: Tables, name: str, metric: str, *, split: str, taken_on: str) -> Candidate:
+    experiment = tables.experiments[name]
     for place, problem in sorted(experiment.problems.items()):
         raise InputError(f"{_called(place)} is {problem.state}: {problem.reason}")
     trials = dict(sorted(experiment.trials.items()))
@@ -226,18 +250,19 @@ def _read_candidate(experiment: Gathered, metric: str, scores: pd.DataFrame) -> 
         raise InputError(f"the last run asked for {len(trials)} of {experiment.expected} folds")
     if not any(trial.n_val for trial in trials.values()):
         raise InputError("it keeps no validation rows to decide on; leave it out of decision.among")
-    val, test = (_by_fold(scores, experiment.name, split, metric) for split in ("val", "test"))
+    val, test = (_by_fold(tables.scores, name, each, metric) for each in (split, "test"))
     for place in trials:
         if place not in val:
             raise InputError(f"{_called(place)} has no {metric} on its validation rows (one class?)")
     return Candidate(
-        experiment.name,
-        experiment.record.recipe.plain(),
+        name,
+        experiment.record,
         trials,
         experiment.folders,
         np.array([val[place] for place in trials]),
         # An incomplete set of folds is never averaged.
         np.array([test[place] for place in trials] if all(place in test for place in trials) else []),
+        taken_on,
     )
 
 
@@ -260,7 +285,13 @@ def _against(baseline: Candidate, treatment: Candidate, rule: Rule) -> PairedDif
     """Compare validation scores, treatment - baseline."""
     share = (baseline.val_share + treatment.val_share) / 2
     test = corrected_paired_t_test(baseline.val, treatment.val, test_share=share)
-    found = correlated_t(treatment.val - baseline.val, test_share=share, rope=rule.rope)
+    if len(baseline.val) == 1:
+        (place,) = baseline.trials
+        folders = (baseline.folders[place], treatment.folders[place])
+        difference = float(treatment.val[0] - baseline.val[0])
+        found = single_split_posterior(folders, rule.choose, difference=difference, rope=rule.rope)
+    else:
+        found = correlated_t(treatment.val - baseline.val, test_share=share, rope=rule.rope)
     numbers = {
         "mean_diff": test.difference.mean,
         "ci_low": test.difference.low,
@@ -271,51 +302,39 @@ def _against(baseline: Candidate, treatment: Candidate, rule: Rule) -> PairedDif
     return PairedDifference(baseline=baseline.name, treatment=treatment.name, **without_infinities(numbers))
 
 
-def _is_tie(against_best: PairedDifference, rule: Rule) -> bool:
-    # Means that differ by exactly rope must not be told apart by their last bit.
-    return abs(against_best.mean_diff) <= rule.rope + 1e-12
-
-
-def least_costs(costs: Mapping[str, float | None], devices: Mapping[str, str]) -> list[str] | None:
-    """Name those that cost no more than SAME_COST above the cheapest; None where costs can't be compared.
-
-    Args:
-        costs: of a trial, by name; None where a trial did not write it down.
-        devices: what each was trained on, as `Candidate.device`.
-    """
-    known = {name: cost for name, cost in costs.items() if cost is not None}
-    if len(known) < len(costs) or not is_one_device(devices.values()):
-        return None
-    most = min(known.values()) * (1.0 + SAME_COST)
-    return [name for name, cost in known.items() if cost <= most]
+def _is_beaten(against_best: PairedDifference) -> bool:
+    """Tell whether the best is surely better; without a probability it is not."""
+    return against_best.p_worse is not None and against_best.p_worse > SURE
 
 
 def _cheapest(ties: Sequence[Candidate], sign: float) -> tuple[Candidate, str]:
     """Choose among the tied; say what told them apart."""
-    least = least_costs({each.name: each.cost for each in ties}, {each.name: each.device for each in ties})
-    left = list(ties) if least is None else [each for each in ties if each.name in least]
-    if len(left) == 1:
-        return left[0], "cost"
-    counts = [each.parameters for each in left]
-    known = [count for count in counts if count is not None]
-    if len(known) == len(counts):
-        left = [each for each in left if each.parameters == min(known)]
+    left = list(ties)
+    counts: dict[str, Callable[[Candidate], int | None]] = {
+        "flops": lambda each: each.flops_per_image,
+        "parameters": lambda each: each.parameters,
+    }
+    for decided_by, count in counts.items():
+        known = [number for each in left if (number := count(each)) is not None]
+        if len(known) == len(left):
+            left = [each for each in left if count(each) == min(known)]
         if len(left) == 1:
-            return left[0], "parameters"
+            return left[0], decided_by
     top = max(sign * each.mean for each in left)
     left = [each for each in left if sign * each.mean == top]
     return min(left, key=lambda each: each.name), "score" if len(left) == 1 else "name"
 
 
 def _evidence(candidate: Candidate, against_best: PairedDifference | None) -> CandidateRecord:
+    measured = candidate.record.measurement
     return CandidateRecord(
         experiment=candidate.name,
         validation=mean_score(candidate.val, candidate.val_share),
         against_best=against_best,
-        cost_a_trial=candidate.cost,
-        cost_unit="thread seconds" if candidate.device == "cpu" else "seconds",
-        device=candidate.device,
+        flops_per_image=candidate.flops_per_image,
         parameters=candidate.parameters,
+        images_per_s=None if measured is None else measured.choice.images_per_s,
+        measured_on="" if measured is None else measured.place,
         test_beside_it=mean_score(candidate.test, None) if len(candidate.test) else None,
     )
 

@@ -37,6 +37,7 @@ from orchestrator.store.records import Rule, StudyRecord
 from trainables.errors import InputError
 from trainables.trial_files import FORMAT
 
+OLD_RULE = "its rule was that of an earlier version: means within rope were tied, seconds of training decided"
 EDITED = ("its file was edited after it was taken",)
 
 
@@ -180,7 +181,8 @@ def _trial_hashes(store: Store, candidates: Sequence[Candidate]) -> tuple[TrialH
 
 def _moved(old: DecisionRecord, rule: Rule, trials: Sequence[TrialHash]) -> tuple[str, ...]:
     """Say in which way rule and trials are not those that the decision was taken on."""
-    lines = []
+    # What earlier versions tied by means within rope and gave to the least seconds may go to another one.
+    lines = [] if old.evidence.sure is not None else [OLD_RULE]
     # A rule of an earlier version has what it does not name by default.
     old_rule, new_rule = (each.model_dump(mode="json") for each in (old.rule, rule))
     for name in sorted(new_rule):

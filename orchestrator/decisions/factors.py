@@ -44,7 +44,7 @@ def choose_values(candidates: Sequence[Candidate], rule: Rule) -> Outcome:
         runner_up=None,
         factors=tuple(_decide(factor, by_name, rule) for factor in rule.factors),
         evidence=EvidenceRecord(
-            taken_on="inner validation rows",
+            taken_on=candidates[0].taken_on,
             metric=rule.choose,
             better_is="lower" if rule.choose in LOWER_IS_BETTER else "higher",
             sure=SURE,

@@ -43,15 +43,18 @@ class PairedDifference(Record):
 
 
 class CandidateRecord(Record):
-    """A candidate with its validation scores. `cost_a_trial` is in `cost_unit` on `device`."""
+    """A candidate with the validation scores that decided, and what its model takes for an image.
+
+    `images_per_s` is the speed of training in one measurement on `measured_on`; it decides nothing.
+    """
 
     experiment: str
     validation: MeanScore
     against_best: PairedDifference | None = None
-    cost_a_trial: float | None = None
-    cost_unit: str = ""
-    device: str = ""
+    flops_per_image: int | None = None
     parameters: int | None = None
+    images_per_s: float | None = None
+    measured_on: str = ""
     test_beside_it: MeanScore | None = None
 
 
@@ -73,9 +76,11 @@ class WinnerRecord(Record):
 
 
 class EvidenceRecord(Record):
-    """What a decision rests on. A decision by factors has `sure`, one among experiments what is below it.
+    """What a decision rests on. `taken_on` says which scores of the inner validation rows decided.
 
-    Decisions of earlier versions, by factors or of a single split have no `winner`.
+    `sure` is the probability above which one is better. Decisions among experiments of earlier versions have
+    none: there, means within `rope` were tied, and seconds of training decided. Decisions by factors have
+    nothing of what is below it. Decisions of earlier versions and of a single split have no `winner`.
     """
 
     taken_on: str = "inner validation rows"
@@ -84,7 +89,6 @@ class EvidenceRecord(Record):
     candidates: tuple[CandidateRecord, ...]
     sure: float | None = None
     best_mean: str | None = None
-    same_cost: float | None = None
     chosen_against_runner_up: PairedDifference | None = None
     winner: WinnerRecord | None = None
 

@@ -57,9 +57,10 @@ class Rule(Frozen):
     """How a phase decides, on inner-validation scores: by the metric `choose`.
 
     Among experiments: the best of `among`, names or patterns like "p4b_*" (every experiment of the phase
-    where it is left out). Candidates whose mean lies within `rope` of the best one's are tied with it, and
-    the tie goes to the one that `prefer` names. With `top` above 1 the same rule fills each further place
-    from those that are left.
+    where it is left out). Candidates that the best mean is not better than by more than `rope` with a
+    probability above 0.95 are tied with it, and the tie goes to the one that `prefer` names: fewer FLOPs per
+    image, then fewer parameters. With `top` above 1 the same rule fills each further place from those that
+    are left.
 
     By `factors`: each key on its own. A treatment's value is taken where it is more than `rope` better with
     a probability above 0.95, over all its pairs; else the baseline's value stays.
@@ -143,7 +144,12 @@ class PlannedTrial(Record):
 
 
 class MetricsRecord(Record):
-    """metrics.json: what a finished trial found and took. `n_...` count images; times are in seconds."""
+    """metrics.json: what a finished trial found and took. `n_...` count images; times are in seconds.
+
+    `n_val_halves` are the images of each half of the inner validation part: none where it is too small for
+    two halves, None where an earlier version did not cut it. `flops_per_image` are the operations of one
+    forward pass; a kernel machine has none, and its `parameters` are its support vectors.
+    """
 
     n_train: int
     n_val: int
@@ -153,6 +159,8 @@ class MetricsRecord(Record):
     best_epoch: int | None = None
     epochs: int | None = None
     parameters: int | None = None
+    flops_per_image: int | None = None
+    n_val_halves: tuple[int, ...] | None = None
     seconds: int | float | None = None
     training_seconds: int | float | None = None
     peak_mib: int | float | None = None

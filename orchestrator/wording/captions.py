@@ -6,8 +6,6 @@ import pandas as pd
 
 from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.costs import ExperimentCost
-from orchestrator.analysis.trial_scores import is_one_device
-from orchestrator.decisions.decide import SAME_COST
 from orchestrator.wording.numbers import metric_name, number, signed
 from orchestrator.wording.verdict import headline, leaders, named, whole_rows
 from trainables.evaluation.metrics import LOWER_IS_BETTER
@@ -185,24 +183,23 @@ def cost_caption(costs: Sequence[ExperimentCost], metric: str, *, has_interval: 
 
 
 def _cheapest(costs: Sequence[ExperimentCost], metric: str) -> str:
-    """Say whether the best of the complete experiments is also the cheapest of them to train."""
+    """Say whether the best of the complete experiments is also the cheapest of them, as a tie is decided."""
     whole = [each for each in costs if each.mean == each.mean]
-    if whole and not is_one_device(each.device for each in whole):
-        return "Training times on different devices are not compared. "
-    if len(whole) < 2 or any(each.seconds != each.seconds for each in whole):
+    amounts = {"FLOPs per image": [each.flops for each in whole]}
+    amounts["parameters"] = [each.parameters for each in whole]
+    known = [name for name, values in amounts.items() if all(value == value for value in values)]
+    if len(whole) < 2 or not known:
         return ""
+    cost = {each.experiment: amount for each, amount in zip(whole, amounts[known[0]], strict=True)}
     means = {each.experiment: each.mean for each in whole}
     tied = leaders(means, lowest=metric in LOWER_IS_BETTER)
     # Of those with the best mean, the cheapest.
-    best = min((each for each in whole if each.experiment in tied), key=lambda each: each.seconds)
-    cheap = min(whole, key=lambda each: each.seconds)
-    if best.seconds <= cheap.seconds * (1.0 + SAME_COST):
-        return (
-            f"{best.experiment} has the best mean, and no complete experiment was cheaper to train by "
-            f"more than {100 * SAME_COST:g} %. "
-        )
-    share, behind = cheap.seconds / best.seconds, abs(best.mean - cheap.mean)
+    best = min((each for each in whole if each.experiment in tied), key=lambda each: cost[each.experiment])
+    cheap = min(whole, key=lambda each: cost[each.experiment])
+    if cost[best.experiment] <= cost[cheap.experiment]:
+        return f"{best.experiment} has the best mean, and no complete experiment has fewer {known[0]}. "
+    share, behind = cost[cheap.experiment] / cost[best.experiment], abs(best.mean - cheap.mean)
     return (
-        f"{best.experiment} has the best mean; {cheap.experiment} is the cheapest complete one to "
-        f"train, in {100 * share:.3g} % of its time, and {signed(behind)[1:]} behind. "
+        f"{best.experiment} has the best mean; {cheap.experiment} is the cheapest complete one, with "
+        f"{100 * share:.3g} % of its {known[0]}, and {signed(behind)[1:]} behind. "
     )

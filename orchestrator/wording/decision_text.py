@@ -4,13 +4,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.analysis.comparing import SURE
-from orchestrator.decisions.decide import SAME_COST, least_costs
+from orchestrator.decisions.decide import BEST_EPOCH, CROSS_FITTED
 from orchestrator.store.decision_file import CandidateRecord, DecisionRecord, FactorRecord, PairedDifference
 from orchestrator.store.records import Rule
-from orchestrator.wording.numbers import chance, metric_name, signed, when
+from orchestrator.wording.numbers import chance, metric_name, operations, signed, when
 from orchestrator.wording.winner_text import winner_sentences
 
 MOST_MOVED = 6
+# What told the tied apart, by `decided_by`; cost is that of earlier versions.
+APART = {
+    "flops": "FLOPs",
+    "parameters": "parameters",
+    "score": "mean",
+    "name": "name",
+    "cost": "training time",
+}
 
 
 def outcome_sentences(record: DecisionRecord) -> list[str]:
@@ -42,7 +50,9 @@ def decision_sentences(record: DecisionRecord) -> list[str]:
             "done."
         )
     elif evidence.chosen_against_runner_up is not None:
-        lines.append(_how_sure(evidence.chosen_against_runner_up, record))
+        is_single = evidence.candidates[0].validation.n == 1
+        lines.append(_how_sure(evidence.chosen_against_runner_up, record, is_single=is_single))
+    lines += _taken_on(evidence.taken_on)
     if record.handed_over:
         lines.append(f"Handed over to the next phase: {_keys(record.handed_over)}.")
     beside = [
@@ -132,8 +142,8 @@ def _selection(record: DecisionRecord, found: Mapping[str, CandidateRecord], met
     said = []
     for place in record.places:
         score = f"{place.chosen} ({found[place.chosen].validation.mean:.3f}"
-        tied = f", tied with {len(place.ties) - 1} more and taken for its {place.decided_by}"
-        said.append(f"{score}{tied if place.is_tie and place.decided_by != 'score' else ''})")
+        tied = f", tied with {len(place.ties) - 1} more and taken for its {APART[place.decided_by]}"
+        said.append(f"{score}{tied if place.is_tie else ''})")
     return (
         f"{record.phase}: {len(said)} of {len(found)} are selected, by {metric} on validation rows: "
         f"{', '.join(said)}."
@@ -150,34 +160,65 @@ def _plain(value: Any) -> str:
 
 
 def _why(record: DecisionRecord, found: Mapping[str, CandidateRecord], metric: str) -> str:
+    evidence, rope = record.evidence, record.rule.rope
+    if evidence.sure is None:
+        return _why_then(record, metric)
     if not record.is_tie:
-        return f"It has the best mean, and no other lies within {record.rule.rope:g} of it."
-    tied = " and ".join(record.ties)
-    best = record.evidence.best_mean
+        return (
+            f"It has the best mean, and with a probability above {evidence.sure:g} it is better than every "
+            f"other by more than {rope:g}."
+        )
+    best = str(evidence.best_mean)
+    others = " and ".join(name for name in record.ties if name != best)
+    against = [found[name].against_best for name in record.ties if name != best]
+    if any(each is None or each.p_worse is None for each in against):
+        said = f"{best} has the best mean {metric}, and nothing says how probable it is that it is better"
+    else:
+        said = (
+            f"{best} has the best mean {metric}, and is not better than {others} by more than {rope:g} with "
+            f"a probability above {evidence.sure:g}"
+        )
+    return f"It is a tie: {said}. It goes to {record.chosen}: {_what_decided(record, found)}."
+
+
+def _why_then(record: DecisionRecord, metric: str) -> str:
+    """Say why by the rule of an earlier version."""
+    rope = f"within {record.rule.rope:g} of the best mean {metric}"
+    if not record.is_tie:
+        return f"By the rule of an earlier version: it has the best mean, and no other lies {rope}."
     return (
-        f"It is a tie: the {metric} of {tied} lies within {record.rule.rope:g} of the best mean "
-        f"({best}). It goes to {record.chosen}: {_what_decided(record, found)}."
+        f"It is a tie by the rule of an earlier version: {' and '.join(record.ties)} lie {rope} "
+        f"({record.evidence.best_mean}). It went to {record.chosen} for its {APART[record.decided_by]}."
     )
+
+
+def _taken_on(taken_on: str) -> list[str]:
+    """Say which scores of the inner validation rows decided; those of earlier versions said nothing of it."""
+    if taken_on == CROSS_FITTED:
+        return [
+            "Validation scores are cross-fitted: each half of the inner validation part is scored at the "
+            "epoch that the other half chooses."
+        ]
+    if not taken_on.startswith(BEST_EPOCH):
+        return []
+    reason = taken_on.removeprefix(f"{BEST_EPOCH}: ")
+    return [f"Validation scores are those of the best epoch, a maximum over epochs: {reason}."]
 
 
 def _what_decided(record: DecisionRecord, found: Mapping[str, CandidateRecord]) -> str:
-    """Say by what the tied were told apart: cost, then parameters, then the mean, then the name."""
-    chosen, ties = found[str(record.chosen)], [found[name] for name in record.ties]
-    same = f"within {100 * SAME_COST:g} %"
-    least = least_costs(
-        {each.experiment: each.cost_a_trial for each in ties},
-        {each.experiment: each.device for each in ties},
-    )
-    if record.decided_by == "cost":
-        second = min((each for each in ties if each is not chosen), key=lambda each: each.cost_a_trial or 0.0)
-        return (
-            f"it is the cheapest of these, {_cost(chosen)} per trial on {chosen.device}, the next "
-            f"({second.experiment}) {_cost(second)}"
-        )
-    left = ties if least is None else [each for each in ties if each.experiment in least]
-    said = "their costs can't be compared" if least is None else f"they cost the same {same}"
-    if len(left) < len(ties):
-        said = f"{_names(left)} are the cheapest of these, the same {same}"
+    """Say by what the tied were told apart: FLOPs, then parameters, then the mean, then the name."""
+    ties = [found[name] for name in record.ties]
+    flops = [each.flops_per_image for each in ties if each.flops_per_image is not None]
+    if record.decided_by == "flops":
+        least, more = sorted(flops)[:2]
+        return f"it takes the fewest operations for an image, {operations(least)} against {operations(more)}"
+    left = ties
+    if len(flops) < len(ties):
+        said = "not all of their operations for an image are counted"
+    else:
+        left = [each for each in ties if each.flops_per_image == min(flops)]
+        some = f"{_names(left)} take the fewest" if len(left) < len(ties) else "they take equally many"
+        said = f"{some} operations for an image, {operations(min(flops))}"
     counts = [each.parameters for each in left if each.parameters is not None]
     if len(counts) < len(left):
         said += ", not all of their parameters are counted"
@@ -198,16 +239,18 @@ def _names(candidates: Sequence[CandidateRecord]) -> str:
     return " and ".join(each.experiment for each in candidates)
 
 
-def _how_sure(found: PairedDifference, record: DecisionRecord) -> str:
+def _how_sure(found: PairedDifference, record: DecisionRecord, *, is_single: bool) -> str:
     if found.p_equivalent is None:
-        return "A single split gives no probability: how sure this is can't be said."
+        return "There is no probability of the difference: how sure this is can't be said."
     rope = record.rule.rope
+    interval = "" if is_single else f", 95 % interval {signed(found.ci_low)} to {signed(found.ci_high)}"
     said = (
-        f"Difference {signed(found.mean_diff)}, 95 % interval {signed(found.ci_low)} to "
-        f"{signed(found.ci_high)}; probability that {found.treatment} is better by more than {rope:g}: "
-        f"{chance(found.p_better)}, practically equal: {chance(found.p_equivalent)}, worse: "
-        f"{chance(found.p_worse)}."
+        f"Difference {signed(found.mean_diff)}{interval}; probability that {found.treatment} is better by "
+        f"more than {rope:g}: {chance(found.p_better)}, practically equal: {chance(found.p_equivalent)}, "
+        f"worse: {chance(found.p_worse)}."
     )
+    if is_single:
+        said += " Of a single split, these are chances of other validation images, not of other trainings."
     if max(each or 0.0 for each in (found.p_better, found.p_equivalent, found.p_worse)) > SURE:
         return said
     return f"{said} None of the three is above {SURE:g}: more folds or repeats would be needed for that."
@@ -215,10 +258,6 @@ def _how_sure(found: PairedDifference, record: DecisionRecord) -> str:
 
 def _splits(number: int) -> str:
     return f"{number} folds" if number > 1 else "a single split"
-
-
-def _cost(evidence: CandidateRecord) -> str:
-    return f"{evidence.cost_a_trial:.1f} {evidence.cost_unit}"
 
 
 def _keys(values: Mapping[str, object], above: str = "") -> str:

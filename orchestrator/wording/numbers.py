@@ -49,6 +49,14 @@ def integer(value: int) -> str:
     return f"{value:,}".replace(",", "\u202f")
 
 
+def operations(flops: int) -> str:
+    """Write operations for an image with three digits: 1.82 GFLOPs."""
+    for prefix, size in (("T", 10**12), ("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if flops >= size:
+            return f"{flops / size:.3g} {prefix}FLOPs"
+    return f"{flops} FLOPs"
+
+
 def when(moment: Any) -> str:
     """Write an ISO 8601 time in UTC for people."""
     text = str(moment or "")

@@ -260,6 +260,18 @@ class Results:
 
         self.rescore(name, split, scores, fold=fold)
 
+    def halves(
+        self, name: str, *pairs: tuple[float, float], metric: str = "auc", fold: int | None = None
+    ) -> None:
+        """Let history.csv hold the AUC of both halves of the validation part, a pair for each epoch."""
+        for path in self.root.glob(f"trials/{name}-r*f{'*' if fold is None else fold}-*/history.csv"):
+            self.history(path.parent, len(pairs))
+            table = pd.read_csv(path)
+            table[["auc_half_a", "auc_half_b"]] = np.array(pairs, dtype=float)
+            table.to_csv(path, index=False)
+            facts = json.loads((path.parent / "metrics.json").read_text())
+            _json(path.parent / "metrics.json", {**facts, "n_val_halves": [5, 5]})
+
     def folder(self, name: str, fold: int) -> Path:
         """The folder of a trial."""
         experiment = next(experiment for experiment in self.experiments if experiment["name"] == name)

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
 from trainables.data.pixels import ensure_pixels
+from trainables.data.splits.halves import validation_halves
 from trainables.models.building import build_model
 from trainables.recipe import Loss, Optimizer, Recipe, Scheduler
 from trainables.training.loop import EpochReport, TrainingError
@@ -302,3 +303,44 @@ def test_a_constrained_convolution_keeps_its_constraint_in_training(
     weight = weights(tmp_path)["head.constrained.weight"]
     assert (weight[..., 2, 2] == -1).all()
     torch.testing.assert_close(weight.sum(dim=(2, 3)), torch.zeros(3, 3), atol=1e-4, rtol=0)
+
+
+def test_history_holds_the_metrics_of_both_halves_of_the_validation_part(
+    finished: Path, trial_data: Any, make_recipe: MakeRecipe
+) -> None:
+    """At the best epoch they are those of the stored scores, cut by the same halves."""
+    predictions = pd.read_parquet(finished / "predictions.parquet")
+    val = predictions[predictions["split"] == "val"]
+    halves = validation_halves(val, seed=make_recipe().seed, repeat=0, fold=1)
+    assert halves is not None
+    history = pd.read_csv(finished / "history.csv")
+    metrics = json.loads((finished / "metrics.json").read_text())
+    best = history.iloc[metrics["best_epoch"] - 1]
+    for number, half in enumerate("ab"):
+        mine = val[halves == number]
+        assert best[f"auc_half_{half}"] == pytest.approx(roc_auc_score(mine["label"], mine["score"]))
+        assert best[f"accuracy_half_{half}"] == pytest.approx((mine["label"] == mine["predicted"]).mean())
+        assert history[f"brier_half_{half}"].notna().all()
+    assert metrics["n_val_halves"] == np.bincount(halves).tolist() and sum(metrics["n_val_halves"]) == 12
+
+
+def test_halves_change_no_number_of_the_training(
+    finished: Path, trial_data: Any, make_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    """Groups decide the halves and nothing else: with one group per class there are none."""
+    table = trial_data.table.copy()
+    is_val = table["part"] == "val"
+    table.loc[is_val, "group"] = "val-" + table.loc[is_val, "label"].astype(str)
+    run(make_recipe(), trial_data.rows(table), tmp_path)
+    assert same_weights(finished, tmp_path)
+    before, after = (pd.read_csv(folder / "history.csv") for folder in (finished, tmp_path))
+    assert not [name for name in after if "_half_" in name]
+    numbers = [name for name in after if name not in ("seconds", "images_per_s")]
+    pd.testing.assert_frame_equal(before[numbers], after[numbers], check_exact=True)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["n_val_halves"] == []
+    assert (
+        metrics["flops_per_image"]
+        == json.loads((finished / "metrics.json").read_text())["flops_per_image"]
+        > 0
+    )

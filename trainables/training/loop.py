@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainables.errors import InputError
-from trainables.evaluation.metrics import LOWER_IS_BETTER
-from trainables.evaluation.scoring import Metrics, compute_metrics
+from trainables.evaluation.metrics import COMPARED
+from trainables.evaluation.scoring import Metrics, all_metrics, compute_metrics, predicted_classes
+from trainables.evaluation.selection import HALVES, half_column, selection_score
 from trainables.models.layers import ConstrainedConv
-from trainables.recipe import Recipe, SelectWeights
+from trainables.recipe import Recipe
 from trainables.seeds import derived_seed
 from trainables.training import checkpoint
 from trainables.training.augmentation import Augmenter, Mixing
@@ -48,15 +48,23 @@ class TrainingError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Rows to train on or to score: their row numbers in the pixels and their labels, int64 [N] each."""
+    """Rows to train on or to score: their row numbers in the pixels and their labels, int64 [N] each.
+
+    `halves` is the half of each inner validation row, 0 or 1, int64 [N]; None where they are not cut in two.
+    """
 
     rows: np.ndarray
     labels: np.ndarray
+    halves: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """What an epoch gave. `epoch` counts from 1; `score` is the selection metric on inner validation rows."""
+    """What an epoch gave. `epoch` counts from 1; `score` is the selection metric on inner validation rows.
+
+    `halves` are the metrics that decisions may name on each half of these rows, by column of history.csv;
+    empty where they can't be cut in two.
+    """
 
     epoch: int
     epochs: int
@@ -69,6 +77,7 @@ class EpochReport:
     seconds: float
     images_per_s: float
     val: Metrics
+    halves: Metrics
 
 
 OnEpoch = Callable[[EpochReport], None]
@@ -246,7 +255,21 @@ class Trainer:
             seconds=round(seconds, 3),
             images_per_s=round(len(self.train.rows) / train_s, 1),
             val=val,
+            halves=self._half_metrics(scores),
         )
+
+    def _half_metrics(self, scores: np.ndarray) -> Metrics:
+        """What the scores of the inner validation rows say on each half of them, by column of history.csv."""
+        found: Metrics = {}
+        if self.val.halves is None:
+            return found
+        for number, half in enumerate(HALVES):
+            mine = self.val.halves == number
+            metrics = all_metrics(self.val.labels[mine], scores[mine], predicted_classes(scores[mine]))
+            for name in COMPARED:
+                if name in metrics.values or name in metrics.reasons:
+                    found[half_column(name, half)] = metrics.values.get(name)
+        return found
 
     def train_one_epoch(self, epoch: int) -> float:
         """Train on every training row once; return the mean loss."""
@@ -342,29 +365,5 @@ def history_row(report: EpochReport) -> dict[str, float | int | None]:
         "lr": report.lr,
         "seconds": report.seconds,
         "images_per_s": report.images_per_s,
+        **report.halves,
     }
-
-
-def selection_score(val: Metrics, select_by: str | SelectWeights) -> float:
-    """Return what the best epoch is chosen by, higher is better: a metric, or a weighted sum of several.
-
-    Raises:
-        InputError: one of them does not exist on these rows.
-    """
-    if isinstance(select_by, str):
-        value = _existing(val, select_by)
-        return -value if select_by in LOWER_IS_BETTER else value
-    weights = select_by.model_dump().items()
-    return float(sum(weight * _existing(val, name) for name, weight in weights if weight))
-
-
-def _existing(val: Metrics, metric: str) -> float:
-    value = val[metric]
-    if value is None and metric == "precision":
-        # Nothing was called fake, so nothing was called fake rightly.
-        return 0.0
-    if value is None:
-        raise InputError(
-            f"{metric} does not exist on the inner validation part: it needs every class; raise val_ratio"
-        )
-    return value

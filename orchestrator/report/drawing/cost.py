@@ -83,7 +83,7 @@ def _number(axes: Axes, points: pd.DataFrame) -> None:
 
 
 def _amount(value: float) -> str:
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if value >= size:
             return f"{value / size:g}{unit}"
     return f"{value:g}"

@@ -1,5 +1,6 @@
-"""Costs of experiments: threads count on a processor."""
+"""Costs of experiments: what the model takes, and hours, of which threads count on a processor."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,18 +10,27 @@ from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.costs import experiment_costs
 from orchestrator.analysis.trial_facts import read_files, trial_facts
 from orchestrator.store.folder import Store
+from trainables.measurement import Measurement, Speed
 
 TablesOf = Callable[[], tuple[Store, Tables]]
 
 
-def test_cost_counts_threads_on_a_processor_and_not_on_a_gpu(results: Any, tables_of: TablesOf) -> None:
+def test_costs_are_those_of_the_model_with_one_speed_and_the_hours_of_all_trials(
+    results: Any, tables_of: TablesOf
+) -> None:
     results.add("a", folds=2)
     results.add("b", folds=2)
-    results.facts("a", device="cpu", threads=4, training_seconds=30.0, parameters=1000)
+    results.facts("a", device="cpu", threads=4, training_seconds=30.0, parameters=1000, flops_per_image=5000)
     results.facts("b", device="cuda", threads=4, training_seconds=45.0, parameters=2000)
     store, tables = tables_of()
     facts = trial_facts(store, tables, read_files(store, tables.study))
-    found = experiment_costs(facts, tables.overall, "auc")
-    assert [each.seconds for each in found] == [120.0, 45.0]
+    choice = Speed(precision="float32", memory_format="contiguous", images_per_s=450.0, peak_mib=1.0)
+    measured = {"a": Measurement(device="cpu", choice=choice)}
+    found = experiment_costs(facts, tables.overall, "auc", measured=measured)
+    assert [each.parameters for each in found] == [1000, 2000]
+    assert found[0].flops == 5000 and math.isnan(found[1].flops)
+    assert (found[0].images_per_s, found[0].measured_on) == (450.0, "cpu")
+    assert math.isnan(found[1].images_per_s)
+    # Threads count on a processor and not on a GPU.
     assert [each.hours for each in found] == pytest.approx([240 / 3600, 90 / 3600])
-    assert [(each.unit, each.device) for each in found] == [("thread seconds", "cpu"), ("seconds", "cuda")]
+    assert [each.device for each in found] == ["cpu", "cuda"]

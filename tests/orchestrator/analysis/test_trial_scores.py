@@ -72,6 +72,47 @@ def test_a_trial_that_is_not_done_says_why(results: Any, state: str) -> None:
     assert found.reason == ("the loss is nan" if state == "failed" else "not run to its end yet")
 
 
+def deciding(found: TrialScores | Problem) -> dict[str, float]:
+    assert isinstance(found, TrialScores)
+    return {metric: value for split, _, metric, value in found.scores if split == "deciding"}
+
+
+def test_the_deciding_score_is_that_of_one_half_at_the_epoch_of_the_other(results: Any) -> None:
+    """Half a would take the second epoch (0.7 on b), half b the first (0.5 on a); validation rows say 0.9."""
+    results.add("a", folds=1, select_by="auc")
+    results.halves("a", (0.5, 0.8), (0.9, 0.7), (0.6, 0.6))
+    found = read(results, results.folder("a", 0))
+    assert deciding(found) == pytest.approx({"auc": (0.7 + 0.5) / 2})
+    assert isinstance(found, TrialScores) and found.no_deciding == ""
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"n_val_halves": None}, "earlier version"),
+        ({"n_val_halves": []}, "too small for two halves"),
+        ({"n_val_halves": [5, 5]}, "not every epoch"),
+    ],
+)
+def test_a_trial_without_halves_has_no_deciding_score_and_says_why(
+    results: Any, facts: dict[str, Any], said: str
+) -> None:
+    results.add("a", folds=1)
+    results.facts("a", **facts)
+    found = read(results, results.folder("a", 0))
+    assert deciding(found) == {} and isinstance(found, TrialScores)
+    assert said in found.no_deciding
+
+
+def test_an_epoch_without_halves_leaves_no_deciding_score(results: Any) -> None:
+    """Catches a run that an earlier version began, of which only the last epochs would be compared."""
+    results.add("a", folds=1)
+    results.halves("a", (np.nan, np.nan), (0.9, 0.7))
+    found = read(results, results.folder("a", 0))
+    assert deciding(found) == {} and isinstance(found, TrialScores)
+    assert "not every epoch" in found.no_deciding
+
+
 def damage_bytes(folder: Path) -> None:
     path = folder / "predictions.parquet"
     path.write_bytes(path.read_bytes()[:100])

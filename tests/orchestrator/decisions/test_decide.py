@@ -3,8 +3,11 @@
 import json
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+from sklearn.metrics import roc_auc_score
 
 from orchestrator.analysis.collect import Tables, collect
 from orchestrator.decisions.decide import choose, differing_keys, read_candidates
@@ -79,19 +82,41 @@ def test_a_lower_log_loss_is_better(results: Any) -> None:
 
 def test_a_tie_goes_to_the_cheaper_and_is_called_one(results: Any) -> None:
     two(results, val=(1.0, 1.4))
-    results.facts("a", training_seconds=10.0)
-    results.facts("b", training_seconds=30.0)
-    found = chosen(results, rope=0.2)
+    results.facts("a", flops_per_image=10)
+    results.facts("b", flops_per_image=30)
+    found = chosen(results)
     assert found["evidence"]["best_mean"] == found["runner_up"] == "b"
-    assert (found["chosen"], found["is_tie"], found["decided_by"]) == ("a", True, "cost")
+    assert (found["chosen"], found["is_tie"], found["decided_by"]) == ("a", True, "flops")
     assert sorted(found["ties"]) == ["a", "b"]
+    assert found["evidence"]["sure"] == 0.95
 
 
-def test_out_of_the_region_the_cheaper_does_not_win(results: Any) -> None:
-    two(results, val=(1.0, 3.0))
-    results.facts("a", training_seconds=1.0)
-    found = chosen(results, rope=0.001)
+def test_what_is_surely_better_wins_whatever_it_costs(results: Any) -> None:
+    two(results, val=(0.0, 3.0))
+    results.facts("a", flops_per_image=1)
+    results.facts("b", flops_per_image=1000)
+    found = chosen(results)
     assert (found["chosen"], found["is_tie"]) == ("b", False)
+    assert found["evidence"]["candidates"][1]["against_best"]["p_worse"] > 0.95
+
+
+def test_a_mean_that_is_better_by_chance_is_a_tie(results: Any) -> None:
+    """Catches means far apart that are announced as clear, however much the folds disagree about them."""
+    two(results, val=(0.0, 0.0))
+    for fold, (one, other) in enumerate(zip([0.8] * 5, (0.95, 0.70, 0.92, 0.78, 0.90), strict=True)):
+        results.halves("a", (one, one), fold=fold)
+        results.halves("b", (other, other), fold=fold)
+    results.facts("a", flops_per_image=10)
+    results.facts("b", flops_per_image=30)
+    found = chosen(results)
+    assert found["evidence"]["chosen_against_runner_up"]["mean_diff"] == pytest.approx(-0.05)
+    assert (found["chosen"], found["is_tie"], found["decided_by"]) == ("a", True, "flops")
+    # Student's t with 4 degrees of freedom, 10 validation images beside 90 that are learned from.
+    differences = np.array([0.15, -0.10, 0.12, -0.02, 0.10])
+    scale = differences.std(ddof=1) * np.sqrt(1 / 5 + 10 / 90)
+    against = found["evidence"]["candidates"][1]["against_best"]
+    assert against["p_worse"] == pytest.approx(stats.t(4, 0.05, scale).sf(0.01))
+    assert against["p_worse"] < 0.95
 
 
 def test_a_candidate_beside_the_tie_is_no_part_of_it(results: Any) -> None:
@@ -99,8 +124,8 @@ def test_a_candidate_beside_the_tie_is_no_part_of_it(results: Any) -> None:
     two(results, val=(2.0, 2.0))
     results.add("c")
     results.separate("c", "val", -2.0)
-    results.facts("a", training_seconds=30.0)
-    results.facts("c", training_seconds=1.0)
+    for name, flops in (("a", 30), ("b", 10), ("c", 1)):
+        results.facts(name, flops_per_image=flops)
     found = chosen(results)
     assert (found["chosen"], found["ties"], found["runner_up"]) == ("b", ["a", "b"], "a")
 
@@ -108,23 +133,61 @@ def test_a_candidate_beside_the_tie_is_no_part_of_it(results: Any) -> None:
 @pytest.mark.parametrize(
     ("facts_a", "facts_b", "winner", "decided_by"),
     [
-        ({"training_seconds": 10.0, "threads": 4}, {"training_seconds": 20.0, "threads": 1}, "b", "cost"),
-        ({"parameters": 9}, {"training_seconds": 6.5, "parameters": 5}, "b", "parameters"),
+        ({"flops_per_image": 20, "parameters": 5}, {"flops_per_image": 10, "parameters": 9}, "b", "flops"),
+        ({"flops_per_image": 9, "parameters": 9}, {"flops_per_image": 9, "parameters": 5}, "b", "parameters"),
+        ({"parameters": 9}, {"flops_per_image": 99, "parameters": 5}, "b", "parameters"),
+        ({"training_seconds": 46.0}, {"training_seconds": 9.0}, "a", "name"),
         ({"device": "cuda", "parameters": 9}, {"training_seconds": 99.0, "parameters": 5}, "b", "parameters"),
-        ({"device": "cuda", "threads": 9}, {"device": "cuda", "training_seconds": 9.0}, "a", "cost"),
         ({"parameters": None}, {"parameters": 5}, "a", "name"),
         ({}, {}, "a", "name"),
     ],
-    ids=["threads", "about-the-same-cost", "two-devices", "gpu-threads-do-not-count", "unknown", "same"],
+    ids=["flops", "same-flops", "one-uncounted", "never-by-the-clock", "two-devices", "unknown", "same"],
 )  # fmt: skip
 def test_what_is_cheaper(
     results: Any, facts_a: dict[str, Any], facts_b: dict[str, Any], winner: str, decided_by: str
 ) -> None:
+    """Catches a choice by the moment in which a trial was run: 9 and 46 seconds of one and the same."""
     two(results, val=(1.0, 1.0))
     results.facts("a", **facts_a)
     results.facts("b", **facts_b)
     found = chosen(results)
     assert (found["chosen"], found["decided_by"], found["is_tie"]) == (winner, decided_by, True)
+
+
+def clearly(results: Any, name: str, score: float) -> None:
+    """Give every fold a deciding score near `score`."""
+    for fold in range(5):
+        results.halves(name, (score, score + fold / 1000 * (1 if name == "a" else -1)), fold=fold)
+
+
+def test_the_deciding_score_decides_and_not_the_best_epoch(results: Any) -> None:
+    """Catches a maximum over epochs that is taken for a score."""
+    two(results, val=(3.0, 0.0))
+    clearly(results, "a", 0.6)
+    clearly(results, "b", 0.8)
+    found = chosen(results)
+    assert (found["chosen"], found["is_tie"]) == ("b", False)
+    assert found["evidence"]["taken_on"] == "inner validation rows, cross-fitted between their halves"
+    assert found["evidence"]["candidates"][0]["validation"]["mean"] == pytest.approx(0.799)
+
+
+def test_without_halves_of_one_all_are_judged_by_their_best_epoch(results: Any) -> None:
+    """Catches scores of two kinds in one decision."""
+    two(results, val=(0.0, 3.0))
+    clearly(results, "a", 0.9)
+    found = chosen(results)
+    assert found["chosen"] == "b"
+    assert found["evidence"]["taken_on"] == (
+        "inner validation rows at the best epoch: b has no deciding scores (fold 0: it was trained by "
+        "an earlier version, which kept no scores of the halves of its validation part)"
+    )
+    scores = collect(Store.look(results.root), "phase1").scores
+    val = scores[(scores["split"] == "val") & (scores["metric"] == "auc") & (scores["experiment"] == "a")]
+    mean = found["evidence"]["candidates"][1]["validation"]["mean"]
+    assert mean == pytest.approx(val["value"].mean()) and abs(mean - 0.9) > 0.1
+    assert "a maximum over epochs: b has no deciding scores" in " ".join(
+        decision_sentences(decide(Store.open(results.root), "phase1").record)
+    )
 
 
 def test_of_the_same_cost_the_better_mean_decides(results: Any) -> None:
@@ -133,14 +196,49 @@ def test_of_the_same_cost_the_better_mean_decides(results: Any) -> None:
     assert (found["chosen"], found["decided_by"]) == ("b", "score")
 
 
-def test_a_single_split_is_decided_without_probabilities(results: Any) -> None:
-    two(results, val=(0.0, 2.0), folds=1)
+def single(results: Any, **asked: Any) -> dict[str, Any]:
     for experiment in results.experiments:
         experiment["recipe"]["protocol"] = "holdout"
-    found = chosen(results)
-    assert found["chosen"] == "b"
-    assert found["evidence"]["chosen_against_runner_up"]["p_better"] is None
+    found = chosen(results, **asked)
     json.dumps(found, allow_nan=False)
+    return found
+
+
+def test_a_single_split_has_the_chances_of_other_validation_images(results: Any) -> None:
+    """Against a bootstrap of the five groups, each of which holds an image of both classes."""
+    two(results, val=(0.5, 1.0), folds=1)
+    against = single(results)["evidence"]["candidates"][1]["against_best"]
+    assert against["p_value"] is None
+    one, other = (pd.read_parquet(results.folder(name, 0) / "predictions.parquet") for name in ("b", "a"))
+    rng, drawn = np.random.default_rng(0), []
+    one, other = (each[each["split"] == "val"].sort_values(["label", "group"]) for each in (one, other))
+    for _ in range(2000):
+        groups = rng.integers(0, 5, 5)
+        rows = np.concatenate([groups, groups + 5])
+        first, second = (
+            roc_auc_score(each["label"].iloc[rows], each["score"].iloc[rows]) for each in (one, other)
+        )
+        drawn.append(second - first)
+    worse = stats.t(4, against["mean_diff"], np.std(drawn) * np.sqrt(5 / 4)).cdf(-0.01)
+    assert against["p_worse"] == pytest.approx(worse, abs=0.02)
+
+
+def test_on_a_single_split_what_is_far_better_wins_and_the_rest_is_a_tie(results: Any) -> None:
+    """Catches the cheapest of all that is taken on any data set with splits of its own, however bad it is."""
+    two(results, val=(-0.5, 6.0), folds=1)
+    results.add("c", folds=1)
+    results.separate("c", "val", 5.0)
+    for name, flops in (("a", 1), ("b", 30), ("c", 20)):
+        results.facts(name, flops_per_image=flops)
+    found = single(results)
+    assert (found["chosen"], found["ties"], found["decided_by"]) == ("c", ["b", "c"], "flops")
+
+
+def test_without_any_probability_all_are_tied(results: Any) -> None:
+    two(results, val=(0.0, 2.0), folds=1)
+    found = single(results, choose="eer")
+    assert (found["chosen"], found["is_tie"], found["decided_by"]) == ("b", True, "score")
+    assert found["evidence"]["chosen_against_runner_up"]["p_better"] is None
 
 
 @pytest.mark.parametrize(
@@ -253,18 +351,13 @@ def test_a_key_that_is_an_object_for_one_alone_is_handed_over_whole() -> None:
 
 def test_the_places_of_a_selection_are_filled_by_one_rule_after_the_other(results: Any) -> None:
     """Catches a tie on the last place that goes to the dearer one, and places in another order."""
-    for name, good, seconds in (
-        ("best", 4.0, 9.0),
-        ("dear", 1.0, 90.0),
-        ("cheap", 1.0, 9.0),
-        ("bad", -2.0, 1.0),
-    ):
+    for name, good, flops in (("best", 4.0, 9), ("dear", 1.0, 90), ("cheap", 1.0, 9), ("bad", -2.0, 1)):
         results.add(name)
         results.separate(name, "val", good)
-        results.facts(name, training_seconds=seconds)
+        results.facts(name, flops_per_image=flops)
     found = chosen(results, top=2)
     assert found["selected"] == ["best", "cheap"] and found["chosen"] == "best"
-    assert [place["decided_by"] for place in found["places"]] == ["score", "cost"]
+    assert [place["decided_by"] for place in found["places"]] == ["score", "flops"]
     assert sorted(found["places"][1]["ties"]) == ["cheap", "dear"]
     assert chosen(results, top=9)["selected"] == ["best", "cheap", "dear", "bad"]
 

@@ -210,62 +210,84 @@ def test_the_sentences_have_the_numbers_of_the_file(decided: Any) -> None:
 
 
 def test_the_sentences_call_a_tie_a_tie(results: Any) -> None:
-    for name, seconds in (("a", 5.0), ("b", 60.0)):
+    for name, good in (("a", 1.0), ("b", 1.4)):
         results.add(name)
-        results.separate(name, "val", 1.0)
-        results.facts(name, training_seconds=seconds)
+        results.separate(name, "val", good)
+    results.facts("a", flops_per_image=1_820_000_000)
+    results.facts("b", flops_per_image=4_000_000_000)
     results.decide("a", "b")
     results.write()
     said = " ".join(decision_sentences(decide(store(results), "phase1").record))
-    assert "It is a tie" in said
     assert (
-        "goes to a: it is the cheapest of these, 5.0 thread seconds per trial on cpu, the next (b) 60.0 "
-        "thread seconds." in said
-    )
+        "It is a tie: b has the best mean AUC, and is not better than a by more than 0.01 with a probability "
+        "above 0.95. It goes to a: it takes the fewest operations for an image, 1.82 GFLOPs against 4 GFLOPs."
+    ) in said
 
 
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
         (
-            {"a": (100.0, 9, "cpu"), "b": (10.0, 9, "cpu"), "c": (10.5, 9, "cpu")},
-            "to b: b and c are the cheapest of these, the same within 10 %, they have equally many "
+            {"a": (30, 1), "b": (20, 9), "c": (25, 5)},
+            "to b: it takes the fewest operations for an image, 20 FLOPs against 25 FLOPs.",
+        ),
+        (
+            {"a": (100, 9), "b": (10, 9), "c": (10, 9)},
+            "to b: b and c take the fewest operations for an image, 10 FLOPs, they have equally many "
             "parameters, and it has the best mean of these.",
         ),
         (
-            {"a": (100.0, 5, "cpu"), "b": (10.0, 1000, "cpu"), "c": (10.5, 2000, "cpu")},
-            "to b: b and c are the cheapest of these, the same within 10 %, and it has the fewest "
+            {"a": (100, 5), "b": (10, 1000), "c": (10, 2000)},
+            "to b: b and c take the fewest operations for an image, 10 FLOPs, and it has the fewest "
             "parameters, 1,000 against 2,000.",
         ),
         (
-            {"a": (100.0, 9, "cuda"), "b": (1000.0, 9, "cpu"), "c": (1000.0, 10, "cpu")},
-            "to a: their costs can't be compared, a and b have the fewest parameters, and it has the best "
-            "mean of these.",
+            {"a": (None, 9), "b": (1000, 9), "c": (1000, 10)},
+            "to a: not all of their operations for an image are counted, a and b have the fewest "
+            "parameters, and it has the best mean of these.",
         ),
         (
-            {"a": (None, 9, "cpu"), "b": (1.0, 8, "cpu"), "c": (1.0, 7, "cpu")},
-            "to c: their costs can't be compared, and it has the fewest parameters, 7 against 8.",
-        ),
-        (
-            {"a": (1.0, None, "cpu"), "b": (1.0, 8, "cpu"), "c": (1.0, 7, "cpu")},
-            "to a: they cost the same within 10 %, not all of their parameters are counted, and it has "
-            "the best mean of these.",
+            {"a": (5, None), "b": (5, 8), "c": (5, 7)},
+            "to a: they take equally many operations for an image, 5 FLOPs, not all of their parameters "
+            "are counted, and it has the best mean of these.",
         ),
     ],
 )
 def test_why_a_tie_went_where_it_went(results: Any, facts: dict[str, tuple[Any, ...]], said: str) -> None:
     """Catches a reason that is true of the runner-up alone, which may have been out of the race."""
-    for place, (name, (seconds, parameters, device)) in enumerate(facts.items()):
+    for place, (name, (flops, parameters)) in enumerate(facts.items()):
         results.add(name)
         results.separate(name, "val", 1.0 - 0.3 * place)
-        spent = dict.fromkeys(("training_seconds", "seconds"), seconds)
-        results.facts(name, parameters=parameters, device=device, **spent)
+        results.facts(name, parameters=parameters, flops_per_image=flops)
     results.decide("a", "b", "c", rope=0.5)
     results.write()
     record = decide(store(results), "phase1").record
     means = [each.validation.mean for each in record.evidence.candidates]
     assert means == sorted(set(means), reverse=True), "all three differ"
     assert said in " ".join(decision_sentences(record))
+
+
+def test_a_decision_by_the_rule_of_an_earlier_version_is_read_and_called_one(decided: Any) -> None:
+    """Catches a tie of then that is told by the rule of now, and a rule that can't be applied anew."""
+    found = decide(store(decided), "phase1")
+    content = json.loads(found.path.read_text())
+    evidence = {name: value for name, value in content["evidence"].items() if name != "sure"}
+    evidence |= {"taken_on": "inner validation rows", "same_cost": 0.1}
+    then = {"is_tie": True, "ties": ["b", "a"], "decided_by": "cost", "evidence": evidence}
+    kept = {name: value for name, value in content.items() if name != "digest"}
+    found.path.write_text(json.dumps(kept | then))
+    record = in_force(store(decided), "phase1")
+    assert record is not None
+    said = " ".join(decision_sentences(record))
+    assert "It is a tie by the rule of an earlier version: b and a lie within 0.01 of the best mean" in said
+    assert "It went to b for its training time." in said and "cross-fitted" not in said
+    again = decide(store(decided), "phase1")
+    assert not again.is_new and again.record.chosen == "b"
+    assert again.moved == (
+        "its rule was that of an earlier version: means within rope were tied, seconds of training decided",
+    )
+    new = decide(store(decided), "phase1", again=True)
+    assert (new.record.version, new.record.is_tie, new.record.moved) == (2, False, again.moved)
 
 
 def test_test_scores_beside_a_choice_are_of_all_folds_or_none(results: Any) -> None:

@@ -156,7 +156,8 @@ def complete_trial(folder: Path, repeat: int, fold: int) -> None:
     write_json(
         folder / "metrics.json",
         {
-            "best_epoch": 3, "epochs": 4, "n_train": 80, "n_val": 10, "n_test": 20, "parameters": 389153,
+            "best_epoch": 3, "epochs": 4, "n_train": 80, "n_val": 10, "n_test": 20,
+            "parameters": 389153, "flops_per_image": 26_738_304,
             "training_seconds": 9.0, "seconds": 12.5, "peak_mib": 100.0, "device": "cpu", "threads": 2,
         },
     )  # fmt: skip

@@ -292,7 +292,7 @@ def test_held_out_sources_and_ranking_appear_where_they_exist(
     said = "p1_c loses most on inpainting" if delta > 0 else "the least gain is p1_c’s on inpainting"
     assert said in found.words and "A delta above 0.07 is flagged, one above 0.10" in found.words
     figures = {path.stem for path in (found.page.parent / "figures").glob("*.svg")}
-    assert {"holdout", "ranks", "pairs", "sources-auc", "cost-parameters", "cost-seconds"} <= figures
+    assert {"holdout", "ranks", "pairs", "sources-auc", "cost-parameters", "cost-flops"} <= figures
     places = pd.read_csv(found.page.parent / "tables" / "paper" / "ranking.csv")
     assert list(places["Experiment"]) == list(found.tables.ranking["experiment"]) and len(places) == 6
     assert "the best mean rank (" in found.words and "folds of one data set" in found.words

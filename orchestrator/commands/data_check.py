@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.commands.options import (
-    REAL_SOURCES,
     DebugOption,
     GroupByOption,
     JsonOption,
@@ -36,7 +35,7 @@ def check_command(
     folder: Annotated[Path, typer.Argument(help="Folder of images.")],
     layout: LayoutOption = "auto",
     group_by: GroupByOption = "auto",
-    real_sources: RealSourcesOption = REAL_SOURCES,
+    real_sources: RealSourcesOption = "",
     protocol: Annotated[str, typer.Option(help="cv, holdout or official: what is to be run.")] = "cv",
     results: Annotated[
         Path | None, typer.Option("--results", help="Verify the runs on this data in a results folder, too.")

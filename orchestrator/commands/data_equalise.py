@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 import typer
 
 from orchestrator.commands.options import (
-    REAL_SOURCES,
     DebugOption,
     LayoutOption,
     RealSourcesOption,
@@ -28,7 +27,7 @@ def equalise_command(
     ] = "jpeg",
     quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG files.")] = 90,
     layout: LayoutOption = "auto",
-    real_sources: RealSourcesOption = REAL_SOURCES,
+    real_sources: RealSourcesOption = "",
     debug: DebugOption = False,
 ) -> None:
     """Write every image again, as a central square of one size, in one format, without metadata.

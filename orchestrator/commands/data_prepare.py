@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.commands.options import (
-    REAL_SOURCES,
     RESULTS,
     DebugOption,
     JsonOption,
@@ -50,7 +49,7 @@ def prepare_command(
         int | None, typer.Option(min=16, max=1024, help="Side in pixels; alone, it builds the pixel cache.")
     ] = None,
     layout: LayoutOption = "auto",
-    real_sources: RealSourcesOption = REAL_SOURCES,
+    real_sources: RealSourcesOption = "",
     results: ResultsOption = RESULTS,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
     as_json: JsonOption = False,

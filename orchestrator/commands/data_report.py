@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from orchestrator.commands.options import (
-    REAL_SOURCES,
     DebugOption,
     GroupByOption,
     LayoutOption,
@@ -22,7 +21,7 @@ def data_report_command(
     out: Annotated[Path, typer.Option("--out", help="The page to write.")] = Path("data-report.html"),
     layout: LayoutOption = "auto",
     group_by: GroupByOption = "auto",
-    real_sources: RealSourcesOption = REAL_SOURCES,
+    real_sources: RealSourcesOption = "",
     per_source: Annotated[
         int, typer.Option("--per-source", min=1, help="Pictures of each source that are read for averages.")
     ] = 200,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.commands.options import (
-    REAL_SOURCES,
     DebugOption,
     GroupByOption,
     JsonOption,
@@ -26,7 +25,7 @@ def scan_command(
     folder: Annotated[Path, typer.Argument(help="Folder of images.")],
     layout: LayoutOption = "auto",
     group_by: GroupByOption = "auto",
-    real_sources: RealSourcesOption = REAL_SOURCES,
+    real_sources: RealSourcesOption = "",
     out: Annotated[Path | None, typer.Option(help="Write the manifest to this CSV file.")] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,

@@ -235,12 +235,13 @@ def count_folds(protocol: str, cv_folds: int) -> int:
 class RecipeKeys(RecipePart):
     """The keys of an experiment file that decide the numbers of its trials."""
 
-    layout: Annotated[Literal["auto"] | Layout, BY_ROWS] = "auto"
+    layout: Annotated[Literal["auto", Layout], BY_ROWS] = "auto"
     group_by: Annotated[str, BY_ROWS] = Field(
         "auto", min_length=1, description="auto, basename, none, pairs, or a column of manifest.csv"
     )
     real_sources: Annotated[tuple[str, ...], BY_ROWS] = Field(
-        (), description="names of folders or labels that are real, all others being fakes; none: by their words"
+        (),
+        description="folders or labels that are real, all others being fakes; none: by their names",
     )
     train_sources: Annotated[tuple[str, ...] | None, BY_ROWS] = None
     eval_sources: Annotated[tuple[str, ...] | None, BY_ROWS] = None

@@ -80,6 +80,8 @@ def _json_text(found: "DataCheck") -> str:
     content = {
         "data": str(manifest.root.resolve()),
         "layout": manifest.layout,
+        "fake": list(manifest.reading.fake),
+        "real": list(manifest.reading.real),
         "group_by": manifest.group_by,
         "images": len(manifest.rows),
         "groups": int(manifest.rows["group"].nunique()),
@@ -107,6 +109,8 @@ def _show(found: "DataCheck") -> None:
         f"({manifest.layout}, by {manifest.group_by})",
         style="bold",
     )
+    for said in (manifest.said, *manifest.reading.notes):
+        say(said)
     for finding in found.findings:
         line = Text.assemble(
             (f"{finding.severity:8}", STYLES[finding.severity]), f"{finding.name}: {finding.sentence}"

@@ -48,6 +48,7 @@ def equalise_command(
             max_unusable=1.0,
             progress=progress,
         )
+    say(manifest.said)
     settings = settle(manifest, size_px=size, image_format=image_format, quality=quality)
     with progress_bar(console, "Writing images", quiet=False) as progress:
         done = equalise(manifest, out, settings, progress=progress)

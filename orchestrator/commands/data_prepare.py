@@ -85,7 +85,7 @@ def prepare_command(
     else:
         assert size is not None, "checked above"
         text, lines = _build_cache(scanned, size, store, bar)
-    _say(text, lines, as_json=as_json, quiet=quiet)
+    _say(text, [scanned.said, *lines], as_json=as_json, quiet=quiet)
 
 
 def _say(text: str, lines: list[str], *, as_json: bool, quiet: bool) -> None:

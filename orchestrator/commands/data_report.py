@@ -59,6 +59,8 @@ def data_report_command(
             progress=progress,
         )
         pairs = near_pairs(manifest_links(manifest, progress=progress))
+    if not quiet:
+        say(manifest.said)
     rates = None
     if faces:
         with progress_bar(console, "Finding faces", quiet=quiet) as progress:
@@ -73,5 +75,4 @@ def data_report_command(
         write_data_report(
             manifest, out, per_source=per_source, near_duplicates=pairs, face_rates=rates, progress=progress
         )
-    size = out.stat().st_size / 2**20
-    say(f"Report: {out} ({size:.1f} MiB)")
+    say(f"Report: {out} ({out.stat().st_size / 2**20:.1f} MiB)")

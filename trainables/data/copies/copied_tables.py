@@ -2,8 +2,8 @@
 
 train.csv, validation.csv, test.csv   the label tables of the csv layout; ids name the new files, and rows of
                                       files that could not be used are left out
-labels.csv                            label, source, group and split of each image, where other files than folders told
-                                      them in the original: a copy has one label table for all of these
+labels.csv                            label, source, group and split of each image, where other files than
+                                      folders told them in the original
 manifest.csv                          new paths, for the images that were copied
 pairs.csv                             new paths, and the near-duplicates that were found in the original: what
                                       was one group stays one, even where a copy shows too little to find it
@@ -22,16 +22,15 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from trainables.data.dataset.groups import MANIFEST_FILE, PAIR_COLUMNS, PAIRS_FILE, read_text_table
 from trainables.data.dataset.folder_trees import read_tree
+from trainables.data.dataset.groups import MANIFEST_FILE, PAIR_COLUMNS, PAIRS_FILE, read_text_table
 from trainables.data.dataset.label_tables import LabelTable, is_label_table
-from trainables.data.dataset.layouts import UNLABELLED, split_of
+from trainables.data.dataset.layouts import UNLABELLED
 from trainables.data.dataset.manifest import Manifest
 from trainables.data.dataset.recognition import label_tables
 from trainables.data.images.path_checks import resolved
 from trainables.errors import InputError
 from trainables.files import replace_file
-
 
 # Layouts whose labels, groups or splits lie in files that a copy does not have.
 TOLD_BY_FILES = frozenset(("tables", "dfdc", "deepfakebench", "celebdf"))
@@ -105,7 +104,9 @@ def _label_rows(table: LabelTable, targets: Mapping[str, str]) -> Iterable[tuple
         # An id without a suffix stays, as long as it still names this file and no other.
         is_stem = given == str(PurePosixPath(name).with_suffix(""))
         image_id = given if is_stem and stems[given] == 1 and given not in names else name
-        yield tuple(image_id if column == table.file_column else row.cells[column] for column in table.columns)
+        yield tuple(
+            image_id if column == table.file_column else row.cells[column] for column in table.columns
+        )
 
 
 def _label_table(manifest: Manifest, targets: Mapping[str, str]) -> CopiedTable:

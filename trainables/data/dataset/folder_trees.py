@@ -29,7 +29,6 @@ from trainables.data.dataset.polarity import (
     is_generic,
     is_mixed,
     kind_of,
-    shown,
     way_out,
 )
 from trainables.errors import InputError
@@ -139,7 +138,9 @@ def _list_sources(tree: Tree, vocabulary: Vocabulary, checked: bool) -> Listing:
     found = vocabulary.read(tree.tops, where=f"{tree.root}, folders of sources", as_sources=True)
     images, files = [], tree.in_folders()
     if checked:
-        _refuse_contradictions(tree, [(folders, 0, found.labels[folders[0]]) for _, folders in files], "sources")
+        _refuse_contradictions(
+            tree, [(folders, 0, found.labels[folders[0]]) for _, folders in files], "sources"
+        )
     for path, folders in files:
         split, inside = _below_class(folders[1:])
         images.append(ListedImage(path, found.labels[folders[0]], folders[0], split, inside))
@@ -158,9 +159,7 @@ def _list_splits(tree: Tree, vocabulary: Vocabulary, checked: bool) -> Listing:
     lower = {name.lower() for name in names}
     found = vocabulary.read(lower, where=f"{tree.root}, classes below {', '.join(splits)}", as_sources=False)
     files = [
-        (path, folders)
-        for path, folders in tree.in_folders()
-        if split_of(folders[0]) and len(folders) > 1
+        (path, folders) for path, folders in tree.in_folders() if split_of(folders[0]) and len(folders) > 1
     ]
     if checked and found.real:
         labelled = [(folders, 1, found.labels[folders[1].lower()]) for _, folders in files]
@@ -258,9 +257,10 @@ def _with_sources(placed: Sequence[_Placed]) -> list[ListedImage]:
     """Give each image its source: the first folder above its class that is not above all images."""
     aboves = {each.above for each in placed}
     shared = 0
-    while min((len(above) for above in aboves), default=0) > shared + 1 and len(
-        {above[: shared + 1] for above in aboves}
-    ) == 1:
+    while (
+        min((len(above) for above in aboves), default=0) > shared + 1
+        and len({above[: shared + 1] for above in aboves}) == 1
+    ):
         shared += 1
     kinds: dict[str, set[Kind]] = {}
     for each in placed:
@@ -323,6 +323,6 @@ def _refuse_opposite_siblings(
             others = {vocabulary.kind(other) for other in siblings[each.folders[:level]]}
             if kind and kind != each.kind and each.kind in others:
                 raise InputError(
-                    f"{tree.root}: {'/'.join(each.folders[: each.level + 1])} is called {kind} and {each.kind} "
-                    f"at once ({shown(sorted({folder, each.name}))}); rename one of the two folders"
+                    f"{tree.root}: {'/'.join(each.folders[: each.level + 1])} is called {kind} and "
+                    f"{each.kind} at once ({folder}, {each.name}); rename one of the two folders"
                 )

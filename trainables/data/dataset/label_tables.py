@@ -85,10 +85,11 @@ class FileIndex:
 
     def ending_in(self, name: str) -> tuple[str, ...]:
         """Return the files whose paths end in `name`, given with or without suffix."""
+        tail, found = f"/{name}", self._by_name.get(PurePosixPath(name).name, ())
         return tuple(
             path
-            for path in self._by_name.get(PurePosixPath(name).name, ())
-            if f"/{path}".endswith(f"/{name}") or f"/{PurePosixPath(path).with_suffix('')}".endswith(f"/{name}")
+            for path in found
+            if any(f"/{each}".endswith(tail) for each in (path, PurePosixPath(path).with_suffix("")))
         )
 
 
@@ -105,8 +106,8 @@ def read_label_table(root: Path, table: str, files: FileIndex, *, needed: bool) 
     A table that is called like test may leave out labels.
 
     Raises:
-        InputError: it can't be read, lacks a column, a row names a file outside the folder or several files, a file comes
-            twice, or a label is missing or neither a whole number from 0 to 999 nor a name.
+        InputError: it can't be read or lacks a column; a row names a file outside the folder, or several; a
+            file comes twice; or a label is missing, or neither a whole number from 0 to 999 nor a name.
     """
     path = root / table
     own_split = split_of(path.stem)
@@ -117,8 +118,8 @@ def read_label_table(root: Path, table: str, files: FileIndex, *, needed: bool) 
     if not named or (label_column is None and own_split != "test"):
         if needed:
             raise InputError(
-                f"{path}: a column of files ({', '.join(FILE_COLUMNS[:2])}, image_id, ...) and one called label "
-                f"are needed; it has {','.join(columns) or 'none'}"
+                f"{path}: a column of files ({', '.join(FILE_COLUMNS[:2])}, image_id, ...) and one called "
+                f"label are needed; it has {','.join(columns) or 'none'}"
             )
         return None
     resolver = _Resolver(path, PurePosixPath(table).parent.as_posix(), files)
@@ -184,7 +185,8 @@ class _Resolver:
         ending = self.files.ending_in(image_id)
         if len(ending) > 1:
             raise InputError(
-                f"{where}: {image_id!r} may be {ending[0]} or {ending[1]}; give the path below the data folder"
+                f"{where}: {image_id!r} may be {ending[0]} or {ending[1]}; give the path below the "
+                "data folder"
             )
         return ending[0] if ending else None
 

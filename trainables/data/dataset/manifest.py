@@ -25,6 +25,10 @@ from trainables.progress import OnProgress
 COLUMNS = ("path", "sha256", "bytes", "width", "height", "format", "label", "source", "group", "split")
 
 
+# Of rows that were not read from a folder.
+NOT_READ = Reading("")
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """The usable images below `root`, and the files that were kept out.
@@ -32,7 +36,7 @@ class Manifest:
     `rows` has the columns COLUMNS: `path` is relative to `root`, `label` indexes `classes` (1 = fake; -1 = no
     label), `split` is the data set's own split or "". `excluded` has the columns path and reason. `group_by`
     says in full how groups were made (`groups`); `links` are the near-duplicates, None where the grouping did
-    not ask for them. `reading` says by which rule the folder was read, and which names stand for fake and real.
+    not ask for them. `reading` says by which rule the folder was read, and which names mean fake and real.
     """
 
     root: Path
@@ -42,7 +46,7 @@ class Manifest:
     rows: pd.DataFrame
     excluded: pd.DataFrame
     links: pd.DataFrame | None = None
-    reading: Reading = Reading("")
+    reading: Reading = NOT_READ
 
     @property
     def polarity(self) -> str:
@@ -51,6 +55,11 @@ class Manifest:
             return f"{len(self.classes)} classes: {', '.join(self.classes)}"
         fake, real = (", ".join(names) or "none" for names in (self.reading.fake, self.reading.real))
         return f"fake = {fake}; real = {real}"
+
+    @property
+    def said(self) -> str:
+        """The folder and how it was read, in the line that every command prints that reads images."""
+        return f"{self.root}: {self.polarity} ({self.layout}: {self.reading.rule})"
 
 
 def scan(

@@ -18,19 +18,20 @@ from typing import Literal, Self
 from trainables.errors import InputError
 
 Kind = Literal["real", "fake"]
-BINARY = ("real", "fake")
+BINARY: tuple[Kind, Kind] = ("real", "fake")
 FAKE_WORDS = frozenset(
     "fake fakes ai aigc generated synthetic synthesis synthesized synthesised artificial deepfake deepfakes "
     "manipulated manipulation forged forgery tampered altered spoof spoofed".split()
 )
 REAL_WORDS = frozenset(
-    "real reals nature natural human humans original originals authentic genuine pristine bonafide wiki".split()
+    "real reals nature natural human humans original originals authentic genuine pristine bonafide "
+    "wiki".split()
 )
 # They say what a folder holds, not of which class it is.
 PASSED_OVER = frozenset(
-    "image images img imgs picture pictures pic pics photo photos face faces frame frames video videos sequence "
-    "sequences sample samples file files crop crops data dataset datasets set class label train training val "
-    "valid validation dev test testing".split()
+    "image images img imgs picture pictures pic pics photo photos face faces frame frames video videos "
+    "sequence sequences sample samples file files crop crops data dataset datasets set class label train "
+    "training val valid validation dev test testing".split()
 )
 NEGATIONS = frozenset(("not", "non", "no"))
 # Camel case, and digits from letters: YouTube-real, CelebDFv1_real, AiArtData.
@@ -141,12 +142,12 @@ class Vocabulary:
             return NamedClasses(tuple(ordered), {name: label for label, name in enumerate(ordered)})
         elif unknown:
             raise InputError(
-                f"{where}: which of {shown(ordered)} is real is not clear from the names; "
+                f"{where}: which of {first_names(ordered)} is real is not clear from the names; "
                 f"{way_out(unknown if known else unknown[:1])}"
             )
         elif "real" not in known:
             raise InputError(
-                f"{where}: {shown(ordered)} are names of fakes, and none is real; add the real images, or "
+                f"{where}: {first_names(ordered)} are names of fakes, and none is real; add the real images, or "
                 f"{way_out(ordered[:1])}"
             )
         fake = tuple(name for name in ordered if kinds[name] == "fake")
@@ -157,8 +158,8 @@ class Vocabulary:
         kinds: dict[str, Kind | None] = {name: "real" if self.is_given(name) else "fake" for name in names}
         if "real" not in kinds.values():
             raise InputError(
-                f"{where}: none is called {' or '.join(self.real_sources)}, as real_sources has it; there are: "
-                f"{shown(names)}; {way_out(names[:1])}"
+                f"{where}: none is called {' or '.join(self.real_sources)}, as real_sources has it; there "
+                f"are: {first_names(names)}; {way_out(names[:1])}"
             )
         return kinds
 
@@ -168,7 +169,7 @@ def fold(name: str) -> str:
     return re.sub(r"[\s_.-]+", "_", name.casefold()).strip("_")
 
 
-def shown(names: Collection[str]) -> str:
+def first_names(names: Collection[str]) -> str:
     """List names for a message, the first eight of them."""
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     return ", ".join(list(names)[:8]) + more
@@ -179,6 +180,6 @@ def way_out(names: Sequence[str]) -> str:
     listed, as_json = ",".join(names), json.dumps(list(names), ensure_ascii=False)
     called = " and ".join(names)
     return (
-        f"if {called} {'is' if len(names) == 1 else 'are'} real, add --real-sources {shlex.quote(listed)} to a "
-        f"data command, or --set real_sources={shlex.quote(as_json)} to plan and run"
+        f"if {called} {'is' if len(names) == 1 else 'are'} real, add --real-sources {shlex.quote(listed)} to "
+        f"a data command, or --set real_sources={shlex.quote(as_json)} to plan and run"
     )

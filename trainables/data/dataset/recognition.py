@@ -21,7 +21,7 @@ from trainables.data.dataset.folder_trees import (
 )
 from trainables.data.dataset.label_tables import FILE_COLUMNS, LabelTable
 from trainables.data.dataset.layouts import UNFINISHED, Listing, split_of
-from trainables.data.dataset.polarity import Vocabulary, shown, way_out
+from trainables.data.dataset.polarity import Vocabulary, first_names, way_out
 from trainables.data.dataset.tabled_images import find_label_tables, list_tables, with_tables
 from trainables.errors import InputError
 
@@ -36,8 +36,8 @@ def list_images(root: Path, *, layout: str, real_sources: Sequence[str]) -> List
             lists of `polarity`.
 
     Raises:
-        InputError: the folder is missing or unreadable, does not have the layout, or does not say which of its
-            images are real.
+        InputError: the folder is missing or unreadable, does not have the layout, or does not say which of
+            its images are real.
     """
     _check_readable(root)
     tree, vocabulary = read_tree(root), Vocabulary.of(real_sources)
@@ -102,8 +102,8 @@ def _as_asked(tree: Tree, layout: str, vocabulary: Vocabulary) -> Listing:
         return with_tables(list_folder_tree(tree, layout, vocabulary, checked=False), tables)
     if not tables:
         raise InputError(
-            f"{tree.root}: no train.csv, validation.csv or test.csv, and no labels or metadata table, that has a "
-            f"column of files ({', '.join(FILE_COLUMNS[:3])}, ...) and one called label ({layout})"
+            f"{tree.root}: no train.csv, validation.csv or test.csv, and no labels or metadata table, "
+            f"that has a column of files ({', '.join(FILE_COLUMNS[:3])}, ...) and one called label ({layout})"
         )
     return list_tables(tree, tables, vocabulary)
 
@@ -122,9 +122,7 @@ def label_tables(tree: Tree, *, needed: bool) -> tuple[LabelTable, ...]:
 
 def _is_trained_from(tables: Sequence[LabelTable], tree: Tree) -> bool:
     """Tell whether one of the tables lies in the root and is called train."""
-    return any(
-        table.path.parent == tree.root and split_of(table.path.stem) == "train" for table in tables
-    )
+    return any(table.path.parent == tree.root and split_of(table.path.stem) == "train" for table in tables)
 
 
 def _no_layout(tree: Tree, vocabulary: Vocabulary) -> str:
@@ -136,8 +134,8 @@ def _no_layout(tree: Tree, vocabulary: Vocabulary) -> str:
     near = [
         (
             num_placed / len(files) if files else 0.0,
-            f"folders, but {len(files) - num_placed} of {len(files)} files lie below none that is called like "
-            "real or fake",
+            f"folders, but {len(files) - num_placed} of {len(files)} files lie below none that is called "
+            "like real or fake",
         ),
         (
             0.5 if tree.tops else 0.0,
@@ -151,8 +149,8 @@ def _no_layout(tree: Tree, vocabulary: Vocabulary) -> str:
     ]
     first, second = sorted(near, key=lambda each: -each[0])[:2]
     return (
-        f"{tree.root} has none of the known layouts; here are: {shown(tree.tops) or 'no folders'}. Nearest are "
-        f"{first[1]}; or {second[1]}"
+        f"{tree.root} has none of the known layouts; here are: {first_names(tree.tops) or 'no folders'}. Nearest "
+        f"are {first[1]}; or {second[1]}"
     )
 
 

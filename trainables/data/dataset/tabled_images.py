@@ -4,14 +4,35 @@ Numbers are given a polarity by what stands beside them: a column of names (labe
 like real and fake; else 1 is fake. Where two of these contradict each other the table is refused.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from trainables.data.dataset.folder_trees import Tree
-from trainables.data.dataset.label_tables import FileIndex, LabelRow, LabelTable, is_label_table, read_label_table
-from trainables.data.dataset.layouts import UNLABELLED, Layout, ListedImage, Listing, Reading, in_path_order, split_of
-from trainables.data.dataset.polarity import BINARY, Kind, NamedClasses, Vocabulary, kind_of, shown
+from trainables.data.dataset.label_tables import (
+    FileIndex,
+    LabelRow,
+    LabelTable,
+    is_label_table,
+    read_label_table,
+)
+from trainables.data.dataset.layouts import (
+    UNLABELLED,
+    Layout,
+    ListedImage,
+    Listing,
+    Reading,
+    in_path_order,
+    split_of,
+)
+from trainables.data.dataset.polarity import (
+    BINARY,
+    Kind,
+    NamedClasses,
+    Vocabulary,
+    first_names,
+    kind_of,
+    way_out,
+)
 from trainables.errors import InputError
 
 UNLABELLED_SOURCE = "unlabelled"
@@ -30,12 +51,8 @@ def find_label_tables(tree: Tree, *, needed: bool) -> tuple[LabelTable, ...]:
     if not names:
         return ()
     files = FileIndex(tree.images)
-    tables = [
-        read_label_table(
-            tree.root, name, files, needed=needed and "/" not in name and bool(split_of(name.partition(".")[0]))
-        )
-        for name in names
-    ]
+    required = {name for name in names if needed and split_of(name.partition(".")[0])}
+    tables = [read_label_table(tree.root, name, files, needed=name in required) for name in names]
     return tuple(table for table in tables if table is not None)
 
 
@@ -90,7 +107,9 @@ def with_tables(listing: Listing, tables: Sequence[LabelTable]) -> Listing:
     elif all(kind_of(label) for label in labels):
         _refuse_other_folder(rows, {label: kind_of(label) for label in labels}, hints)
     else:
-        note = f"label tables speak of {shown(sorted(labels))}, not of real and fake; they are left aside"
+        note = (
+            f"label tables speak of {first_names(sorted(labels))}, not of real and fake; they are left aside"
+        )
         return replace(listing, reading=replace(listing.reading, notes=(*listing.reading.notes, note)))
     by_path = {row.path: row for _, row in rows}
     images = [_completed(image, by_path.get(image.path)) for image in listing.images]
@@ -110,7 +129,9 @@ def _refuse_twice(rows: Iterable[tuple[LabelTable, LabelRow]]) -> None:
     for table, row in rows:
         where = f"{table.path}, line {row.line}"
         if row.path in seen:
-            raise InputError(f"{where}: {row.path} comes twice, in {seen[row.path]} before; keep one of the rows")
+            raise InputError(
+                f"{where}: {row.path} comes twice, in {seen[row.path]} before; keep one of the rows"
+            )
         seen[row.path] = where
 
 
@@ -139,8 +160,8 @@ def _read_labels(
     numbers = {label for label in labels if label.isdecimal()}
     if numbers and numbers != labels:
         raise InputError(
-            f"{where}: labels are numbers ({shown(sorted(numbers))}) and names "
-            f"({shown(sorted(labels - numbers))}) at once; use one of the two"
+            f"{where}: labels are numbers ({first_names(sorted(numbers))}) and names "
+            f"({first_names(sorted(labels - numbers))}) at once; use one of the two"
         )
     if not labels <= {FAKE_NUMBER, REAL_NUMBER} and (vocabulary.real_sources or not numbers):
         found = vocabulary.read(labels, where=f"{where}, labels of its tables", as_sources=False)
@@ -152,9 +173,9 @@ def _read_labels(
         return NamedClasses(names, {name: label for label, name in enumerate(names)})
     if vocabulary.real_sources:
         read = vocabulary.read((FAKE_NUMBER, REAL_NUMBER), where=f"{where}, labels", as_sources=False)
-        kinds = {name: BINARY[label] for name, label in read.labels.items()}
+        kinds: dict[str, Kind] = {name: BINARY[label] for name, label in read.labels.items()}
     else:
-        kinds = _number_kinds(rows, hints)
+        kinds = _number_kinds(rows, hints, otherwise=f"; {way_out([REAL_NUMBER])}")
     called = {row.label: f"{row.label} ({row.label_name})" for _, row in rows if row.label_name}
     fake, real = (
         tuple(called.get(number, number) for number, kind in kinds.items() if kind == wanted)
@@ -164,28 +185,22 @@ def _read_labels(
 
 
 def _number_kinds(
-    rows: Iterable[tuple[LabelTable, LabelRow]], hints: Mapping[str, Kind]
+    rows: Iterable[tuple[LabelTable, LabelRow]], hints: Mapping[str, Kind], *, otherwise: str = ""
 ) -> dict[str, Kind]:
     """Say which of 0 and 1 is fake: what names and folders beside the numbers say, else 1.
 
     Raises:
-        InputError: they contradict each other.
+        InputError: they contradict each other; `otherwise` ends the message.
     """
-    first: dict[tuple[bool, Kind], str] = {}
+    first: dict[bool, str] = {}
     for table, row in rows:
         for kind in (kind_of(row.label_name), hints.get(row.path)):
             if kind and row.label:
-                # Whether this row says that 1 is fake, and is so said once for each label.
-                says = (row.label == FAKE_NUMBER) == (kind == "fake")
-                first.setdefault((says, kind), f"{table.path}, line {row.line}: label {row.label} for {kind}")
-    says = {says for says, _ in first}
-    if len(says) > 1:
-        one, other = (next(text for (said, _), text in first.items() if said == wanted) for wanted in (True, False))
-        raise InputError(
-            f"{one}, but {other}; mend the table, or say which number is real with --real-sources 0 (data "
-            "commands) or --set real_sources='[\"0\"]' (plan and run)"
-        )
-    if says == {False}:
+                is_usual = (row.label == FAKE_NUMBER) == (kind == "fake")
+                first.setdefault(is_usual, f"{table.path}, line {row.line}: label {row.label} for {kind}")
+    if len(first) > 1:
+        raise InputError(f"{first[True]}, but {first[False]}; mend one of the two{otherwise}")
+    if False in first:
         return {FAKE_NUMBER: "real", REAL_NUMBER: "fake"}
     return {FAKE_NUMBER: "fake", REAL_NUMBER: "real"}
 
@@ -199,8 +214,8 @@ def _refuse_other_folder(
         hint, kind = hints.get(row.path), kinds.get(row.label)
         if hint and kind and hint != kind:
             raise InputError(
-                f"{table.path}, line {row.line}: label {row.label} means {kind}, but {row.path} lies in a folder "
-                f"of {hint} images; mend the row or move the file"
+                f"{table.path}, line {row.line}: label {row.label} means {kind}, but {row.path} lies in "
+                f"a folder of {hint} images; mend the row or move the file"
             )
 
 

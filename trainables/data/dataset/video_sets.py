@@ -56,7 +56,9 @@ def list_faceforensics(tree: Tree) -> Listing:
         label = int(folded[level] == MANIPULATED)
         images.append(ListedImage(path, label, folders[level + 1], "", "/".join(inside)))
     if not images:
-        raise InputError(f"{tree.root}: no frames below {ORIGINALS}/ and {MANIPULATED}/<method>/ (faceforensics)")
+        raise InputError(
+            f"{tree.root}: no frames below {ORIGINALS}/ and {MANIPULATED}/<method>/ (faceforensics)"
+        )
     notes = (f"{num_masks} files below masks/ are no images of faces and left out",) if num_masks else ()
     rule = "FaceForensics++: a source per method of manipulation and per set of originals, a folder per video"
     reading = Reading(rule, (MANIPULATED,), (ORIGINALS,), notes)
@@ -91,7 +93,9 @@ def list_celebdf(tree: Tree) -> Listing:
         inside = [name for name in folders[1:] if name.lower() not in PICTURE_FOLDERS]
         label = int(kind_of(folders[0]) == "fake")
         images.append(ListedImage(path, label, folders[0], split, "/".join(inside)))
-    names = {label: tuple(sorted({each.source for each in images if each.label == label})) for label in (0, 1)}
+    names = {
+        label: tuple(sorted({each.source for each in images if each.label == label})) for label in (0, 1)
+    }
     rule = f"Celeb-DF: a source per folder, the videos of {TESTING_LIST} are its test split"
     return Listing("celebdf", BINARY, in_path_order(images), Reading(rule, names[1], names[0]))
 
@@ -125,7 +129,9 @@ def dfdc_tables(tree: Tree) -> dict[str, Mapping[str, JsonValue]]:
     """Return the metadata.json files of DFDC below a folder, by their path."""
     names = [path for path in tree.beside if PurePosixPath(path).name == DFDC_TABLE]
     found = {path: _read_json(tree.root / path) for path in names}
-    return {path: content for path, content in found.items() if isinstance(content, dict) and _is_dfdc(content)}
+    return {
+        path: content for path, content in found.items() if isinstance(content, dict) and _is_dfdc(content)
+    }
 
 
 def _is_dfdc(content: Mapping[str, JsonValue]) -> bool:
@@ -161,10 +167,14 @@ def list_dfdc(tree: Tree, found: Mapping[str, Mapping[str, JsonValue]]) -> Listi
         )
     if not images:
         raise InputError(
-            f"{tree.root}: no image is of a video that {DFDC_TABLE} names (dfdc); frames lie in a folder called "
-            "like the video, or begin with its name"
+            f"{tree.root}: no image is of a video that {DFDC_TABLE} names (dfdc); frames lie in a folder "
+            "called like the video, or begin with its name"
         )
-    notes = (f"{len(lost)} files are of no video in {DFDC_TABLE} and left out, {lost[0]} for one",) if lost else ()
+    notes = (
+        (f"{len(lost)} files are of no video in {DFDC_TABLE} and left out, {lost[0]} for one",)
+        if lost
+        else ()
+    )
     rule = f"DFDC: labels in {DFDC_TABLE}, a fake is in the group of its original"
     return Listing("dfdc", BINARY, in_path_order(images), Reading(rule, ("FAKE",), ("REAL",), notes))
 
@@ -227,18 +237,22 @@ def list_deepfakebench(tree: Tree, every: Sequence[ListedVideo], vocabulary: Voc
             image = ListedImage(path, label, listed.label, listed.split, listed.video)
             before = images.setdefault(path, image)
             if before.label != image.label:
-                raise InputError(f"{tree.root / listed.table}: {path} is {before.source} and {image.source} at once")
+                raise InputError(
+                    f"{tree.root / listed.table}: {path} is {before.source} and {image.source} at once"
+                )
             if before.split != image.split:
                 splits.add(path)
                 images[path] = min(before, image, key=lambda each: SPLIT_ORDER.index(each.split))
     if not images:
         raise InputError(
-            f"{tree.root}: none of the {num_missing} frames that its JSON files name is below it (deepfakebench); "
-            "name the folder that holds frames and JSON files with --data"
+            f"{tree.root}: none of the {num_missing} frames that its JSON files name is below it "
+            "(deepfakebench); name the folder that holds frames and JSON files with --data"
         )
     notes = []
     if splits:
-        notes.append(f"{len(splits)} frames are in several splits of the JSON files; they count as the one tested")
+        notes.append(
+            f"{len(splits)} frames are in several splits of the JSON files; they count as the one tested"
+        )
     if num_missing:
         notes.append(f"{num_missing} frames that the JSON files name are not there")
     rule = "DeepfakeBench: labels, splits and videos in JSON files"
@@ -251,9 +265,7 @@ def _frame(listed: str, index: FileIndex, *, where: str) -> str | None:
     parts = PurePosixPath(listed.replace("\\", "/")).parts
     if ".." in parts:
         raise InputError(f"{where}: {listed!r} leads upwards; paths of frames go down from a folder")
-    return next(
-        (path for start in range(len(parts)) if (path := index.at("/".join(parts[start:])))), None
-    )
+    return next((path for start in range(len(parts)) if (path := index.at("/".join(parts[start:])))), None)
 
 
 def _videos(table: str, content: JsonValue) -> Iterator[ListedVideo]:

@@ -171,7 +171,11 @@ def test_csv_id_of_two_files_does_not_depend_on_the_order_of_the_disk(
 @pytest.mark.parametrize(
     ("layout", "paths", "message"),
     [
-        ("auto", ["pictures/a.jpg"], r"none of the known layouts; here are: pictures.*--real-sources pictures"),
+        (
+            "auto",
+            ["pictures/a.jpg"],
+            r"none of the known layouts; here are: pictures.*--real-sources pict",
+        ),
         ("auto", [], r"here are: no folders"),
         ("sources", ["flickr/a.jpg"], r"which of flickr is real is not clear"),
         ("splits", ["wiki/a.jpg"], r"no class folders"),

@@ -134,7 +134,7 @@ def read_label_table(root: Path, table: str, files: FileIndex, *, needed: bool) 
                 "of the rows"
             )
         found = resolver.file(image_id, where)
-        split = split_of(_cell(cells, lower, "split")) or own_split
+        split = split_of(_cell(cells, lower, "split")) or own_split or _split_above(found or "")
         label = _label(cells[label_column] if label_column else "", where, unlabelled_ok=split == "test")
         rows[image_id] = LabelRow(
             path=found or resolver.expected(image_id),
@@ -242,6 +242,10 @@ def _read_json_lines(path: Path) -> tuple[tuple[str, ...], list[tuple[int, Cells
 
 def _text(value: object) -> str:
     return "" if value is None or value != value else str(value)
+
+
+def _split_above(path: str) -> str:
+    return next((split for folder in path.split("/")[:-1] if (split := split_of(folder))), "")
 
 
 def _cell(cells: Cells, lower: Mapping[str, str], name: str) -> str:

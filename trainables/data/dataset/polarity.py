@@ -142,12 +142,12 @@ class Vocabulary:
             return NamedClasses(tuple(ordered), {name: label for label, name in enumerate(ordered)})
         elif unknown:
             raise InputError(
-                f"{where}: which of {first_names(ordered)} is real is not clear from the names; "
+                f"{where}: which of {listed(ordered)} is real is not clear from the names; "
                 f"{way_out(unknown if known else unknown[:1])}"
             )
         elif "real" not in known:
             raise InputError(
-                f"{where}: {first_names(ordered)} are names of fakes, and none is real; add the real images, or "
+                f"{where}: {listed(ordered)} are names of fakes, and none is real; add the real images, or "
                 f"{way_out(ordered[:1])}"
             )
         fake = tuple(name for name in ordered if kinds[name] == "fake")
@@ -159,7 +159,7 @@ class Vocabulary:
         if "real" not in kinds.values():
             raise InputError(
                 f"{where}: none is called {' or '.join(self.real_sources)}, as real_sources has it; there "
-                f"are: {first_names(names)}; {way_out(names[:1])}"
+                f"are: {listed(names)}; {way_out(names[:1])}"
             )
         return kinds
 
@@ -169,7 +169,7 @@ def fold(name: str) -> str:
     return re.sub(r"[\s_.-]+", "_", name.casefold()).strip("_")
 
 
-def first_names(names: Collection[str]) -> str:
+def listed(names: Collection[str]) -> str:
     """List names for a message, the first eight of them."""
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     return ", ".join(list(names)[:8]) + more
@@ -177,9 +177,9 @@ def first_names(names: Collection[str]) -> str:
 
 def way_out(names: Sequence[str]) -> str:
     """Spell the option that says that images of these names are real, for each kind of command."""
-    listed, as_json = ",".join(names), json.dumps(list(names), ensure_ascii=False)
+    named, as_json = ",".join(names), json.dumps(list(names), ensure_ascii=False)
     called = " and ".join(names)
     return (
-        f"if {called} {'is' if len(names) == 1 else 'are'} real, add --real-sources {shlex.quote(listed)} to "
+        f"if {called} {'is' if len(names) == 1 else 'are'} real, add --real-sources {shlex.quote(named)} to "
         f"a data command, or --set real_sources={shlex.quote(as_json)} to plan and run"
     )

@@ -21,7 +21,7 @@ from trainables.data.dataset.folder_trees import (
 )
 from trainables.data.dataset.label_tables import FILE_COLUMNS, LabelTable
 from trainables.data.dataset.layouts import UNFINISHED, Listing, split_of
-from trainables.data.dataset.polarity import Vocabulary, first_names, way_out
+from trainables.data.dataset.polarity import Vocabulary, listed, way_out
 from trainables.data.dataset.tabled_images import find_label_tables, list_tables, with_tables
 from trainables.errors import InputError
 
@@ -149,7 +149,7 @@ def _no_layout(tree: Tree, vocabulary: Vocabulary) -> str:
     ]
     first, second = sorted(near, key=lambda each: -each[0])[:2]
     return (
-        f"{tree.root} has none of the known layouts; here are: {first_names(tree.tops) or 'no folders'}. Nearest "
+        f"{tree.root} has none of the known layouts; here are: {listed(tree.tops) or 'no folders'}. Nearest "
         f"are {first[1]}; or {second[1]}"
     )
 

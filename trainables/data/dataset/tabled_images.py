@@ -29,8 +29,8 @@ from trainables.data.dataset.polarity import (
     Kind,
     NamedClasses,
     Vocabulary,
-    first_names,
     kind_of,
+    listed,
     way_out,
 )
 from trainables.errors import InputError
@@ -97,23 +97,29 @@ def with_tables(listing: Listing, tables: Sequence[LabelTable]) -> Listing:
     Raises:
         InputError: a table contradicts a folder.
     """
-    if not tables or listing.classes != BINARY:
+    if listing.classes != BINARY:
         return listing
     hints: dict[str, Kind] = {image.path: BINARY[image.label] for image in listing.images}
-    rows = [(table, row) for table in tables for row in table.rows if row.path in hints and row.label]
-    labels = {row.label for _, row in rows}
-    if labels <= {FAKE_NUMBER, REAL_NUMBER}:
-        _number_kinds(rows, hints)
-    elif all(kind_of(label) for label in labels):
-        _refuse_other_folder(rows, {label: kind_of(label) for label in labels}, hints)
-    else:
-        note = (
-            f"label tables speak of {first_names(sorted(labels))}, not of real and fake; they are left aside"
-        )
-        return replace(listing, reading=replace(listing.reading, notes=(*listing.reading.notes, note)))
-    by_path = {row.path: row for _, row in rows}
-    images = [_completed(image, by_path.get(image.path)) for image in listing.images]
-    return replace(listing, images=tuple(images))
+    by_path: dict[str, LabelRow] = {}
+    aside: set[str] = set()
+    for table in tables:
+        rows = [(table, row) for row in table.rows if row.path in hints and row.label]
+        labels = {row.label for _, row in rows}
+        kinds = {label: kind_of(label) for label in labels}
+        if labels <= {FAKE_NUMBER, REAL_NUMBER}:
+            _number_kinds(rows, hints)
+        elif all(kinds.values()):
+            _refuse_other_folder(rows, kinds, hints)
+        else:
+            aside |= labels
+            continue
+        by_path.update((row.path, row) for _, row in rows)
+    images = tuple(_completed(image, by_path.get(image.path)) for image in listing.images)
+    reading = listing.reading
+    if aside:
+        note = f"label tables speak of {listed(sorted(aside))}, not of real and fake; they are left aside"
+        reading = replace(reading, notes=(*reading.notes, note))
+    return replace(listing, images=images, reading=reading)
 
 
 def _completed(image: ListedImage, row: LabelRow | None) -> ListedImage:
@@ -160,8 +166,8 @@ def _read_labels(
     numbers = {label for label in labels if label.isdecimal()}
     if numbers and numbers != labels:
         raise InputError(
-            f"{where}: labels are numbers ({first_names(sorted(numbers))}) and names "
-            f"({first_names(sorted(labels - numbers))}) at once; use one of the two"
+            f"{where}: labels are numbers ({listed(sorted(numbers))}) and names "
+            f"({listed(sorted(labels - numbers))}) at once; use one of the two"
         )
     if not labels <= {FAKE_NUMBER, REAL_NUMBER} and (vocabulary.real_sources or not numbers):
         found = vocabulary.read(labels, where=f"{where}, labels of its tables", as_sources=False)

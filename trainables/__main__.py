@@ -70,6 +70,7 @@ def _run(wanted: argparse.Namespace) -> Mapping[str, JsonValue]:
     manifest = scan(
         wanted.data, layout=asked.layout, group_by=asked.group_by, real_sources=asked.real_sources
     )
+    print(manifest.said, file=sys.stderr)
     device_name = device_type()
     device = torch.device(device_name)
     recipe = _resolve(

@@ -16,7 +16,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from trainables import backbones
-from trainables.data.dataset.layouts import REAL_SOURCES
+from trainables.data.dataset.layouts import Layout
 from trainables.data.images.crops import FaceRule
 from trainables.evaluation.metrics import SelectionMetric
 from trainables.recipe_part import BY_ROWS, COUNTS, IF_SET, Identity, RecipePart, refuse_undeclared
@@ -235,11 +235,14 @@ def count_folds(protocol: str, cv_folds: int) -> int:
 class RecipeKeys(RecipePart):
     """The keys of an experiment file that decide the numbers of its trials."""
 
-    layout: Annotated[Literal["auto", "sources", "splits", "csv"], BY_ROWS] = "auto"
+    layout: Annotated[Literal["auto", Layout], BY_ROWS] = "auto"
     group_by: Annotated[str, BY_ROWS] = Field(
         "auto", min_length=1, description="auto, basename, none, pairs, or a column of manifest.csv"
     )
-    real_sources: Annotated[tuple[str, ...], BY_ROWS] = Field(REAL_SOURCES, min_length=1)
+    real_sources: Annotated[tuple[str, ...], BY_ROWS] = Field(
+        (),
+        description="folders or labels that are real, all others being fakes; none: by their names",
+    )
     train_sources: Annotated[tuple[str, ...] | None, BY_ROWS] = None
     eval_sources: Annotated[tuple[str, ...] | None, BY_ROWS] = None
     subsample: Annotated[float, Field(gt=0.0, le=1.0), BY_ROWS] = 1.0
@@ -363,7 +366,7 @@ class RecipeKeys(RecipePart):
 class Recipe(RecipeKeys):
     """A recipe with nothing left to find out: what `run_trial` is given."""
 
-    layout: Annotated[Literal["sources", "splits", "csv"], BY_ROWS]
+    layout: Annotated[Layout, BY_ROWS]
     precision: Annotated[Precision, COUNTS]
     memory_format: Annotated[MemoryFormat, COUNTS]
     micro_batch: Annotated[Annotated[int, Field(ge=1)] | None, IF_SET] = Field(

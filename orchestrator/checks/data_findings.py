@@ -67,9 +67,9 @@ def check_data(
 
     Args:
         folder: the data folder; files that can't be used are a finding, not an error.
-        layout: sources, splits, csv or auto.
+        layout: one of LAYOUTS, or auto.
         group_by: how images are grouped.
-        real_sources: folders of real images in the sources layout.
+        real_sources: names of folders or labels that are real; none: by the words of the names.
         protocol: cv, holdout or official: what is to be run.
         store: the results folder whose runs are verified and whose caches are used, if there is one.
         phase: verify this phase alone.

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.commands.options import (
-    REAL_SOURCES,
     DebugOption,
     GroupByOption,
     JsonOption,
@@ -36,7 +35,7 @@ def check_command(
     folder: Annotated[Path, typer.Argument(help="Folder of images.")],
     layout: LayoutOption = "auto",
     group_by: GroupByOption = "auto",
-    real_sources: RealSourcesOption = REAL_SOURCES,
+    real_sources: RealSourcesOption = "",
     protocol: Annotated[str, typer.Option(help="cv, holdout or official: what is to be run.")] = "cv",
     results: Annotated[
         Path | None, typer.Option("--results", help="Verify the runs on this data in a results folder, too.")
@@ -81,6 +80,8 @@ def _json_text(found: "DataCheck") -> str:
     content = {
         "data": str(manifest.root.resolve()),
         "layout": manifest.layout,
+        "fake": list(manifest.reading.fake),
+        "real": list(manifest.reading.real),
         "group_by": manifest.group_by,
         "images": len(manifest.rows),
         "groups": int(manifest.rows["group"].nunique()),
@@ -108,6 +109,8 @@ def _show(found: "DataCheck") -> None:
         f"({manifest.layout}, by {manifest.group_by})",
         style="bold",
     )
+    for said in (manifest.said, *manifest.reading.notes):
+        say(said)
     for finding in found.findings:
         line = Text.assemble(
             (f"{finding.severity:8}", STYLES[finding.severity]), f"{finding.name}: {finding.sentence}"

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 import typer
 
 from orchestrator.commands.options import (
-    REAL_SOURCES,
     DebugOption,
     LayoutOption,
     RealSourcesOption,
@@ -28,7 +27,7 @@ def equalise_command(
     ] = "jpeg",
     quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG files.")] = 90,
     layout: LayoutOption = "auto",
-    real_sources: RealSourcesOption = REAL_SOURCES,
+    real_sources: RealSourcesOption = "",
     debug: DebugOption = False,
 ) -> None:
     """Write every image again, as a central square of one size, in one format, without metadata.
@@ -49,6 +48,7 @@ def equalise_command(
             max_unusable=1.0,
             progress=progress,
         )
+    say(manifest.said)
     settings = settle(manifest, size_px=size, image_format=image_format, quality=quality)
     with progress_bar(console, "Writing images", quiet=False) as progress:
         done = equalise(manifest, out, settings, progress=progress)

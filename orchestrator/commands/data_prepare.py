@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.commands.options import (
-    REAL_SOURCES,
     RESULTS,
     DebugOption,
     JsonOption,
@@ -50,7 +49,7 @@ def prepare_command(
         int | None, typer.Option(min=16, max=1024, help="Side in pixels; alone, it builds the pixel cache.")
     ] = None,
     layout: LayoutOption = "auto",
-    real_sources: RealSourcesOption = REAL_SOURCES,
+    real_sources: RealSourcesOption = "",
     results: ResultsOption = RESULTS,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
     as_json: JsonOption = False,
@@ -86,7 +85,7 @@ def prepare_command(
     else:
         assert size is not None, "checked above"
         text, lines = _build_cache(scanned, size, store, bar)
-    _say(text, lines, as_json=as_json, quiet=quiet)
+    _say(text, [scanned.said, *lines], as_json=as_json, quiet=quiet)
 
 
 def _say(text: str, lines: list[str], *, as_json: bool, quiet: bool) -> None:

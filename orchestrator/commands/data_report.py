@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from orchestrator.commands.options import (
-    REAL_SOURCES,
     DebugOption,
     GroupByOption,
     LayoutOption,
@@ -22,7 +21,7 @@ def data_report_command(
     out: Annotated[Path, typer.Option("--out", help="The page to write.")] = Path("data-report.html"),
     layout: LayoutOption = "auto",
     group_by: GroupByOption = "auto",
-    real_sources: RealSourcesOption = REAL_SOURCES,
+    real_sources: RealSourcesOption = "",
     per_source: Annotated[
         int, typer.Option("--per-source", min=1, help="Pictures of each source that are read for averages.")
     ] = 200,
@@ -60,6 +59,8 @@ def data_report_command(
             progress=progress,
         )
         pairs = near_pairs(manifest_links(manifest, progress=progress))
+    if not quiet:
+        say(manifest.said)
     rates = None
     if faces:
         with progress_bar(console, "Finding faces", quiet=quiet) as progress:
@@ -74,5 +75,4 @@ def data_report_command(
         write_data_report(
             manifest, out, per_source=per_source, near_duplicates=pairs, face_rates=rates, progress=progress
         )
-    size = out.stat().st_size / 2**20
-    say(f"Report: {out} ({size:.1f} MiB)")
+    say(f"Report: {out} ({out.stat().st_size / 2**20:.1f} MiB)")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.commands.options import (
-    REAL_SOURCES,
     DebugOption,
     GroupByOption,
     JsonOption,
@@ -26,7 +25,7 @@ def scan_command(
     folder: Annotated[Path, typer.Argument(help="Folder of images.")],
     layout: LayoutOption = "auto",
     group_by: GroupByOption = "auto",
-    real_sources: RealSourcesOption = REAL_SOURCES,
+    real_sources: RealSourcesOption = "",
     out: Annotated[Path | None, typer.Option(help="Write the manifest to this CSV file.")] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -60,6 +59,10 @@ def _json_text(manifest: "Manifest") -> str:
 
     content = {
         "layout": manifest.layout,
+        "rule": manifest.reading.rule,
+        "fake": list(manifest.reading.fake),
+        "real": list(manifest.reading.real),
+        "notes": list(manifest.reading.notes),
         "group_by": manifest.group_by,
         "classes": list(manifest.classes),
         "images": len(manifest.rows),
@@ -81,5 +84,6 @@ def _show(manifest: "Manifest") -> None:
     table = Table("source", "class", "split", "images")
     for source, name, split, images in counts(manifest).itertuples(index=False, name=None):
         table.add_row(source, name, split or "-", str(images))
-    notes = [f"kept out  {row.path}: {row.reason}" for row in manifest.excluded.itertuples()]
+    notes = [manifest.said, *manifest.reading.notes]
+    notes += [f"kept out  {row.path}: {row.reason}" for row in manifest.excluded.itertuples()]
     show_table(table, title=title, notes=notes, console=screen())

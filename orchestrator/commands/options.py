@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.commands.completion import phase_completions, preset_completions
-from trainables.data.dataset import layouts
+from trainables.data.dataset.layouts import LAYOUTS
 from trainables.errors import InputError
 
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks, and what Ray says.")]
@@ -45,11 +45,13 @@ ExperimentsOption = Annotated[
 ]
 PhaseArgument = Annotated[str, typer.Argument(help="A phase that has run.", autocompletion=phase_completions)]
 GroupByOption = Annotated[str, typer.Option(help="auto, basename, none, pairs, or a column of manifest.csv.")]
-LayoutOption = Annotated[str, typer.Option(help="auto, sources, splits or csv.")]
+LayoutOption = Annotated[str, typer.Option(help=f"auto, {', '.join(LAYOUTS[:-1])} or {LAYOUTS[-1]}.")]
 RealSourcesOption = Annotated[
     str,
     typer.Option(
-        metavar="NAME,NAME", help="Folders of real images in the sources layout, as in an experiment's file."
+        metavar="NAME,NAME",
+        help="Folders or labels that are real, all others being fakes; default: by their names.",
+        show_default=False,
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
@@ -61,8 +63,6 @@ AcceptOption = Annotated[
 ]
 
 RESULTS = Path("results")
-REAL_SOURCES = ",".join(layouts.REAL_SOURCES)
-LAYOUTS = ("auto", "sources", "splits", "csv")
 
 
 def names_of(text: str) -> tuple[str, ...]:
@@ -72,5 +72,5 @@ def names_of(text: str) -> tuple[str, ...]:
 
 def check_layout(layout: str) -> None:
     """Raise InputError for a layout that there is not."""
-    if layout not in LAYOUTS:
-        raise InputError(f"--layout {layout}: {', '.join(LAYOUTS[:-1])} or {LAYOUTS[-1]}")
+    if layout not in ("auto", *LAYOUTS):
+        raise InputError(f"--layout {layout}: auto, {', '.join(LAYOUTS[:-1])} or {LAYOUTS[-1]}")

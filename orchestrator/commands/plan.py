@@ -69,6 +69,7 @@ def _json_text(study: "Study") -> str:
         "handed_over": [each.plain() for each in study.handed_over],
         "notes": list(study.notes),
         "device": study.device,
+        "data": study.data_lines(),
         "trials": [
             {
                 "name": trial.name,
@@ -127,7 +128,8 @@ def _show(study: "Study", *, console: "Console") -> None:
             trial.why,
         )
     recipes = study.recipes()
-    lines = [sentence(each, recipes) for each in study.handed_over]
+    lines = study.data_lines()
+    lines += [sentence(each, recipes) for each in study.handed_over]
     lines += [*study.notes, *map(held_out_line, study.held_out())]
     lines += [
         f"Shortcuts in {planned.manifest.root}: {plan_text(known)}"

@@ -79,7 +79,12 @@ def plan_question(question: ResolvedPhase, options: Options, data: DataSets) -> 
 
 
 def _say_notes(study: Study, console: Console, *, quiet: bool) -> None:
-    """Say what was taken over, assumed, or left out; only what may mislead is said to the quiet too."""
+    """Say how data were read, and what was taken over, assumed, or left out.
+
+    Only what may mislead is said to the quiet too.
+    """
+    for line in () if quiet else study.data_lines():
+        say(line, console=console)
     recipes = study.recipes()
     for each in study.handed_over:
         if each.is_assumed or not quiet:

@@ -97,6 +97,10 @@ class Study:
         """Return what decides the numbers of each experiment, in plain JSON values."""
         return [each.experiment.recipe_keys().model_dump(mode="json") for each in self.experiments]
 
+    def data_lines(self) -> list[str]:
+        """Say how each data folder was read, and which names stand for fake and for real."""
+        return list(dict.fromkeys(each.manifest.said for each in self.experiments))
+
     def selected(self) -> list[Trial]:
         """Return the trials that this command is about."""
         return [trial for trial in self.trials if trial.selected]

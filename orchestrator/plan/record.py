@@ -134,6 +134,7 @@ def data_record(planned: PlannedExperiment, *, faces: FacesRecord | None = None)
         layout=manifest.layout,
         group_by=manifest.group_by,
         classes=manifest.classes,
+        polarity=manifest.polarity,
         fingerprint=identity.data_fingerprint(rows),
         images=len(rows),
         groups=int(rows["group"].nunique()),

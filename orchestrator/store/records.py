@@ -248,12 +248,16 @@ class FacesRecord(Record):
 
 
 class DataRecord(Record):
-    """A data set in counts. `width` and `height` are least, median and greatest, in pixels."""
+    """A data set in counts. `width` and `height` are least, median and greatest, in pixels.
+
+    `polarity` says which names stand for fake and real.
+    """
 
     root: str
     layout: str
     group_by: str
     classes: tuple[str, ...]
+    polarity: str = ""
     fingerprint: str = ""
     images: int
     groups: int

@@ -90,7 +90,7 @@ def test_a_wrong_type_is_an_error_never_converted(key: str, value: object) -> No
         ("early_stopping_patience", 0),
         ("seed", -1),
         ("seed", 2**63),
-        ("real_sources", []),
+        ("real_sources", [1]),
         ("backbone", ""),
         ("group_by", ""),
         ("select_by", "precision"),

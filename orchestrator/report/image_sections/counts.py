@@ -57,6 +57,7 @@ def _facts(images: ImageSet) -> list[tuple[str, str]]:
         ("Folder", printable(str(manifest.root.resolve()))),
         ("Layout", manifest.layout),
         ("Classes", ", ".join(manifest.classes)),
+        ("Names", printable(manifest.polarity)),
         ("Images", integer(len(rows))),
         ("Groups", f"{integer(rows['group'].nunique())}, by {by}"),
         ("Bytes", f"{rows['bytes'].sum() / 2**20:.1f} MiB"),

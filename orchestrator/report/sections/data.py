@@ -62,6 +62,7 @@ def data_facts(data: DataRecord) -> list[tuple[str, str]]:
         ("Grouped by", data.group_by),
         ("Images", f"{integer(data.images)} in {integer(data.groups)} groups"),
         ("Classes", ", ".join(f"{index} = {name}" for index, name in enumerate(data.classes))),
+        *([("Names", data.polarity)] if data.polarity else []),
         ("Size", pixels),
         ("Formats", formats or DASH),
         ("On disk", f"{data.bytes / 2**20:,.1f} MiB".replace(",", "\u202f")),

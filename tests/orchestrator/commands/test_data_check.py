@@ -226,7 +226,7 @@ def test_the_other_commands_on_images_know_real_ones_by_another_name_too(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--layout", "sauces"], "--layout sauces: auto, sources, splits or csv"),
+        (["--layout", "sauces"], "--layout sauces: auto, sources, splits, folders"),
         (["--protocol", "loo"], "--protocol loo: cv, holdout or official"),
         (["--phase", "phase1"], "name the folder of results too, with --results"),
         (["--results", "{here}/none"], "there is no results folder"),

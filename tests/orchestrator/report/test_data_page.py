@@ -169,7 +169,7 @@ def test_the_command_writes_the_page(
     ("arguments", "said"),
     [
         (["{root}/nowhere"], "no such data folder"),
-        (["{root}", "--layout", "x"], "auto, sources, splits or csv"),
+        (["{root}", "--layout", "x"], "auto, sources, splits, folders"),
         (["{root}", "--out", "{root}"], "can't be written"),
     ],
 )

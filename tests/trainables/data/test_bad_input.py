@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from trainables.data.dataset.layouts import list_images
 from trainables.data.dataset.manifest import Manifest, scan
+from trainables.data.dataset.recognition import list_images
 from trainables.data.pixels import cache_key, ensure_pixels, open_pixels
 from trainables.data.splits.trial_rows import experiment_rows, image_files, trial_table
 from trainables.errors import InputError

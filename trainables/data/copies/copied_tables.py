@@ -2,6 +2,8 @@
 
 train.csv, validation.csv, test.csv   the label tables of the csv layout; ids name the new files, and rows of
                                       files that could not be used are left out
+labels.csv                            label, source, group and split of each image, where other files than
+                                      folders told them in the original
 manifest.csv                          new paths, for the images that were copied
 pairs.csv                             new paths, and the near-duplicates that were found in the original: what
                                       was one group stays one, even where a copy shows too little to find it
@@ -20,12 +22,19 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from trainables.data.dataset.folder_trees import read_tree
 from trainables.data.dataset.groups import MANIFEST_FILE, PAIR_COLUMNS, PAIRS_FILE, read_text_table
-from trainables.data.dataset.layouts import SPLIT_NAMES, LabelTable, read_label_tables
+from trainables.data.dataset.label_tables import LabelTable, is_label_table
+from trainables.data.dataset.layouts import UNLABELLED
 from trainables.data.dataset.manifest import Manifest
+from trainables.data.dataset.recognition import label_tables
 from trainables.data.images.path_checks import resolved
 from trainables.errors import InputError
 from trainables.files import replace_file
+
+# Layouts whose labels, groups or splits lie in files that a copy does not have.
+TOLD_BY_FILES = frozenset(("tables", "dfdc", "deepfakebench", "celebdf"))
+LABELS_FILE = "labels.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +61,15 @@ def plan_tables(manifest: Manifest, targets: Mapping[str, str]) -> tuple[CopiedT
             raise InputError(
                 f"{path} is a link that leaves the data folder; put the file in its place, or remove it"
             )
-        is_label_table = path.stem.lower() in SPLIT_NAMES
-        if is_label_table or path.name in (MANIFEST_FILE, PAIRS_FILE) or not path.is_file():
+        if is_label_table(path.name) or path.name in (MANIFEST_FILE, PAIRS_FILE) or not path.is_file():
             continue
         _check_readable(path)
         tables.append(CopiedTable(path.name, source=path))
     # Left out in another layout, where a scan would take the copy for one of the csv layout.
-    for table in read_label_tables(root) if manifest.layout == "csv" else ():
+    for table in label_tables(read_tree(root), needed=True) if manifest.layout == "csv" else ():
         tables.append(CopiedTable(table.path.name, table.columns, tuple(_label_rows(table, targets))))
+    if manifest.layout in TOLD_BY_FILES:
+        tables.append(_label_table(manifest, targets))
     if (root / MANIFEST_FILE).is_file():
         tables.append(_manifest_table(root, targets))
     pairs = _pairs_table(manifest, targets)
@@ -94,7 +104,17 @@ def _label_rows(table: LabelTable, targets: Mapping[str, str]) -> Iterable[tuple
         # An id without a suffix stays, as long as it still names this file and no other.
         is_stem = given == str(PurePosixPath(name).with_suffix(""))
         image_id = given if is_stem and stems[given] == 1 and given not in names else name
-        yield tuple(image_id if column == "image_id" else row.cells[column] for column in table.columns)
+        yield tuple(
+            image_id if column == table.file_column else row.cells[column] for column in table.columns
+        )
+
+
+def _label_table(manifest: Manifest, targets: Mapping[str, str]) -> CopiedTable:
+    rows = manifest.rows
+    names = [manifest.classes[label] if label != UNLABELLED else "" for label in rows["label"]]
+    columns = (rows["path"].map(dict(targets)), names, rows["source"], rows["group"], rows["split"])
+    cells = zip(*columns, strict=True)
+    return CopiedTable(LABELS_FILE, ("path", "label", "source", "group", "split"), tuple(cells))
 
 
 def _manifest_table(root: Path, targets: Mapping[str, str]) -> CopiedTable:

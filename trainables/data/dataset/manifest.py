@@ -1,6 +1,6 @@
 """A folder of images as a table: one row per usable image, with content hash, label, source and group.
 
-In:  a folder in one of three layouts (`layouts`), and what a file holds (`inspection`).
+In:  a folder in one of the known layouts (`recognition`), and what a file holds (`inspection`).
 Out: `Manifest`, whose rows are sorted by path, and the list of files that were kept out, with the reason.
 What was found in a file is remembered by path, size and modification time in `memory`, a file, so
 that a second scan opens only what changed; near-duplicates are remembered beside it, by content.
@@ -14,7 +14,8 @@ import pandas as pd
 
 from trainables import memo
 from trainables.data.dataset import groups
-from trainables.data.dataset.layouts import REAL_SOURCES, ListedImage, list_images
+from trainables.data.dataset.layouts import ListedImage, Reading
+from trainables.data.dataset.recognition import list_images
 from trainables.data.duplicates.near_duplicates import find_links
 from trainables.data.images.inspection import Facts, inspect_files
 from trainables.data.images.path_checks import Stamp, examine, printable
@@ -24,6 +25,10 @@ from trainables.progress import OnProgress
 COLUMNS = ("path", "sha256", "bytes", "width", "height", "format", "label", "source", "group", "split")
 
 
+# Of rows that were not read from a folder.
+NOT_READ = Reading("")
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """The usable images below `root`, and the files that were kept out.
@@ -31,7 +36,7 @@ class Manifest:
     `rows` has the columns COLUMNS: `path` is relative to `root`, `label` indexes `classes` (1 = fake; -1 = no
     label), `split` is the data set's own split or "". `excluded` has the columns path and reason. `group_by`
     says in full how groups were made (`groups`); `links` are the near-duplicates, None where the grouping did
-    not ask for them.
+    not ask for them. `reading` says by which rule the folder was read, and which names mean fake and real.
     """
 
     root: Path
@@ -41,6 +46,20 @@ class Manifest:
     rows: pd.DataFrame
     excluded: pd.DataFrame
     links: pd.DataFrame | None = None
+    reading: Reading = NOT_READ
+
+    @property
+    def polarity(self) -> str:
+        """Which names stand for fake and for real, in one line; the classes where there are several."""
+        if not self.reading.fake and not self.reading.real:
+            return f"{len(self.classes)} classes: {', '.join(self.classes)}"
+        fake, real = (", ".join(names) or "none" for names in (self.reading.fake, self.reading.real))
+        return f"fake = {fake}; real = {real}"
+
+    @property
+    def said(self) -> str:
+        """The folder and how it was read, in the line that every command prints that reads images."""
+        return f"{self.root}: {self.polarity} ({self.layout}: {self.reading.rule})"
 
 
 def scan(
@@ -48,7 +67,7 @@ def scan(
     *,
     layout: str = "auto",
     group_by: str = "auto",
-    real_sources: Sequence[str] = REAL_SOURCES,
+    real_sources: Sequence[str] = (),
     max_unusable: float = 0.01,
     memory: Path | None = None,
     progress: OnProgress | None = None,
@@ -70,7 +89,9 @@ def scan(
     if "near" in groups.rules(by)[1]:
         links = find_links(root, rows, memory=memory, progress=progress)
     rows["group"] = groups.group_names(root, rows, by, links)
-    return Manifest(root, listing.layout, by, listing.classes, rows[list(COLUMNS)], excluded, links)
+    return Manifest(
+        root, listing.layout, by, listing.classes, rows[list(COLUMNS)], excluded, links, listing.reading
+    )
 
 
 def manifest_links(

@@ -136,7 +136,7 @@ def _check_classes(manifest: Manifest, labelled: pd.DataFrame) -> None:
         only = manifest.classes[present[0]] if present else "none"
         raise InputError(
             f"{manifest.root} holds one class only ({only}, {len(labelled)} images), both are needed "
-            "(in the sources layout, real_sources names the real ones)"
+            "(--set real_sources='[\"NAME\"]', or --real-sources NAME in a data command, says which are real)"
         )
     lacking = [name for label, name in enumerate(manifest.classes) if label not in present]
     if lacking:

@@ -44,7 +44,7 @@ SPOILED: list[tuple[str, Spoil, str]] = [
     ("x.jpg", lambda path: path.write_bytes(path.read_bytes()[:20]), "(not an|broken) image"),
     ("x.png", huge, "more than 50 megapixels"),
     ("x.png", outside, "a link that leaves the data folder"),
-    ("x.png", lambda path: path.rename(path.with_name("x.txt")), r"not an image file \(\.txt\)"),
+    ("x.png", lambda path: path.rename(path.with_name("x.heic")), r"not an image file \(\.heic\)"),
     ("x.png", lambda path: path.rename(path.with_name("x")), r"not an image file \(no suffix\)"),
 ]
 

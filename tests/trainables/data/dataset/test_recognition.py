@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from trainables.data.dataset.layouts import UNLABELLED, Listing, list_images
+from trainables.data.dataset.layouts import UNLABELLED, Listing
+from trainables.data.dataset.recognition import list_images
 from trainables.errors import InputError
 
 Fill = Callable[..., Path]
@@ -106,18 +107,20 @@ def test_csv_with_five_classes_names_them_by_number_and_test_rows_may_lack_label
     [
         ("image_id,label\na,0\nb,\n", r"train\.csv, line 3: no label"),
         ("image_id,label\na,0\nb\n", r"train\.csv, line 3: no label"),
-        ("image_id,label\na,fake\n", r"line 2: label 'fake' is not a whole number"),
+        ("image_id,label\na,0\nb,fake\n", r"labels are numbers \(0\) and names \(fake\) at once"),
+        ("image_id,label\na,cat\nb,dog\n", r"which of cat, dog is real.*--real-sources cat"),
+        ("image_id,label\na,fake\nb,deepfake\n", r"names of fakes, and none is real"),
         ("image_id,label\na,-1\n", r"line 2: label '-1'"),
-        ("image_id,label\na,0.0\n", r"line 2: label '0.0'"),
+        ("image_id,label\na,0.5\n", r"line 2: label '0.5' is neither a whole number from 0 to 999 nor"),
         ("image_id,label\na,1000000\n", r"line 2: label '1000000'"),
         ("image_id,label\na,0\n../b,1\n", r"line 3: image_id '\.\./b' is not a name inside train/"),
         ("image_id,label\nsub/../../b,1\n", r"line 2: image_id 'sub/\.\./\.\./b'"),
         ("image_id,label\n/etc/hostname,1\n", r"line 2: image_id '/etc/hostname'"),
         ("image_id,label\n,1\n", r"line 2: image_id ''"),
         ("image_id,label\na,0\nb,1\na,1\n", r"line 4: image_id 'a' comes twice"),
-        ("id,label\na,0\n", r"columns image_id,label are needed; it has id,label"),
-        ("image_id\na\n", r"columns image_id,label are needed"),
-        ("", r"columns image_id,label are needed; it has none"),
+        ("name,label\na,0\n", r"train\.csv: a column of files \(path, .*label are needed; it has name,label"),
+        ("image_id\na\n", r"one called label are needed; it has image_id"),
+        ("", r"one called label are needed; it has none"),
     ],
 )
 def test_csv_that_cannot_be_meant_is_refused_with_file_and_line(
@@ -168,9 +171,13 @@ def test_csv_id_of_two_files_does_not_depend_on_the_order_of_the_disk(
 @pytest.mark.parametrize(
     ("layout", "paths", "message"),
     [
-        ("auto", ["pictures/a.jpg"], r"none of the known layouts.*wiki or real.*here are: pictures"),
+        (
+            "auto",
+            ["pictures/a.jpg"],
+            r"none of the known layouts; here are: pictures.*--real-sources pict",
+        ),
         ("auto", [], r"here are: no folders"),
-        ("sources", ["flickr/a.jpg"], r"real_sources is wiki, real, the folders are flickr"),
+        ("sources", ["flickr/a.jpg"], r"which of flickr is real is not clear"),
         ("splits", ["wiki/a.jpg"], r"no class folders"),
         ("csv", ["wiki/a.jpg"], r"no train\.csv, validation\.csv or test\.csv"),
     ],

@@ -7,7 +7,7 @@ phase of a thousand trials of which one is new reads the predictions of one.
 
 import csv
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,12 @@ from trainables import memo
 from trainables.evaluation import classes, detection
 from trainables.evaluation.curve import Curve
 from trainables.evaluation.metric_values import MetricValues
-from trainables.evaluation.metrics import AT_A_THRESHOLD, GAP, ThresholdMetric
+from trainables.evaluation.metrics import AT_A_THRESHOLD, GAP, TUNED, ThresholdMetric
 from trainables.evaluation.scoring import all_metrics
 from trainables.evaluation.thresholds import best_threshold
 from trainables.trial_files import HISTORY, METRICS, PREDICTIONS
 
 ALL = "all"
-TUNED = "_tuned"
 CACHE = "scores"
 # Where in its experiment a trial is: (repeat, fold).
 Place = tuple[int, int]
@@ -42,6 +41,7 @@ class TrialScores:
     rows (n_val) too. seconds are those of the trial, training_seconds those of its epochs on `device` with
     `threads` CPU threads; None where they were not written down, like `parameters`. `rows` and `val_rows`
     name the test rows and the inner validation rows by path, group and label; no rows have no name.
+    num_groups: how many groups of test rows each source has, and under ALL the class that has the fewest.
     """
 
     scores: list[list[Any]]
@@ -58,6 +58,7 @@ class TrialScores:
     parameters: int | None
     rows: str
     val_rows: str
+    num_groups: dict[str, int]
     sha256: str
 
     @property
@@ -78,6 +79,16 @@ class Problem:
 def spent(seconds: float, threads: float, device: str | None) -> float:
     """Return seconds of one CPU thread, or of the GPU, that were spent in `seconds`."""
     return seconds * (threads if device == "cpu" else 1)
+
+
+def independent_folds(places: Collection[Place]) -> int:
+    """Return how many folds a repeat has, which is what degrees of freedom come from.
+
+    A single split that is repeated deals other images each time: there the splits count (Nadeau & Bengio
+    2003).
+    """
+    folds = {fold for _, fold in places}
+    return len(folds) if len(folds) > 1 else len(places)
 
 
 def is_one_device(devices: Iterable[str]) -> bool:
@@ -179,8 +190,16 @@ def _score(folder: Path, found: Predictions, threshold_by: ThresholdMetric) -> T
         parameters=metrics.parameters,
         rows=test.key(),
         val_rows=found.val.key() if found.val is not None else "",
+        num_groups=_num_groups(test),
         sha256=found.sha256,
     )
+
+
+def _num_groups(test: Part) -> dict[str, int]:
+    codes = test.grouped().of_row
+    of_classes = [len(np.unique(codes[test.labels == label])) for label in range(test.num_classes)]
+    of_sources = [len(np.unique(codes[test.source == place])) for place in range(len(test.sources))]
+    return {**dict(zip(test.sources, of_sources, strict=True)), ALL: min(of_classes)}
 
 
 class _Table:

@@ -25,8 +25,13 @@ from pydantic import JsonValue
 from orchestrator.analysis.collect import ALL, Tables
 from orchestrator.analysis.comparing import oriented
 from orchestrator.analysis.experiment_scores import Gathered
-from orchestrator.analysis.trial_scores import Place, TrialScores, is_one_device
-from orchestrator.statistics import corrected_interval, corrected_paired_t_test, correlated_t
+from orchestrator.analysis.trial_scores import Place, TrialScores, independent_folds, is_one_device
+from orchestrator.statistics import (
+    corrected_interval,
+    corrected_paired_t_test,
+    corrected_rate,
+    correlated_t,
+)
 from orchestrator.store.decision_file import (
     CandidateRecord,
     EvidenceRecord,
@@ -37,7 +42,7 @@ from orchestrator.store.decision_file import (
 )
 from orchestrator.store.records import Rule
 from trainables.errors import InputError
-from trainables.evaluation.metrics import LOWER_IS_BETTER
+from trainables.evaluation.metrics import LOWER_IS_BETTER, is_rate
 from trainables.files import without_infinities
 from trainables.recipe import RecipeKeys
 
@@ -184,7 +189,7 @@ def _choose_one(candidates: Sequence[Candidate], rule: Rule) -> Outcome:
             better_is="lower" if sign < 0 else "higher",
             best_mean=best.name,
             same_cost=SAME_COST,
-            candidates=tuple(_evidence(each, against_best.get(each.name)) for each in ranked),
+            candidates=tuple(_evidence(each, against_best.get(each.name), rule.choose) for each in ranked),
             chosen_against_runner_up=_against(others[0], chosen, rule),
         ),
     )
@@ -257,9 +262,9 @@ def _called(place: Place) -> str:
 
 def _against(baseline: Candidate, treatment: Candidate, rule: Rule) -> PairedDifference:
     """Compare validation scores, treatment - baseline."""
-    share = (baseline.val_share + treatment.val_share) / 2
-    test = corrected_paired_t_test(baseline.val, treatment.val, test_share=share)
-    found = correlated_t(treatment.val - baseline.val, test_share=share, rope=rule.rope)
+    share, folds = (baseline.val_share + treatment.val_share) / 2, independent_folds(baseline.trials)
+    test = corrected_paired_t_test(baseline.val, treatment.val, test_share=share, folds=folds)
+    found = correlated_t(treatment.val - baseline.val, test_share=share, rope=rule.rope, folds=folds)
     numbers = {
         "mean_diff": test.difference.mean,
         "ci_low": test.difference.low,
@@ -306,23 +311,31 @@ def _cheapest(ties: Sequence[Candidate], sign: float) -> tuple[Candidate, str]:
     return min(left, key=lambda each: each.name), "score" if len(left) == 1 else "name"
 
 
-def _evidence(candidate: Candidate, against_best: PairedDifference | None) -> CandidateRecord:
+def _evidence(candidate: Candidate, against_best: PairedDifference | None, metric: str) -> CandidateRecord:
     return CandidateRecord(
         experiment=candidate.name,
-        validation=mean_score(candidate.val, candidate.val_share),
+        validation=mean_score(candidate.val, candidate, metric),
         against_best=against_best,
         cost_a_trial=candidate.cost,
         cost_unit="thread seconds" if candidate.device == "cpu" else "seconds",
         device=candidate.device,
         parameters=candidate.parameters,
-        test_beside_it=mean_score(candidate.test, None) if len(candidate.test) else None,
+        test_beside_it=mean_score(candidate.test, candidate, metric, has_interval=False)
+        if len(candidate.test)
+        else None,
     )
 
 
-def mean_score(values: np.ndarray, share: float | None) -> MeanScore:
-    """Return n, mean and std of scores by fold and, where the share n_val / n_train is known, an interval."""
-    interval = corrected_interval(values, test_share=share or 0.0)
+def mean_score(
+    values: np.ndarray, candidate: Candidate, metric: str, *, has_interval: bool = True
+) -> MeanScore:
+    """Return n, mean and std of a candidate's scores by fold and, of validation scores, an interval."""
+    share, folds = candidate.val_share, independent_folds(candidate.trials)
+    if is_rate(metric):
+        interval = corrected_rate(values, test_share=share, folds=folds, step=0.0)
+    else:
+        interval = corrected_interval(values, test_share=share, folds=folds)
     numbers = {"mean": interval.mean, "std": interval.std}
-    if share is not None:
+    if has_interval:
         numbers |= {"ci_low": interval.low, "ci_high": interval.high}
     return MeanScore(n=interval.n, **without_infinities(numbers))

@@ -29,6 +29,12 @@ def at_most(name: str, *, audit: str, share: float, limit: float, studies: int) 
     return Case(name, audit, percent(share), f"limit {percent(limit)}", share <= limit + 2.0 * error)
 
 
+def at_least(name: str, *, audit: str, share: float, limit: float, studies: int) -> Case:
+    """A share of studies that has a lower limit; two standard errors below it are chance."""
+    error = math.sqrt(limit * (1.0 - limit) / studies)
+    return Case(name, audit, percent(share), f"limit {percent(limit)}", share >= limit - 2.0 * error)
+
+
 def between(name: str, *, audit: str, share: float, low: float, high: float, studies: int) -> Case:
     """A share of studies that has limits on both sides; two standard errors beyond them are chance."""
     errors = [math.sqrt(edge * (1.0 - edge) / studies) for edge in (low, high)]

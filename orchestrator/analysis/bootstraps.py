@@ -2,16 +2,18 @@
 
 So one new trial costs the draws of one repeat of one experiment. What is not known yet waits and is drawn
 together, which takes little longer than one alone: experiments that were tested on the same rows share draws.
+Of experiments that are compared the first draws are kept too, so that any two of them can be paired.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from orchestrator.analysis.trial_scores import Place, Reader, TrialScores
 from orchestrator.statistics import bootstrap
-from orchestrator.statistics.bootstrap import Bounds
+from orchestrator.statistics.bootstrap import Bounds, Deviations
 from orchestrator.statistics.resampled import Groups, Sample, make_sample
 from trainables import memo
 
@@ -27,13 +29,21 @@ class Bootstraps:
         self._cache = cache
         self._asked: dict[str, list[str]] = {}
         self._known: dict[str, Bounds] = {}
+        self._deviations: dict[str, Deviations] = {}
         self._waiting: dict[str, list[Sample]] = {}
+        self._compared: set[str] = set()
         self._groups: dict[str, Groups] = {}
 
     def ask(
-        self, name: str, trials: Mapping[Place, TrialScores], folders: Mapping[Place, Path], reader: Reader
+        self,
+        name: str,
+        trials: Mapping[Place, TrialScores],
+        folders: Mapping[Place, Path],
+        reader: Reader,
+        *,
+        is_compared: bool = False,
     ) -> None:
-        """Take on an experiment, of which every trial is there.
+        """Take on an experiment, of which every trial is there; keep draws of one that is compared.
 
         Raises:
             One of `predictions.DAMAGE`: a trial can't be read any more. The experiment has no intervals then.
@@ -44,21 +54,23 @@ class Bootstraps:
             hashes = [trials[place].sha256 for place in places]
             key = memo.key(hashes, code=__name__, libraries=("numpy",))
             keys.append(key)
-            if key in self._known or key in self._waiting:
+            if is_compared:
+                self._compared.add(key)
+            if key in self._waiting or self._recall(key):
                 continue
-            kept = memo.read(self._file(key), key)
-            if kept is not None:
-                self._known[key] = {metric: (low, high) for metric, (low, high) in kept.items()}
-            else:
-                members = [(trials[place], folders[place]) for place in places]
-                self._waiting[key] = self._samples(members, reader)
+            members = [(trials[place], folders[place]) for place in places]
+            self._waiting[key] = self._samples(members, reader)
         self._asked[name] = keys
 
     def compute(self) -> None:
         """Draw what waits, and keep what was found."""
-        for key, bounds in zip(self._waiting, bootstrap.bootstrap(list(self._waiting.values())), strict=True):
-            self._known[key] = bounds
-            memo.write(self._file(key), key, {metric: list(each) for metric, each in bounds.items()})
+        for key, drawn in zip(self._waiting, bootstrap.bootstrap(list(self._waiting.values())), strict=True):
+            self._known[key] = drawn.bounds
+            bounds = {metric: list(each) for metric, each in drawn.bounds.items()}
+            memo.write(self._file("bounds", key), key, bounds)
+            if key in self._compared:
+                self._deviations[key] = drawn.deviations
+                memo.write_table(self._file("draws", key), key, pd.DataFrame(drawn.deviations))
         self._waiting.clear()
         self._groups.clear()
 
@@ -73,8 +85,28 @@ class Bootstraps:
         keys = self._asked.get(name)
         return bootstrap.mean_bounds([self._known[key] for key in keys]) if keys else {}
 
-    def _file(self, key: str) -> Path:
-        return self._cache / f"bounds-{key[:24]}.memo"
+    def deviations(self, name: str) -> list[Deviations]:
+        """Return the draws of each repeat of a compared experiment; none of another one."""
+        return [self._deviations[key] for key in self._asked.get(name, ()) if key in self._deviations]
+
+    def _recall(self, key: str) -> bool:
+        """Take what was kept; tell whether that is all that is asked for."""
+        is_drawn = key in self._deviations or key not in self._compared
+        if key in self._known and is_drawn:
+            return True
+        kept = memo.read(self._file("bounds", key), key)
+        if kept is None:
+            return False
+        if not is_drawn:
+            table = memo.read_table(self._file("draws", key), key)
+            if table is None:
+                return False
+            self._deviations[key] = {str(name): table[name].to_numpy() for name in table}
+        self._known[key] = {metric: (low, high) for metric, (low, high) in kept.items()}
+        return True
+
+    def _file(self, kind: str, key: str) -> Path:
+        return self._cache / f"{kind}-{key[:24]}.memo"
 
     def _samples(self, members: Sequence[tuple[TrialScores, Path]], reader: Reader) -> list[Sample]:
         """Sum the test rows of every fold by group; nothing where a fold lacks a class."""

@@ -24,11 +24,11 @@ from orchestrator.analysis.experiment_scores import Gathered, gather, num_expect
 from orchestrator.analysis.garbage import rarely_collected
 from orchestrator.analysis.rows import SummaryRow
 from orchestrator.analysis.summaries import FAILURES, SUMMARY
-from orchestrator.analysis.trial_scores import ALL, TUNED
+from orchestrator.analysis.trial_scores import ALL
 from orchestrator.checks.shortcuts import shortcut_table
 from orchestrator.store.folder import Store
 from orchestrator.store.records import StudyRecord
-from trainables.evaluation.metrics import AT_A_THRESHOLD
+from trainables.evaluation.metrics import AT_A_THRESHOLD, TUNED
 from trainables.files import write_text
 
 __all__ = [

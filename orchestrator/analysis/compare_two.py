@@ -6,16 +6,19 @@ of them. Where the two can't be paired (a fold is missing, other test rows, othe
 does not exist) the verdict is `incomplete`, with the reason, and there are no numbers.
 """
 
+import contextlib
 from typing import cast
 
 import numpy as np
 
+from orchestrator.analysis.bootstraps import Bootstraps
 from orchestrator.analysis.comparing import compare_pair, effort, pair_up, verdict_of
 from orchestrator.analysis.experiment_scores import Gathered, read_experiment
 from orchestrator.analysis.rows import Difference, TwoCompared
-from orchestrator.analysis.trial_scores import ALL, Reader
+from orchestrator.analysis.trial_scores import ALL, CACHE, Reader
 from orchestrator.store.find_experiment import find_experiment, trial_folders
 from orchestrator.store.folder import Store
+from orchestrator.store.predictions import DAMAGE
 from trainables.errors import InputError, nearest
 from trainables.evaluation.metrics import BY_SOURCE, is_quality
 from trainables.files import without_infinities
@@ -25,8 +28,8 @@ NUMBERS = (
     "p_better", "min_detectable",
 )  # fmt: skip
 EFFECTS = (
-    "effect_size", "folds_won", "folds_tied", "folds_lost", "detectable", "repeats", "repeats_needed",
-    "hours_needed", "device", "p_delong",
+    "effect_size", "folds_won", "folds_tied", "folds_lost", "error_from", "error_floor", "detectable",
+    "repeats", "repeats_needed", "hours_needed", "device", "p_delong",
 )  # fmt: skip
 
 Sides = tuple[Gathered, Gathered]
@@ -51,6 +54,7 @@ def compare_experiments(
     reader = Reader(store)
     sides = (read_experiment(reader, store, records[0]), read_experiment(reader, store, records[1]))
     _check_metric(metric, sides)
+    _draw(store, sides, reader)
     measured = _measure(sides, metric, ALL, rope=rope, delong=delong)
     found: TwoCompared = {
         "baseline": baseline,
@@ -76,6 +80,19 @@ def compare_experiments(
     return found
 
 
+def _draw(store: Store, sides: Sides, reader: Reader) -> None:
+    """Draw the test images of both, for what their difference would change with others."""
+    bootstraps = Bootstraps(store.cached(CACHE))
+    for side in sides:
+        if side.is_complete:
+            # What can't be read any more is a fold without scores, which pairing tells.
+            with contextlib.suppress(*DAMAGE):
+                bootstraps.ask(side.name, side.trials, side.folders, reader, is_compared=True)
+    bootstraps.compute()
+    for side in sides:
+        side.deviations = bootstraps.deviations(side.name)
+
+
 def _check_metric(metric: str, sides: Sides) -> None:
     scored = {name for side in sides for source, name in (*side.values, *side.reasons) if source == ALL}
     known = {name for name in scored if is_quality(name)}
@@ -91,16 +108,16 @@ def _measure(sides: Sides, metric: str, source: str, *, rope: float, delong: boo
         "reason": effect.get("reason", ""),
         "n": row["n"],
     }
-    if "verdict" in row:
-        found["verdict"] = row["verdict"]
+    if row.get("verdict") == "incomplete":
+        found["verdict"] = "incomplete"
         return found
-    effect.update(effort(row, sides))
+    effect.update(effort(row, effect, sides))
     found["reason"] = effect.get("reason", "")
     pairs = pair_up(*sides, metric, source)
     assert pairs.baseline is not None and pairs.treatment is not None, "what can't be paired was said before"
     found["baseline_mean"], found["baseline_std"] = _mean_and_std(pairs.baseline)
     found["other_mean"], found["other_std"] = _mean_and_std(pairs.treatment)
-    found["verdict"] = verdict_of(row, row["p_value"])
+    found["verdict"] = row.get("verdict") or verdict_of(row, row["p_value"])
     numbers = {name: row.get(name) for name in NUMBERS} | {name: effect.get(name) for name in EFFECTS}
     # The names are fields of Difference, all of them numbers or texts.
     found.update(cast(Difference, without_infinities(numbers)))

@@ -3,15 +3,22 @@
 Two experiments are paired fold by fold, and only if they have the same fold files and each fold was tested on
 the same rows (path, group, label). Otherwise the verdict is `incomplete`, and effects.csv says why. Verdicts:
 better (worse) when the Holm-corrected p < 0.05 and p_better (p_worse) > 0.95; equivalent when p_equivalent >
-0.95; else undecided. Holm's family is all declared rows, those that can't be tested yet included. Differences
-are treatment - baseline; better and worse mind metrics that are better when lower.
+1 - 0.05 / m for a family of m; else undecided. The family is all declared rows, those that can't be tested
+yet included. Two folds, and two experiments with the best value there is on every fold, are undecided
+whatever the numbers say. Differences are treatment - baseline; better and worse mind metrics that are better
+when lower.
+
+The standard error of a difference is that of the folds' spread, but not less than what other test images
+would change: the paired group bootstrap, or what one group of test images could where the metric has no
+bootstrap or no draw tells the two apart.
 
 comparisons.csv has the columns of the design; min_detectable is the smallest difference that would have
-been significant with this spread. effects.csv, a row for each of its rows: better_is (higher|lower); gain,
+been significant with this error. effects.csv, a row for each of its rows: better_is (higher|lower); gain,
 the difference with the sign of better; effect_size (mean / std over folds); folds_won, folds_tied,
-folds_lost; rope; detectable, the true difference found with probability 0.8; repeats, repeats_needed to
-make the seen difference significant in its family while the other rows stay as they are, hours_needed of
-training for the missing ones on `device` (of a CPU thread, or of a GPU); p_delong, on request; reason.
+folds_lost; rope; error_from (folds, or test groups: the floor), error_floor; detectable, the true difference
+found with probability 0.8; repeats, repeats_needed to make the seen difference significant in its family
+while the other rows stay as they are, hours_needed of training for the missing ones on `device` (of a CPU
+thread, or of a GPU); p_delong, on request, of repeats twice the mean; reason.
 
 pairs.csv: every pair by the headline metric, p_holm over all pairs. ranking.csv: mean_rank (1 is best),
 critical_difference (Nemenyi), friedman_p, letters (shared: closer than the critical difference), and `basis`,
@@ -30,12 +37,13 @@ from orchestrator import statistics
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.rows import ComparisonRow, EffectRow
 from orchestrator.analysis.trial_scores import ALL, Place, is_one_device
-from orchestrator.statistics import Interval, Posterior
-from orchestrator.statistics.delong import DeLong, combined_p, delong_test
+from orchestrator.statistics import Posterior
+from orchestrator.statistics.bootstrap import difference_bounds, difference_error
+from orchestrator.statistics.delong import DeLong, combined_p, combined_repeats, delong_test
 from orchestrator.statistics.ranking import all_pairs, rank
 from orchestrator.store.predictions import DAMAGE, read_predictions
 from orchestrator.store.records import Comparison
-from trainables.evaluation.metrics import LOWER_IS_BETTER
+from trainables.evaluation.metrics import LOWER_IS_BETTER, is_rate
 
 SIGNIFICANT = 0.05
 SURE = 0.95
@@ -46,7 +54,18 @@ PAIRS = ["metric", "first", "second", "n", "mean_diff", "std_diff", "p_value", "
 RANKING = [
     "metric", "experiment", "mean_rank", "mean", "n", "critical_difference", "friedman_p", "letters", "basis",
 ]  # fmt: skip
-TEXT = ("question", "baseline", "treatment", "metric", "source", "verdict", "better_is", "device", "reason")
+TEXT = (
+    "question", "baseline", "treatment", "metric", "source", "verdict", "better_is", "error_from", "device",
+    "reason",
+)  # fmt: skip
+# With two folds Student's t has one degree of freedom.
+MIN_FOLDS = 3
+# Of error_from: the floor was at work.
+TEST_GROUPS = "test groups"
+SINGLE = (
+    "a single split has no spread over folds: no test, and the interval is the paired bootstrap's over "
+    "groups of its test images"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,13 +97,16 @@ def answer_comparisons(
             effects.append(effect)
             pairs.append(sides)
     corrected = statistics.holm([row.get("p_value", math.nan) for row in rows])
+    family = len(rows)
     clear = sum(p_holm < SIGNIFICANT for p_holm in corrected)
     for row, effect, sides, p_holm in zip(rows, effects, pairs, corrected, strict=True):
         row["p_holm"] = p_holm
-        if "verdict" not in row:
-            row["verdict"] = verdict_of(row, p_holm)
-            # Holm multiplies the smallest p-value of those that are not significant yet by their number.
-            effect.update(effort(row, sides, family=len(rows) - (clear - int(p_holm < SIGNIFICANT))))
+        if row.get("verdict") == "incomplete":
+            continue
+        row.setdefault("verdict", verdict_of(row, p_holm, family=family))
+        # Holm multiplies the smallest p-value of those that are not significant yet by their number.
+        others = family - (clear - int(p_holm < SIGNIFICANT))
+        effect.update(effort(row, effect, sides, family=others))
     return _frame(rows, COMPARISONS), _frame(effects, EFFECTS)
 
 
@@ -111,20 +133,26 @@ def pair_up(baseline: Gathered, treatment: Gathered, metric: str, source: str = 
     return Paired(len(paired), one, other)
 
 
-def comparison_verdict(p_holm: float, *, p_worse: float, p_equivalent: float, p_better: float) -> str:
-    """Judge one comparison by its Holm-corrected p-value and its posterior."""
+def comparison_verdict(
+    p_holm: float, *, p_worse: float, p_equivalent: float, p_better: float, family: int = 1
+) -> str:
+    """Judge one comparison by its Holm-corrected p-value and its posterior, as one of a family."""
     if p_holm < SIGNIFICANT:
         if p_better > SURE:
             return "better"
         if p_worse > SURE:
             return "worse"
-    return "equivalent" if p_equivalent > SURE else "undecided"
+    return "equivalent" if p_equivalent > 1.0 - SIGNIFICANT / family else "undecided"
 
 
-def verdict_of(row: ComparisonRow, p_holm: float) -> str:
+def verdict_of(row: ComparisonRow, p_holm: float, *, family: int = 1) -> str:
     """Judge a row that `compare_pair` gave by a p-value corrected for its family."""
     return comparison_verdict(
-        p_holm, p_worse=row["p_worse"], p_equivalent=row["p_equivalent"], p_better=row["p_better"]
+        p_holm,
+        p_worse=row["p_worse"],
+        p_equivalent=row["p_equivalent"],
+        p_better=row["p_better"],
+        family=family,
     )
 
 
@@ -140,7 +168,8 @@ def compare_pair(
 
     Returns:
         The numbers of a row of comparisons.csv, without p_holm, and those of a row of effects.csv. Where the
-        two can't be paired the first has the verdict `incomplete`, and the second the reason.
+        two can't be paired the first has the verdict `incomplete`, where no verdict is possible `undecided`,
+        and the second the reason.
     """
     is_lower = metric in LOWER_IS_BETTER
     effect: EffectRow = {"better_is": "lower" if is_lower else "higher", "rope": rope}
@@ -148,25 +177,35 @@ def compare_pair(
     if pairs.baseline is None or pairs.treatment is None:
         effect["reason"] = pairs.reason
         return {"n": pairs.n, "verdict": "incomplete"}, effect
-    share = test_share(sides)
+    share, folds, floor = test_share(sides), sides[0].folds, error_floor(sides, metric, source)
     differences = pairs.treatment - pairs.baseline
-    test = statistics.corrected_paired_t_test(pairs.baseline, pairs.treatment, test_share=share)
-    posterior = statistics.correlated_t(differences, test_share=share, rope=rope)
+    test = statistics.corrected_paired_t_test(
+        pairs.baseline, pairs.treatment, test_share=share, folds=folds, floor=floor
+    )
     difference = test.difference
+    posterior = statistics.posterior_of(difference, rope=rope)
+    low, high = difference.low, difference.high
+    if difference.n == 1 and source == ALL and all(side.deviations for side in sides):
+        one, other = (side.deviations[0] for side in sides)
+        low, high = difference_bounds(one, other, metric, difference=difference.mean)
     p_worse, p_equivalent, p_better = oriented(posterior, is_lower).values()
     row: ComparisonRow = {
         "n": difference.n,
         "mean_diff": difference.mean,
         "std_diff": difference.std,
-        "ci_low": difference.low,
-        "ci_high": difference.high,
+        "ci_low": low,
+        "ci_high": high,
         "p_value": test.p_value,
         "p_wilcoxon": statistics.wilcoxon(differences),
         "p_worse": p_worse,
         "p_equivalent": p_equivalent,
         "p_better": p_better,
-        "min_detectable": statistics.visible_difference(difference, test_share=share),
+        "min_detectable": statistics.visible_difference(difference),
     }
+    if reason := no_verdict(
+        pairs.baseline, pairs.treatment, folds=folds, metric=metric, error=difference.error
+    ):
+        row["verdict"], effect["reason"] = "undecided", reason
     gains = -differences if is_lower else differences
     size = statistics.effect_size(difference)
     effect["gain"] = -difference.mean if is_lower else difference.mean
@@ -174,10 +213,49 @@ def compare_pair(
     effect["folds_won"] = int(np.sum(gains > 0))
     effect["folds_tied"] = int(np.sum(gains == 0))
     effect["folds_lost"] = int(np.sum(gains < 0))
-    effect["detectable"] = statistics.detectable_difference(difference, test_share=share)
+    effect["detectable"] = statistics.detectable_difference(difference)
+    if difference.n > 1:
+        effect["error_floor"] = floor
+        effect["error_from"] = "folds" if difference.error > floor else TEST_GROUPS
     if delong:
         effect.update(_delong(sides, metric))
     return row, effect
+
+
+def error_floor(sides: tuple[Gathered, Gathered], metric: str, source: str = ALL) -> float:
+    """Return what the standard error of a difference is at least: what other test images would change.
+
+    The paired group bootstrap where the metric has one. Of a rate, not less than a half of what one group of
+    the rarer class weighs, which is about what one group that the two call differently would make: that none
+    was seen among G does not exclude 3 / G of them (rule of three, Hanley & Lippman-Hand 1983).
+    """
+    one, other = (side.deviations for side in sides)
+    is_drawn = source == ALL and len(one) == len(other)
+    drawn = difference_error(one, other, metric) if is_drawn else math.nan
+    step = 0.5 * sides[0].step(source) if is_rate(metric) else 0.0
+    return step if math.isnan(drawn) else max(step, drawn)
+
+
+def no_verdict(baseline: np.ndarray, treatment: np.ndarray, *, folds: int, metric: str, error: float) -> str:
+    """Say why no verdict is possible on a metric by fold, float [n]; empty where one is.
+
+    Args:
+        baseline: one score per fold.
+        treatment: those of the same folds.
+        folds: folds of one repeat.
+        metric: what is scored.
+        error: standard error of the mean difference, NaN where there is none.
+    """
+    n = len(baseline)
+    if n > 1 and folds < MIN_FOLDS:
+        return "two folds give no verdict: their spread says next to nothing; ask for cv_folds of 3 or more"
+    best = 0.0 if metric in LOWER_IS_BETTER else 1.0
+    if is_rate(metric) and bool(np.all(baseline == best) and np.all(treatment == best)):
+        where = "the test images" if n == 1 else "every fold"
+        return f"both are at {best:.3f} on {where}, so these images are too easy to tell them apart"
+    if n > 1 and math.isnan(error):
+        return "neither the folds nor draws of their test images vary, which gives no interval and no test"
+    return ""
 
 
 def oriented(posterior: Posterior, is_lower: bool) -> dict[str, float]:
@@ -186,11 +264,14 @@ def oriented(posterior: Posterior, is_lower: bool) -> dict[str, float]:
     return {"p_worse": worse, "p_equivalent": posterior.within, "p_better": better}
 
 
-def effort(row: ComparisonRow, sides: tuple[Gathered, Gathered], *, family: int = 1) -> EffectRow:
+def effort(
+    row: ComparisonRow, effect: EffectRow, sides: tuple[Gathered, Gathered], *, family: int = 1
+) -> EffectRow:
     """Say how many repeats the seen difference would need, and what the missing ones would cost.
 
     Args:
         row: what `compare_pair` gave.
+        effect: what it gave beside.
         sides: the two experiments.
         family: by how many the p-value is multiplied for the other comparisons.
 
@@ -203,15 +284,17 @@ def effort(row: ComparisonRow, sides: tuple[Gathered, Gathered], *, family: int 
         "repeats": repeats,
         "device": "+".join(sorted({trial.device for trial in trials})),
     }
+    if effect.get("reason"):
+        return found
     if row["n"] == 1:
-        found["reason"] = (
-            "a single split has no spread over folds: no interval, no test (the bootstrap is in summary.csv)"
-        )
+        found["reason"] = SINGLE
         return found
     needed = statistics.repeats_needed(
-        Interval(row["n"], row["mean_diff"], row["std_diff"], row["ci_low"], row["ci_high"]),
-        folds=row["n"] // repeats,
+        row["mean_diff"],
+        row["std_diff"],
+        folds=sides[0].folds,
         test_share=test_share(sides),
+        floor=effect["error_floor"],
         confidence=1.0 - SIGNIFICANT / family,
     )
     if needed is None:
@@ -227,18 +310,20 @@ def effort(row: ComparisonRow, sides: tuple[Gathered, Gathered], *, family: int 
 
 
 def _delong(sides: tuple[Gathered, Gathered], metric: str) -> EffectRow:
-    """DeLong's test on the test rows of each fold, combined; of repeats, the mean of their p-values."""
+    """DeLong's test on the test rows of each fold, combined over folds and repeats."""
     if metric != "auc" or any(trial.num_classes > 2 for trial in sides[0].trials.values()):
         return {}
     tests: dict[int, list[DeLong]] = {}
     try:
         for place in sorted(sides[0].trials):
             first, second = (read_predictions(side.folders[place], sha256=None).test for side in sides)
-            found = delong_test(first.labels, first.probabilities, second.probabilities)
+            found = delong_test(
+                first.labels, first.probabilities, second.probabilities, groups=first.grouped().of_row
+            )
             tests.setdefault(place[0], []).append(found)
     except DAMAGE as error:
         return {"reason": f"DeLong: {error}"}
-    return {"p_delong": float(np.mean([combined_p(each) for each in tests.values()]))}
+    return {"p_delong": combined_repeats([combined_p(each) for each in tests.values()])}
 
 
 def rank_all(experiments: Sequence[Gathered]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -256,7 +341,7 @@ def rank_all(experiments: Sequence[Gathered]) -> tuple[pd.DataFrame, pd.DataFram
     best = np.sort(np.argsort(-scores.mean(axis=1), kind="stable")[:MOST_RANKED])
     chosen, scores = [chosen[place] for place in best], scores[best]
     names, count = [each.name for each in chosen], scores.shape[1]
-    pairs = all_pairs(scores, test_share=test_share(chosen))
+    pairs = all_pairs(scores, test_share=test_share(chosen), folds=chosen[0].folds)
     matrix = pd.DataFrame(
         {
             "metric": metric,

@@ -25,6 +25,7 @@ class Effect:
     hours_needed: float | None = None
     device: str = ""
     p_delong: float | None = None
+    error_from: str = ""
     reason: str = ""
 
 
@@ -47,6 +48,7 @@ def effect_of(row: "pd.Series[Any]", tables: Tables) -> Effect:
         hours_needed=None if pd.isna(found["hours_needed"]) else float(found["hours_needed"]),
         device=_text(found["device"]),
         p_delong=None if pd.isna(found["p_delong"]) else float(found["p_delong"]),
+        error_from=_text(found["error_from"]),
         reason=_text(found["reason"]),
     )
 

@@ -16,7 +16,16 @@ import pandas as pd
 from orchestrator.analysis import calibrate, holdout
 from orchestrator.analysis.bootstraps import Bootstraps
 from orchestrator.analysis.rows import CalibrationRow, HoldoutRow, ReliabilityRow
-from orchestrator.analysis.trial_scores import ALL, CACHE, Place, Problem, Reader, TrialScores
+from orchestrator.analysis.trial_scores import (
+    ALL,
+    CACHE,
+    Place,
+    Problem,
+    Reader,
+    TrialScores,
+    independent_folds,
+)
+from orchestrator.statistics.bootstrap import Deviations
 from orchestrator.store.folder import Store
 from orchestrator.store.predictions import DAMAGE
 from orchestrator.store.records import ExperimentRecord, StudyRecord
@@ -26,6 +35,8 @@ from trainables.evaluation.metrics import GAP
 # What is kept of a complete experiment; `bootstraps` keeps the intervals.
 KEPT = ("holdout", "calibration", "reliability")
 Slice = tuple[str, str]
+# With fewer groups a class and fold an interval is rough (simulated in benchmarks/validity).
+ROUGH_GROUPS = 20
 
 
 @dataclass(slots=True)
@@ -33,7 +44,8 @@ class Gathered:
     """One experiment: its record, its trials by (repeat, fold), and why others have no scores.
 
     values: (source, metric) -> fold -> value, of the test rows, and train_val_gap. reasons: the same for what
-    does not exist. bounds: metric -> bootstrap interval. holdout: one row per held-out source of fakes.
+    does not exist. bounds: metric -> bootstrap interval. deviations: bootstrap draws of each repeat, where it
+    is compared. holdout: one row per held-out source of fakes.
     calibration and reliability: rows as in `calibrate`.
     """
 
@@ -44,6 +56,7 @@ class Gathered:
     values: dict[Slice, dict[Place, float]] = field(default_factory=dict)
     reasons: dict[Slice, dict[Place, str]] = field(default_factory=dict)
     bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
+    deviations: list[Deviations] = field(default_factory=list)
     holdout: list[HoldoutRow] = field(default_factory=list)
     calibration: list[CalibrationRow] = field(default_factory=list)
     reliability: list[ReliabilityRow] = field(default_factory=list)
@@ -81,6 +94,29 @@ class Gathered:
         if recipe.subsample < 1.0 and recipe.protocol == "holdout":
             return recipe.test_ratio / (1.0 - recipe.test_ratio)
         return sum(trial.n_test for trial in trials) / sum(trial.n_train for trial in trials)
+
+    @property
+    def folds(self) -> int:
+        """How many folds degrees of freedom come from; see `independent_folds`."""
+        return independent_folds(self.trials)
+
+    @property
+    def fewest_groups(self) -> int:
+        """The fewest groups of a class in a test fold."""
+        return min((trial.num_groups[ALL] for trial in self.trials.values()), default=0)
+
+    @property
+    def has_rough_intervals(self) -> bool:
+        """Whether test folds have so few groups of a class that intervals are rough."""
+        return bool(self.trials) and self.fewest_groups < ROUGH_GROUPS
+
+    def step(self, source: str = ALL) -> float:
+        """Return how much one group of test images weighs in a mean over folds; 0 where there is none."""
+        first = min((repeat for repeat, _ in self.trials), default=0)
+        counts = [
+            trial.num_groups.get(source, 0) for (repeat, _), trial in self.trials.items() if repeat == first
+        ]
+        return 1.0 / sum(counts) if any(counts) else 0.0
 
     def why_missing(self, source: str, metric: str) -> str:
         """Say why a metric has no mean; empty where it has one."""
@@ -120,6 +156,7 @@ def gather(store: Store, study: StudyRecord) -> list[Gathered]:
     """Read every trial of a study."""
     reader = Reader(store)
     bootstraps = Bootstraps(store.cached(CACHE))
+    compared = {name for each in study.phase.comparisons for name in (each.baseline, each.treatment)}
     found = []
     for record in study.experiments:
         experiment = read_experiment(reader, store, record)
@@ -136,7 +173,13 @@ def gather(store: Store, study: StudyRecord) -> list[Gathered]:
                     experiment.holdout = _holdout(reader, experiment)
                     memo.write(path, key, {name: getattr(experiment, name) for name in KEPT})
             if experiment.is_complete:
-                bootstraps.ask(experiment.name, experiment.trials, experiment.folders, reader)
+                bootstraps.ask(
+                    experiment.name,
+                    experiment.trials,
+                    experiment.folders,
+                    reader,
+                    is_compared=experiment.name in compared,
+                )
         except DAMAGE:
             # A trial was taken away, or begun again, after its scores were read: by now it has none.
             experiment = read_experiment(reader, store, record)
@@ -146,6 +189,7 @@ def gather(store: Store, study: StudyRecord) -> list[Gathered]:
     bootstraps.compute()
     for experiment in found:
         experiment.bounds = bootstraps.bounds(experiment.name)
+        experiment.deviations = bootstraps.deviations(experiment.name)
     return found
 
 

@@ -17,7 +17,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from orchestrator.statistics import Interval, PairedTest, corrected_interval, corrected_paired_t_test
+from orchestrator.analysis.trial_scores import independent_folds
+from orchestrator.statistics import Interval, PairedTest, corrected_paired_t_test, corrected_rate
 from trainables.evaluation.curve import roc_auc
 
 REAL, FAKE = 0, 1
@@ -74,7 +75,13 @@ def holdout_deltas(
     folds = list(places.itertuples(index=False, name=None))
     inside = _auc_by_fold(real, known, folds)
     return tuple(
-        _compare(str(source), inside, _auc_by_fold(real, rows, folds), test_share)
+        _compare(
+            str(source),
+            inside,
+            _auc_by_fold(real, rows, folds),
+            test_share=test_share,
+            num_folds=independent_folds(folds),
+        )
         for source, rows in unseen.groupby("source", sort=True)
     )
 
@@ -102,12 +109,17 @@ def _auc_by_fold(real: pd.DataFrame, fake: pd.DataFrame, folds: list[tuple[Any, 
     return np.array(values)
 
 
-def _compare(source: str, inside: np.ndarray, outside: np.ndarray, test_share: float) -> Holdout:
+def _compare(
+    source: str, inside: np.ndarray, outside: np.ndarray, *, test_share: float, num_folds: int
+) -> Holdout:
     is_whole = np.isfinite(inside) & np.isfinite(outside)
     found, expected = int(is_whole.sum()), len(inside)
     if found < expected:
-        nothing = Interval(found, math.nan, math.nan, math.nan, math.nan)
+        nothing = Interval(found, math.nan, math.nan, math.nan, math.nan, math.nan, num_folds - 1)
         return Holdout(source, found, expected, nothing, nothing, nothing, math.nan)
-    test: PairedTest = corrected_paired_t_test(outside, inside, test_share=test_share)
-    in_source, held_out = (corrected_interval(values, test_share=test_share) for values in (inside, outside))
+    test: PairedTest = corrected_paired_t_test(outside, inside, test_share=test_share, folds=num_folds)
+    in_source, held_out = (
+        corrected_rate(values, test_share=test_share, folds=num_folds, step=0.0)
+        for values in (inside, outside)
+    )
     return Holdout(source, found, expected, in_source, held_out, test.difference, test.p_value)

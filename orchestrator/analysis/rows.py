@@ -113,6 +113,8 @@ class EffectRow(TypedDict, total=False):
     folds_tied: int
     folds_lost: int
     rope: float
+    error_from: str
+    error_floor: float
     detectable: float
     repeats: int
     repeats_needed: int
@@ -149,6 +151,8 @@ class Difference(TypedDict, total=False):
     folds_won: int
     folds_tied: int
     folds_lost: int
+    error_from: str
+    error_floor: float | None
     detectable: float | None
     repeats: int
     repeats_needed: int | None

@@ -14,6 +14,7 @@ from orchestrator.analysis.experiment_scores import Gathered, Slice
 from orchestrator.analysis.rows import HoldoutRow, SummaryRow
 from orchestrator.analysis.trial_scores import ALL
 from orchestrator.statistics import Interval, corrected_intervals
+from trainables.evaluation.metrics import is_rate
 
 SUMMARY = list(SummaryRow.__annotations__)
 PER_SOURCE = [
@@ -122,7 +123,12 @@ def _intervals(experiment: Gathered) -> dict[Slice, tuple[int, Interval | None]]
     whole = [each for each, (n, _) in found.items() if n == experiment.expected]
     if whole:
         values = np.array([[value for _, value in sorted(experiment.values[each].items())] for each in whole])
-        intervals = corrected_intervals(values, test_share=experiment.test_share)
+        intervals = corrected_intervals(
+            values,
+            test_share=experiment.test_share,
+            folds=experiment.folds,
+            steps=[experiment.step(source) if is_rate(metric) else None for source, metric in whole],
+        )
         found |= {each: (interval.n, interval) for each, interval in zip(whole, intervals, strict=True)}
     return found
 

@@ -11,7 +11,7 @@ phase of a thousand trials of which one is new reads the predictions of one.
 
 import csv
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from trainables.errors import InputError
 from trainables.evaluation import classes, detection
 from trainables.evaluation.curve import Curve
 from trainables.evaluation.metric_values import MetricValues
-from trainables.evaluation.metrics import AT_A_THRESHOLD, COMPARED, GAP, ThresholdMetric
+from trainables.evaluation.metrics import AT_A_THRESHOLD, COMPARED, GAP, TUNED, ThresholdMetric
 from trainables.evaluation.scoring import all_metrics
 from trainables.evaluation.selection import HALVES, cross_fitted, half_column
 from trainables.evaluation.thresholds import best_threshold
@@ -42,7 +42,6 @@ from trainables.trial_files import HISTORY, METRICS, PREDICTIONS, TRIAL
 
 ALL = "all"
 DECIDING = "deciding"
-TUNED = "_tuned"
 CACHE = "scores"
 # Where in its experiment a trial is: (repeat, fold).
 Place = tuple[int, int]
@@ -60,7 +59,8 @@ class TrialScores:
     rows (n_val) too. seconds are those of the trial, training_seconds those of its epochs on `device` with
     `threads` CPU threads; None where they were not written down, like `parameters` and `flops_per_image`.
     `rows` and `val_rows` name the test rows and the inner validation rows by path, group and label; no rows
-    have no name. `no_deciding` is why there are no deciding scores, and empty where there are.
+    have no name. `no_deciding` is why there are no deciding scores, and empty where there are. num_groups:
+    how many groups of test rows each source has, and under ALL the class that has the fewest.
     """
 
     scores: list[list[Any]]
@@ -79,6 +79,7 @@ class TrialScores:
     rows: str
     val_rows: str
     no_deciding: str
+    num_groups: dict[str, int]
     sha256: str
 
     @property
@@ -99,6 +100,16 @@ class Problem:
 def spent(seconds: float, threads: float, device: str | None) -> float:
     """Return seconds of one CPU thread, or of the GPU, that were spent in `seconds`."""
     return seconds * (threads if device == "cpu" else 1)
+
+
+def independent_folds(places: Collection[Place]) -> int:
+    """Return how many folds a repeat has, which is what degrees of freedom come from.
+
+    A single split that is repeated deals other images each time: there the splits count (Nadeau & Bengio
+    2003).
+    """
+    folds = {fold for _, fold in places}
+    return len(folds) if len(folds) > 1 else len(places)
 
 
 def is_one_device(devices: Iterable[str]) -> bool:
@@ -204,8 +215,16 @@ def _score(folder: Path, found: Predictions, threshold_by: ThresholdMetric) -> T
         rows=test.key(),
         val_rows=found.val.key() if found.val is not None else "",
         no_deciding=no_deciding,
+        num_groups=_num_groups(test),
         sha256=found.sha256,
     )
+
+
+def _num_groups(test: Part) -> dict[str, int]:
+    codes = test.grouped().of_row
+    of_classes = [len(np.unique(codes[test.labels == label])) for label in range(test.num_classes)]
+    of_sources = [len(np.unique(codes[test.source == place])) for place in range(len(test.sources))]
+    return {**dict(zip(test.sources, of_sources, strict=True)), ALL: min(of_classes)}
 
 
 class _Table:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from orchestrator.statistics import corrected_interval
+from orchestrator.statistics import corrected_rate
 from orchestrator.store.check_outcome import CheckModelScores, CheckOutcome
 from orchestrator.store.records import CheckScores, ShortcutRecord, StudyRecord, Verdict
 from trainables.files import without_infinities
@@ -60,15 +60,17 @@ def shortcut_record(
 def model_scores(scores: CheckModelScores) -> CheckScores:
     """Return n, mean, std and the 95 % interval of a model's fold scores; None where there is no number.
 
-    Several folds: the corrected interval of `statistics`, cut at 0 and 1, which no AUC passes. A single
-    split: a bootstrap over its groups.
+    Several folds: the corrected interval of a rate. A single split: a bootstrap over its groups.
     """
     folds = [(fold, fold.auc) for fold in scores.folds if fold.auc is not None]
     if not folds:
         return CheckScores(n=0, mean=None, std=None, ci_low=None, ci_high=None)
     share = sum(fold.n_test for fold, _ in folds) / sum(fold.n_train for fold, _ in folds)
-    interval = corrected_interval(np.array([auc for _, auc in folds]), test_share=share)
-    low, high = scores.bootstrap or np.clip((interval.low, interval.high), 0.0, 1.0)
+    aucs = np.array([auc for _, auc in folds])
+    # Groups are not known any more; of the images about a half are of one class.
+    step = 2.0 / sum(fold.n_test for fold, _ in folds)
+    interval = corrected_rate(aucs, test_share=share, folds=len(aucs), step=step)
+    low, high = scores.bootstrap or (interval.low, interval.high)
     numbers = {"mean": interval.mean, "std": interval.std, "ci_low": low, "ci_high": high}
     known = without_infinities({name: float(value) for name, value in numbers.items()})
     return CheckScores(n=interval.n, **known)

@@ -30,9 +30,14 @@ from pydantic import JsonValue
 
 from orchestrator.analysis.collect import ALL, Tables
 from orchestrator.analysis.comparing import SURE, oriented
-from orchestrator.analysis.trial_scores import DECIDING, Place, TrialScores
+from orchestrator.analysis.trial_scores import DECIDING, Place, TrialScores, independent_folds
 from orchestrator.decisions.single_split import single_split_posterior
-from orchestrator.statistics import corrected_interval, corrected_paired_t_test, correlated_t
+from orchestrator.statistics import (
+    corrected_interval,
+    corrected_paired_t_test,
+    corrected_rate,
+    correlated_t,
+)
 from orchestrator.store.decision_file import (
     CandidateRecord,
     EvidenceRecord,
@@ -43,7 +48,7 @@ from orchestrator.store.decision_file import (
 )
 from orchestrator.store.records import ExperimentRecord, Rule
 from trainables.errors import InputError
-from trainables.evaluation.metrics import LOWER_IS_BETTER
+from trainables.evaluation.metrics import LOWER_IS_BETTER, is_rate
 from trainables.files import without_infinities
 from trainables.recipe import RecipeKeys
 
@@ -208,7 +213,7 @@ def _choose_one(candidates: Sequence[Candidate], rule: Rule) -> Outcome:
             better_is="lower" if sign < 0 else "higher",
             sure=SURE,
             best_mean=best.name,
-            candidates=tuple(_evidence(each, against_best.get(each.name)) for each in ranked),
+            candidates=tuple(_evidence(each, against_best.get(each.name), rule.choose) for each in ranked),
             chosen_against_runner_up=_against(others[0], chosen, rule),
         ),
     )
@@ -283,15 +288,15 @@ def _called(place: Place) -> str:
 
 def _against(baseline: Candidate, treatment: Candidate, rule: Rule) -> PairedDifference:
     """Compare validation scores, treatment - baseline."""
-    share = (baseline.val_share + treatment.val_share) / 2
-    test = corrected_paired_t_test(baseline.val, treatment.val, test_share=share)
+    share, folds = (baseline.val_share + treatment.val_share) / 2, independent_folds(baseline.trials)
+    test = corrected_paired_t_test(baseline.val, treatment.val, test_share=share, folds=folds)
     if len(baseline.val) == 1:
         (place,) = baseline.trials
         folders = (baseline.folders[place], treatment.folders[place])
         difference = float(treatment.val[0] - baseline.val[0])
         found = single_split_posterior(folders, rule.choose, difference=difference, rope=rule.rope)
     else:
-        found = correlated_t(treatment.val - baseline.val, test_share=share, rope=rule.rope)
+        found = correlated_t(treatment.val - baseline.val, test_share=share, rope=rule.rope, folds=folds)
     numbers = {
         "mean_diff": test.difference.mean,
         "ci_low": test.difference.low,
@@ -325,24 +330,32 @@ def _cheapest(ties: Sequence[Candidate], sign: float) -> tuple[Candidate, str]:
     return min(left, key=lambda each: each.name), "score" if len(left) == 1 else "name"
 
 
-def _evidence(candidate: Candidate, against_best: PairedDifference | None) -> CandidateRecord:
+def _evidence(candidate: Candidate, against_best: PairedDifference | None, metric: str) -> CandidateRecord:
     measured = candidate.record.measurement
     return CandidateRecord(
         experiment=candidate.name,
-        validation=mean_score(candidate.val, candidate.val_share),
+        validation=mean_score(candidate.val, candidate, metric),
         against_best=against_best,
         flops_per_image=candidate.flops_per_image,
         parameters=candidate.parameters,
         images_per_s=None if measured is None else measured.choice.images_per_s,
         measured_on="" if measured is None else measured.place,
-        test_beside_it=mean_score(candidate.test, None) if len(candidate.test) else None,
+        test_beside_it=mean_score(candidate.test, candidate, metric, has_interval=False)
+        if len(candidate.test)
+        else None,
     )
 
 
-def mean_score(values: np.ndarray, share: float | None) -> MeanScore:
-    """Return n, mean and std of scores by fold and, where the share n_val / n_train is known, an interval."""
-    interval = corrected_interval(values, test_share=share or 0.0)
+def mean_score(
+    values: np.ndarray, candidate: Candidate, metric: str, *, has_interval: bool = True
+) -> MeanScore:
+    """Return n, mean and std of a candidate's scores by fold and, of validation scores, an interval."""
+    share, folds = candidate.val_share, independent_folds(candidate.trials)
+    if is_rate(metric):
+        interval = corrected_rate(values, test_share=share, folds=folds, step=0.0)
+    else:
+        interval = corrected_interval(values, test_share=share, folds=folds)
     numbers = {"mean": interval.mean, "std": interval.std}
-    if share is not None:
+    if has_interval:
         numbers |= {"ci_low": interval.low, "ci_high": interval.high}
     return MeanScore(n=interval.n, **without_infinities(numbers))

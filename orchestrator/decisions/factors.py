@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from orchestrator.analysis.comparing import SURE, oriented
+from orchestrator.analysis.trial_scores import independent_folds
 from orchestrator.decisions.decide import Candidate, mean_score
-from orchestrator.statistics import corrected_interval, correlated_t
+from orchestrator.statistics import corrected_interval, posterior_of
 from orchestrator.store.decision_file import (
     CandidateRecord,
     EvidenceRecord,
@@ -49,7 +50,7 @@ def choose_values(candidates: Sequence[Candidate], rule: Rule) -> Outcome:
             better_is="lower" if rule.choose in LOWER_IS_BETTER else "higher",
             sure=SURE,
             candidates=tuple(
-                CandidateRecord(experiment=each.name, validation=mean_score(each.val, each.val_share))
+                CandidateRecord(experiment=each.name, validation=mean_score(each.val, each, rule.choose))
                 for each in candidates
             ),
         ),
@@ -72,8 +73,8 @@ def _decide(factor: Factor, candidates: Mapping[str, Candidate], rule: Rule) -> 
     # Rounded, so that what cancels out is 0 and not its last bit.
     differences = np.mean([other.val - one.val for one, other in pairs], axis=0).round(12)
     share = float(np.mean([each.val_share for pair in pairs for each in pair]))
-    interval = corrected_interval(differences, test_share=share)
-    posterior = correlated_t(differences, test_share=share, rope=rule.rope)
+    interval = corrected_interval(differences, test_share=share, folds=independent_folds(pairs[0][0].trials))
+    posterior = posterior_of(interval, rope=rule.rope)
     chances = oriented(posterior, rule.choose in LOWER_IS_BETTER)
     numbers = {
         "mean_diff": interval.mean,

@@ -66,7 +66,7 @@ def shortcut_blocks(study: StudyRecord) -> tuple[Block, ...]:
     said = note(
         "Models that never see a face, learnt and scored on the study’s own outer folds: gradient-boosted "
         "trees on how the files were written (suffix, format, bytes per pixel, size, JPEG tables, metadata), "
-        "and a shrunken linear discriminant on trivial pixels. Interval: corrected t, cut to 0 to 1; with a "
+        "and a shrunken linear discriminant on trivial pixels. Interval: corrected t on log odds; with a "
         "single split, a bootstrap over its groups. File facts above the limit, with an interval above "
         "chance, stop a run. Where all files of a data set are written in one way, bytes per pixel follow "
         f"from the picture and count among the trivial pixels{here}."

@@ -6,8 +6,13 @@ bayesian: the same question with a region of practical equivalence. bootstrap: i
 groups. delong: two AUCs on the same rows. ranking: more than two experiments at once.
 """
 
-from orchestrator.statistics.bayesian import Posterior, correlated_t
-from orchestrator.statistics.intervals import Interval, corrected_interval, corrected_intervals
+from orchestrator.statistics.bayesian import Posterior, correlated_t, posterior_of
+from orchestrator.statistics.intervals import (
+    Interval,
+    corrected_interval,
+    corrected_intervals,
+    corrected_rate,
+)
 from orchestrator.statistics.paired import (
     PairedTest,
     corrected_paired_t_test,
@@ -26,10 +31,12 @@ __all__ = [
     "corrected_interval",
     "corrected_intervals",
     "corrected_paired_t_test",
+    "corrected_rate",
     "correlated_t",
     "detectable_difference",
     "effect_size",
     "holm",
+    "posterior_of",
     "repeats_needed",
     "visible_difference",
     "wilcoxon",

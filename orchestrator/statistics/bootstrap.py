@@ -2,10 +2,16 @@
 
 Within each fold, groups of test images are drawn with replacement (never single images: those of a group are
 not independent), stratified by the classes that a group holds, so that both classes are always there. The
-metric of a draw is the mean over folds, as the headline is; the interval is from percentile 2.5 to 97.5 of
-DRAWS draws. The trained models stay as they are: that another training run gives another model is not in it,
-which is what the t interval beside it is for. Repeats of cross-validation test the same images again and add
-no evidence of this kind, so the bounds of the repeats are averaged.
+metric of a draw is the mean over folds, as the headline is. The standard deviation over DRAWS draws is the
+error of a rate, whose interval is taken on the scale of its log odds (see `intervals`): near 1 percentiles
+end too early, since draws of few errors hold few. Losses, which are no rates, have percentiles 2.5 to 97.5.
+Draws of G groups in S strata vary too little, by (G - S) / G, which the error makes up for, and a class has
+about a half of the G - S degrees of freedom. The trained models stay as they are: that another training run
+gives another model is not in it, which is what the t interval beside it is for. Repeats of cross-validation
+test the same images again and add no evidence of this kind, so the bounds of the repeats are averaged.
+
+Experiments that were tested on the same rows have the same draws, whenever they are computed. So the error of
+their difference is that of the differences of their draws, of which the first KEPT are given out.
 
 Every metric is computed from sums over groups, so a fold's draws are one matrix product for all experiments
 that were tested on it, with the same draws for all. Sums are of integers below 2**24, exact in float32 in
@@ -18,15 +24,17 @@ import functools
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import gammaincc
 from threadpoolctl import threadpool_limits
 
+from orchestrator.statistics.intervals import CONFIDENCE, rate_bounds, t_quantile
 from orchestrator.statistics.resampled import Batch, Groups, Sample
 
-DRAWS = 10_000
-CONFIDENCE = 0.95
+DRAWS, KEPT = 10_000, 2000
+EDGES = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
 # Entries of a chunk of draws x groups, with up to SMALL groups and with more: found by timing.
 CHUNK_ENTRIES, SMALL = (2**22, 2**20), 1000
 # Entries that are drawn at once; more would leave the processor's cache.
@@ -38,10 +46,25 @@ DECIMALS = 7
 TWO_32, ONE = np.uint64(32), np.float32(1.0)
 
 Bounds = dict[str, tuple[float, float]]
+# Metric -> the first draws less their mean, float32 [KEPT].
+Deviations = dict[str, np.ndarray]
+# These may pass 1.
+LOSSES = ("brier", "log_loss")
 
 
-def bootstrap(repeats: Sequence[Sequence[Sample]], *, draws: int = DRAWS) -> list[Bounds]:
-    """Return the bootstrap interval of every metric of every repeat of every experiment.
+@dataclass(frozen=True, slots=True, eq=False)
+class Redrawn:
+    """A repeat of an experiment: interval of each metric, and how far its draws are from their mean.
+
+    Deviations are scaled for few groups, like the errors of the bounds.
+    """
+
+    bounds: Bounds
+    deviations: Deviations
+
+
+def bootstrap(repeats: Sequence[Sequence[Sample]], *, draws: int = DRAWS) -> list[Redrawn]:
+    """Return the bootstrap of every metric of every repeat of every experiment.
 
     Args:
         repeats: the test rows of the folds of one repeat of one experiment, all of them there. Samples with
@@ -49,11 +72,11 @@ def bootstrap(repeats: Sequence[Sequence[Sample]], *, draws: int = DRAWS) -> lis
         draws: how many times.
 
     Returns:
-        Metric -> (low, high) for each repeat; a metric that does not exist in some fold is left out.
+        What was drawn for each repeat; a metric that does not exist in some fold is left out.
     """
     with threadpool_limits(1):
         # A product on one thread is as fast where the machine is shared, and much faster where it is busy.
-        found: list[Bounds] = [{} for _ in repeats]
+        found = [Redrawn({}, {}) for _ in repeats]
         kinds = {samples[0].num_classes for samples in repeats if samples}
         for num_classes in sorted(kinds):
             places = [
@@ -61,8 +84,8 @@ def bootstrap(repeats: Sequence[Sequence[Sample]], *, draws: int = DRAWS) -> lis
                 for place, samples in enumerate(repeats)
                 if samples and samples[0].num_classes == num_classes
             ]
-            bounds = _alike([repeats[place] for place in places], draws)
-            for place, each in zip(places, bounds, strict=True):
+            drawn = _alike([repeats[place] for place in places], draws)
+            for place, each in zip(places, drawn, strict=True):
                 found[place] = each
         return found
 
@@ -76,6 +99,38 @@ def mean_bounds(repeats: Sequence[Bounds]) -> Bounds:
         low, high = (round(math.fsum(side) / len(repeats), DECIMALS) for side in sides)
         found[name] = (low, high)
     return found
+
+
+def difference_error(baseline: Sequence[Deviations], treatment: Sequence[Deviations], metric: str) -> float:
+    """Return the standard error of a mean difference, paired by draw, by what other test images would change.
+
+    Args:
+        baseline: deviations of each repeat of one experiment.
+        treatment: those of another one on the same rows, in the same order.
+        metric: what is compared; NaN where one of them does not have it.
+    """
+    pairs = list(zip(baseline, treatment, strict=True))
+    if not pairs or any(metric not in side for pair in pairs for side in pair):
+        return math.nan
+    variances = [float(np.var(_paired(*pair, metric), dtype=np.float64, ddof=1)) for pair in pairs]
+    # Repeats test the same images again: their mean is no more certain than one of them.
+    return math.sqrt(math.fsum(variances) / len(variances))
+
+
+def difference_bounds(
+    baseline: Deviations, treatment: Deviations, metric: str, *, difference: float
+) -> tuple[float, float]:
+    """Return the interval of a difference on a single split, by percentiles of paired draws; NaN without."""
+    if metric not in baseline or metric not in treatment:
+        return math.nan, math.nan
+    low, high = np.quantile(_paired(baseline, treatment, metric), EDGES)
+    return difference + float(low), difference + float(high)
+
+
+def _paired(baseline: Deviations, treatment: Deviations, metric: str) -> np.ndarray:
+    """Differences of the draws in which both have the metric."""
+    differences = treatment[metric] - baseline[metric]
+    return np.asarray(differences[np.isfinite(differences)])
 
 
 def resampled_counts(groups: Groups, *, seed: tuple[int, ...], draws: int) -> Iterator[np.ndarray]:
@@ -145,7 +200,7 @@ def _measured(batch: Batch, part: int, draws: int) -> dict[str, np.ndarray]:
     return found
 
 
-def _alike(repeats: Sequence[Sequence[Sample]], draws: int) -> list[Bounds]:
+def _alike(repeats: Sequence[Sequence[Sample]], draws: int) -> list[Redrawn]:
     """Bootstrap the means over the folds of each repeat, for experiments with equally many classes."""
     by_rows: dict[str, list[tuple[int, Sample]]] = {}
     for column, samples in enumerate(repeats):
@@ -153,6 +208,7 @@ def _alike(repeats: Sequence[Sequence[Sample]], draws: int) -> list[Bounds]:
             by_rows.setdefault(sample.key, []).append((column, sample))
     share = np.array([1.0 / len(samples) for samples in repeats])
     totals: dict[str, np.ndarray] = {}
+    points: dict[str, np.ndarray] = {}
     ends = np.linspace(0, draws, PARTS + 1, dtype=int).tolist()
     # Two parts at a time: one multiplies while the other draws.
     with ThreadPoolExecutor(PARTS) as pool:
@@ -160,32 +216,42 @@ def _alike(repeats: Sequence[Sequence[Sample]], draws: int) -> list[Bounds]:
             batch = Batch.of([sample for _, sample in members])
             columns = np.array([place for place, _ in members])
             parts = pool.map(functools.partial(_measured, batch), range(PARTS), np.diff(ends).tolist())
+            once = np.ones((1, batch.samples[0].groups.num_groups), dtype=np.float32)
+            for name, values in batch.measures(once).items():
+                points.setdefault(name, np.zeros(len(share)))[columns] += values[0] * share[columns]
             for start, end, found in zip(ends, ends[1:], parts, strict=False):
                 for name, values in found.items():
                     if name not in totals:
                         totals[name] = np.zeros((draws, len(share)), dtype=np.float32)
                     totals[name][start:end, columns] += values * share[columns]
-    bounds = {name: _quantiles(values) for name, values in totals.items()}
-    return [
-        {
-            name: (float(pairs[column, 0]), float(pairs[column, 1]))
-            for name, pairs in bounds.items()
-            if np.isfinite(pairs[column]).all()
-        }
-        for column in range(len(repeats))
-    ]
+    return [_redrawn(repeats[column], column, totals, points) for column in range(len(repeats))]
 
 
-def _quantiles(values: np.ndarray) -> np.ndarray:
-    """Percentiles 2.5 and 97.5 of each column, float [columns, 2]; draws without the metric are left out."""
-    edges = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
-    columns = np.ascontiguousarray(values.T)
-    is_whole = np.isfinite(columns).all(axis=1)
-    found = np.full((len(columns), 2), math.nan)
-    if is_whole.any():
-        found[is_whole] = np.quantile(columns[is_whole], edges, axis=1, overwrite_input=True).T
-    for place in np.flatnonzero(~is_whole):
-        kept = columns[place][np.isfinite(columns[place])]
-        if len(kept):
-            found[place] = np.quantile(kept, edges)
-    return found
+def _redrawn(
+    samples: Sequence[Sample], column: int, totals: dict[str, np.ndarray], points: dict[str, np.ndarray]
+) -> Redrawn:
+    """Turn the draws of one repeat into intervals and deviations."""
+    bounds: Bounds = {}
+    deviations: Deviations = {}
+    num_groups = sum(sample.groups.num_groups for sample in samples)
+    free = num_groups - sum(len(sample.groups.strata) for sample in samples)
+    if free == 0:
+        # Each group is the only one of its kind, and always drawn.
+        return Redrawn(bounds, deviations)
+    step = 1.0 / sum(sample.least_groups for sample in samples)
+    quantile, scale = t_quantile(EDGES[1], max(1, free // 2)), math.sqrt(num_groups / free)
+    for name, values in totals.items():
+        every = values[:, column]
+        drawn = every[np.isfinite(every)]
+        point = float(points[name][column])
+        if not len(drawn) or not math.isfinite(point):
+            continue
+        if name in LOSSES:
+            low, high = np.quantile(drawn, EDGES).tolist()
+        else:
+            error = scale * float(np.std(drawn, dtype=np.float64, ddof=1))
+            low, high = rate_bounds(point, error, quantile=quantile, step=step)
+        bounds[name] = (low, high)
+        # A draw without the metric keeps its place, so that those of two experiments are the same draws.
+        deviations[name] = (scale * (every[:KEPT] - drawn.mean(dtype=np.float64))).astype(np.float32)
+    return Redrawn(bounds, deviations)

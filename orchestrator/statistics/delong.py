@@ -1,10 +1,12 @@
-"""Two AUCs on the same rows: DeLong's test, by ranks.
+"""Two AUCs on the same rows: DeLong's test, by ranks, for rows that come in groups.
 
 DeLong, DeLong & Clarke-Pearson (1988, Biometrics 44): an AUC is a mean of placement values, the share of the
 other class that a row is on the right side of, and their covariances give that of two AUCs. Sorting gives all
-of them in O(n log n) (Sun & Xu 2014, IEEE Signal Processing Letters 21). It asks whether these two trained
-models differ on such images; that another training run gives another model is not in it, so beside the tests
-over folds its p-value is the optimistic one.
+of them in O(n log n) (Sun & Xu 2014, IEEE Signal Processing Letters 21). Rows of a group are not independent:
+placement values are summed over each group first, and the groups are what varies (Obuchowski 1997,
+"Nonparametric analysis of clustered ROC curve data", Biometrics 53). With a group for each row that is
+DeLong's variance. It asks whether these two trained models differ on such images; that another training run
+gives another model is not in it, so beside the tests over folds its p-value is the optimistic one.
 """
 
 import math
@@ -40,30 +42,58 @@ def placements(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.n
     return of_fakes, of_reals
 
 
-def delong_test(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> DeLong:
+def delong_test(labels: np.ndarray, first: np.ndarray, second: np.ndarray, *, groups: np.ndarray) -> DeLong:
     """Compare two sets of scores of the same rows.
 
     Args:
-        labels: int [N], 1 = fake; at least two of each class.
+        labels: int [N], 1 = fake; at least two groups that have each class.
         first: P(fake), float [N].
         second: P(fake) of the same rows, float [N].
+        groups: the group of each row as a number, int [N].
 
     Raises:
-        ValueError: a class has fewer than two rows.
+        ValueError: a class has fewer than two groups.
     """
-    if min(np.count_nonzero(labels == 1), np.count_nonzero(labels != 1)) < 2:
-        raise ValueError("DeLong's variance needs two rows of each class")
+    fake, codes = labels == 1, np.unique(groups, return_inverse=True)[1]
+    # How many rows of either class each group has, [G].
+    sizes = [np.bincount(codes[side], minlength=codes.max() + 1) for side in (fake, ~fake)]
+    holding = [int(np.count_nonzero(each)) for each in sizes]
+    if min(holding) < 2:
+        raise ValueError("DeLong's variance needs two groups of each class")
     parts = [placements(labels, scores) for scores in (first, second)]
     aucs = [float(np.mean(of_fakes)) for of_fakes, _ in parts]
-    variance = sum(float(np.var(other - one, ddof=1)) / len(one) for one, other in zip(*parts, strict=True))
-    return DeLong(aucs[0], aucs[1], variance, _p_value(aucs[1] - aucs[0], variance))
+    difference = aucs[1] - aucs[0]
+    # What each group adds to the difference beyond its share, for its fakes and for its real rows.
+    of_groups = [
+        (np.bincount(codes[side], weights=other - one, minlength=len(each)) - each * difference) / each.sum()
+        for side, each, one, other in zip((fake, ~fake), sizes, *parts, strict=True)
+    ]
+    variance = math.fsum(
+        number / (number - 1) * float(np.sum(each**2))
+        for number, each in zip(holding, of_groups, strict=True)
+    )
+    number = len(sizes[0])
+    variance += 2.0 * number / (number - 1) * float(np.sum(of_groups[0] * of_groups[1]))
+    # Groups of both classes with opposite parts can cancel out, up to the last bit.
+    variance = max(0.0, variance)
+    return DeLong(aucs[0], aucs[1], variance, _p_value(difference, variance))
 
 
 def combined_p(tests: Sequence[DeLong]) -> float:
-    """Return the p-value of the mean difference over folds whose test rows are disjoint."""
+    """Return the p-value of the mean difference over the folds of a repeat, whose groups are disjoint."""
     differences = [test.second - test.first for test in tests]
     variance = math.fsum(test.variance for test in tests) / len(tests) ** 2
     return _p_value(math.fsum(differences) / len(tests), variance)
+
+
+def combined_repeats(p_values: Sequence[float]) -> float:
+    """Return one p-value of repeats that test the same images: twice the mean, however they depend.
+
+    Rüschendorf (1982, Advances in Applied Probability 14); Vovk & Wang (2020, "Combining p-values via
+    averaging", Biometrika 107). A single one stays as it is.
+    """
+    mean = math.fsum(p_values) / len(p_values)
+    return mean if len(p_values) == 1 else min(1.0, 2.0 * mean)
 
 
 def _p_value(difference: float, variance: float) -> float:

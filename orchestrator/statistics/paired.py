@@ -1,8 +1,9 @@
 """Two experiments on the same folds: is the difference real, how large is it, what would it take to see it?
 
 The corrected resampled t-test (Nadeau & Bengio 2003; for repeats Bouckaert & Frank 2004) uses the variance of
-`intervals`. Wilcoxon's signed-rank test stands beside it from 6 pairs on: with 5, its two-sided p can't go
-below 0.0625. Holm (1979) corrects the p-values of a declared family. Differences are treatment - baseline.
+`intervals`, with its degrees of freedom and its floor. Wilcoxon's signed-rank test stands beside it from 6
+pairs on: with 5, its two-sided p can't go below 0.0625. Holm (1979) corrects the p-values of a declared
+family. Differences are treatment - baseline.
 """
 
 import math
@@ -14,6 +15,7 @@ from scipy.special import stdtr
 
 from orchestrator.statistics.intervals import (
     CONFIDENCE,
+    ROUNDING,
     Interval,
     checked,
     corrected_interval,
@@ -35,7 +37,7 @@ class PairedTest:
 
 
 def corrected_paired_t_test(
-    baseline: np.ndarray, treatment: np.ndarray, *, test_share: float, confidence: float = CONFIDENCE
+    baseline: np.ndarray, treatment: np.ndarray, *, test_share: float, folds: int, floor: float = 0.0
 ) -> PairedTest:
     """Compare two experiments on the same folds.
 
@@ -43,7 +45,8 @@ def corrected_paired_t_test(
         baseline: one score per fold, float [n].
         treatment: the scores of the same folds in the same order, float [n].
         test_share: n_test / n_train of a fold.
-        confidence: coverage of the interval.
+        folds: folds of one repeat; n is a multiple of it.
+        floor: what the standard error of the mean difference is at least.
 
     Raises:
         ValueError: unequal lengths, no values, or one that is not finite.
@@ -51,25 +54,28 @@ def corrected_paired_t_test(
     if len(baseline) != len(treatment):
         raise ValueError(f"{len(baseline)} and {len(treatment)} scores can't be paired")
     difference = corrected_interval(
-        np.asarray(treatment) - np.asarray(baseline), test_share=test_share, confidence=confidence
+        np.asarray(treatment) - np.asarray(baseline), test_share=test_share, folds=folds, floor=floor
     )
-    return PairedTest(difference, p_values(difference.mean, difference.std, difference.n, test_share).item())
+    found = p_values(np.array([difference.mean]), np.array([difference.error]), difference.degrees)
+    return PairedTest(difference, found.item())
 
 
-def p_values(means: float | np.ndarray, stds: float | np.ndarray, n: int, test_share: float) -> np.ndarray:
-    """Return the two-sided p-values of mean differences over n folds; NaN with one fold.
+def p_values(means: np.ndarray, errors: np.ndarray, degrees: int) -> np.ndarray:
+    """Return the two-sided p-values of mean differences, float [M].
 
-    Where every fold shows the same difference, it is certain (0) if there is one, and no evidence (1) if not.
+    Args:
+        means: mean differences over folds.
+        errors: their standard errors, NaN with one fold.
+        degrees: degrees of freedom.
+
+    Returns:
+        Without an error 1 where there is no difference, which is no evidence, and else NaN: no test.
     """
-    means, errors = (
-        np.asarray(means, dtype=float),
-        np.asarray(standard_error(np.asarray(stds), n, test_share)),
-    )
-    if n == 1:
+    is_flat = ~(errors > ROUNDING)
+    if degrees == 0:
         return np.full(means.shape, math.nan)
-    is_flat = errors == 0.0
-    tails = 2.0 * stdtr(n - 1, -np.abs(means) / np.where(is_flat, 1.0, errors))
-    return np.asarray(np.where(is_flat, np.where(means == 0.0, 1.0, 0.0), tails))
+    tails = 2.0 * stdtr(degrees, -np.abs(means) / np.where(is_flat, 1.0, errors))
+    return np.asarray(np.where(is_flat, np.where(np.abs(means) < ROUNDING, 1.0, math.nan), tails))
 
 
 def wilcoxon(differences: np.ndarray) -> float:
@@ -109,28 +115,27 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def visible_difference(difference: Interval, *, test_share: float, confidence: float = CONFIDENCE) -> float:
-    """Return the smallest mean difference that would have been significant with this spread over these folds.
+def visible_difference(difference: Interval, *, confidence: float = CONFIDENCE) -> float:
+    """Return the smallest mean difference that would have been significant with this error over these folds.
 
-    A mean below it has p > 0.05, whatever it means in practice. NaN with one fold.
+    A mean below it has p > 0.05, whatever it means in practice. NaN where there is no error.
     """
-    if difference.n == 1:
+    if math.isnan(difference.error):
         return math.nan
-    quantile = t_quantile((1 + confidence) / 2, difference.n - 1)
-    return float(quantile * standard_error(difference.std, difference.n, test_share))
+    return t_quantile((1 + confidence) / 2, difference.degrees) * difference.error
 
 
 def detectable_difference(
-    difference: Interval, *, test_share: float, power: float = POWER, confidence: float = CONFIDENCE
+    difference: Interval, *, power: float = POWER, confidence: float = CONFIDENCE
 ) -> float:
     """Return the true difference that such an experiment would find with probability `power`.
 
-    NaN with one fold. The sum of both quantiles of Student's t, times the corrected standard error.
+    NaN where there is no error. The sum of both quantiles of Student's t, times the standard error.
     """
-    if difference.n == 1:
+    if math.isnan(difference.error):
         return math.nan
-    quantiles = t_quantile((1 + confidence) / 2, difference.n - 1) + t_quantile(power, difference.n - 1)
-    return float(quantiles * standard_error(difference.std, difference.n, test_share))
+    degrees = difference.degrees
+    return (t_quantile((1 + confidence) / 2, degrees) + t_quantile(power, degrees)) * difference.error
 
 
 def effect_size(difference: Interval) -> float:
@@ -146,25 +151,35 @@ def effect_size(difference: Interval) -> float:
 
 
 def repeats_needed(
-    difference: Interval, *, folds: int, test_share: float, confidence: float = CONFIDENCE
+    mean: float,
+    std: float,
+    *,
+    folds: int,
+    test_share: float,
+    floor: float = 0.0,
+    confidence: float = CONFIDENCE,
 ) -> int | None:
     """Return how many repeats of `folds`-fold cross-validation would make the seen difference significant.
 
     Mean and spread are taken to stay as they are. None where no number of repeats would do: what the folds
-    share of their training sets is left however many there are.
+    share of their training sets is left however many there are, and so is what other test images would
+    change.
 
     Args:
-        difference: what was seen, over two folds or more.
+        mean: the difference that was seen.
+        std: standard deviation of the folds' differences.
         folds: folds of one repeat.
         test_share: n_test / n_train of a fold.
+        floor: what the standard error is at least.
         confidence: 1 minus the level of the test.
     """
-    if difference.n == 1 or difference.mean == 0.0:
+    if folds == 1:
         return None
-    for repeats in range(1, MOST_REPEATS + 1):
-        n = repeats * folds
-        if n > 1:
-            bound = t_quantile((1 + confidence) / 2, n - 1) * standard_error(difference.std, n, test_share)
-            if abs(difference.mean) > bound:
-                return repeats
-    return None
+    # The largest standard error with which the difference is significant.
+    most = abs(mean) / t_quantile((1 + confidence) / 2, folds - 1)
+    if floor >= most or standard_error(std, math.inf, test_share) >= most:
+        return None
+    return next(
+        (each for each in range(1, MOST_REPEATS + 1) if standard_error(std, each * folds, test_share) < most),
+        None,
+    )

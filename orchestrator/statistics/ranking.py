@@ -19,7 +19,7 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import chdtrc, ndtr
 
-from orchestrator.statistics.intervals import checked
+from orchestrator.statistics.intervals import checked, standard_error
 from orchestrator.statistics.paired import holm, p_values
 
 # Beyond it a standard normal variable has a probability below 1e-23.
@@ -52,12 +52,13 @@ class Ranking:
     letters: tuple[str, ...]
 
 
-def all_pairs(scores: np.ndarray, *, test_share: float) -> Pairs:
+def all_pairs(scores: np.ndarray, *, test_share: float, folds: int) -> Pairs:
     """Test every pair of experiments.
 
     Args:
         scores: one row per experiment, one column per fold, float [E, n], n >= 2.
         test_share: n_test / n_train of a fold.
+        folds: folds of one repeat.
 
     Raises:
         ValueError: a score is not finite.
@@ -66,7 +67,7 @@ def all_pairs(scores: np.ndarray, *, test_share: float) -> Pairs:
     first, second = np.triu_indices(len(scores), k=1)
     differences = scores[second] - scores[first]
     means, stds = differences.mean(axis=1), differences.std(axis=1, ddof=1)
-    tests = p_values(means, stds, scores.shape[1], test_share)
+    tests = p_values(means, standard_error(stds, scores.shape[1], test_share), folds - 1)
     return Pairs(first, second, means, stds, tests, np.array(holm(tests.tolist())))
 
 

@@ -77,6 +77,11 @@ class Sample:
     runs: tuple[list[tuple[np.ndarray, np.ndarray]], ...]
 
     @property
+    def least_groups(self) -> int:
+        """How many groups hold the class that the fewest groups hold."""
+        return int(np.count_nonzero(self.support, axis=0).min())
+
+    @property
     def num_bytes(self) -> int:
         """Memory that it takes, about."""
         return self.sums.nbytes + self.support.nbytes + self.groups.of_row.nbytes

@@ -13,8 +13,9 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.analysis.collect import Tables
+from orchestrator.analysis.comparing import TEST_GROUPS
 from orchestrator.analysis.effects import Effect, effect_of
-from orchestrator.wording.numbers import capital, chance, hours_text, p_text, signed
+from orchestrator.wording.numbers import FLOORED, capital, chance, hours_text, p_text, signed
 from orchestrator.wording.verdict import claim, comparison_sentence, corrected_text
 
 MOST_ANSWERED = 6
@@ -93,6 +94,8 @@ def _details(row: "pd.Series[Any]", tables: Tables) -> list[str]:
             f"The smallest difference that these folds could have shown{alone} is {signed(visible)[1:]}"
             + (", more than the one that was seen." if abs(row["mean_diff"]) < visible else ".")
         )
+    if effect.error_from == TEST_GROUPS:
+        lines.append(f"{capital(FLOORED)}.")
     if row["verdict"] == "undecided":
         lines.append(_needed(row, effect))
     if effect.p_delong is not None:

@@ -53,7 +53,8 @@ def forest_caption(drawn: Sequence[tuple[pd.DataFrame, int]], others: Sequence[s
         if len(rows) < every:
             cut.append(f"{len(rows)} of {every} in {name}")
     intervals = f"Intervals that exclude zero: {', '.join(said)}. " if said else ""
-    bar = "; bar: its corrected 95 % interval" if said else ""
+    is_single = all(bool((rows["n"] == 1).all()) for rows, _ in drawn)
+    bar = f"; bar: its {_interval_name(is_single=is_single)}" if said else ""
     more = f" The largest differences are shown: {', '.join(cut)}." if cut else ""
     if others:
         more += f" In the table alone: {', '.join(map(metric_name, others))}."
@@ -65,11 +66,16 @@ def forest_caption(drawn: Sequence[tuple[pd.DataFrame, int]], others: Sequence[s
 
 def fold_differences_caption(rows: pd.DataFrame, total: int) -> str:
     """State what differences by fold show: `rows` of comparisons.csv, of `total` that are complete."""
-    bar = " and its corrected 95 % interval (bar)" if rows["ci_low"].notna().any() else ""
+    name = _interval_name(is_single=bool((rows["n"] == 1).all()))
+    bar = f" and its {name} (bar)" if rows["ci_low"].notna().any() else ""
     caption = f"Difference on each test fold (points), mean (diamond){bar}; shaded: too small to matter."
     if total > len(rows):
         caption += f" The first {len(rows)} of {total} that were declared and are complete."
     return caption
+
+
+def _interval_name(*, is_single: bool) -> str:
+    return "95 % interval by the paired bootstrap" if is_single else "corrected 95 % interval"
 
 
 def fold_scores_caption(tables: Tables, *, has_interval: bool, has_bootstrap: bool) -> str:

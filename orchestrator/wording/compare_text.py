@@ -1,8 +1,8 @@
 """A comparison of two experiments in sentences with its numbers."""
 
-from orchestrator.analysis.comparing import SIGNIFICANT
+from orchestrator.analysis.comparing import SIGNIFICANT, TEST_GROUPS
 from orchestrator.analysis.rows import TwoCompared
-from orchestrator.wording.numbers import chance, hours_text, metric_name, p_text, signed
+from orchestrator.wording.numbers import FLOORED, capital, chance, hours_text, metric_name, p_text, signed
 
 
 def comparison_lines(found: TwoCompared) -> list[str]:
@@ -18,13 +18,11 @@ def comparison_lines(found: TwoCompared) -> list[str]:
         f"{_mean(found['baseline_mean'], found['baseline_std'])}.",
     ]
     if found["n"] == 1:
-        lines.append(
-            f"Difference {signed(found['mean_diff'])}. One split has no spread: there is no interval, no "
-            "test and no verdict."
-        )
+        lines.append(_of_one_split(found))
         return lines
     rope, p_value = f"{found['rope']:g}", found["p_value"]
-    assert p_value is not None, "two folds and more have a p-value"
+    if p_value is None:
+        return [*lines, f"Difference {signed(found['mean_diff'])}. {capital(found['reason'])}."]
     lines += [
         f"Difference {signed(found['mean_diff'])}, 95 % interval {signed(found['ci_low'])} to "
         f"{signed(found['ci_high'])} (corrected for training images that folds share), "
@@ -36,6 +34,17 @@ def comparison_lines(found: TwoCompared) -> list[str]:
         "The p-value is corrected for no other comparison; a phase declares its comparisons beforehand.",
     ]
     return lines + _sources(found)
+
+
+def _of_one_split(found: TwoCompared) -> str:
+    said = f"Difference {signed(found['mean_diff'])}"
+    if found["ci_low"] is None:
+        return f"{said}. One split has no spread: there is no interval, no test and no verdict."
+    bounds = f"{signed(found['ci_low'])} to {signed(found['ci_high'])}"
+    return (
+        f"{said}, 95 % interval {bounds} (paired bootstrap over the groups of the test images). "
+        "One split has no spread: there is no test and no verdict."
+    )
 
 
 def _mean(mean: float, std: float | None) -> str:
@@ -63,6 +72,8 @@ def _effort(found: TwoCompared, p_value: float) -> list[str]:
     needed, hours = found["repeats_needed"], found["hours_needed"]
     if found["p_delong"] is not None:
         lines.append(f"DeLong's test over the test rows of each fold: {p_text(found['p_delong'])}.")
+    if found["error_from"] == TEST_GROUPS:
+        lines.append(f"{capital(FLOORED)}.")
     if found["verdict"] != "undecided" or p_value < SIGNIFICANT:
         return lines
     if needed is None:

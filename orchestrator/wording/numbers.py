@@ -13,6 +13,10 @@ TINY, ROUNDING = 0.0005, 1e-12
 
 
 DASH = "–"
+FLOORED = (
+    "the folds agree more closely than their few test images can tell: interval and test rest on what other "
+    "test images would change (paired bootstrap over groups)"
+)
 
 
 def fold_label(repeat: Any, fold: Any, repeats: int) -> str:

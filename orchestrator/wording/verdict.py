@@ -54,8 +54,12 @@ def comparison_sentence(row: pd.Series[Any], tables: Tables) -> str:
         f"{metric} {_mean(tables, treatment, row['metric'])} against "
         f"{_mean(tables, baseline, row['metric'])}, difference {signed(row['mean_diff'])}, "
     )
-    if math.isnan(row["p_value"]):
-        numbers += "a single split, which gives no interval"
+    if row["n"] == 1 and not math.isnan(row["ci_low"]):
+        bounds = f"{signed(row['ci_low'])} to {signed(row['ci_high'])}"
+        numbers += f"95 % paired bootstrap interval {bounds}, a single split, which gives no test"
+    elif math.isnan(row["p_value"]):
+        numbers += "a single split" if row["n"] == 1 else "no spread at all"
+        numbers += ", which gives no interval"
     else:
         numbers += (
             f"95 % interval {signed(row['ci_low'])} to {signed(row['ci_high'])}, "

@@ -32,6 +32,7 @@ class MetricFacts:
         is_tracked: whether it is computed after each epoch and kept in metrics.json.
         is_by_source: whether each source of images has its own.
         is_quality: whether a value can be better than another one.
+        is_rate: whether it lies within 0 to 1 by what it is: a share, an area, a mean of such.
         alias_of: the metric that it equals, where it is another name used with several classes.
     """
 
@@ -42,6 +43,7 @@ class MetricFacts:
     is_tracked: bool = False
     is_by_source: bool = False
     is_quality: bool = True
+    is_rate: bool = True
     alias_of: str = ""
 
 
@@ -64,18 +66,22 @@ METRICS = {
     "recall": MetricFacts("recall", needs_threshold=True, is_compared=True, is_tracked=True),
     "average_precision": MetricFacts("average precision", is_compared=True, is_tracked=True),
     "eer": MetricFacts("EER", lower_is_better=True, is_compared=True),
-    "log_loss": MetricFacts("log loss", lower_is_better=True, is_compared=True, is_tracked=True),
-    "brier": MetricFacts("Brier score", lower_is_better=True, is_compared=True),
+    "log_loss": MetricFacts(
+        "log loss", lower_is_better=True, is_rate=False, is_compared=True, is_tracked=True
+    ),
+    "brier": MetricFacts("Brier score", lower_is_better=True, is_rate=False, is_compared=True),
     "ece": MetricFacts("ECE", lower_is_better=True, is_compared=True),
-    "threshold": MetricFacts("threshold", is_quality=False),
+    "threshold": MetricFacts("threshold", is_quality=False, is_rate=False),
     "detection_rate": MetricFacts("detection rate", needs_threshold=True, is_by_source=True),
     "false_alarm_rate": MetricFacts(
         "false alarm rate", lower_is_better=True, needs_threshold=True, is_by_source=True
     ),
-    "source_auc_variance": MetricFacts("variance of the AUC over sources", lower_is_better=True),
-    GAP: MetricFacts("validation loss − training loss", lower_is_better=True),
-    "train_loss": MetricFacts("training loss", lower_is_better=True),
-    "support": MetricFacts("images", is_quality=False),
+    "source_auc_variance": MetricFacts(
+        "variance of the AUC over sources", lower_is_better=True, is_rate=False
+    ),
+    GAP: MetricFacts("validation loss − training loss", lower_is_better=True, is_rate=False),
+    "train_loss": MetricFacts("training loss", lower_is_better=True, is_rate=False),
+    "support": MetricFacts("images", is_quality=False, is_rate=False),
 }
 
 LOWER_IS_BETTER = frozenset(name for name, facts in METRICS.items() if facts.lower_is_better)
@@ -83,7 +89,8 @@ COMPARED = tuple(name for name, facts in METRICS.items() if facts.is_compared)
 TRACKED = tuple(name for name, facts in METRICS.items() if facts.is_tracked)
 BY_SOURCE = tuple(name for name, facts in METRICS.items() if facts.is_by_source)
 ALIASES = tuple(name for name, facts in METRICS.items() if facts.alias_of)
-# Computed a second time at the tuned threshold.
+# Computed a second time at the tuned threshold, under the name with this end.
+TUNED = "_tuned"
 AT_A_THRESHOLD = tuple(
     name
     for name, facts in METRICS.items()
@@ -100,3 +107,9 @@ def is_quality(metric: str) -> bool:
     """Tell whether a value of a metric can be better than another; metrics not in the table can."""
     facts = METRICS.get(root_name(metric))
     return facts is None or facts.is_quality
+
+
+def is_rate(metric: str) -> bool:
+    """Tell whether a metric lies within 0 to 1 by what it is; of others than METRICS nothing is known."""
+    facts = METRICS.get(root_name(metric).removesuffix(TUNED))
+    return facts is not None and facts.is_rate

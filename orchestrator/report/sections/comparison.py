@@ -57,14 +57,15 @@ def comparison_section(material: Material) -> Section:
 def _columns(total: int) -> Block:
     return note(
         "Difference = treatment − baseline on the same test fold; ± is the standard deviation over folds. "
-        "Interval and two-sided p: corrected resampled t-test; Holm: corrected for all "
+        "Interval and two-sided p: corrected resampled t-test, with a standard error not below what other "
+        "test images would change; Holm: corrected for all "
         f"{total} rows that the phase declares. Better, equal, worse: probabilities by the Bayesian "
         "correlated t-test, given the region of practical equivalence. Visible from: the smallest difference "
         "that these folds could have shown in a single comparison. Repeats needed: to show the seen "
         "difference after Holm’s correction, with the other rows as they are. Wilcoxon’s test needs six "
         "folds, and has a column where there are that many. Verdict: better or worse when the Holm-corrected "
-        "p is below 0.05 and its probability above 0.95; equivalent when that probability is above 0.95; "
-        "else undecided."
+        "p is below 0.05 and its probability above 0.95; equivalent when that probability is above "
+        f"1 − 0.05 / {total}; else undecided. Two folds, or two without an error, give no verdict."
     )
 
 

@@ -112,12 +112,15 @@ def _method() -> tuple[Block, ...]:
             test,
             "/n",
             train,
-            " and use Student’s t with n − 1 degrees of freedom, where n is the number of folds and n",
+            ", where n is the number of folds and n",
             train,
-            " counts the whole outer training part. Two experiments are compared on the same folds, fold by "
-            "fold. A decision is taken on inner validation scores. These images are test images of other "
-            "folds, so the test score of a winner is selected, too; two estimates beside the decision say "
-            "how much choosing adds.",
+            " counts the whole outer training part, and use Student’s t with the degrees of freedom of one "
+            "repeat, its folds less one, since repeats deal the same images. Intervals of rates are taken on "
+            "the scale of their log odds. Two experiments are compared on the same folds, fold by fold; "
+            "however equal their differences are, the standard error is not taken for less than what other "
+            "test images would change (paired bootstrap over groups). A decision is taken on inner "
+            "validation scores. These images are test images of other folds, so the test score of a winner "
+            "is selected, too; two estimates beside the decision say how much choosing adds.",
         ),
         note(
             "C. Nadeau and Y. Bengio, “Inference for the generalization error”, ",

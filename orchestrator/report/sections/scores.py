@@ -13,6 +13,7 @@ from orchestrator.report.shortcuts import beside_scores
 from orchestrator.report.summary_cells import SummaryCells
 from orchestrator.wording.captions import fold_scores_caption
 from orchestrator.wording.numbers import capital, metric_name, number
+from orchestrator.wording.rough import rough_intervals
 from orchestrator.wording.verdict import whole_rows
 from trainables.evaluation.metrics import ALIASES, COMPARED, GAP, LOWER_IS_BETTER
 
@@ -57,10 +58,11 @@ def _columns(material: Material) -> Block:
     )
     return note(
         "Mean over folds ± standard deviation (ddof 1); below it the Nadeau–Bengio corrected 95 % t "
-        "interval, of a single split the bootstrap’s. A t interval is symmetric and can pass 0 or 1 where "
-        f"folds are few and uneven. ↓: lower is better. {classes} EER: where false alarms equal misses. ECE: "
-        "expected calibration error, bins of equal mass. Loss gap: validation loss − training loss at the "
-        f"epoch kept.{shortcuts if material.study.shortcuts else ''}"
+        "interval, on the scale of log odds for rates, of a single split the bootstrap’s. "
+        f"{rough_intervals(material.tables.experiments)}↓: lower is better. {classes} "
+        "EER: where false alarms equal misses. ECE: expected calibration error, bins of equal mass. "
+        "Loss gap: validation loss − training loss at the epoch kept."
+        f"{shortcuts if material.study.shortcuts else ''}"
     )
 
 

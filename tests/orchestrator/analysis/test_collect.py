@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 from sklearn import metrics
 
 from orchestrator.analysis.collect import Tables, collect
@@ -111,7 +112,7 @@ def test_a_real_source_has_false_alarms_and_no_auc(results: Any) -> None:
 
 
 def test_the_summary_is_the_mean_over_folds(results: Any) -> None:
-    """Catches a pooled score, ddof 0, and an interval without the Nadeau-Bengio factor."""
+    """Catches a pooled score, ddof 0, and an interval without the Nadeau-Bengio factor or beyond 1."""
     results.add("a")
     found = tables(results)
     aucs = np.array([value(found.scores, fold=fold, metric="auc") for fold in range(5)])
@@ -119,9 +120,9 @@ def test_the_summary_is_the_mean_over_folds(results: Any) -> None:
     assert (row["n"], row["n_expected"]) == (5, 5)
     assert (row["mean"], row["std"]) == pytest.approx((aucs.mean(), aucs.std(ddof=1)))
     # 24 test images, 90 + 10 to train and to choose the epoch by; t's 97.5 % point with 4 degrees.
-    half = 2.776445 * aucs.std(ddof=1) * np.sqrt(1 / 5 + 24 / 100)
-    bounds = (row["mean"] - half, row["mean"] + half)
-    assert (row["ci_low"], row["ci_high"]) == pytest.approx(bounds, abs=1e-7)
+    half = 2.776445 * aucs.std(ddof=1) * np.sqrt(1 / 5 + 24 / 100) / (row["mean"] * (1 - row["mean"]))
+    bounds = special.expit(special.logit(row["mean"]) + np.array([-half, half]))
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(tuple(bounds), abs=1e-7)
 
 
 def test_experiments_keep_their_order_and_all_comes_before_sources(results: Any) -> None:

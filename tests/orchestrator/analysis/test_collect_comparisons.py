@@ -47,9 +47,9 @@ def test_numbers_are_those_of_scipy_with_the_corrected_variance(results: Any) ->
     for row in rows:
         sides = [by_fold(tables.scores, name, row["metric"]) for name in ("a", "b")]
         differences = sides[1] - sides[0]
-        plain = stats.ttest_rel(sides[1], sides[0]).statistic
-        t = plain * np.sqrt((1 / 5) / (1 / 5 + TEST_SHARE))
-        half = stats.t.ppf(0.975, 4) * differences.std(ddof=1) * np.sqrt(1 / 5 + TEST_SHARE)
+        floor = tables.effects.loc[tables.effects["metric"] == row["metric"], "error_floor"].item()
+        error = max(differences.std(ddof=1) * np.sqrt(1 / 5 + TEST_SHARE), floor)
+        t, half = differences.mean() / error, stats.t.ppf(0.975, 4) * error
         bounds = (differences.mean() - half, differences.mean() + half)
         assert (row["n"], row["source"], row["question"]) == (5, "all", "Is b better?")
         assert row["mean_diff"] == pytest.approx(differences.mean())
@@ -90,19 +90,19 @@ def test_better_and_worse_follow_the_metrics_direction(
         set_scores(results, name, lambda table, name=name: spread(table, good=strength[name]))
     results.compare(first, second, "auc", "log_loss")
     for row in compared(results).to_dict("records"):
-        assert row["p_value"] < 0.001
+        assert row["p_value"] < 0.05
         assert row["verdict"] == expected
         assert (row["mean_diff"] > 0) == ((expected == "better") != (row["metric"] in LOWER_IS_BETTER))
 
 
-def test_identical_predictions_are_equivalent(results: Any) -> None:
+def test_identical_predictions_are_no_difference(results: Any) -> None:
     """Catches identical experiments that are called better, or a division by zero."""
     results.add("a", folds=3)
     results.add("b", folds=3)
     results.compare("a", "b")
     (row,) = compared(results).to_dict("records")
-    assert (row["mean_diff"], row["p_value"], row["verdict"]) == (0.0, 1.0, "equivalent")
-    assert (row["p_worse"], row["p_equivalent"], row["p_better"]) == (0.0, 1.0, 0.0)
+    assert (row["mean_diff"], row["p_value"], row["verdict"]) == (0.0, 1.0, "undecided")
+    assert row["p_worse"] == row["p_better"] > 0.1
 
 
 @pytest.mark.parametrize("state", ["failed", "missing", "interrupted"])
@@ -207,4 +207,4 @@ def test_of_many_questions_the_answers_are_counted_and_those_that_tell_are_named
     for name in ("b", "c", "d"):
         results.compare("a", name, "auc", "accuracy")
     tables = collect(Store.look(results.write()), results.phase)
-    assert verdict(tables) == ("3 questions, by AUC: c is better than a; 1 practically equal; 1 incomplete.")
+    assert verdict(tables) == ("3 questions, by AUC: c is better than a; 1 undecided; 1 incomplete.")

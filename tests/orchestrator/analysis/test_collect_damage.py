@@ -68,35 +68,21 @@ def test_a_nan_score_makes_its_trial_unreadable_and_the_comparison_incomplete(re
 
 @pytest.mark.parametrize("protocol", ["official", "holdout"])
 def test_a_single_split_has_a_bootstrap_and_no_test(results: Any, protocol: str) -> None:
-    """Catches an interval over one fold, and a verdict without any spread."""
+    """Catches a t interval over one fold, and a verdict without any spread."""
     two(results, folds=1)
     for experiment in results.experiments:
         experiment["recipe"]["protocol"] = protocol
     found = tables(results)
     (row,), (effect,) = found.comparisons.to_dict("records"), found.effects.to_dict("records")
     assert (row["n"], row["verdict"]) == (1, "undecided")
-    assert all(
-        np.isnan(row[name]) for name in ("std_diff", "ci_low", "p_value", "p_better", "min_detectable")
-    )
+    assert all(np.isnan(row[name]) for name in ("std_diff", "p_value", "p_better", "min_detectable"))
+    # The paired bootstrap's.
+    assert row["ci_low"] < row["mean_diff"] < row["ci_high"]
     assert "single split has no spread" in effect["reason"]
     auc = found.summary[(found.summary["metric"] == "auc") & (found.summary["source"] == "all")]
     assert auc["ci_low"].isna().all()
     first = auc.iloc[0]
     assert first["boot_low"] < first["mean"] < first["boot_high"]
-
-
-def test_identical_predictions_are_equivalent_with_p_1(results: Any) -> None:
-    results.add("a", folds=3)
-    results.add("b", folds=3)
-    results.compare("a", "b")
-    row, effect = comparison(results)
-    assert (row["verdict"], row["p_value"], row["p_equivalent"]) == ("equivalent", 1.0, 1.0)
-    assert (row["std_diff"], row["min_detectable"], effect["effect_size"], effect["folds_tied"]) == (
-        0,
-        0,
-        0,
-        3,
-    )
 
 
 def test_other_fold_files_are_incomplete_with_the_reason(results: Any) -> None:
@@ -344,6 +330,9 @@ def test_a_cache_that_lacks_something_is_computed_again(results: Any) -> None:
     two(results)
     before = tables(results)
     for path in (results.root / "cache" / "scores").iterdir():
+        if path.name.startswith("draws-"):
+            path.write_bytes(path.read_bytes()[:-1])
+            continue
         head, kept = path.read_text().split("\n")
         values = json.loads(kept)
         for name in ("auc", "calibration", "rows"):

@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from orchestrator.checks.shortcuts import (
     COLUMNS,
@@ -52,14 +53,18 @@ def record(*aucs: float | None, accepted: bool = False, **more: Any) -> Shortcut
 
 def test_the_interval_is_nadeau_and_bengios() -> None:
     found = model_scores(scores(0.67, 0.7, 0.73))
-    half = stats.t.ppf(0.975, 2) * 0.03 * math.sqrt(1 / 3 + 20 / 80)
+    half = stats.t.ppf(0.975, 2) * 0.03 * math.sqrt(1 / 3 + 20 / 80) / (0.7 * 0.3)
+    low, high = special.expit(special.logit(0.7) + np.array([-half, half]))
     assert found.mean == pytest.approx(0.7) and found.std == pytest.approx(0.03) and found.n == 3
-    assert (found.ci_low, found.ci_high) == pytest.approx((0.7 - half, 0.7 + half))
+    assert (found.ci_low, found.ci_high) == pytest.approx((low, high))
 
 
 def test_an_interval_ends_where_aucs_end() -> None:
-    assert model_scores(scores(0.8, 0.9, 1.0)).ci_high == 1.0
-    assert model_scores(scores(0.0, 0.1, 0.2)).ci_low == 0.0
+    """Catches an interval beyond 1, and a perfect leak whose interval has no width or no lower end."""
+    assert 0.9 < model_scores(scores(0.8, 0.9, 1.0)).ci_high < 1.0
+    assert 0.0 < model_scores(scores(0.0, 0.1, 0.2)).ci_low < 0.1
+    found = model_scores(scores(1.0, 1.0, 1.0))
+    assert found.ci_high == 1.0 and 0.5 < found.ci_low < 1.0
 
 
 def test_a_single_split_has_the_bootstraps_interval_and_no_spread() -> None:
@@ -107,7 +112,7 @@ def test_the_limit_can_be_moved() -> None:
 def test_a_refusal_is_a_sentence_with_the_numbers_the_facts_and_both_ways_out() -> None:
     said = refusal(record(1.0, 1.0, 1.0), root="~/faces")
     for part in (
-        "~/faces: ", "AUC 1.000 (95 % interval 1.000 to 1.000)", "limit of 0.7", "shortcut_threshold",
+        "~/faces: ", "AUC 1.000 (95 % interval 0.618 to 1.000)", "limit of 0.7", "shortcut_threshold",
         "file extension 1.000, bytes per pixel 0.900", "data equalise ~/faces", "--accept-shortcut",
     ):  # fmt: skip
         assert part in said

@@ -50,7 +50,9 @@ def test_the_best_validation_mean_is_chosen_with_its_numbers(results: Any) -> No
     assert first["validation"]["std"] == pytest.approx(wide["b"].std())
     against = found["evidence"]["chosen_against_runner_up"]
     assert against["mean_diff"] == pytest.approx((wide["b"] - wide["a"]).mean())
-    posterior = correlated_t((wide["b"] - wide["a"]).to_numpy(), test_share=10 / 90, rope=0.01)
+    posterior = correlated_t(
+        (wide["b"] - wide["a"]).to_numpy(), test_share=10 / 90, rope=0.01, folds=len(wide)
+    )
     assert against["p_better"] == pytest.approx(posterior.above)
     assert against["p_worse"] == pytest.approx(posterior.below)
 

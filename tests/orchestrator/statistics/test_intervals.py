@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
+from statsmodels.stats.proportion import proportion_confint
 
-from orchestrator.statistics import corrected_interval, corrected_paired_t_test
+from orchestrator.statistics import corrected_interval, corrected_paired_t_test, corrected_rate
 
 SCORES = st.lists(st.floats(-1, 1).map(lambda value: round(value, 3)), min_size=2, max_size=12)
 SHARES = st.floats(0, 1)
@@ -20,7 +21,7 @@ SHARES = st.floats(0, 1)
 def test_without_overlap_it_is_scipys_paired_t_test(pairs: list[tuple[float, float]]) -> None:
     """With test_share = 0 the correction vanishes: p-value and interval are scipy's."""
     baseline, treatment = np.array(pairs).round(3).T
-    found = corrected_paired_t_test(baseline, treatment, test_share=0.0)
+    found = corrected_paired_t_test(baseline, treatment, test_share=0.0, folds=len(baseline))
     if np.std(treatment - baseline) < 1e-9:
         return
     expected = stats.ttest_rel(treatment, baseline)
@@ -40,7 +41,7 @@ def test_the_correction_scales_scipys_statistic_by_its_known_factor(
         return
     plain = stats.ttest_1samp(sample, 0.0).statistic
     corrected = plain * math.sqrt((1 / n) / (1 / n + share))
-    found = corrected_paired_t_test(np.zeros(n), sample, test_share=share)
+    found = corrected_paired_t_test(np.zeros(n), sample, test_share=share, folds=n)
     assert found.p_value == pytest.approx(2 * stats.t.sf(abs(corrected), n - 1), rel=1e-6, abs=1e-12)
 
 
@@ -52,7 +53,10 @@ def test_a_case_by_hand() -> None:
     t^2/4).
     """
     found = corrected_paired_t_test(
-        np.array([0.8, 0.7, 0.6, 0.7, 0.8]), np.array([0.81, 0.72, 0.63, 0.74, 0.85]), test_share=0.25
+        np.array([0.8, 0.7, 0.6, 0.7, 0.8]),
+        np.array([0.81, 0.72, 0.63, 0.74, 0.85]),
+        test_share=0.25,
+        folds=5,
     )
     u = math.sqrt(8) / math.sqrt(1 + 8 / 4)
     p_value = 2 * (1 - (0.5 + 3 / 8 * u * (1 - u * u / 12)))
@@ -79,7 +83,7 @@ def test_the_corrected_interval_covers_where_the_plain_one_does_not() -> None:
     scores = math.sqrt(correlation) * together + math.sqrt(1 - correlation) * alone
 
     def coverage(test_share: float) -> float:
-        found = [corrected_interval(row, test_share=test_share) for row in scores]
+        found = [corrected_interval(row, test_share=test_share, folds=n) for row in scores]
         return float(np.mean([interval.low <= 0.0 <= interval.high for interval in found]))
 
     # The standard error of a coverage of 95 % in 2000 runs is 0.005.
@@ -90,7 +94,7 @@ def test_the_corrected_interval_covers_where_the_plain_one_does_not() -> None:
 @pytest.mark.parametrize("confidence", [0.5, 0.9, 0.99])
 def test_the_confidence_is_the_one_asked_for(confidence: float) -> None:
     values = np.array([0.7, 0.8, 0.75, 0.9])
-    found = corrected_interval(values, test_share=0.0, confidence=confidence)
+    found = corrected_interval(values, test_share=0.0, folds=4, confidence=confidence)
     expected = stats.t.interval(confidence, 3, loc=values.mean(), scale=stats.sem(values))
     assert (found.low, found.high) == pytest.approx(expected)
 
@@ -98,38 +102,105 @@ def test_the_confidence_is_the_one_asked_for(confidence: float) -> None:
 def test_the_standard_deviation_is_the_samples() -> None:
     """Catches ddof 0, which makes five folds look 11 % less spread than they are."""
     values = [0.7, 0.8, 0.9]
-    found = corrected_interval(np.array(values), test_share=0.25)
+    found = corrected_interval(np.array(values), test_share=0.25, folds=3)
     assert (found.n, found.mean, found.std) == (3, pytest.approx(0.8), pytest.approx(0.1))
 
 
 def test_one_fold_has_a_mean_and_nothing_else() -> None:
-    found = corrected_paired_t_test(np.array([0.5]), np.array([0.75]), test_share=0.25)
+    found = corrected_paired_t_test(np.array([0.5]), np.array([0.75]), test_share=0.25, folds=1)
     assert (found.difference.n, found.difference.mean) == (1, 0.25)
     assert all(math.isnan(value) for value in (found.p_value, found.difference.std))
     assert all(math.isnan(value) for value in (found.difference.low, found.difference.high))
 
 
-def test_no_spread_at_all() -> None:
-    """Catches a division by zero: the same difference in each fold is certain, none is no evidence."""
+def test_without_spread_and_without_a_floor_nothing_is_certain() -> None:
+    """Catches the same difference on each fold that is taken for certain, and a division by zero."""
     scores = np.array([0.5, 0.75, 0.25])
-    same = corrected_paired_t_test(scores, scores, test_share=0.25)
-    assert (same.p_value, same.difference.mean, same.difference.low, same.difference.high) == (1.0, 0, 0, 0)
-    shifted = corrected_paired_t_test(scores, scores + 0.125, test_share=0.25)
-    assert (shifted.p_value, shifted.difference.low, shifted.difference.high) == (0.0, 0.125, 0.125)
+    same = corrected_paired_t_test(scores, scores, test_share=0.25, folds=3)
+    assert (same.p_value, same.difference.mean) == (1.0, 0.0) and math.isnan(same.difference.low)
+    # A tenth has no exact number, so that the differences differ in their last bit.
+    shifted = corrected_paired_t_test(scores, scores + 0.1, test_share=0.25, folds=3)
+    assert math.isnan(shifted.p_value) and math.isnan(shifted.difference.low)
+
+
+def test_a_floor_replaces_a_spread_that_is_smaller_and_no_other() -> None:
+    """Five folds that are each one image of 60 better, against the floor of one image a fold: by hand.
+
+    The error is (1 / 60) / sqrt(5), t = sqrt(5), and F(t) as above with u = sqrt(5) / 1.5.
+    """
+    floor, gain = 1 / 60 / math.sqrt(5), np.full(5, 1 / 60)
+    found = corrected_paired_t_test(np.zeros(5), gain, test_share=0.25, folds=5, floor=floor)
+    u = math.sqrt(5) / math.sqrt(1 + 5 / 4)
+    assert found.p_value == pytest.approx(2 * (1 - (0.5 + 3 / 8 * u * (1 - u * u / 12))), abs=1e-9)
+    assert found.p_value == pytest.approx(0.0890, abs=1e-4)
+    assert found.difference.low == pytest.approx(1 / 60 - 2.776445 * floor, abs=1e-8)
+    wide = np.array([0.1, -0.1, 0.2, 0.0, 0.1])
+    plain, floored = (corrected_interval(wide, test_share=0.25, folds=5, floor=each) for each in (0.0, floor))
+    assert plain == floored
+
+
+@pytest.mark.parametrize("repeats", [1, 3, 10])
+def test_repeats_add_no_degrees_of_freedom(repeats: int) -> None:
+    """Catches 14 degrees of freedom of three repeats of five folds, whose interval is a fourth too short."""
+    values = np.random.default_rng(repeats).normal(0.8, 0.05, 5 * repeats)
+    found = corrected_paired_t_test(np.full(5 * repeats, 0.7), values, test_share=0.25, folds=5)
+    error = values.std(ddof=1) * math.sqrt(1 / (5 * repeats) + 0.25)
+    assert found.difference.degrees == 4 and found.difference.error == pytest.approx(error)
+    half = stats.t.ppf(0.975, 4) * error
+    assert found.difference.high - found.difference.mean == pytest.approx(half)
+    assert found.p_value == pytest.approx(2 * stats.t.sf(found.difference.mean / error, 4))
+
+
+def test_folds_and_scores_must_fit() -> None:
+    with pytest.raises(ValueError, match="7 scores are no whole repeats of 5 folds"):
+        corrected_interval(np.ones(7), test_share=0.25, folds=5)
+
+
+def test_the_interval_of_a_rate_is_that_of_its_log_odds() -> None:
+    """Delta method by hand: the standard error of log(p / (1 - p)) is that of p over p (1 - p)."""
+    values = np.array([0.97, 0.99, 1.0, 0.98, 1.0])
+    found = corrected_rate(values, test_share=0.25, folds=5, step=0.0)
+    mean, error = values.mean(), values.std(ddof=1) * math.sqrt(1 / 5 + 0.25)
+    half = stats.t.ppf(0.975, 4) * error / (mean * (1 - mean))
+    expected = special.expit(special.logit(mean) + np.array([-half, half]))
+    assert (found.low, found.high) == pytest.approx(tuple(expected), rel=1e-9)
+    assert corrected_interval(values, test_share=0.25, folds=5).high > 1.0 > found.high
+
+
+def test_a_rate_of_one_on_every_fold_has_wilsons_interval() -> None:
+    """100 groups without a failure: statsmodels' Wilson interval, with t's quantile for the normal one."""
+    level = 2 * stats.norm.sf(stats.t.ppf(0.975, 4))
+    low, high = proportion_confint(100, 100, alpha=level, method="wilson")
+    found = corrected_rate(np.ones(5), test_share=0.25, folds=5, step=0.01)
+    assert (found.low, found.high) == pytest.approx((low, high))
+    other = corrected_rate(np.zeros(5), test_share=0.25, folds=5, step=0.01)
+    assert (other.low, other.high) == pytest.approx((1 - high, 1 - low))
+    assert math.isnan(corrected_rate(np.ones(5), test_share=0.25, folds=5, step=0.0).low)
+
+
+@settings(deadline=None, max_examples=30)
+@given(SCORES.map(np.abs), SHARES, st.floats(0.001, 0.5))
+def test_the_interval_of_a_rate_holds_its_mean_and_stays_within(
+    values: np.ndarray, share: float, step: float
+) -> None:
+    found = corrected_rate(values, test_share=share, folds=len(values), step=step)
+    assert 0.0 <= found.low <= found.mean + 1e-12 and found.mean - 1e-12 <= found.high <= 1.0
+    mirrored = corrected_rate(1.0 - values, test_share=share, folds=len(values), step=step)
+    assert (mirrored.low, mirrored.high) == pytest.approx((1.0 - found.high, 1.0 - found.low), abs=1e-6)
 
 
 @pytest.mark.parametrize("values", [[], [0.5, math.nan], [0.5, math.inf]])
 def test_what_is_no_score_is_refused(values: list[float]) -> None:
     """Catches a NaN that becomes a NaN interval, or one that is dropped in silence."""
     with pytest.raises(ValueError, match="score"):
-        corrected_interval(np.array(values), test_share=0.25)
+        corrected_interval(np.array(values), test_share=0.25, folds=1)
     with pytest.raises(ValueError, match="score"):
-        corrected_paired_t_test(np.zeros(len(values)), np.array(values), test_share=0.25)
+        corrected_paired_t_test(np.zeros(len(values)), np.array(values), test_share=0.25, folds=1)
 
 
 def test_scores_of_unequal_length_can_t_be_paired() -> None:
     with pytest.raises(ValueError, match="2 and 3"):
-        corrected_paired_t_test(np.zeros(2), np.zeros(3), test_share=0.25)
+        corrected_paired_t_test(np.zeros(2), np.zeros(3), test_share=0.25, folds=3)
 
 
 @settings(deadline=None, max_examples=30)
@@ -137,8 +208,9 @@ def test_scores_of_unequal_length_can_t_be_paired() -> None:
 def test_shift_and_scale_carry_over_to_the_interval(
     values: list[float], share: float, shift: float, scale: float
 ) -> None:
-    plain = corrected_interval(np.array(values), test_share=share)
-    moved = corrected_interval(scale * np.array(values) + shift, test_share=share)
+    assume(np.std(values) > 1e-9)
+    plain = corrected_interval(np.array(values), test_share=share, folds=len(values))
+    moved = corrected_interval(scale * np.array(values) + shift, test_share=share, folds=len(values))
     for name in ("mean", "low", "high"):
         assert getattr(moved, name) == pytest.approx(scale * getattr(plain, name) + shift, abs=1e-9)
     assert moved.std == pytest.approx(scale * plain.std, abs=1e-9)
@@ -150,8 +222,9 @@ def test_shift_and_scale_carry_over_to_the_interval(
 )
 def test_swapping_the_sides_changes_the_sign_alone(pairs: Any, share: float) -> None:
     one, other = np.array(pairs).T
-    there = corrected_paired_t_test(one, other, test_share=share)
-    back = corrected_paired_t_test(other, one, test_share=share)
+    assume(np.std(other - one) > 1e-9)
+    there = corrected_paired_t_test(one, other, test_share=share, folds=len(one))
+    back = corrected_paired_t_test(other, one, test_share=share, folds=len(one))
     assert back.p_value == pytest.approx(there.p_value)
     assert back.difference.mean == pytest.approx(-there.difference.mean)
     bounds = (-there.difference.high, -there.difference.low)
@@ -163,10 +236,11 @@ def test_swapping_the_sides_changes_the_sign_alone(pairs: Any, share: float) -> 
 def test_more_overlap_never_makes_the_interval_narrower(
     values: list[float], share: float, other: float
 ) -> None:
+    assume(np.std(values) > 1e-9)
     small, large = sorted((share, other))
     widths = [
-        corrected_interval(np.array(values), test_share=each).high
-        - corrected_interval(np.array(values), test_share=each).low
+        corrected_interval(np.array(values), test_share=each, folds=len(values)).high
+        - corrected_interval(np.array(values), test_share=each, folds=len(values)).low
         for each in (small, large)
     ]
     assert widths[0] <= widths[1] + 1e-12
@@ -178,7 +252,12 @@ def test_p_is_below_5_percent_just_where_the_interval_leaves_zero_out(
     values: list[float], share: float
 ) -> None:
     """Catches a test and an interval that contradict each other on one page."""
-    found = corrected_paired_t_test(np.zeros(len(values)), np.array(values), test_share=share)
+    found = corrected_paired_t_test(
+        np.zeros(len(values)), np.array(values), test_share=share, folds=len(values)
+    )
+    if math.isnan(found.p_value):
+        assert found.difference.std < 1e-9
+        return
     assert 0.0 <= found.p_value <= 1.0
     if abs(found.p_value - 0.05) > 1e-9 and found.difference.std > 1e-9:
         assert (found.p_value < 0.05) == (not found.difference.low <= 0.0 <= found.difference.high)

@@ -52,7 +52,7 @@ def test_the_posterior_is_baycomps(start: list[float], rope: float) -> None:
     values = np.array([*start, 0.011, -0.023])
     x, y = np.full(len(values), 0.5) + values, np.full(len(values), 0.5)
     left, within, right = baycomp.two_on_single(y, x, rope=rope) if rope else (0.0, 0.0, 0.0)
-    found = correlated_t(x - y, test_share=1 / (len(values) - 1), rope=rope)
+    found = correlated_t(x - y, test_share=1 / (len(values) - 1), rope=rope, folds=len(values))
     if rope:
         # baycomp's first probability is that its first argument is better.
         assert (found.below, found.within, found.above) == pytest.approx((left, within, right), abs=1e-9)
@@ -61,32 +61,36 @@ def test_the_posterior_is_baycomps(start: list[float], rope: float) -> None:
         assert (found.below, found.above) == pytest.approx((p_left, p_right), abs=1e-9)
 
 
-@pytest.mark.parametrize("runs", [2, 10])
-def test_the_posterior_is_baycomps_for_repeats_too(runs: int) -> None:
-    rng = np.random.default_rng(runs)
-    y = rng.normal(0.8, 0.02, 5 * runs)
-    x = y + rng.normal(0.01, 0.01, 5 * runs)
-    left, within, right = baycomp.two_on_single(y, x, rope=0.01, runs=runs)
-    found = correlated_t(x - y, test_share=0.25, rope=0.01)
-    assert (found.below, found.within, found.above) == pytest.approx((left, within, right), abs=1e-9)
+def test_the_posterior_of_repeats_is_students_t_with_the_degrees_of_one_repeat() -> None:
+    """baycomp takes n - 1 degrees; here they are k - 1, and the rest is the same."""
+    rng = np.random.default_rng(2)
+    values = rng.normal(0.01, 0.01, 15)
+    found = correlated_t(values, test_share=0.25, rope=0.01, folds=5)
+    posterior = stats.t(4, values.mean(), values.std(ddof=1) * math.sqrt(1 / 15 + 0.25))
+    expected = (posterior.cdf(-0.01), posterior.cdf(0.01) - posterior.cdf(-0.01), posterior.sf(0.01))
+    assert (found.below, found.within, found.above) == pytest.approx(expected)
 
 
 @settings(deadline=None, max_examples=40)
 @given(DIFFERENCES, st.floats(0, 1))
 def test_without_a_rope_the_posterior_is_the_one_sided_t_test(values: list[float], share: float) -> None:
     differences = np.array(values)
-    test = corrected_paired_t_test(np.zeros(len(values)), differences, test_share=share)
-    found = correlated_t(differences, test_share=share, rope=0.0)
+    test = corrected_paired_t_test(np.zeros(len(values)), differences, test_share=share, folds=len(values))
+    found = correlated_t(differences, test_share=share, rope=0.0, folds=len(values))
     assert 2 * min(found.below, found.above) == pytest.approx(test.p_value, abs=1e-9)
 
 
-def test_a_flat_or_single_difference_has_a_stated_posterior() -> None:
-    for difference, expected in ((0.0, (0, 1, 0)), (0.02, (0, 0, 1)), (-0.02, (1, 0, 0)), (0.01, (0, 1, 0))):
-        found = correlated_t(np.full(4, difference), test_share=0.25, rope=0.01)
-        assert (found.below, found.within, found.above) == expected
-    assert math.isnan(correlated_t(np.array([0.1]), test_share=0.25, rope=0.01).within)
+def test_without_spread_there_is_no_posterior_but_from_a_floor() -> None:
+    """Catches equal fold differences that make a probability of 1."""
+    flat = np.full(4, 0.005)
+    assert math.isnan(correlated_t(flat, test_share=0.25, rope=0.01, folds=4).within)
+    found = correlated_t(flat, test_share=0.25, rope=0.01, folds=4, floor=0.005)
+    # One floor below the upper edge, and three above the lower one.
+    expected = (stats.t.cdf(-3, 3), stats.t.cdf(1, 3) - stats.t.cdf(-3, 3), stats.t.sf(1, 3))
+    assert (found.below, found.within, found.above) == pytest.approx(expected)
+    assert math.isnan(correlated_t(np.array([0.1]), test_share=0.25, rope=0.01, folds=1).within)
     with pytest.raises(ValueError, match="region of practical equivalence"):
-        correlated_t(np.array([0.1, 0.2]), test_share=0.25, rope=-0.01)
+        correlated_t(np.array([0.1, 0.2]), test_share=0.25, rope=-0.01, folds=2)
 
 
 @settings(deadline=None, max_examples=40)
@@ -111,8 +115,8 @@ def test_wilcoxon_starts_at_six_pairs() -> None:
 @given(DIFFERENCES, st.floats(0, 1))
 def test_a_difference_is_visible_just_where_it_is_significant(values: list[float], share: float) -> None:
     differences = np.array(values)
-    test = corrected_paired_t_test(np.zeros(len(values)), differences, test_share=share)
-    bound = visible_difference(test.difference, test_share=share)
+    test = corrected_paired_t_test(np.zeros(len(values)), differences, test_share=share, folds=len(values))
+    bound = visible_difference(test.difference)
     assert bound == pytest.approx((test.difference.high - test.difference.low) / 2, abs=1e-12)
     if abs(test.p_value - 0.05) > 1e-6:
         assert (abs(test.difference.mean) > bound) == (test.p_value < 0.05)
@@ -121,8 +125,8 @@ def test_a_difference_is_visible_just_where_it_is_significant(values: list[float
 def test_the_detectable_difference_has_the_power_that_it_promises() -> None:
     """20,000 experiments of independent folds with that true difference: 80 % are significant."""
     rng = np.random.default_rng(0)
-    spread = Interval(10, 0.0, 1.0, 0.0, 0.0)
-    true = detectable_difference(spread, test_share=0.0)
+    spread = Interval(10, 0.0, 1.0, 0.0, 0.0, error=1 / math.sqrt(10), degrees=9)
+    true = detectable_difference(spread)
     draws = rng.normal(true, 1.0, (20_000, 10))
     p_values = stats.ttest_1samp(draws, 0.0, axis=1).pvalue
     # The sum of two t quantiles is a common approximation of the noncentral t's.
@@ -131,24 +135,24 @@ def test_the_detectable_difference_has_the_power_that_it_promises() -> None:
 
 def test_effect_size_is_mean_over_deviation() -> None:
     values = np.array([0.01, 0.03, 0.02, 0.04])
-    found = effect_size(corrected_interval(values, test_share=0.25))
+    found = effect_size(corrected_interval(values, test_share=0.25, folds=4))
     assert found == pytest.approx(values.mean() / values.std(ddof=1))
-    assert effect_size(corrected_interval(np.zeros(3), test_share=0.25)) == 0.0
-    assert effect_size(corrected_interval(np.full(3, -0.5), test_share=0.25)) == -math.inf
-    assert math.isnan(effect_size(corrected_interval(np.array([0.5]), test_share=0.25)))
+    assert effect_size(corrected_interval(np.zeros(3), test_share=0.25, folds=3)) == 0.0
+    assert effect_size(corrected_interval(np.full(3, -0.5), test_share=0.25, folds=3)) == -math.inf
+    assert math.isnan(effect_size(corrected_interval(np.array([0.5]), test_share=0.25, folds=1)))
 
 
-@pytest.mark.parametrize("mean", [0.5, 0.9, 1.2, 1.5, 3.0])
+@pytest.mark.parametrize("mean", [1.0, 1.38, 1.4, 1.5, 1.86, 1.87, 3.0])
 def test_repeats_needed_is_where_the_p_value_crosses(mean: float) -> None:
-    """Against a root search for the number of folds at which p is 0.05."""
+    """Against a root search for the number of folds at which p is 0.05, with 4 degrees of freedom."""
     share, folds = 0.25, 5
-    found = repeats_needed(Interval(5, mean, 1.0, 0, 0), folds=folds, test_share=share)
+    found = repeats_needed(mean, 1.0, folds=folds, test_share=share)
 
     def excess(n: float) -> float:
-        return float(2 * stats.t.sf(mean / math.sqrt(1 / n + share), n - 1) - 0.05)
+        return float(2 * stats.t.sf(mean / math.sqrt(1 / n + share), folds - 1) - 0.05)
 
-    if mean < 1.0:
-        # The limit: 1.96 * sqrt(share) = 0.98 for any number of folds.
+    if mean < 1.388:
+        # The limit: 2.776 * sqrt(share) = 1.388 for any number of folds.
         assert found is None and excess(1e9) > 0
     else:
         n = optimize.brentq(excess, 1.01, 1e6) if excess(5) > 0 else 5
@@ -157,6 +161,13 @@ def test_repeats_needed_is_where_the_p_value_crosses(mean: float) -> None:
 
 
 def test_nothing_seen_needs_no_number_of_repeats() -> None:
-    assert repeats_needed(Interval(5, 0.0, 1.0, 0, 0), folds=5, test_share=0.25) is None
-    assert repeats_needed(Interval(1, 0.1, math.nan, 0, 0), folds=1, test_share=0.25) is None
-    assert repeats_needed(Interval(5, 0.1, 0.0, 0, 0), folds=5, test_share=0.25) == 1
+    assert repeats_needed(0.0, 1.0, folds=5, test_share=0.25) is None
+    assert repeats_needed(0.1, math.nan, folds=1, test_share=0.25) is None
+    assert repeats_needed(0.1, 0.0, folds=5, test_share=0.25) == 1
+
+
+def test_repeats_do_not_lift_a_floor() -> None:
+    """Catches a promise that repeats of the same images keep: others would change more than was seen."""
+    seen = 0.1
+    assert repeats_needed(seen, 0.01, folds=5, test_share=0.25, floor=0.03) == 1
+    assert repeats_needed(seen, 0.01, folds=5, test_share=0.25, floor=0.04) is None

@@ -17,10 +17,10 @@ def scores(experiments: int = 7, folds: int = 5) -> np.ndarray:
 
 def test_every_pair_is_the_paired_test_of_the_two() -> None:
     values = scores()
-    found = all_pairs(values, test_share=0.25)
+    found = all_pairs(values, test_share=0.25, folds=5)
     assert len(found.mean) == 21
     tests = [
-        corrected_paired_t_test(values[one], values[other], test_share=0.25)
+        corrected_paired_t_test(values[one], values[other], test_share=0.25, folds=5)
         for one, other in zip(found.first, found.second, strict=True)
     ]
     assert found.p_value == pytest.approx([test.p_value for test in tests], abs=1e-12)
@@ -73,4 +73,4 @@ def test_a_letter_is_shared_just_by_those_within_the_critical_difference() -> No
 def test_equal_experiments_share_one_letter_and_have_no_evidence() -> None:
     found = rank(np.full((6, 5), 0.5), lower_is_better=False)
     assert found.friedman_p == 1.0 and set(found.letters) == {"a"}
-    assert (all_pairs(np.full((6, 5), 0.5), test_share=0.25).p_value == 1.0).all()
+    assert (all_pairs(np.full((6, 5), 0.5), test_share=0.25, folds=5).p_value == 1.0).all()

@@ -28,7 +28,7 @@ def test_an_answer_carries_every_number_of_its_row(three: TablesOf) -> None:
     ):
         assert said in first.sentence
     text = " ".join(first.details)
-    assert "better than a by more than 0.01: > 0.999" in text and "within ±0.01" in text
+    assert "better than a by more than 0.01: 0.99" in text and "within ±0.01" in text
     assert "b is ahead on 5 of 5 folds, behind on 0." in text
     assert f"could have shown in a single comparison is {row['min_detectable']:.3f}" in text
     assert len(first.others) == 1 and "In accuracy" in first.others[0]
@@ -65,7 +65,7 @@ def test_what_is_undecided_says_what_deciding_would_cost(
     assert row["n"] == 5
 
 
-def test_a_single_split_says_that_it_has_no_interval(results: Any, tables_of: TablesOf) -> None:
+def test_a_single_split_says_that_it_has_no_test(results: Any, tables_of: TablesOf) -> None:
     for name in ("a", "b"):
         results.add(name, folds=2)
         results.experiments[-1]["recipe"]["protocol"] = "official"
@@ -73,10 +73,9 @@ def test_a_single_split_says_that_it_has_no_interval(results: Any, tables_of: Ta
     results.compare("a", "b")
     _, tables = tables_of()
     (answer,) = answer_questions(tables)
-    assert "a single split, which gives no interval" in answer.sentence
-    assert answer.details == (
-        "A single split has no spread over folds: no interval, no test (the bootstrap is in summary.csv).",
-    )
+    assert "95 % paired bootstrap interval" in answer.sentence and "gives no test" in answer.sentence
+    (said,) = answer.details
+    assert said.startswith("A single split has no spread over folds: no test, and the interval is")
 
 
 def test_a_missing_fold_is_named_with_its_reason(results: Any, tables_of: TablesOf) -> None:

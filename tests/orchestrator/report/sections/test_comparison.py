@@ -45,19 +45,20 @@ def test_of_many_comparisons_the_largest_differences_are_shown(results: Any, tab
     assert "largest" not in forest_figure(few).caption
 
 
-def test_a_single_split_is_not_said_to_have_intervals(results: Any, tables_of: TablesOf) -> None:
+def test_a_single_split_is_not_said_to_have_t_intervals(results: Any, tables_of: TablesOf) -> None:
     for name, good in (("a", 0.3), ("b", 2.0)):
         results.add(name, folds=1)
         results.separate(name, "test", good)
     results.compare("a", "b")
     _, tables = tables_of()
-    assert tables.complete() and tables.comparisons["ci_low"].isna().all()
+    assert tables.complete() and tables.comparisons["p_value"].isna().all()
     captions = [
         forest_figure(tables).caption,
         fold_differences_figure(tables).caption,
         fold_scores_figure(tables, ["a", "b"], "").caption,
     ]
     assert not any("t interval" in said or "corrected" in said for said in captions), captions
+    assert all("paired bootstrap" in said for said in captions[:2])
     assert "this single split can't tell" in forest_figure(tables).panels[0].label
 
 

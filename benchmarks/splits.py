@@ -2,8 +2,8 @@
 
 python benchmarks/splits.py [--small]
 
-A data set has 150 groups of one class each, of 1 to 60 images (lognormal), about 53 % of them fakes. Seconds are
-those of the processor at 100,000 groups, with no limit.
+A data set has 150 groups of one class each, of 1 to 60 images (lognormal), about 53 % of them fakes. Seconds
+are those of the processor at 100,000 groups, with no limit.
 """
 
 import argparse

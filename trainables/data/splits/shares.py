@@ -35,7 +35,8 @@ _Cut = Callable[[float], np.ndarray]
 def even_share(rows: pd.DataFrame, ratio: float, *, seed: int) -> np.ndarray:
     """Choose `ratio` of the images by group, stratified by class and source.
 
-    Both sides hold every class that has two groups or more, where that is possible.
+    Both sides hold every class that has two groups or more, where that is possible; the only group of a class
+    is not chosen.
 
     Args:
         rows: columns group, label, source; one row per image.
@@ -163,13 +164,15 @@ class _Table:
         return counts
 
     def with_every_class(self, chosen: np.ndarray) -> np.ndarray:
-        """Add or take away the smallest group of a class that only one side has."""
+        """Add or take away the smallest group of a class that only one side has; the only one stays out."""
         chosen = chosen.copy()
         for has in self.labels:
             there = np.flatnonzero(has)
-            if len(there) > 1 and chosen[there].all() | ~chosen[there].any():
-                smallest = there[np.argmin(self.sizes[there])]
-                chosen[smallest] = ~chosen[smallest]
+            smallest = there[np.argmin(self.sizes[there])]
+            if chosen[there].all():
+                chosen[smallest] = False
+            elif len(there) > 1 and not chosen[there].any():
+                chosen[smallest] = True
         return chosen
 
 

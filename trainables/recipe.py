@@ -237,7 +237,9 @@ class RecipeKeys(RecipePart):
 
     layout: Annotated[Literal["auto", Layout], BY_ROWS] = "auto"
     group_by: Annotated[str, BY_ROWS] = Field(
-        "auto", min_length=1, description="auto, basename, none, pairs, or a column of manifest.csv"
+        "auto",
+        min_length=1,
+        description="auto, folder, frames, identity, basename, none, pairs, or a column of manifest.csv",
     )
     real_sources: Annotated[tuple[str, ...], BY_ROWS] = Field(
         (),

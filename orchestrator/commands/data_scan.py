@@ -76,6 +76,7 @@ def _json_text(manifest: "Manifest") -> str:
 def _show(manifest: "Manifest") -> None:
     from rich.table import Table
 
+    from trainables.data.dataset.groups import described
     from trainables.data.overview import counts
 
     num_groups = manifest.rows["group"].nunique()
@@ -84,6 +85,6 @@ def _show(manifest: "Manifest") -> None:
     table = Table("source", "class", "split", "images")
     for source, name, split, images in counts(manifest).itertuples(index=False, name=None):
         table.add_row(source, name, split or "-", str(images))
-    notes = [manifest.said, *manifest.reading.notes]
+    notes = [manifest.said, f"grouped by {described(manifest.group_by)}", *manifest.reading.notes]
     notes += [f"kept out  {row.path}: {row.reason}" for row in manifest.excluded.itertuples()]
     show_table(table, title=title, notes=notes, console=screen())

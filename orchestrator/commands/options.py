@@ -44,7 +44,10 @@ ExperimentsOption = Annotated[
     ),
 ]
 PhaseArgument = Annotated[str, typer.Argument(help="A phase that has run.", autocompletion=phase_completions)]
-GroupByOption = Annotated[str, typer.Option(help="auto, basename, none, pairs, or a column of manifest.csv.")]
+GroupByOption = Annotated[
+    str,
+    typer.Option(help="auto, folder, frames, identity, basename, none, pairs, or a column of manifest.csv."),
+]
 LayoutOption = Annotated[str, typer.Option(help=f"auto, {', '.join(LAYOUTS[:-1])} or {LAYOUTS[-1]}.")]
 RealSourcesOption = Annotated[
     str,

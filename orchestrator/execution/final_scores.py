@@ -59,4 +59,4 @@ def _bounds(rows: pd.DataFrame, labels: np.ndarray, mean: np.ndarray) -> Bounds:
     key = fingerprint([rows["path"].tolist(), rows["group"].tolist()])
     sample = make_sample(key, labels, mean, predicted_classes(mean), Groups.of(codes, labels))
     (found,) = bootstrap([[sample]])
-    return found
+    return found.bounds

@@ -17,9 +17,8 @@ from orchestrator.report.section import (
 )
 from orchestrator.wording.numbers import DASH, integer
 from trainables.data import overview
+from trainables.data.dataset.groups import described
 from trainables.data.images.path_checks import printable
-
-GROUPED_BY = {"none": "each file by itself", "basename": "the file's name"}
 
 
 def counts_section(images: ImageSet) -> Section:
@@ -51,7 +50,6 @@ def _first(number: int) -> str:
 
 def _facts(images: ImageSet) -> list[tuple[str, str]]:
     manifest, rows = images.manifest, images.rows
-    by = GROUPED_BY.get(manifest.group_by, manifest.group_by)
     formats = rows["format"].value_counts()
     return [
         ("Folder", printable(str(manifest.root.resolve()))),
@@ -59,7 +57,7 @@ def _facts(images: ImageSet) -> list[tuple[str, str]]:
         ("Classes", ", ".join(manifest.classes)),
         ("Names", printable(manifest.polarity)),
         ("Images", integer(len(rows))),
-        ("Groups", f"{integer(rows['group'].nunique())}, by {by}"),
+        ("Groups", f"{integer(rows['group'].nunique())}, by {described(manifest.group_by)}"),
         ("Bytes", f"{rows['bytes'].sum() / 2**20:.1f} MiB"),
         ("Formats", ", ".join(f"{name} {integer(count)}" for name, count in formats.items())),
     ]

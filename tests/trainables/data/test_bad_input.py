@@ -225,12 +225,16 @@ def test_no_or_one_image_of_a_class_is_refused(
         trial_table(experiment_rows(scan(fill(*paths)), recipe, repeat=0), recipe, repeat=0, fold=0)
 
 
-def test_a_class_that_is_all_in_the_inner_validation_part_is_refused(fill: Fill) -> None:
+def test_a_class_that_is_not_in_the_training_part_is_refused(fill: Fill) -> None:
     """Catches a network that is tested on a class of which it saw no image, where there are several."""
     few = ["train/z/0.png", "test/z/0.png"]
     many = [f"{split}/{name}/{n}.png" for split in ("train", "test") for name in "xy" for n in range(5)]
     recipe = RecipeKeys(protocol="official")
     rows = experiment_rows(scan(fill(*many, *few)), recipe, repeat=0)
+    table = trial_table(rows, recipe, repeat=0, fold=0)
+    # The only group of a class is trained on, whatever seed deals the inner validation part.
+    assert table.loc[table["path"] == "train/z/0.png", "part"].item() == "train"
+    rows.loc[rows["path"] == "train/z/0.png", "learnable"] = False
     with pytest.raises(InputError, match=r"class 2, of which no image is left to train on"):
         trial_table(rows, recipe, repeat=0, fold=0)
 

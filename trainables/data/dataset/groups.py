@@ -3,15 +3,19 @@
     none       each file alone
     basename   the same file name without its suffix, in whatever folder
     identity   the person of a name like <wikiid>_<birth>_<year>.jpg; other names as basename
+    folder     the folder below the class folder: a video or a person; a file in no such folder alone
+    frames     the video: the folder, or the file name without its frame number (<video>_frame30.jpg)
     COLUMN     a column of manifest.csv (columns path and COLUMN)
+    ids        fakes and the originals of both ids in their names (FaceForensics++, Celeb-DF): see `videos`
+    table      what the data set's own table says to be one group or one original
     near       versions of one picture (`near_duplicates`)
     pairs      the pairs listed in pairs.csv (columns first and second; each a path, a file name without
                suffix, or an identity); what is connected by pairs, directly or through others, is one group
     auto       what fits: see `resolve`
 
-`near` and `pairs` join what another rule left apart, so they are used with one: "basename+near+pairs" is what
-`auto` may resolve to, and can be asked for in these words. Identical files share a group under every rule. A
-group is called by the first name, in order, of what it joins, whatever the order of the files is.
+The last four join what another rule left apart, so they are used with one: "frames+ids+near" is what `auto`
+may resolve to, and can be asked for in these words. Identical files share a group under every rule. A group
+is called by the first name, in order, of what it joins, whatever the order of the files is.
 """
 
 import re
@@ -21,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from trainables.data.dataset import videos
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,28 +36,79 @@ PAIRS_FILE = "pairs.csv"
 PAIR_COLUMNS = ("first", "second")
 # The names of DeepFakeFace and of the data it was made of: page of the person, birth, year of the photo.
 _IDENTITY = re.compile(r"(\d+)_\d{4}-\d{1,2}-\d{1,2}_\d{4}")
-# A few files that are called otherwise don't hide what the names of all others say.
-_NEARLY_ALL = 0.95
-_ALONE = ("none", "basename", "identity")
-_JOINING = ("near", "pairs")
+_ALONE = {
+    "none": "each file by itself",
+    "basename": "the file's name",
+    "identity": "the person in the file's name",
+    "folder": "the folder below the class folder",
+    "frames": "the video (its folder, or the file's name without the frame number)",
+}
+_JOINING = {
+    "ids": "fakes with the originals of the ids in their names",
+    "table": "what the data set's own table puts together",
+    "near": "near-duplicates",
+    "pairs": f"the pairs of {PAIRS_FILE}",
+}
 
 
-def resolve(group_by: str, *, root: Path, layout: str, paths: Sequence[str]) -> str:
+def resolve(group_by: str, *, root: Path, layout: str, rows: pd.DataFrame) -> str:
     """Say in full how the images below `root` are grouped.
 
-    `auto` is identity where nearly all names of a sources layout have that form, else basename (sources) or
-    none (splits, csv); and in each case near-duplicates, and pairs where there is a pairs.csv.
+    `auto` is the table alone where that groups every image; else the first of these that nearly all images
+    have: the identity in their names (sources layout); a folder below the class folder, of which each class
+    has several; a frame number behind the name of a video, of which each class has several; else basename in
+    the sources layout, unless sources hold a file name several times (000.png in many folders), and none in
+    the others. It joins over ids where nearly all videos are called so, over the table where that groups some
+    images, near-duplicates in each case, and pairs where there is a pairs.csv.
+
+    `rows` has the columns path, label, source, inside and named_group, of which the last two are those of
+    `ListedImage`.
     """
-    if layout != "sources":
-        first = "none"
-    else:
-        named = sum(_IDENTITY.fullmatch(PurePosixPath(path).stem) is not None for path in paths)
-        first = "identity" if named >= _NEARLY_ALL * len(paths) else "basename"
-    if group_by == "auto":
-        return f"{first}+near" + ("+pairs" if (root / PAIRS_FILE).is_file() else "")
-    if group_by in _JOINING:
-        return f"{first}+{group_by}"
-    return group_by
+    if group_by != "auto" and group_by not in ("near", "pairs"):
+        return group_by
+    first, joined = _fitting(layout, rows)
+    if group_by != "auto":
+        return "+".join([first, *joined, group_by])
+    return "+".join([first, *joined, "near", *(["pairs"] if (root / PAIRS_FILE).is_file() else [])])
+
+
+def _fitting(layout: str, rows: pd.DataFrame) -> tuple[str, list[str]]:
+    """Return the rule that fits the names of the images, and what their names and table join."""
+    named = rows["named_group"] != ""
+    if named.all():
+        return "none", ["table"]
+    table = ["table"] if named.any() else []
+    people = rows["path"].map(lambda path: _IDENTITY.fullmatch(PurePosixPath(path).stem) is not None)
+    if layout == "sources" and people.mean() >= videos.NEARLY_ALL:
+        return "identity", table
+    names = videos.videos(rows)
+    if (names != "").mean() >= videos.NEARLY_ALL and videos.show_ids(names, rows["source"]):
+        return "frames", ["ids", *table]
+    if videos.are_folders(rows):
+        return "folder", table
+    if videos.are_videos(rows):
+        return "frames", table
+    return "basename" if layout == "sources" and videos.unique_stems(rows) else "none", table
+
+
+def described(resolved: str) -> str:
+    """Say in words what `resolve` gave."""
+    first, joining = rules(resolved)
+    said = _ALONE.get(first, f"the column {first} of {MANIFEST_FILE}")
+    joined = [words for name, words in _JOINING.items() if name in joining]
+    return f"{said}, joining {' and '.join(joined)}" if joined else said
+
+
+def finer(resolved: str) -> list[str]:
+    """Return ways to group that leave more apart, the nearest first."""
+    first, joining = rules(resolved)
+    near = "+near" if "near" in joining else ""
+    kept = "".join(f"+{name}" for name in _JOINING if name in joining and name != "ids")
+    ways = [first + kept] if "ids" in joining else []
+    ways += ["frames" + kept] if first == "folder" else []
+    ways += ["basename" + near] if first == "identity" else []
+    ways += ["none" + near, "none"]
+    return [way for way in dict.fromkeys(ways) if way != resolved]
 
 
 def rules(resolved: str) -> tuple[str, frozenset[str]]:
@@ -68,7 +124,7 @@ def group_names(root: Path, rows: pd.DataFrame, resolved: str, links: pd.DataFra
 
     Args:
         root: the data folder.
-        rows: columns path and sha256.
+        rows: columns path and sha256; and label, source, inside and named_group, for rules that need them.
         resolved: what `resolve` gave.
         links: what `find_links` gave; needed by `near` alone.
 
@@ -79,12 +135,16 @@ def group_names(root: Path, rows: pd.DataFrame, resolved: str, links: pd.DataFra
 
     rule, joining = rules(resolved)
     paths = list(rows["path"])
-    names = _first_names(root, paths, rule)
+    names = _first_names(root, rows, rule)
     sets = DisjointSet(names)
     owner: dict[str, str] = {}
     for name, digest in zip(names, rows["sha256"], strict=True):
         sets.merge(owner.setdefault(digest, name), name)
     name_of = dict(zip(paths, names, strict=True))
+    if "ids" in joining:
+        _join_shown(names, [videos.ids(name) for name in names], sets)
+    if "table" in joining:
+        _join_shown(names, _named_groups(names, list(rows["named_group"])), sets)
     if "near" in joining:
         assert links is not None, "near-duplicates are searched for before they are joined"
         for first, second in zip(links["first"], links["second"], strict=True):
@@ -97,14 +157,42 @@ def group_names(root: Path, rows: pd.DataFrame, resolved: str, links: pd.DataFra
     return [called[name] for name in names]
 
 
-def _first_names(root: Path, paths: Sequence[str], rule: str) -> list[str]:
+def _first_names(root: Path, rows: pd.DataFrame, rule: str) -> list[str]:
+    paths = list(rows["path"])
     if rule == "none":
-        return list(paths)
+        return paths
     if rule == "basename":
         return [PurePosixPath(path).stem for path in paths]
     if rule == "identity":
         return [_identity(PurePosixPath(path).stem) for path in paths]
-    return _from_column(root / MANIFEST_FILE, paths, rule)
+    if rule not in _ALONE:
+        return _from_column(root / MANIFEST_FILE, paths, rule)
+    names = videos.folders(rows) if rule == "folder" else videos.videos(rows)
+    if not (names != "").any():
+        lack = "folder below its class folder" if rule == "folder" else "frame number behind a video's name"
+        raise InputError(
+            f"group_by is {rule}, but no image of {root} has a {lack}; use auto, basename or none"
+        )
+    return list(names.where(names != "", rows["path"]))
+
+
+def _named_groups(names: Sequence[str], given: Sequence[str]) -> list[tuple[str, ...]]:
+    """The group that the table gives each image, and its own video where that is the group of another."""
+    groups = [videos.without_suffix(group) for group in given]
+    known = set(groups) - {""}
+    own = [PurePosixPath(name).name for name in names]
+    return [
+        tuple(each for each in (group, video) if each in known)
+        for group, video in zip(groups, own, strict=True)
+    ]
+
+
+def _join_shown(names: Sequence[str], shown: Sequence[tuple[str, ...]], sets: "DisjointSet[str]") -> None:
+    """Join names that show one thing, and each with what is called like a thing that it shows."""
+    for name, things in zip(names, shown, strict=True):
+        for thing in things:
+            sets.add(thing)
+            sets.merge(name, thing)
 
 
 def _identity(stem: str) -> str:

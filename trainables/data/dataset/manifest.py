@@ -84,7 +84,7 @@ def scan(
     usable, excluded = _divide(listing.images, facts)
     _check_share(root, usable, excluded, max_unusable=max_unusable)
     rows = pd.DataFrame(usable).sort_values("path", ignore_index=True)
-    by = groups.resolve(group_by, root=root, layout=listing.layout, paths=list(rows["path"]))
+    by = groups.resolve(group_by, root=root, layout=listing.layout, rows=rows)
     links = None
     if "near" in groups.rules(by)[1]:
         links = find_links(root, rows, memory=memory, progress=progress)

@@ -1,28 +1,26 @@
 """Outer folds, the inner validation part and the subsample: who is on which side, decided by group.
 
-Everything is dealt by *kind* of group. A group's kind is what it holds: how many images of each stratum
-(class and source). Groups of one kind are interchangeable, so dealing each kind evenly is stratified exactly
-and costs O(n log n), where a greedy search over groups (scikit-learn's StratifiedGroupKFold) is slow at
-100,000 groups.
+Outer folds are dealt by kind of group (`kinds`); the inner validation part, the subsample and a holdout are
+shares in images (`shares`).
 
 Rules protected here: a group is never on two sides; every experiment on a data set has the same folds,
 whatever part of it an experiment uses; a 20 % subsample is part of the 50 % one; only the seed and the data
 decide.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from trainables.data.splits.kinds import Kind, groups_by_kind
+from trainables.data.splits.shares import even_share, nested_share
 from trainables.errors import InputError
 from trainables.seeds import derived_seed
 
 TRIES = 8
-
-Kind = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ def assign_folds(rows: pd.DataFrame, *, num_folds: int, seed: int, repeat: int =
         InputError: a class has fewer groups than there are folds.
     """
     _check_groups_per_class(rows, num_folds)
-    kinds = _kinds(rows)
+    kinds = groups_by_kind(rows)
     strata = Counter(rows["label"].astype(str) + "\x1f" + rows["source"])
     best: dict[str, int] = {}
     best_score = np.inf
@@ -64,17 +62,17 @@ def assign_folds(rows: pd.DataFrame, *, num_folds: int, seed: int, repeat: int =
 
 
 def holdout_fold(rows: pd.DataFrame, *, test_ratio: float, seed: int, repeat: int = 0) -> np.ndarray:
-    """Put `test_ratio` of the groups, stratified by class and source, into fold 0 and the others into -1.
+    """Put `test_ratio` of the images (by group, stratified by class and source) into fold 0, others into -1.
 
     Returns:
         The fold of each row, int64.
     """
-    chosen = _first_groups(rows, test_ratio, seed=derived_seed(seed, repeat, "holdout"))
-    return np.where(rows["group"].isin(chosen), 0, -1).astype(np.int64)
+    chosen = even_share(rows, test_ratio, seed=derived_seed(seed, repeat, "holdout"))
+    return np.where(chosen, 0, -1).astype(np.int64)
 
 
 def subsample(rows: pd.DataFrame, folds: np.ndarray, *, ratio: float, seed: int) -> np.ndarray:
-    """Choose a share of the groups to learn from, stratified by kind and fold.
+    """Choose a share of the images to learn from, by group, stratified by class, source and fold.
 
     A smaller share is part of a larger one.
 
@@ -83,11 +81,7 @@ def subsample(rows: pd.DataFrame, folds: np.ndarray, *, ratio: float, seed: int)
     """
     if ratio >= 1.0:
         return np.ones(len(rows), dtype=bool)
-    # Folds enter as a stratum: a fifth of the data is a fifth of every fold.
-    with_fold = rows.assign(source=rows["source"] + "\x1f" + pd.Series(folds, index=rows.index).astype(str))
-    order = _stratified_order(with_fold, seed=derived_seed(seed, "subsample"))
-    chosen = order[: max(1, round(ratio * len(order)))]
-    return rows["group"].isin(set(chosen)).to_numpy()
+    return nested_share(rows, folds, ratio, seed=derived_seed(seed, "subsample"))
 
 
 def inner_parts(
@@ -102,8 +96,8 @@ def inner_parts(
     eval_sources: Sequence[str] | None = None,
     learnable: np.ndarray | None = None,
 ) -> Parts:
-    """Split `rows` for one trial: test = the outer fold, val = `val_ratio` of the other groups, train = the
-    rest.
+    """Split `rows` for one trial: test = the outer fold, val = `val_ratio` of the other images, by
+    group, train = the rest.
 
     `train_sources` restrict train and val, and so does `learnable` (a boolean mask over `rows`);
     `eval_sources` restrict test; None means all.
@@ -116,8 +110,8 @@ def inner_parts(
     if learnable is not None:
         is_outer &= learnable
     outer = rows[is_outer]
-    val_groups = _first_groups(outer, val_ratio, seed=derived_seed(seed, repeat, fold, "inner validation"))
-    is_val = is_outer & rows["group"].isin(val_groups).to_numpy()
+    is_val = np.zeros(len(rows), dtype=bool)
+    is_val[is_outer] = even_share(outer, val_ratio, seed=derived_seed(seed, repeat, fold, "inner validation"))
     refuse_divided_groups(
         rows["group"][is_outer | is_test],
         np.select([is_test, is_val], ["test", "validation"], "training")[is_outer | is_test],
@@ -170,19 +164,6 @@ def _in_sources(rows: pd.DataFrame, sources: Sequence[str] | None) -> np.ndarray
     )
 
 
-def _first_groups(rows: pd.DataFrame, ratio: float, *, seed: int) -> set[str]:
-    """The first `ratio` of the stratified order, and more until both sides could hold every class."""
-    order = _stratified_order(rows, seed=seed)
-    labels = rows.groupby("group", sort=False)["label"].unique()
-    wanted = set(rows["label"].unique())
-    count = max(1, round(ratio * len(order)))
-    seen = {label for group in order[:count] for label in labels[group]}
-    while seen != wanted and count < len(order) - 1:
-        seen.update(labels[order[count]])
-        count += 1
-    return set(order[:count])
-
-
 def _check_groups_per_class(rows: pd.DataFrame, num_folds: int) -> None:
     groups = rows.groupby("label")["group"].nunique()
     for label, count in groups.items():
@@ -192,20 +173,6 @@ def _check_groups_per_class(rows: pd.DataFrame, num_folds: int) -> None:
                 f"class {label} has {count} groups, fewer than the {num_folds} folds; "
                 f"add data or group less coarsely{fewer}"
             )
-
-
-def _kinds(rows: pd.DataFrame) -> dict[Kind, list[str]]:
-    """Groups by what they hold, in an order that depends on names and contents alone."""
-    strata = rows["label"].astype(str) + "\x1f" + rows["source"]
-    counts = Counter(zip(rows["group"], strata, strict=True))
-    content: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for (group, stratum), count in sorted(counts.items()):
-        content[group].append((stratum, count))
-    kinds: dict[Kind, list[str]] = defaultdict(list)
-    for group in sorted(content):
-        kinds[tuple(content[group])].append(group)
-    # Large groups first: what is dealt last evens out what came before.
-    return dict(sorted(kinds.items(), key=lambda item: (-sum(count for _, count in item[0]), item[0])))
 
 
 def _deal(
@@ -258,14 +225,3 @@ def _imbalance(
         for fold in range(num_folds)
         for stratum, total in strata.items()
     )
-
-
-def _stratified_order(rows: pd.DataFrame, *, seed: int) -> list[str]:
-    """Order the groups so that every prefix holds about the same share of each kind (systematic sampling)."""
-    rng = np.random.default_rng(seed)
-    placed: list[tuple[float, str]] = []
-    for groups in _kinds(rows).values():
-        start = rng.random()
-        for position, index in enumerate(rng.permutation(len(groups))):
-            placed.append(((position + start) / len(groups), groups[index]))
-    return [group for _, group in sorted(placed)]

@@ -19,6 +19,11 @@ def groups(root: Path, group_by: str = "auto") -> dict[str, str]:
     return dict(zip(rows["path"], rows["group"], strict=True))
 
 
+def listed(*paths: str) -> pd.DataFrame:
+    """Rows of images that lie in their class folder, of which no table says anything."""
+    return pd.DataFrame({"path": paths, "label": 0, "source": "a", "inside": "", "named_group": ""})
+
+
 @pytest.mark.parametrize("turn", [1, -1])
 def test_a_group_is_called_by_its_first_name_whatever_the_order_of_joining(turn: int) -> None:
     names = list("abcdefg")
@@ -71,8 +76,8 @@ def test_a_few_other_names_do_not_hide_the_people_and_many_do(fill: Fill) -> Non
 
 
 def test_names_of_people_mean_nothing_in_other_layouts(tmp_path: Path) -> None:
-    paths = [f"train/real/{PERSON.format(1, 1, 1)}.jpg"]
-    assert resolve("auto", root=tmp_path, layout="splits", paths=paths) == "none+near"
+    rows = listed(f"train/real/{PERSON.format(1, 1, 1)}.jpg")
+    assert resolve("auto", root=tmp_path, layout="splits", rows=rows) == "none+near"
 
 
 def test_pairs_join_groups_directly_and_through_others(fill: Fill) -> None:
@@ -127,6 +132,6 @@ def test_a_file_of_pairs_that_says_nothing_is_refused(fill: Fill, content: str |
 @pytest.mark.parametrize("resolved", ["basename+near", "none+near+pairs", "identity+near"])
 def test_what_auto_resolved_to_can_be_asked_for(tmp_path: Path, resolved: str) -> None:
     """Catches a recipe on disk that groups otherwise when it is run again."""
-    assert resolve(resolved, root=tmp_path, layout="sources", paths=["wiki/a.png"]) == resolved
+    assert resolve(resolved, root=tmp_path, layout="sources", rows=listed("wiki/a.png")) == resolved
     assert rules(resolved) == (resolved.split("+")[0], frozenset(resolved.split("+")[1:]))
     assert rules("a+column") == ("a+column", frozenset())

@@ -36,3 +36,21 @@ def test_data_scan_writes_the_manifest(run_command_line: Run, faces: Path, tmp_p
     lines = out.read_text().splitlines()
     assert lines[0] == "path,sha256,bytes,width,height,format,label,source,group,split"
     assert len(lines) == 37
+
+
+def test_data_scan_says_the_rule_and_which_names_are_fake(
+    run_command_line: Run, draw: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    """Catches a set whose real images are called fake without a word: by the alphabet ai comes first."""
+    for generator in ("biggan", "glide"):
+        for name in ("ai", "nature"):
+            for number in range(2):
+                draw(tmp_path / "data" / generator / "train" / name / f"{generator}{number}.png")
+    out = run_command_line("data", "scan", tmp_path / "data")
+    assert "fake = ai; real = nature (folders: the deepest folder called like real or fake" in out
+    found = json.loads(run_command_line("data", "scan", tmp_path / "data", "--json"))
+    assert (found["fake"], found["real"]) == (["ai"], ["nature"])
+    assert {(row["source"], row["class"], row["split"]) for row in found["counts"]} == {
+        ("biggan", "fake", "train"), ("biggan/nature", "real", "train"),
+        ("glide", "fake", "train"), ("glide/nature", "real", "train"),
+    }  # fmt: skip

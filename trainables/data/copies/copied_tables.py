@@ -24,9 +24,10 @@ import pandas as pd
 
 from trainables.data.dataset.folder_trees import read_tree
 from trainables.data.dataset.groups import MANIFEST_FILE, PAIR_COLUMNS, PAIRS_FILE, read_text_table
-from trainables.data.dataset.label_tables import LabelTable, is_label_table
-from trainables.data.dataset.layouts import UNLABELLED
+from trainables.data.dataset.label_tables import LabelTable
+from trainables.data.dataset.layouts import UNLABELLED, split_of
 from trainables.data.dataset.manifest import Manifest
+from trainables.data.dataset.polarity import BINARY
 from trainables.data.dataset.recognition import label_tables
 from trainables.data.images.path_checks import resolved
 from trainables.errors import InputError
@@ -34,6 +35,8 @@ from trainables.files import replace_file
 
 # Layouts whose labels, groups or splits lie in files that a copy does not have.
 TOLD_BY_FILES = frozenset(("tables", "dfdc", "deepfakebench", "celebdf"))
+# Layouts whose folders tell the classes, to which label tables add sources, groups and splits.
+COMPLETED_BY_TABLES = frozenset(("sources", "splits", "folders"))
 LABELS_FILE = "labels.csv"
 
 
@@ -55,20 +58,25 @@ def plan_tables(manifest: Manifest, targets: Mapping[str, str]) -> tuple[CopiedT
     """
     root = manifest.root
     real_root = resolved(root)
+    labels = label_tables(read_tree(root), needed=False)
+    told = {table.path for table in labels}
     tables: list[CopiedTable] = []
     for path in sorted(root.glob("*.csv")):
         if path.is_symlink() and not resolved(path).is_relative_to(real_root):
             raise InputError(
                 f"{path} is a link that leaves the data folder; put the file in its place, or remove it"
             )
-        if is_label_table(path.name) or path.name in (MANIFEST_FILE, PAIRS_FILE) or not path.is_file():
+        is_remade = split_of(path.stem) or path in told or path.name in (MANIFEST_FILE, PAIRS_FILE)
+        if is_remade or not path.is_file():
             continue
         _check_readable(path)
         tables.append(CopiedTable(path.name, source=path))
     # Left out in another layout, where a scan would take the copy for one of the csv layout.
-    for table in label_tables(read_tree(root), needed=True) if manifest.layout == "csv" else ():
+    for table in labels if manifest.layout == "csv" else ():
         tables.append(CopiedTable(table.path.name, table.columns, tuple(_label_rows(table, targets))))
-    if manifest.layout in TOLD_BY_FILES:
+    if manifest.layout in TOLD_BY_FILES or (
+        labels and manifest.layout in COMPLETED_BY_TABLES and manifest.classes == BINARY
+    ):
         tables.append(_label_table(manifest, targets))
     if (root / MANIFEST_FILE).is_file():
         tables.append(_manifest_table(root, targets))

@@ -1,1 +1,1 @@
-"""A folder of images as a table: layouts, groups, and the manifest."""
+"""A folder of images as a table: its layout, the polarity of its classes, groups, and the manifest."""

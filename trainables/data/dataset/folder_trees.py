@@ -50,7 +50,7 @@ class Tree:
 
     def in_folders(self) -> list[tuple[str, Folders]]:
         """Return the images that lie in a folder, with the folders that they are in."""
-        return [(path, PurePosixPath(path).parts[:-1]) for path in self.images if "/" in path]
+        return [(path, tuple(path.split("/")[:-1])) for path in self.images if "/" in path]
 
 
 def read_tree(root: Path) -> Tree:

@@ -6,7 +6,7 @@ files of DeepfakeBench (Yan et al. 2023), which list frames by data set, label, 
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -31,8 +31,8 @@ _LISTED_VIDEO = re.compile(r"[01]\s+(\S.*)")
 
 def is_faceforensics(tree: Tree) -> bool:
     """Tell whether a tree has the two folders of FaceForensics++, at any depth."""
-    folders = {fold(folder) for _, parts in tree.in_folders() for folder in parts}
-    return {ORIGINALS, MANIPULATED} <= folders
+    folders = {folder for _, parts in tree.in_folders() for folder in parts}
+    return {ORIGINALS, MANIPULATED} <= {fold(folder) for folder in folders}
 
 
 def list_faceforensics(tree: Tree) -> Listing:
@@ -83,13 +83,16 @@ def list_celebdf(tree: Tree) -> Listing:
     except (OSError, ValueError) as error:
         raise InputError(f"{where} can't be read as text: {error}") from error
     found = [_LISTED_VIDEO.fullmatch(line.strip()) for line in lines]
-    tested = {PurePosixPath(match[1]).with_suffix("").as_posix() for match in found if match}
+    tested: dict[str, set[str]] = {}
+    for match in found:
+        if match:
+            folder, _, name = match[1].partition("/")
+            tested.setdefault(folder, set()).add(PurePosixPath(name).stem)
     images = []
     for path, folders in tree.in_folders():
         if fold(folders[0]) not in CELEB_SOURCES:
             continue
-        known = {name.partition("/")[2] for name in tested if name.startswith(f"{folders[0]}/")}
-        split = "test" if _video_of(path, known) else "train"
+        split = "test" if _video_of(path, tested.get(folders[0], ())) else "train"
         inside = [name for name in folders[1:] if name.lower() not in PICTURE_FOLDERS]
         label = int(kind_of(folders[0]) == "fake")
         images.append(ListedImage(path, label, folders[0], split, "/".join(inside)))
@@ -100,7 +103,7 @@ def list_celebdf(tree: Tree) -> Listing:
     return Listing("celebdf", BINARY, in_path_order(images), Reading(rule, names[1], names[0]))
 
 
-def _video_of(path: str, videos: Mapping[str, object] | set[str]) -> str | None:
+def _video_of(path: str, videos: Collection[str]) -> str | None:
     """Return the video that a frame is of: a folder or the file is called like it, the latter with more."""
     *folders, name = PurePosixPath(path).parts
     for folder in reversed(folders):

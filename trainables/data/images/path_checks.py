@@ -77,4 +77,6 @@ def _leaves(file: Path, real_root: Path) -> str:
         return "a link that leads round in a circle"
     if inside:
         return ""
-    return "a link that leaves the data folder" if os.path.lexists(file) else "no such file"
+    if not os.path.lexists(file):
+        return "no such file"
+    return "a link that leaves the data folder; put a copy in its place (cp -rL copies what links lead to)"

@@ -86,6 +86,20 @@ def official_csv(draw: Draw, suffix: str) -> Path:
     return text(root, **labelled, test=f"image_id\ntest0{suffix}\ntest1\ntest2\n")
 
 
+def labels_table(draw: Draw, suffix: str) -> Path:
+    """Sources, groups and splits lie in a table of which nothing but the images is copied as it is."""
+    root = draw(*(f"pictures/{n}{suffix}" for n in range(4)))
+    rows = "".join(
+        f"pictures/{n}{suffix},{n % 2},{'sd' if n % 2 else 'ffhq'},g{n // 2},train\n" for n in range(4)
+    )
+    return text(root, labels=f"path,label,source,group,split\n{rows}")
+
+
+def table_beside_folders(draw: Draw, suffix: str) -> Path:
+    root = draw(*(f"{name}/{n}{suffix}" for name in ("real", "fake") for n in range(3)))
+    return text(root, labels=f"path,label,source,split\nfake/0{suffix},fake,sd,test\n", notes="a\nb\n")
+
+
 def rows_by_stem(manifest: Manifest) -> pd.DataFrame:
     rows = manifest.rows.assign(stem=[os.path.splitext(path)[0] for path in manifest.rows["path"]])
     # A group is called by a path; what counts is who is in it.
@@ -101,7 +115,17 @@ def assert_same_set(before: Manifest, after: Manifest) -> None:
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".gif"])
 @pytest.mark.parametrize(
-    "make", [sources_layout, splits_layout, class_folders, csv_layout, official_csv], ids=lambda f: f.__name__
+    "make",
+    [
+        sources_layout,
+        splits_layout,
+        class_folders,
+        csv_layout,
+        official_csv,
+        labels_table,
+        table_beside_folders,
+    ],
+    ids=lambda f: f.__name__,
 )
 def test_a_copy_scans_to_the_rows_of_the_original(
     make: Callable[[Draw, str], Path], suffix: str, draw: Draw, tmp_path: Path

@@ -103,10 +103,10 @@ def answer_comparisons(
         row["p_holm"] = p_holm
         if row.get("verdict") == "incomplete":
             continue
-        row.setdefault("verdict", verdict_of(row, p_holm, family=family))
         # Holm multiplies the smallest p-value of those that are not significant yet by their number.
         others = family - (clear - int(p_holm < SIGNIFICANT))
         effect.update(effort(row, effect, sides, family=others))
+        row.setdefault("verdict", verdict_of(row, p_holm, family=family))
     return _frame(rows, COMPARISONS), _frame(effects, EFFECTS)
 
 
@@ -202,6 +202,8 @@ def compare_pair(
         "p_better": p_better,
         "min_detectable": statistics.visible_difference(difference),
     }
+    if delong:
+        effect.update(_delong(sides, metric))
     if reason := no_verdict(
         pairs.baseline, pairs.treatment, folds=folds, metric=metric, error=difference.error
     ):
@@ -217,8 +219,6 @@ def compare_pair(
     if difference.n > 1:
         effect["error_floor"] = floor
         effect["error_from"] = "folds" if difference.error > floor else TEST_GROUPS
-    if delong:
-        effect.update(_delong(sides, metric))
     return row, effect
 
 
@@ -284,7 +284,8 @@ def effort(
         "repeats": repeats,
         "device": "+".join(sorted({trial.device for trial in trials})),
     }
-    if effect.get("reason"):
+    if row.get("verdict") == "undecided":
+        # No verdict is possible, whatever would be run.
         return found
     if row["n"] == 1:
         found["reason"] = SINGLE
@@ -292,7 +293,7 @@ def effort(
     needed = statistics.repeats_needed(
         row["mean_diff"],
         row["std_diff"],
-        folds=sides[0].folds,
+        folds=row["n"] // repeats,
         test_share=test_share(sides),
         floor=effect["error_floor"],
         confidence=1.0 - SIGNIFICANT / family,

@@ -221,10 +221,17 @@ def _score(folder: Path, found: Predictions, threshold_by: ThresholdMetric) -> T
 
 
 def _num_groups(test: Part) -> dict[str, int]:
-    codes = test.grouped().of_row
-    of_classes = [len(np.unique(codes[test.labels == label])) for label in range(test.num_classes)]
-    of_sources = [len(np.unique(codes[test.source == place])) for place in range(len(test.sources))]
+    codes = test.groups.dictionary_encode().indices.to_numpy()
+    of_sources = _num_held(test.source, codes, len(test.sources))
+    of_classes = _num_held(test.labels, codes, test.num_classes)
     return {**dict(zip(test.sources, of_sources, strict=True)), ALL: min(of_classes)}
+
+
+def _num_held(kinds: np.ndarray, codes: np.ndarray, number: int) -> list[int]:
+    """Count the groups that hold each kind of rows; both int [N]."""
+    holds = np.zeros((number, int(codes.max()) + 1), dtype=bool)
+    holds[kinds, codes] = True
+    return [int(count) for count in holds.sum(axis=1)]
 
 
 class _Table:

@@ -163,7 +163,7 @@ def repeats_needed(
 
     Mean and spread are taken to stay as they are. None where no number of repeats would do: what the folds
     share of their training sets is left however many there are, and so is what other test images would
-    change.
+    change. Repeats of a single split are other splits, and add degrees of freedom.
 
     Args:
         mean: the difference that was seen.
@@ -173,13 +173,12 @@ def repeats_needed(
         floor: what the standard error is at least.
         confidence: 1 minus the level of the test.
     """
-    if folds == 1:
-        return None
-    # The largest standard error with which the difference is significant.
-    most = abs(mean) / t_quantile((1 + confidence) / 2, folds - 1)
-    if floor >= most or standard_error(std, math.inf, test_share) >= most:
-        return None
-    return next(
-        (each for each in range(1, MOST_REPEATS + 1) if standard_error(std, each * folds, test_share) < most),
-        None,
-    )
+    for repeats in range(1, MOST_REPEATS + 1):
+        n = repeats * folds
+        degrees = folds - 1 if folds > 1 else n - 1
+        if degrees == 0:
+            continue
+        error = max(standard_error(std, n, test_share), floor)
+        if abs(mean) > t_quantile((1 + confidence) / 2, degrees) * error:
+            return repeats
+    return None

@@ -166,6 +166,16 @@ def test_nothing_seen_needs_no_number_of_repeats() -> None:
     assert repeats_needed(0.1, 0.0, folds=5, test_share=0.25) == 1
 
 
+def test_repeats_of_a_single_split_are_other_splits() -> None:
+    """Nadeau & Bengio's own setting: n splits have n - 1 degrees of freedom."""
+    found = repeats_needed(1.2, 1.0, folds=1, test_share=0.25)
+
+    def bound(n: int) -> float:
+        return float(stats.t.ppf(0.975, n - 1) * math.sqrt(1 / n + 0.25))
+
+    assert found is not None and bound(found) < 1.2 <= bound(found - 1)
+
+
 def test_repeats_do_not_lift_a_floor() -> None:
     """Catches a promise that repeats of the same images keep: others would change more than was seen."""
     seen = 0.1

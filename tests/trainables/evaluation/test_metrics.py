@@ -18,6 +18,7 @@ from trainables.evaluation.metrics import (
     SelectionMetric,
     ThresholdMetric,
     is_quality,
+    is_rate,
     root_name,
 )
 
@@ -70,3 +71,10 @@ def test_what_needs_a_threshold_changes_with_the_predicted_classes(name: str) ->
 def test_a_threshold_and_a_count_are_neither_better_nor_worse() -> None:
     assert not is_quality("threshold") and not is_quality("support[1]")
     assert is_quality("auc") and is_quality("recall[1]") and is_quality("accuracy_tuned")
+
+
+def test_rates_are_those_that_lie_within_0_to_1() -> None:
+    """Catches a loss whose interval is bent to end at 1, and a rate whose interval does not end there."""
+    assert all(is_rate(name) for name in ("auc", "eer", "ece", "recall[2]", "f1_tuned", "false_alarm_rate"))
+    others = ("log_loss", "brier", "train_val_gap", "support[1]", "threshold", "source_auc_variance", "new")
+    assert not any(is_rate(name) for name in others)

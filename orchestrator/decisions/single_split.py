@@ -20,6 +20,8 @@ from orchestrator.store.predictions import DAMAGE, read_predictions
 from trainables.errors import InputError
 
 DRAWS = 2000
+# A spread below it is what rounding leaves of none, which is no certainty.
+ROUNDING = 1e-9
 UNKNOWN = Posterior(math.nan, math.nan, math.nan)
 
 
@@ -35,7 +37,7 @@ def single_split_posterior(
         rope: half the width of the region of practical equivalence, 0 or more.
 
     Returns:
-        Student's t around the difference; NaN where draws say nothing of this metric.
+        Student's t around the difference; NaN where draws say nothing of this metric, or do not differ.
 
     Raises:
         InputError: predictions can't be read any more.
@@ -62,7 +64,7 @@ def single_split_posterior(
     if len(known) < 2 or degrees < 1:
         return UNKNOWN
     error = float(known.std(ddof=1)) * math.sqrt(groups.num_groups / degrees)
-    if error == 0.0:
+    if error < ROUNDING:
         return UNKNOWN
     below = float(stdtr(degrees, (-rope - difference) / error))
     above = float(stdtr(degrees, (difference - rope) / error))

@@ -92,6 +92,7 @@ def metric_rows(store: Store) -> int:
 def test_a_phase_is_an_experiment_with_a_parent_and_a_child_a_trial(results: Any, store: Store) -> None:
     results.add("a", folds=2)
     results.add("b", folds=2, epochs=7)
+    results.halves("b", (0.5, 0.6), (0.7, 0.8), (0.6, 0.7))
     sync(store, study_of(results))
     seen = Seen(store)
     assert set(seen.parents) == {"a", "b"}
@@ -115,6 +116,8 @@ def test_a_phase_is_an_experiment_with_a_parent_and_a_child_a_trial(results: Any
     assert child.data.metrics["best_epoch"] == 2
     # What does not exist (an empty cell of history.csv, a score that is null) is not made up.
     assert "val_f1" not in child.data.metrics
+    # Those of the halves are for decisions alone.
+    assert "auc_half_a" not in child.data.metrics
     assert "test_precision" not in child.data.metrics
 
     summary = pd.read_csv(store.collected("phase1") / "summary.csv").set_index(

@@ -24,6 +24,7 @@ from trainables.data.splits.trial_rows import experiment_rows
 from trainables.device import device_type
 from trainables.errors import InputError
 from trainables.files import read_json
+from trainables.models.building import check_backbone
 from trainables.output_width import UNWRAPPED
 from trainables.recipe import MEMORY_FORMATS, Recipe, RecipeKeys
 from trainables.training.loop import EpochReport
@@ -119,6 +120,9 @@ def _resolve(
     """Complete a recipe; a precision that is left open is measured."""
     if is_kernel_machine(str(values.get("backbone", ""))):
         values = {**values, "precision": "float32"}
+    asked = _validated(RecipeKeys, {name: values[name] for name in values if name in RecipeKeys.model_fields})
+    found = check_backbone(asked, num_classes=num_classes).weights if asked.pretrained else None
+    values = {**values, "weights": None if found is None else found.model_dump(mode="json")}
     precision = values.get("precision", "auto")
     if precision != "auto":
         layout = next((layout for given, layout in MEMORY_FORMATS.items() if given == precision), None)

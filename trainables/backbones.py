@@ -1,10 +1,10 @@
 """Every backbone by name: what it is, for what images, from where. Plain facts, read without importing torch.
 
-A backbone of our own is one file, whose `build_<file>(recipe, num_logits)` gives the network, and one line
-here. Its class names its `head_name` (the one module behind the features, called with them and, if it wants,
-with the images) and its `cam_layer` (the module whose maps Grad-CAM looks at). Raise `version` when a change
-gives other numbers. Names that are not here are timm's; the timm models of the reference systems are listed
-with the name that timm gives them.
+A backbone of our own is one file, whose `build_<file>(recipe, num_logits)` gives the network (called with its
+`trunk` or its `bases` too, where it has them), and one line here. Its class names its `head_name` (the one
+module behind the features, called with them and, if it wants, with the images) and its `cam_layer` (the
+module whose maps Grad-CAM looks at). Raise `version` when a change gives other numbers. Names that are not
+here are timm's; the timm models of the reference systems are listed with the name that timm gives them.
 """
 
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ BACKBONES: dict[str, Backbone] = {
     "deepfake_net2": Backbone("own: double convolutions", 128, 16, num_classes=5, file="deepfake_net"),
     "deepfake_vgg_ensemble": Backbone(
         "own: a classifier on two networks' logits", 128, 32, num_classes=5, file="ensembles",
-        bases=("deepfake_net", "vgg16"),
+        bases=("deepfake_net2", "vgg16"),
     ),
     "vgg16": _timm("vgg16_bn", "timm: Simonyan & Zisserman 2015"),
     "vgg16_bn": _timm("vgg16_bn", "timm: Simonyan & Zisserman 2015"),

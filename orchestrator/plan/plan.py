@@ -1,9 +1,9 @@
 """Experiments x repeats x folds to an ordered list of trials: what is done, what is missing, and why.
 
 Building a plan reads the data folder, the experiment files and results/, and starts nothing. A trial whose
-precision has not been measured yet has no key: it can't be done, and it is planned again after the
-measurement. `write_study` in record.py leaves the record from which `collect`, `report` and `status` work
-without the data.
+precision has not been measured yet, or whose pretrained weights have not been looked up, has no key: it can't
+be done, and it is planned again when they are known. `write_study` in record.py leaves the record from which
+`collect`, `report` and `status` work without the data.
 """
 
 import re
@@ -19,10 +19,12 @@ from pydantic import JsonValue
 from orchestrator.config.ensembles import check_rows, chosen_with_bases
 from orchestrator.config.experiment import Experiment
 from orchestrator.config.phase import Phase
+from orchestrator.config.undeclared import UndeclaredDifference, undeclared_differences
 from orchestrator.plan import identity
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.held_out import HeldOut, refuse_held_out
 from orchestrator.plan.resources import Machine, Share, share_of, this_machine
+from orchestrator.plan.weights_lookup import starting_weights
 from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.folder import State, Store, read_error, read_measurement, trial_state
 from orchestrator.store.records import HandedOver
@@ -100,6 +102,11 @@ class Study:
     def data_lines(self) -> list[str]:
         """Say how each data folder was read, and which names stand for fake and for real."""
         return list(dict.fromkeys(each.manifest.said for each in self.experiments))
+
+    def undeclared(self) -> tuple[UndeclaredDifference, ...]:
+        """Return in what compared experiments differ that nobody declared."""
+        recipes = {each.experiment.name: each.recipe or each.experiment for each in self.experiments}
+        return undeclared_differences(self.phase.comparisons, self.phase.decision, recipes)
 
     def selected(self) -> list[Trial]:
         """Return the trials that this command is about."""
@@ -204,10 +211,10 @@ def _plan_experiment(
     experiment: Experiment, *, store: Store, data: DataSets, device: str
 ) -> PlannedExperiment:
     manifest = data.manifest(experiment)
-    weights = experiment.loss.class_weights
-    if isinstance(weights, tuple) and len(weights) != len(manifest.classes):
+    class_weights = experiment.loss.class_weights
+    if isinstance(class_weights, tuple) and len(class_weights) != len(manifest.classes):
         raise InputError(
-            f"{experiment.name}: loss.class_weights has {len(weights)} values, "
+            f"{experiment.name}: loss.class_weights has {len(class_weights)} values, "
             f"the data has {len(manifest.classes)} classes ({', '.join(manifest.classes)})"
         )
     if experiment.loss.type == "bce" and len(manifest.classes) != 2:
@@ -222,7 +229,7 @@ def _plan_experiment(
         )
     rows = tuple(data.rows(experiment, manifest, repeat) for repeat in range(experiment.cv_repeats))
     measured = read_measurement(measurement_file(store, experiment, device))
-    resolved: dict[str, str | int | None] = {}
+    resolved: dict[str, JsonValue] = {}
     if measured is not None and not measured.knows(experiment.batch_size, device):
         measured = None
     if measured is not None:
@@ -234,10 +241,18 @@ def _plan_experiment(
         resolved = {"precision": "float32", "memory_format": "contiguous"}
     elif experiment.precision != "auto":
         resolved = {"precision": experiment.precision, "memory_format": MEMORY_FORMATS[experiment.precision]}
-    recipe = None
-    if resolved:
-        recipe = experiment.recipe(layout=manifest.layout, group_by=manifest.group_by, **resolved)
+    recipe, weights = None, starting_weights(store, experiment)
+    if resolved and (weights is not None or not experiment.pretrained):
+        resolved |= {"layout": manifest.layout, "group_by": manifest.group_by}
+        recipe = experiment.recipe(weights=None if weights is None else weights.model_dump(), **resolved)
     return PlannedExperiment(experiment, manifest, rows, recipe, measured, data.held_out(experiment))
+
+
+def _unknown(planned: PlannedExperiment) -> str:
+    """Say what a trial has no key for."""
+    if planned.measurement is None and planned.experiment.precision == "auto":
+        return "precision not measured yet"
+    return "pretrained weights not looked up yet"
 
 
 def _folds(experiment: Experiment, wanted: Sequence[int] | None) -> list[int]:
@@ -283,7 +298,7 @@ class _Planner:
             ingredients={},
             folder=None,
             state=State.MISSING,
-            why="precision not measured yet",
+            why=_unknown(planned),
             sizes=sizes,
             share=share_of(
                 self.machine, peak_mib=speed.peak_mib if speed else None, wanted=experiment.resources

@@ -12,12 +12,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, model_validator
 
+from orchestrator.store.differing_keys import DifferingKeys
 from orchestrator.store.record import Record
 from trainables.errors import nearest
 from trainables.evaluation.metrics import ROPE, ComparedMetric, ThresholdMetric
 from trainables.measurement import Measurement
 from trainables.recipe import MemoryFormat, RecipeKeys
 from trainables.recipe_part import COUNTS, IF_SET, Frozen
+from trainables.starting_weights import StartingWeights
 from trainables.trial_files import FORMAT
 
 # What file facts reach: nothing much, enough to stop a run, the same and known, or too few images to tell.
@@ -28,7 +30,7 @@ class Comparison(Frozen):
     """A question that two experiments answer: is `treatment` better than `baseline` by `metrics`?
 
     Differences up to `rope` are practically none. `delong` asks for DeLong's test of the AUC beside the tests
-    over folds.
+    over folds. `differs` are the keys in which the two are meant to differ; any other is named.
     """
 
     question: str
@@ -37,6 +39,7 @@ class Comparison(Frozen):
     metrics: tuple[ComparedMetric, ...] = Field(("auc",), min_length=1)
     rope: float = Field(ROPE, ge=0.0, lt=1.0, allow_inf_nan=False)
     delong: bool = False
+    differs: DifferingKeys = ()
 
 
 class Factor(Frozen):
@@ -107,6 +110,7 @@ class RecipeRecord(RecipeKeys):
     model_config = ConfigDict(extra="ignore")
 
     memory_format: Annotated[MemoryFormat | None, COUNTS] = None
+    weights: Annotated[StartingWeights | None, IF_SET] = None
     micro_batch: Annotated[int | None, IF_SET] = None
 
     def plain(self) -> dict[str, JsonValue]:

@@ -31,6 +31,29 @@ def test_parameter_counts(name: str, classes: int, parameters: int, trainable: i
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("skip_con_cnn", (3584, 295_168, 1_180_160, 2_359_808, 131_584, 2_359_808, 2_359_424, 645)),
+        ("three_cnn", (1792, 73_856, 221_376, 393_344, 645)),
+        ("ensemble_cnn", (176, 34, 352, 165)),
+        # Channels 3-32-32-64-64-128-128 by 3x3 convolutions with bias, and 128-5.
+        ("deepfake_net", (896, 9248, 18_496, 36_928, 73_856, 147_584, 645)),
+        ("deepfake_net2", (896, 9248, 18_496, 36_928, 73_856, 147_584, 645)),
+    ],
+)
+def test_parameters_of_each_layer(name: str, layers: tuple[int, ...]) -> None:
+    """Catches a width that is made up for elsewhere, so that the total is right."""
+    model = build_model(RecipeKeys(backbone=name), num_classes=5)
+    own = model.head if name == "ensemble_cnn" else model
+    found = [
+        sum(parameter.numel() for parameter in layer.parameters())
+        for layer in own.modules()
+        if isinstance(layer, nn.Conv2d | nn.Linear)
+    ]
+    assert tuple(found) == layers
+
+
 @pytest.mark.parametrize("build", [fingerprint_net.FingerprintNet, dual_stream.DualStream])
 def test_a_pretrained_trunk_keeps_its_weights(build: type[nn.Module]) -> None:
     """Starting the new layers must not start the trunk again."""

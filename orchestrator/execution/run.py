@@ -14,6 +14,7 @@ from rich.console import Console
 from orchestrator import tracking
 from orchestrator.analysis.collect import Tables, collect
 from orchestrator.checks import data_gate
+from orchestrator.checks.before_images import refuse_before_images, refuse_missing_weights
 from orchestrator.config.earlier_decisions import sentence
 from orchestrator.config.load import ResolvedPhase, complete
 from orchestrator.console import progress_bar, say
@@ -54,7 +55,7 @@ def run_study(question: ResolvedPhase, options: Options, *, console: Console) ->
     store = Store.open(options.results)
     with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
         data = DataSets(store, override=options.data, progress=progress)
-        study = plan_question(complete(question, data.facts), options, data)
+        study = plan_question(question, options, data)
     _say_notes(study, console, quiet=options.quiet)
     shortcuts = data_gate.check_study(study, options, console=console)
     if study.missing():
@@ -66,7 +67,23 @@ def run_study(question: ResolvedPhase, options: Options, *, console: Console) ->
 
 
 def plan_question(question: ResolvedPhase, options: Options, data: DataSets) -> Study:
-    """Plan what a completed question asks for."""
+    """Plan what a question asks for, or refuse it: at once where no image has to be read to see why.
+
+    Raises:
+        InputError: what the user has to mend before anything of it can run.
+    """
+    is_here = options.address in HERE
+    refuse_before_images(question.experiments, data, is_here=is_here)
+    completed = complete(question, data.facts)
+    before = {each.name for each in question.experiments}
+    made = [each for each in completed.experiments if each.name not in before]
+    refuse_before_images(made, data, is_here=is_here)
+    study = _plan_completed(completed, options, data)
+    refuse_missing_weights(study, is_here=is_here)
+    return study
+
+
+def _plan_completed(question: ResolvedPhase, options: Options, data: DataSets) -> Study:
     return plan_study(
         question.phase,
         question.experiments,

@@ -17,6 +17,7 @@ from torch import nn
 
 from trainables.backbones import BACKBONES, KERNEL_MACHINES, own, timm_name
 from trainables.errors import InputError
+from trainables.hub import no_weights_text
 from trainables.recipe import RecipeKeys
 
 
@@ -41,7 +42,7 @@ def build_model(
     """
     entry = own(recipe.backbone)
     if entry is None:
-        _check_timm_name(recipe.backbone, pretrained=recipe.pretrained)
+        check_timm_name(recipe.backbone, pretrained=recipe.pretrained)
     try:
         if entry is None:
             return _build_timm(recipe, num_logits(num_classes))
@@ -58,7 +59,8 @@ def build_model(
         raise
     except Exception as error:
         if recipe.pretrained:
-            raise InputError(_no_weights(recipe.backbone, error)) from error
+            reason = " ".join(str(error).split()).split(". ")[0][:160]
+            raise InputError(no_weights_text(recipe.backbone, f"{type(error).__name__}: {reason}")) from error
         raise
     return model
 
@@ -66,9 +68,19 @@ def build_model(
 def check_backbone(recipe: RecipeKeys, *, num_classes: int) -> None:
     """Raise InputError unless the backbone exists and its pretrained weights can be had."""
     if own(recipe.backbone) is None:
-        _check_timm_name(recipe.backbone, pretrained=recipe.pretrained)
+        check_timm_name(recipe.backbone, pretrained=recipe.pretrained)
     if recipe.pretrained:
         build_model(recipe, num_classes=num_classes)
+
+
+def hub_repository(backbone: str) -> str:
+    """Name where the hub keeps the pretrained weights of a backbone, "" where timm has them from elsewhere.
+
+    Of a backbone of our own these are the weights of its trunk.
+    """
+    entry = own(backbone)
+    config = timm.get_pretrained_cfg(timm_name(backbone) if entry is None else entry.trunk)
+    return "" if config is None or config.hf_hub_id is None else str(config.hf_hub_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +133,8 @@ def _default_base(recipe: RecipeKeys, name: str) -> RecipeKeys:
     return RecipeKeys(backbone=name, image_size=recipe.image_size, normalization=recipe.normalization)
 
 
-def _check_timm_name(backbone: str, *, pretrained: bool) -> None:
+def check_timm_name(backbone: str, *, pretrained: bool) -> None:
+    """Raise InputError unless timm has a model of this name and, if asked for, weights of it."""
     name = timm_name(backbone)
     known_tag = "." not in name or name in timm.list_models(pretrained=True)
     if not timm.is_model(name) or not known_tag:
@@ -138,11 +151,3 @@ def _wants_image_size(name: str) -> bool:
     """Tell whether a timm model is built for one image size, as transformers are."""
     config = timm.get_pretrained_cfg(name, allow_unregistered=True)
     return bool(config is not None and config.fixed_input_size)
-
-
-def _no_weights(name: str, error: Exception) -> str:
-    reason = " ".join(str(error).split()).split(". ")[0][:160]
-    return (
-        f"the pretrained weights of {name} can't be had ({type(error).__name__}: {reason}); "
-        "run once with a network, or train from scratch with --set pretrained=false or --preset cpu"
-    )

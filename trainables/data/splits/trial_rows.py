@@ -7,7 +7,7 @@ the data teaches and what all of it teaches are scored on the same images.
 """
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,7 @@ def experiment_rows(manifest: Manifest, recipe: RecipeKeys, *, repeat: int) -> p
             group in two of them.
     """
     labelled = manifest.rows[manifest.rows["label"] != UNLABELLED].reset_index(drop=True)
-    _check_classes(manifest, labelled)
+    refuse_one_class(manifest.root, manifest.classes, labelled["label"])
     _check_sources(recipe, set(labelled["source"]))
     if recipe.protocol == "official":
         return _official_rows(manifest, labelled, recipe)
@@ -122,18 +122,23 @@ def image_files(rows: pd.DataFrame, root: Path) -> dict[str, Path]:
     return {digest: root / path for digest, path in zip(rows["sha256"], rows["path"], strict=True)}
 
 
-def _check_classes(manifest: Manifest, labelled: pd.DataFrame) -> None:
-    present = sorted(labelled["label"].unique())
+def refuse_one_class(root: Path, classes: Sequence[str], labels: Iterable[int]) -> None:
+    """Raise InputError unless every class has an image, and there are two classes or more.
+
+    `labels` are those of the images in the data folder `root`; images without a label do not count.
+    """
+    known = [label for label in labels if label != UNLABELLED]
+    present = sorted(set(known))
     if len(present) < 2:
-        only = manifest.classes[present[0]] if present else "none"
+        only = classes[present[0]] if present else "none"
         raise InputError(
-            f"{manifest.root} holds one class only ({only}, {len(labelled)} images), both are needed "
+            f"{root} holds one class only ({only}, {len(known)} images), both are needed "
             "(in the sources layout, real_sources names the real ones)"
         )
-    lacking = [name for label, name in enumerate(manifest.classes) if label not in present]
+    lacking = [name for label, name in enumerate(classes) if label not in present]
     if lacking:
         raise InputError(
-            f"{manifest.root}: no image has class {', '.join(lacking)}; labels must be 0, 1, ... without gaps"
+            f"{root}: no image has class {', '.join(lacking)}; labels must be 0, 1, ... without gaps"
         )
 
 

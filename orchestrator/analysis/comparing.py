@@ -29,6 +29,7 @@ import pandas as pd
 from orchestrator import statistics
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.rows import ComparisonRow, EffectRow
+from orchestrator.analysis.setups import setup_differences, setups_text
 from orchestrator.analysis.trial_scores import ALL, Place, is_one_device
 from orchestrator.statistics import Interval, Posterior
 from orchestrator.statistics.delong import DeLong, combined_p, delong_test
@@ -65,7 +66,7 @@ def answer_comparisons(
     """Answer the declared comparisons: comparisons.csv and effects.csv."""
     rows: list[ComparisonRow] = []
     effects: list[EffectRow] = []
-    pairs = []
+    pairs, setups = [], []
     for comparison in asked:
         sides = (experiments[comparison.baseline], experiments[comparison.treatment])
         for metric in comparison.metrics:
@@ -77,14 +78,16 @@ def answer_comparisons(
             rows.append(row)
             effects.append(effect)
             pairs.append(sides)
+            setups.append(setups_text(setup_differences(*sides)))
     corrected = statistics.holm([row.get("p_value", math.nan) for row in rows])
     clear = sum(p_holm < SIGNIFICANT for p_holm in corrected)
-    for row, effect, sides, p_holm in zip(rows, effects, pairs, corrected, strict=True):
+    for row, effect, sides, setup, p_holm in zip(rows, effects, pairs, setups, corrected, strict=True):
         row["p_holm"] = p_holm
         if "verdict" not in row:
             row["verdict"] = verdict_of(row, p_holm)
             # Holm multiplies the smallest p-value of those that are not significant yet by their number.
             effect.update(effort(row, sides, family=len(rows) - (clear - int(p_holm < SIGNIFICANT))))
+        effect["reason"] = "; ".join(filter(None, (effect.get("reason", ""), setup)))
     return _frame(rows, COMPARISONS), _frame(effects, EFFECTS)
 
 

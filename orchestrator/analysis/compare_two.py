@@ -11,8 +11,10 @@ from typing import cast
 import numpy as np
 
 from orchestrator.analysis.comparing import compare_pair, effort, pair_up, verdict_of
+from orchestrator.analysis.declared import declared_answers
 from orchestrator.analysis.experiment_scores import Gathered, read_experiment
 from orchestrator.analysis.rows import Difference, TwoCompared
+from orchestrator.analysis.setups import setup_differences, setups_text
 from orchestrator.analysis.trial_scores import ALL, Reader
 from orchestrator.store.find_experiment import find_experiment, trial_folders
 from orchestrator.store.folder import Store
@@ -39,8 +41,9 @@ def compare_experiments(
 
     Returns:
         Plain JSON values: baseline, other, metric, better_is, rope, verdict, reason (of what is missing), n,
-        mean and std of both, NUMBERS and EFFECTS as comparisons.csv and effects.csv have them, and `sources`:
-        the same numbers for each source's rates.
+        mean and std of both, NUMBERS and EFFECTS as comparisons.csv and effects.csv have them, `setups` (in
+        what the two ran differently), `declared` (what phases say that ask the same), and `sources`: the same
+        numbers for each source's rates.
 
     Raises:
         InputError: an unknown experiment or metric, or one experiment given twice.
@@ -58,10 +61,15 @@ def compare_experiments(
         "metric": metric,
         "rope": rope,
         **measured,
+        "setups": setups_text(setup_differences(*sides)),
+        "declared": [],
         "sources": [],
     }
     if measured["verdict"] == "incomplete":
         return found
+    found["declared"] = declared_answers(
+        store, (records[0], records[1]), metric, read=lambda record: read_experiment(reader, store, record)
+    )
     rates = [
         (source, rate)
         for source in sorted({source for source, _ in sides[0].values} - {ALL})

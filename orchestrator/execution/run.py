@@ -22,6 +22,7 @@ from orchestrator.decisions import decision
 from orchestrator.execution import probe, worker
 from orchestrator.execution.executor import (
     HERE,
+    IN_PROCESS,
     Event,
     EventKind,
     Executor,
@@ -39,6 +40,8 @@ from orchestrator.store.caches import image_caches
 from orchestrator.store.decision_file import in_force
 from orchestrator.store.folder import Store, write_error
 from orchestrator.store.records import ErrorRecord, ShortcutRecord
+from orchestrator.store.starting import OnStep, announced
+from orchestrator.wording.numbers import capital
 from trainables.errors import InputError
 from trainables.hub import prepare_hub
 from trainables.trial_inputs import prepare_pixels
@@ -53,16 +56,19 @@ def run_study(question: ResolvedPhase, options: Options, *, console: Console) ->
         InputError: something that the user has to mend; nothing was started.
     """
     store = Store.open(options.results)
-    with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
-        data = DataSets(store, override=options.data, progress=progress)
-        study = plan_question(question, options, data)
-    _say_notes(study, console, quiet=options.quiet)
-    shortcuts = data_gate.check_study(study, options, console=console)
-    if study.missing():
-        _run_missing(study, data, options, console, shortcuts)
-    else:
-        record.write_rows(study)
-        _record_if_new(study, shortcuts)
+    with announced(store, question.phase.name) as on_step:
+        on_step("reading images")
+        with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
+            data = DataSets(store, override=options.data, progress=progress)
+            study = plan_question(question, options, data)
+        _say_notes(study, console, quiet=options.quiet)
+        on_step("looking for shortcuts")
+        shortcuts = data_gate.check_study(study, options, console=console)
+        if study.missing():
+            _run_missing(study, data, options, console, shortcuts, on_step)
+        else:
+            record.write_rows(study)
+            _record_if_new(study, shortcuts)
     return finish(store, question.phase.name, console=console, quiet=options.quiet, decides=True)
 
 
@@ -172,13 +178,24 @@ def _warn_tracking(store: Store, phase: str, problem: str, console: Console) -> 
 
 
 def _run_missing(
-    study: Study, data: DataSets, options: Options, console: Console, shortcuts: Shortcuts
+    study: Study,
+    data: DataSets,
+    options: Options,
+    console: Console,
+    shortcuts: Shortcuts,
+    on_step: OnStep,
 ) -> None:
     if any(planned.experiment.pretrained for planned in study.experiments):
         # Before Ray starts, so that its workers inherit what is found out.
         prepare_hub()
     experiments = [planned.experiment for planned in study.experiments]
-    with _started(study, options) as executor:
+
+    def begin(step: str) -> None:
+        on_step(step)
+        if not options.quiet:
+            say(capital(step), console=console)
+
+    with _started(study, options, begin) as executor:
         study = plan_study(
             study.phase,
             experiments,
@@ -190,11 +207,13 @@ def _run_missing(
             machine=executor.machine,
             device=executor.device,
         )
+        on_step("looking for faces and preparing pixels")
         find_faces(study, executor, console=console, quiet=options.quiet)
         files = record.write_rows(study)
         record.write_study(study, shortcuts=shortcuts)
         _build_pixels(study, options, console)
         _warn_split_batches(study, console)
+        on_step("")
         # Where the measurement was all that was missing, nothing is left to run.
         if study.missing():
             _run_trials(study, files, executor, options, console)
@@ -249,20 +268,29 @@ def _warn_split_batches(study: Study, console: Console) -> None:
 
 
 @contextlib.contextmanager
-def _started(study: Study, options: Options) -> Iterator[Executor]:
+def _started(study: Study, options: Options, begin: OnStep) -> Iterator[Executor]:
     """Start an executor and find out what has to be known of the models, both at once on this machine.
+
+    `begin` is told what takes a while.
 
     Raises:
         InputError: no such cluster, no such backbone, or its weights can't be had.
     """
     logs = study.store.logs
     if options.address not in HERE:
+        begin(f"joining the Ray at {options.address}")
         with start_executor(options.address, logs=logs, debug=options.debug) as executor:
             asked = probe.questions(study, executor.device)
+            if asked:
+                begin(probe.asking_text(asked))
             probe.keep(asked, probe.answered_by(executor, asked))
             yield executor
         return
     asked = probe.questions(study, study.device)
+    steps = [probe.asking_text(asked)] if asked else []
+    steps += ["starting Ray"] if options.address != IN_PROCESS else []
+    if steps:
+        begin(" and ".join(steps))
     with (
         probe.answering(asked, log=logs / "models.log") as answers,
         start_executor(options.address, logs=logs, debug=options.debug) as executor,

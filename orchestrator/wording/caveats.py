@@ -20,6 +20,7 @@ from orchestrator.checks.shortcuts import CHECKS, FILE_FACTS
 from orchestrator.store.decision_file import DecisionRecord
 from orchestrator.store.records import StudyRecord
 from orchestrator.wording.numbers import capital, class_name
+from trainables.evaluation.metrics import ROPE
 
 MOST_NAMED = 4
 SHOWN_BY = {True: "how the files were written", False: "colours, a thumbnail and a spectrum"}
@@ -49,9 +50,11 @@ def _sentence(caveat: Caveat, study: StudyRecord) -> str:
 
 def _trivial(caveat: TrivialModel) -> str:
     seen = SHOWN_BY[caveat.check == FILE_FACTS]
+    verb = "is" if len(caveat.reached) == 1 else "are"
     return (
-        f"{capital(CHECKS[caveat.check])} alone reach AUC {caveat.alone:.3f} on the same folds, as much as "
-        f"{_listed(caveat.reached)}: nothing shows that more than {seen} was learnt."
+        f"{capital(CHECKS[caveat.check])} alone reach AUC {caveat.alone:.3f} on the same folds, and "
+        f"{_listed(caveat.reached)} {verb} not above that by more than {ROPE:g}: nothing shows that more "
+        f"than {seen} was learnt."
     )
 
 

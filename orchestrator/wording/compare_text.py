@@ -2,7 +2,7 @@
 
 from orchestrator.analysis.comparing import SIGNIFICANT
 from orchestrator.analysis.rows import TwoCompared
-from orchestrator.wording.numbers import chance, hours_text, metric_name, p_text, signed
+from orchestrator.wording.numbers import capital, chance, hours_text, metric_name, p_text, signed
 
 
 def comparison_lines(found: TwoCompared) -> list[str]:
@@ -33,8 +33,10 @@ def comparison_lines(found: TwoCompared) -> list[str]:
         f"equal: {chance(found['p_equivalent'])}; better by more than {rope}: {chance(found['p_better'])}.",
         _meaning(found, p_value),
         *_effort(found, p_value),
-        "The p-value is corrected for no other comparison; a phase declares its comparisons beforehand.",
+        *_declared(found),
     ]
+    if found["setups"]:
+        lines.append(f"{capital(found['setups'])}: a small difference may be of that.")
     return lines + _sources(found)
 
 
@@ -69,6 +71,23 @@ def _effort(found: TwoCompared, p_value: float) -> list[str]:
         return [*lines, f"{found['reason'].capitalize()}."] if found["reason"] else lines
     cost = "" if hours is None else f", about {hours_text(hours, found['device'])} more"
     return [*lines, f"A difference like this one would take {needed} repeats of the folds to show{cost}."]
+
+
+def _declared(found: TwoCompared) -> list[str]:
+    """Say what phases say that ask the same among other things, and why that differs."""
+    alone = "The p-value is corrected for no other comparison"
+    if not found["declared"]:
+        return [f"{alone}; a phase declares its comparisons beforehand."]
+    lines = [f"{alone}."]
+    for each in found["declared"]:
+        number, p_holm = each["num_declared"], each["p_holm"]
+        among = "as the only one" if number == 1 else f"as one of {number}, for which it corrects"
+        numbers = [] if p_holm is None else [p_text(p_holm)]
+        if each["repeats_needed"] is not None:
+            numbers.append(f"{each['repeats_needed']} repeats to show it")
+        said = f"{each['verdict']} ({', '.join(numbers)})" if numbers else each["verdict"]
+        lines.append(f"{each['phase']} declares this comparison {among}; its report says {said}.")
+    return lines
 
 
 def _sources(found: TwoCompared) -> list[str]:

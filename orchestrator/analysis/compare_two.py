@@ -27,8 +27,8 @@ NUMBERS = (
     "p_better", "min_detectable",
 )  # fmt: skip
 EFFECTS = (
-    "effect_size", "folds_won", "folds_tied", "folds_lost", "detectable", "repeats", "repeats_needed",
-    "hours_needed", "device", "p_delong",
+    "effect_size", "folds_won", "folds_tied", "folds_lost", "common_rows", "detectable", "repeats",
+    "repeats_needed", "hours_needed", "device", "p_delong",
 )  # fmt: skip
 
 Sides = tuple[Gathered, Gathered]
@@ -102,8 +102,9 @@ def _measure(sides: Sides, metric: str, source: str, *, rope: float, delong: boo
     if "verdict" in row:
         found["verdict"] = row["verdict"]
         return found
+    said = effect.pop("reason", "")
     effect.update(effort(row, sides))
-    found["reason"] = effect.get("reason", "")
+    found["reason"] = "; ".join(filter(None, (effect.get("reason", ""), said)))
     pairs = pair_up(*sides, metric, source)
     assert pairs.baseline is not None and pairs.treatment is not None, "what can't be paired was said before"
     found["baseline_mean"], found["baseline_std"] = _mean_and_std(pairs.baseline)

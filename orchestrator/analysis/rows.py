@@ -112,6 +112,7 @@ class EffectRow(TypedDict, total=False):
     folds_won: int
     folds_tied: int
     folds_lost: int
+    common_rows: int
     rope: float
     detectable: float
     repeats: int
@@ -149,6 +150,7 @@ class Difference(TypedDict, total=False):
     folds_won: int
     folds_tied: int
     folds_lost: int
+    common_rows: int | None
     detectable: float | None
     repeats: int
     repeats_needed: int | None

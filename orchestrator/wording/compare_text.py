@@ -14,6 +14,7 @@ def comparison_lines(found: TwoCompared) -> list[str]:
     lines = [
         f"{other} against {baseline}, {metric} ({found['better_is']} is better) on {folds}, each with the "
         "same images.",
+        *_common(found),
         f"Mean {_mean(found['other_mean'], found['other_std'])} against "
         f"{_mean(found['baseline_mean'], found['baseline_std'])}.",
     ]
@@ -71,6 +72,14 @@ def _effort(found: TwoCompared, p_value: float) -> list[str]:
         return [*lines, f"{found['reason'].capitalize()}."] if found["reason"] else lines
     cost = "" if hours is None else f", about {hours_text(hours, found['device'])} more"
     return [*lines, f"A difference like this one would take {needed} repeats of the folds to show{cost}."]
+
+
+def _common(found: TwoCompared) -> list[str]:
+    """Say where rows were left out of which one side alone has predictions."""
+    number = found["common_rows"]
+    if number is None:
+        return []
+    return [f"Their test folds are not the same images; all numbers are of the {number} that both have."]
 
 
 def _declared(found: TwoCompared) -> list[str]:

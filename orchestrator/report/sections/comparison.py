@@ -126,7 +126,12 @@ def forest_figure(tables: Tables) -> Figure | None:
 
 def fold_differences_figure(tables: Tables) -> Figure | None:
     """Draw the folds of the first comparisons: whether one fold makes the difference, or all of them."""
-    ready = tables.comparisons[tables.comparisons["mean_diff"].notna()]
+    # Scores by fold are those of all rows of each side, not of those that two have in common.
+    is_ready = [
+        not math.isnan(row["mean_diff"]) and effect_of(row, tables).common_rows is None
+        for _, row in tables.comparisons.iterrows()
+    ]
+    ready = tables.comparisons[is_ready]
     rows = ready.head(MOST_DIFFERENCES)
     return figure(_by_fold(rows, tables), fold_differences_caption(rows, len(ready)))
 

@@ -91,7 +91,7 @@ def find_caveats(tables: Tables, decision: DecisionRecord | None) -> tuple[Cavea
         *_chance_level(tables, names),
         *_unequal_classes(tables, names),
         *_small_folds(tables, names),
-        *_other_setups(tables),
+        *other_setups(tables, decision),
     )
 
 
@@ -165,9 +165,14 @@ def _small_folds(tables: Tables, names: Sequence[str]) -> Iterator[SmallFolds]:
         yield SmallFolds(int(least["actual"]), int(least["count"]), num_small, num_folds)
 
 
-def _other_setups(tables: Tables) -> Iterator[OtherSetup]:
-    pairs = tables.comparisons[["baseline", "treatment"]].drop_duplicates()
-    for baseline, treatment in pairs.itertuples(index=False, name=None):
+def other_setups(tables: Tables, decision: DecisionRecord | None) -> Iterator[OtherSetup]:
+    """Yield the comparisons, the choice among them, whose sides ran on other software or hardware."""
+    asked = tables.comparisons[["baseline", "treatment"]].itertuples(index=False, name=None)
+    pairs = [(str(baseline), str(treatment)) for baseline, treatment in asked]
+    if decision is not None and decision.chosen is not None and decision.runner_up is not None:
+        choice = (decision.runner_up, decision.chosen)
+        pairs += [] if choice in pairs or choice[::-1] in pairs else [choice]
+    for baseline, treatment in dict.fromkeys(pairs):
         sides = [tables.experiments.get(name) for name in (baseline, treatment)]
         if sides[0] is None or sides[1] is None:
             continue

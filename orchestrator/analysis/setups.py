@@ -4,6 +4,7 @@ Equal recipes give equal numbers on the same type of device with the same versio
 number of threads. Where the sides of a comparison differ in one of these, a small difference may be of that.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from orchestrator.analysis.experiment_scores import Gathered
@@ -44,6 +45,15 @@ def setups_text(differences: tuple[SetupDifference, ...]) -> str:
     if not differences:
         return ""
     return f"the two ran with different {', '.join(each.text() for each in differences)}"
+
+
+def mixed_setups(experiments: Iterable[Gathered]) -> dict[str, tuple[str, ...]]:
+    """Return what not all trials of some experiments ran with alike, with all that there was of it."""
+    values: dict[str, set[str]] = {}
+    for experiment in experiments:
+        for what, found in _setup(experiment).items():
+            values.setdefault(what, set()).update(found)
+    return {what: tuple(sorted(found)) for what, found in values.items() if len(found) > 1}
 
 
 def _setup(experiment: Gathered) -> dict[str, frozenset[str]]:

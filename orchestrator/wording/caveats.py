@@ -13,9 +13,10 @@ from orchestrator.analysis.caveats import (
     TrivialModel,
     UnequalClasses,
     find_caveats,
+    other_setups,
 )
 from orchestrator.analysis.collect import Tables
-from orchestrator.analysis.setups import setups_text
+from orchestrator.analysis.setups import mixed_setups, setups_text
 from orchestrator.checks.shortcuts import CHECKS, FILE_FACTS
 from orchestrator.store.decision_file import DecisionRecord
 from orchestrator.store.records import StudyRecord
@@ -29,6 +30,18 @@ SHOWN_BY = {True: "how the files were written", False: "colours, a thumbnail and
 def caveat_sentences(tables: Tables, decision: DecisionRecord | None) -> tuple[str, ...]:
     """Say what devalues the answers of a phase, one sentence per caveat; nothing where nothing does."""
     return tuple(_sentence(each, tables.study) for each in find_caveats(tables, decision))
+
+
+def setup_sentences(tables: Tables) -> tuple[str, ...]:
+    """Say which comparisons have sides that ran on other software or hardware."""
+    return tuple(_sentence(each, tables.study) for each in other_setups(tables, None))
+
+
+def mixed_sentence(tables: Tables) -> str:
+    """Say what not all trials of a phase ran with alike; empty where they did."""
+    mixed = mixed_setups(tables.experiments.values())
+    said = "; ".join(f"{what} {', '.join(values)}" for what, values in mixed.items())
+    return f"Not all of these trials ran on the same: {said}." if said else ""
 
 
 def _sentence(caveat: Caveat, study: StudyRecord) -> str:

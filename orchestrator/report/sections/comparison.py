@@ -18,6 +18,7 @@ from orchestrator.report.material import Material
 from orchestrator.report.section import Block, Figure, Panel, Section, Table, figure, link, note, prose
 from orchestrator.report.shown import bounded
 from orchestrator.wording.captions import fold_differences_caption, forest_caption
+from orchestrator.wording.caveats import setup_sentences
 from orchestrator.wording.numbers import (
     DASH,
     between,
@@ -48,6 +49,7 @@ def comparison_section(material: Material) -> Section:
         if total > len(found.rows):
             first = f"The first {len(found.rows)} of {total}; all of them are in "
             blocks.append(note(first, link("tables/comparisons.csv"), "."))
+        blocks += [note(sentence) for sentence in setup_sentences(tables)[:MOST_DIFFERENCES]]
         blocks += [_columns(total), fold_differences_figure(tables)]
     else:
         blocks.append(prose("This phase declares no comparison."))

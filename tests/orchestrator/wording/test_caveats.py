@@ -12,7 +12,7 @@ from orchestrator.analysis.collect import Tables
 from orchestrator.decisions.decision import decide
 from orchestrator.store.folder import Store
 from orchestrator.store.records import CheckScores, ShortcutRecord
-from orchestrator.wording.caveats import caveat_sentences
+from orchestrator.wording.caveats import caveat_sentences, mixed_sentence, setup_sentences
 
 TablesOf = Callable[[], tuple[Store, Tables]]
 
@@ -138,6 +138,11 @@ def test_sides_that_ran_on_other_things_are_named(
         f"b against a: the two ran with different {said}, which alone can move a score"
     )
     assert f"the two ran with different {said}" in tables.effects["reason"].iloc[0]
+    assert setup_sentences(tables) == (sentence,)
+    what, values = said.rstrip(")").split(" (")
+    assert mixed_sentence(tables) == (
+        f"Not all of these trials ran on the same: {what} {values.replace(' against ', ', ')}."
+    )
 
 
 def test_of_a_decision_the_chosen_one_and_the_runner_up_are_looked_at(
@@ -153,3 +158,16 @@ def test_of_a_decision_the_chosen_one_and_the_runner_up_are_looked_at(
     aucs = {"a": (0.5, 0.4, 0.6), "b": (0.55, 0.45, 0.65), "c": (0.9, 0.8, 1.0)}
     (said,) = about(caveat_sentences(with_aucs(tables, **aucs), record), "chance level")
     assert "interval of b (0.550, 0.450 to 0.650) holds 0.5" in said
+
+
+def test_the_sides_of_a_choice_are_looked_at_too(results: Any, tables_of: TablesOf) -> None:
+    for name, threads in (("a", 1), ("b", 4)):
+        results.add(name)
+        results.separate(name, "val", threads)
+        results.facts(name, threads=threads)
+    results.decide("a", "b")
+    store, tables = tables_of()
+    record = decide(store, "phase1", tables=tables).record
+    (said,) = about(caveat_sentences(tables, record), "CPU threads")
+    assert said.startswith(f"{record.chosen} against {record.runner_up}: ")
+    assert mixed_sentence(tables) == "Not all of these trials ran on the same: CPU threads 1, 4."

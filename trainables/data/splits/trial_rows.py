@@ -65,7 +65,7 @@ def _official_rows(manifest: Manifest, labelled: pd.DataFrame, recipe: RecipeKey
         known = ", ".join(sorted(present - {""})) or "none"
         raise InputError(
             f"{manifest.root}: protocol official needs a train split and a labelled test or validation "
-            f"split; its splits are: {known}. Use protocol cv"
+            f"split; its splits are: {known}. Use protocol cv, in a run with --set protocol=cv"
         )
     train = labelled[labelled["split"] == "train"].assign(fold=-1)
     _check_official_classes(manifest, set(train["label"]), labelled[labelled["split"] == scored])

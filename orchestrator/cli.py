@@ -26,9 +26,10 @@ from orchestrator.commands.init import init_command
 from orchestrator.commands.options import RESULTS
 from orchestrator.commands.plan import plan_command
 from orchestrator.commands.reference import models_command, schema_command
-from orchestrator.commands.results import collect_command, report_command, ui_command
+from orchestrator.commands.results import collect_command, report_command
 from orchestrator.commands.run import phase_command, run_command, study_command
 from orchestrator.commands.status import status_command
+from orchestrator.commands.ui import ui_command
 from orchestrator.config.library import PROJECT, RESERVED, find_library
 from orchestrator.console import complain, say, warn
 from trainables.errors import InputError

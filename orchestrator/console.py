@@ -8,9 +8,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from trainables.output_width import UNWRAPPED
 from trainables.progress import OnProgress
@@ -30,7 +29,7 @@ def say(line: str, *, console: Console | None = None, style: str = "") -> None:
     (console or screen()).print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-def show_table(table: Table, *, title: str, notes: Iterable[str] = (), console: Console) -> None:
+def show_table(table: RenderableType, *, title: str, notes: Iterable[str] = (), console: Console) -> None:
     """Print a table between its title and notes, which as parts of it would be wrapped to its width."""
     say(title, console=console, style="bold")
     console.print(table)

@@ -37,6 +37,8 @@ from trainables.trial_files import HISTORY
 
 KEY, ROLE, STATE_OF_FILES = "orchestrator.key", "orchestrator.role", "orchestrator.files"
 PARENT = "mlflow.parentRunId"
+# What MLflow's pages tell training from traces of language models by; without it they open with the traces.
+KIND = {"mlflow.experimentKind": "custom_model_development"}
 BATCH = 500
 # Each look costs the cores that train some tenths of a second.
 POLL_S = 15.0
@@ -140,10 +142,11 @@ class _Mirror:
     def _experiment_id(self, name: str) -> str:
         found = self.client.get_experiment_by_name(name)
         if found is not None:
+            _mark(self.client, found)
             return str(found.experiment_id)
         local = tracking_uri(self.store).startswith("sqlite:")
         location = self.store.artifacts.as_uri() if local else None
-        return str(self.client.create_experiment(name, artifact_location=location))
+        return str(self.client.create_experiment(name, artifact_location=location, tags=KIND))
 
     def _existing_runs(self) -> dict[tuple[str, str], Any]:
         runs: dict[tuple[str, str], Any] = {}
@@ -304,6 +307,29 @@ class _Mirror:
 def experiment_key(experiment: ExperimentRecord) -> str:
     """Name an experiment's parent run: one recipe on the same rows is one run, whatever folds were asked."""
     return fingerprint([experiment.name, experiment.recipe.plain(), experiment.fold_files])
+
+
+def mark_experiments(store: Store) -> None:
+    """Mark what earlier versions left unmarked, so that its pages open with the runs.
+
+    Raises:
+        TrackingError: the store can't be reached.
+    """
+    names = store.studies()
+    if not names:
+        return
+    with _errors(), FileLock(store.cached("mlflow.lock"), timeout=LOCK_TIMEOUT_S):
+        client = _client(tracking_uri(store))
+        for name in names:
+            found = client.get_experiment_by_name(name)
+            if found is not None:
+                _mark(client, found)
+
+
+def _mark(client: Any, experiment: Any) -> None:
+    for name, value in KIND.items():
+        if experiment.tags.get(name) != value:
+            client.set_experiment_tag(experiment.experiment_id, name, value)
 
 
 def serve(store: Store, *, host: str, port: int) -> list[str]:

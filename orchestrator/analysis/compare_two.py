@@ -13,8 +13,10 @@ import numpy as np
 
 from orchestrator.analysis.bootstraps import Bootstraps
 from orchestrator.analysis.comparing import compare_pair, effort, pair_up, verdict_of
+from orchestrator.analysis.declared import declared_answers
 from orchestrator.analysis.experiment_scores import Gathered, read_experiment
 from orchestrator.analysis.rows import Difference, TwoCompared
+from orchestrator.analysis.setups import setup_differences, setups_text
 from orchestrator.analysis.trial_scores import ALL, CACHE, Reader
 from orchestrator.store.find_experiment import find_experiment, trial_folders
 from orchestrator.store.folder import Store
@@ -28,8 +30,8 @@ NUMBERS = (
     "p_better", "min_detectable",
 )  # fmt: skip
 EFFECTS = (
-    "effect_size", "folds_won", "folds_tied", "folds_lost", "error_from", "error_floor", "detectable",
-    "repeats", "repeats_needed", "hours_needed", "device", "p_delong",
+    "effect_size", "folds_won", "folds_tied", "folds_lost", "common_rows", "error_from", "error_floor",
+    "detectable", "repeats", "repeats_needed", "hours_needed", "device", "p_delong",
 )  # fmt: skip
 
 Sides = tuple[Gathered, Gathered]
@@ -42,8 +44,9 @@ def compare_experiments(
 
     Returns:
         Plain JSON values: baseline, other, metric, better_is, rope, verdict, reason (of what is missing), n,
-        mean and std of both, NUMBERS and EFFECTS as comparisons.csv and effects.csv have them, and `sources`:
-        the same numbers for each source's rates.
+        mean and std of both, NUMBERS and EFFECTS as comparisons.csv and effects.csv have them, `setups` (in
+        what the two ran differently), `declared` (what phases say that ask the same), and `sources`: the same
+        numbers for each source's rates.
 
     Raises:
         InputError: an unknown experiment or metric, or one experiment given twice.
@@ -62,10 +65,15 @@ def compare_experiments(
         "metric": metric,
         "rope": rope,
         **measured,
+        "setups": setups_text(setup_differences(*sides)),
+        "declared": [],
         "sources": [],
     }
     if measured["verdict"] == "incomplete":
         return found
+    found["declared"] = declared_answers(
+        store, (records[0], records[1]), metric, read=lambda record: read_experiment(reader, store, record)
+    )
     rates = [
         (source, rate)
         for source in sorted({source for source, _ in sides[0].values} - {ALL})
@@ -111,8 +119,9 @@ def _measure(sides: Sides, metric: str, source: str, *, rope: float, delong: boo
     if row.get("verdict") == "incomplete":
         found["verdict"] = "incomplete"
         return found
+    said = effect.pop("reason", "")
     effect.update(effort(row, effect, sides))
-    found["reason"] = effect.get("reason", "")
+    found["reason"] = "; ".join(filter(None, (effect.get("reason", ""), said)))
     pairs = pair_up(*sides, metric, source)
     assert pairs.baseline is not None and pairs.treatment is not None, "what can't be paired was said before"
     found["baseline_mean"], found["baseline_std"] = _mean_and_std(pairs.baseline)

@@ -1,24 +1,25 @@
 """The comparisons that a phase declared, and, among more than five experiments, every pair and their ranks.
 
-Two experiments are paired fold by fold, and only if they have the same fold files and each fold was tested on
-the same rows (path, group, label). Otherwise the verdict is `incomplete`, and effects.csv says why. Verdicts:
-better (worse) when the Holm-corrected p < 0.05 and p_better (p_worse) > 0.95; equivalent when p_equivalent >
-1 - 0.05 / m for a family of m; else undecided. The family is all declared rows, those that can't be tested
-yet included. Two folds, and two experiments with the best value there is on every fold, are undecided
-whatever the numbers say. Differences are treatment - baseline; better and worse mind metrics that are better
-when lower.
+Two experiments are paired fold by fold, if they have the same fold files and each fold was tested on the
+same rows (path, group, label), or, where one is a subsample, on the rows that both have (`common_rows`). If
+that can't be, the verdict is `incomplete`, and effects.csv says why. Verdicts: better (worse) when the
+Holm-corrected p < 0.05 and p_better (p_worse) > 0.95; equivalent when p_equivalent > 1 - 0.05 / m for a
+family of m; else undecided. The family is all declared rows, those that can't be tested yet included. Two
+folds, and two experiments with the best value there is on every fold, are undecided whatever the numbers say.
+Differences are treatment - baseline; better and worse mind metrics that are better when lower.
 
 The standard error of a difference is that of the folds' spread, but not less than what other test images
 would change: the paired group bootstrap, or what one group of test images could where the metric has no
-bootstrap or no draw tells the two apart.
+bootstrap, where no draw tells the two apart, or where the two are paired on the rows that both have.
 
 comparisons.csv has the columns of the design; min_detectable is the smallest difference that would have
 been significant with this error. effects.csv, a row for each of its rows: better_is (higher|lower); gain,
 the difference with the sign of better; effect_size (mean / std over folds); folds_won, folds_tied,
-folds_lost; rope; error_from (folds, or test groups: the floor), error_floor; detectable, the true difference
-found with probability 0.8; repeats, repeats_needed to make the seen difference significant in its family
-while the other rows stay as they are, hours_needed of training for the missing ones on `device` (of a CPU
-thread, or of a GPU); p_delong, on request, of repeats twice the mean; reason.
+folds_lost; common_rows (the test rows that both have, where some were left out); rope; error_from (folds, or
+test groups: the floor), error_floor; detectable, the true difference found with probability 0.8; repeats,
+repeats_needed to make the seen difference significant in its family while the other rows stay as they are,
+hours_needed of training for the missing ones on `device` (of a CPU thread, or of a GPU); p_delong, on
+request, of repeats twice the mean; reason, and in what the two ran differently.
 
 pairs.csv: every pair by the headline metric, p_holm over all pairs. ranking.csv: mean_rank (1 is best),
 critical_difference (Nemenyi), friedman_p, letters (shared: closer than the critical difference), and `basis`,
@@ -34,8 +35,10 @@ import numpy as np
 import pandas as pd
 
 from orchestrator import statistics
+from orchestrator.analysis.common_rows import common_scores
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.rows import ComparisonRow, EffectRow
+from orchestrator.analysis.setups import setup_differences, setups_text
 from orchestrator.analysis.trial_scores import ALL, Place, is_one_device
 from orchestrator.statistics import Posterior
 from orchestrator.statistics.bootstrap import difference_bounds, difference_error
@@ -70,12 +73,16 @@ SINGLE = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Paired:
-    """Scores of the same folds of two experiments, float [n]; without them n pairs, and the reason."""
+    """Scores of the same folds of two experiments, float [n]; without them n pairs, and the reason.
+
+    `common_rows` counts the test rows that both have, where one has others too and these were left out.
+    """
 
     n: int
     baseline: np.ndarray | None = None
     treatment: np.ndarray | None = None
     reason: str = ""
+    common_rows: int | None = None
 
 
 def answer_comparisons(
@@ -84,7 +91,7 @@ def answer_comparisons(
     """Answer the declared comparisons: comparisons.csv and effects.csv."""
     rows: list[ComparisonRow] = []
     effects: list[EffectRow] = []
-    pairs = []
+    pairs, beside = [], []
     for comparison in asked:
         sides = (experiments[comparison.baseline], experiments[comparison.treatment])
         for metric in comparison.metrics:
@@ -96,33 +103,31 @@ def answer_comparisons(
             rows.append(row)
             effects.append(effect)
             pairs.append(sides)
+            notes = (effect.pop("reason", ""), setups_text(setup_differences(*sides)))
+            beside.append("; ".join(filter(None, notes)))
     corrected = statistics.holm([row.get("p_value", math.nan) for row in rows])
     family = len(rows)
     clear = sum(p_holm < SIGNIFICANT for p_holm in corrected)
-    for row, effect, sides, p_holm in zip(rows, effects, pairs, corrected, strict=True):
+    for row, effect, sides, said, p_holm in zip(rows, effects, pairs, beside, corrected, strict=True):
         row["p_holm"] = p_holm
-        if row.get("verdict") == "incomplete":
-            continue
-        # Holm multiplies the smallest p-value of those that are not significant yet by their number.
-        others = family - (clear - int(p_holm < SIGNIFICANT))
-        effect.update(effort(row, effect, sides, family=others))
-        row.setdefault("verdict", verdict_of(row, p_holm, family=family))
+        if row.get("verdict") != "incomplete":
+            # Holm multiplies the smallest p-value of those that are not significant yet by their number.
+            others = family - (clear - int(p_holm < SIGNIFICANT))
+            effect.update(effort(row, effect, sides, family=others))
+            row.setdefault("verdict", verdict_of(row, p_holm, family=family))
+        effect["reason"] = "; ".join(filter(None, (effect.get("reason", ""), said)))
     return _frame(rows, COMPARISONS), _frame(effects, EFFECTS)
 
 
 def pair_up(baseline: Gathered, treatment: Gathered, metric: str, source: str = ALL) -> Paired:
-    """Pair two experiments by fold, or say why they can't be paired."""
+    """Pair two experiments by fold, if need be on the test rows that both have, or say why they can't be."""
     sides = (baseline, treatment)
-    files = [side.record.fold_files for side in sides]
-    # Trials that no record names any more say nothing of a fold file: their test rows have to do.
-    if None not in files and files[0] != files[1]:
-        return Paired(0, reason="the two were not split by the same fold files")
     both = sorted(baseline.trials.keys() & treatment.trials.keys())
-    for place in both:
-        if baseline.trials[place].rows != treatment.trials[place].rows:
-            counts = [side.trials[place].n_test for side in sides]
-            where = f"repeat {place[0]} fold {place[1]}"
-            return Paired(0, reason=f"{where} was not tested on the same rows ({counts[0]} and {counts[1]})")
+    if reason := _other_rows(sides, both):
+        found = common_scores(*sides, metric) if source == ALL else None
+        if found is None:
+            return Paired(0, reason=reason)
+        return Paired(len(both), found.baseline, found.treatment, common_rows=found.num_rows)
     values = [side.values.get((source, metric), {}) for side in sides]
     paired = [place for place in both if all(place in known for known in values)]
     for side in sides:
@@ -131,6 +136,20 @@ def pair_up(baseline: Gathered, treatment: Gathered, metric: str, source: str = 
             return Paired(len(paired), reason="; ".join(why) or "the two have different folds")
     one, other = (np.array([known[place] for place in paired]) for known in values)
     return Paired(len(paired), one, other)
+
+
+def _other_rows(sides: tuple[Gathered, Gathered], both: Sequence[Place]) -> str:
+    """Say why two experiments were not tested on the same rows; empty where they were."""
+    files = [side.record.fold_files for side in sides]
+    # Trials that no record names any more say nothing of a fold file: their test rows have to do.
+    if None not in files and files[0] != files[1]:
+        return "the two were not split by the same fold files"
+    for place in both:
+        first, second = (side.trials[place] for side in sides)
+        if first.rows != second.rows:
+            where = f"repeat {place[0]} fold {place[1]}"
+            return f"{where} was not tested on the same rows ({first.n_test} and {second.n_test})"
+    return ""
 
 
 def comparison_verdict(
@@ -177,7 +196,9 @@ def compare_pair(
     if pairs.baseline is None or pairs.treatment is None:
         effect["reason"] = pairs.reason
         return {"n": pairs.n, "verdict": "incomplete"}, effect
-    share, folds, floor = test_share(sides), sides[0].folds, error_floor(sides, metric, source)
+    has_same_rows = pairs.common_rows is None
+    share, folds = test_share(sides), sides[0].folds
+    floor = error_floor(sides, metric, source, has_same_rows=has_same_rows)
     differences = pairs.treatment - pairs.baseline
     test = statistics.corrected_paired_t_test(
         pairs.baseline, pairs.treatment, test_share=share, folds=folds, floor=floor
@@ -185,7 +206,7 @@ def compare_pair(
     difference = test.difference
     posterior = statistics.posterior_of(difference, rope=rope)
     low, high = difference.low, difference.high
-    if difference.n == 1 and source == ALL and all(side.deviations for side in sides):
+    if difference.n == 1 and source == ALL and has_same_rows and all(side.deviations for side in sides):
         one, other = (side.deviations[0] for side in sides)
         low, high = difference_bounds(one, other, metric, difference=difference.mean)
     p_worse, p_equivalent, p_better = oriented(posterior, is_lower).values()
@@ -202,7 +223,7 @@ def compare_pair(
         "p_better": p_better,
         "min_detectable": statistics.visible_difference(difference),
     }
-    if delong:
+    if delong and has_same_rows:
         effect.update(_delong(sides, metric))
     if reason := no_verdict(
         pairs.baseline, pairs.treatment, folds=folds, metric=metric, error=difference.error
@@ -219,10 +240,22 @@ def compare_pair(
     if difference.n > 1:
         effect["error_floor"] = floor
         effect["error_from"] = "folds" if difference.error > floor else TEST_GROUPS
+    if pairs.common_rows is not None:
+        effect["common_rows"] = pairs.common_rows
+        said = (effect.get("reason", ""), common_rows_text(pairs.common_rows, sides))
+        effect["reason"] = "; ".join(filter(None, said))
     return row, effect
 
 
-def error_floor(sides: tuple[Gathered, Gathered], metric: str, source: str = ALL) -> float:
+def common_rows_text(num_rows: int, sides: tuple[Gathered, Gathered]) -> str:
+    """Say that two experiments were paired on the test rows that both have, of how many."""
+    counts = " and ".join(str(sum(trial.n_test for trial in side.trials.values())) for side in sides)
+    return f"paired on the {num_rows} test rows that both have, of {counts}"
+
+
+def error_floor(
+    sides: tuple[Gathered, Gathered], metric: str, source: str = ALL, *, has_same_rows: bool = True
+) -> float:
     """Return what the standard error of a difference is at least: what other test images would change.
 
     The paired group bootstrap where the metric has one. Of a rate, not less than a half of what one group of
@@ -230,7 +263,7 @@ def error_floor(sides: tuple[Gathered, Gathered], metric: str, source: str = ALL
     was seen among G does not exclude 3 / G of them (rule of three, Hanley & Lippman-Hand 1983).
     """
     one, other = (side.deviations for side in sides)
-    is_drawn = source == ALL and len(one) == len(other)
+    is_drawn = source == ALL and has_same_rows and len(one) == len(other)
     drawn = difference_error(one, other, metric) if is_drawn else math.nan
     step = 0.5 * sides[0].step(source) if is_rate(metric) else 0.0
     return step if math.isnan(drawn) else max(step, drawn)
@@ -394,7 +427,7 @@ def _alike(experiments: Sequence[Gathered]) -> list[Gathered]:
 def _frame(rows: Sequence[ComparisonRow | EffectRow], columns: list[str]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=columns)
     whole = [name for name in ("n",) if name in columns]
-    counts = ("folds_won", "folds_tied", "folds_lost", "repeats", "repeats_needed")
+    counts = ("folds_won", "folds_tied", "folds_lost", "common_rows", "repeats", "repeats_needed")
     numbers = [name for name in columns if name not in (*TEXT, *counts, *whole)]
     frame = frame.astype(dict.fromkeys(numbers, float) | dict.fromkeys(whole, int))
     return frame.astype({name: "Int64" for name in counts if name in columns})

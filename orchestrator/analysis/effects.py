@@ -20,6 +20,7 @@ class Effect:
     folds_won: int | None = None
     folds_tied: int | None = None
     folds_lost: int | None = None
+    common_rows: int | None = None
     repeats: int | None = None
     repeats_needed: int | None = None
     hours_needed: float | None = None
@@ -43,6 +44,7 @@ def effect_of(row: "pd.Series[Any]", tables: Tables) -> Effect:
         folds_won=_count(found["folds_won"]),
         folds_tied=_count(found["folds_tied"]),
         folds_lost=_count(found["folds_lost"]),
+        common_rows=_count(found["common_rows"]),
         repeats=_count(found["repeats"]),
         repeats_needed=_count(found["repeats_needed"]),
         hours_needed=None if pd.isna(found["hours_needed"]) else float(found["hours_needed"]),

@@ -112,6 +112,7 @@ class EffectRow(TypedDict, total=False):
     folds_won: int
     folds_tied: int
     folds_lost: int
+    common_rows: int
     rope: float
     error_from: str
     error_floor: float
@@ -153,6 +154,7 @@ class Difference(TypedDict, total=False):
     folds_lost: int
     error_from: str
     error_floor: float | None
+    common_rows: int | None
     detectable: float | None
     repeats: int
     repeats_needed: int | None
@@ -161,10 +163,25 @@ class Difference(TypedDict, total=False):
     p_delong: float | None
 
 
+class DeclaredAnswer(TypedDict):
+    """What a phase says of a comparison that it declares among `num_declared`."""
+
+    phase: str
+    num_declared: int
+    verdict: str
+    p_holm: float | None
+    repeats_needed: int | None
+
+
 class TwoCompared(Difference, total=False):
-    """What `compare` prints: two experiments by one metric, and by each source's rates."""
+    """What `compare` prints: two experiments by one metric, and by each source's rates.
+
+    `declared` is what phases say that ask the same, `setups` in what the two sides ran differently.
+    """
 
     baseline: str
     other: str
     rope: float
+    setups: str
+    declared: list[DeclaredAnswer]
     sources: list[Difference]

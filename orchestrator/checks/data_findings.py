@@ -14,11 +14,12 @@ from orchestrator.checks.data_gate import check_folder
 from orchestrator.checks.finished_runs import verify_runs
 from orchestrator.checks.held_out import held_out_findings
 from orchestrator.checks.shortcuts import found_text, leaks_text, refusal
+from orchestrator.config.experiment import DEFAULT_MAX_UNUSABLE
 from orchestrator.plan.data_sets import scan_memory
 from orchestrator.store.folder import Store
 from trainables.data.checks.findings import Case, Finding, worst_first
 from trainables.data.checks.leakage import find_leakage
-from trainables.data.dataset.manifest import Manifest, manifest_links, scan
+from trainables.data.dataset.manifest import Manifest, manifest_links, refuse_unusable, scan
 from trainables.errors import InputError
 from trainables.progress import OpenBar
 from trainables.recipe import RecipeKeys
@@ -62,6 +63,7 @@ def check_data(
     store: Store | None,
     phase: str | None,
     bar: OpenBar,
+    max_unusable: float = DEFAULT_MAX_UNUSABLE,
 ) -> DataCheck:
     """Look for what would mislead a study on a data folder.
 
@@ -74,6 +76,7 @@ def check_data(
         store: the results folder whose runs are verified and whose caches are used, if there is one.
         phase: verify this phase alone.
         bar: opens a progress bar with a title.
+        max_unusable: the share of files that a run would do without.
 
     Raises:
         InputError: the folder can't be read, there is no such protocol, or no run to verify.
@@ -92,7 +95,7 @@ def check_data(
             progress=progress,
         )
         links = manifest_links(manifest, memory=memory, progress=progress)
-    findings = [*_left_out(manifest), *_leakage(manifest, links, protocol)]
+    findings = [*_left_out(manifest, max_unusable), *_leakage(manifest, links, protocol)]
     is_refused = any(finding.severity == "error" for finding in findings)
     findings += _shortcuts(manifest, protocol=protocol, store=store, bar=bar, is_refused=is_refused)
     if store is not None:
@@ -109,7 +112,7 @@ def exit_code(findings: Sequence[Finding]) -> int:
     return EXIT_RUN_FAILS if errors else EXIT_CLEAN
 
 
-def _left_out(manifest: Manifest) -> list[Finding]:
+def _left_out(manifest: Manifest, max_unusable: float) -> list[Finding]:
     count = len(manifest.excluded)
     if not count:
         return []
@@ -117,6 +120,12 @@ def _left_out(manifest: Manifest) -> list[Finding]:
     sentence = f"{count} of {total} files can't be used ({count / total:.1%}) and are left out"
     rows = zip(manifest.excluded["path"], manifest.excluded["reason"], strict=True)
     cases: tuple[Case, ...] = tuple({"path": path, "reason": reason} for path, reason in rows)
+    try:
+        refuse_unusable(
+            manifest.root, manifest.excluded, num_usable=len(manifest.rows), max_unusable=max_unusable
+        )
+    except InputError as error:
+        return [Finding("unusable_files", "error", str(error), cases)]
     return [Finding("unusable_files", "warning", sentence, cases)]
 
 

@@ -27,7 +27,7 @@ from orchestrator.store.folder import Store
 from orchestrator.store.records import ShortcutRecord
 from trainables.data.checks import image_facts, shortcuts
 from trainables.data.dataset.manifest import Manifest
-from trainables.data.splits.trial_rows import experiment_rows, image_files
+from trainables.data.splits.trial_rows import experiment_rows, image_files, trial_table
 from trainables.errors import InputError
 from trainables.progress import OnProgress, OpenBar
 from trainables.recipe import RecipeKeys
@@ -150,6 +150,9 @@ def check_folder(
         InputError: this data has no such folds.
     """
     rows = [experiment_rows(manifest, recipe, repeat=0)]
+    for fold in range(recipe.num_folds):
+        # Raises what a plan would raise.
+        trial_table(rows[0], recipe, repeat=0, fold=fold)
     outcome = read_outcome(store, check_name(rows, recipe)) if store is not None else None
     if outcome is None:
         memory = _facts_memory(store, manifest.root) if store is not None else None

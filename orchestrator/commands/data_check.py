@@ -20,6 +20,7 @@ from orchestrator.commands.options import (
     check_layout,
     names_of,
 )
+from orchestrator.config.experiment import DEFAULT_MAX_UNUSABLE
 from orchestrator.console import progress_bar, say, screen
 from trainables.errors import InputError
 
@@ -37,6 +38,9 @@ def check_command(
     group_by: GroupByOption = "auto",
     real_sources: RealSourcesOption = "",
     protocol: Annotated[str, typer.Option(help="cv, holdout or official: what is to be run.")] = "cv",
+    max_unusable: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of files that may be unusable, as in a run.")
+    ] = DEFAULT_MAX_UNUSABLE,
     results: Annotated[
         Path | None, typer.Option("--results", help="Verify the runs on this data in a results folder, too.")
     ] = None,
@@ -66,6 +70,7 @@ def check_command(
         protocol=protocol,
         store=None if results is None else Store.look(results),
         phase=phase,
+        max_unusable=max_unusable,
         bar=lambda title: progress_bar(screen(stderr=as_json), title, quiet=False),
     )
     if as_json:

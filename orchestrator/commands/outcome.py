@@ -30,6 +30,7 @@ class PhaseOutcome:
     summary: Rows
     comparisons: Rows
     shortcuts: Rows
+    caveats: Sequence[str]
     decision: Mapping[str, JsonValue] | None
     report: str
 
@@ -37,30 +38,37 @@ class PhaseOutcome:
 def phase_outcome(tables: "Tables", store: "Store") -> PhaseOutcome:
     """Return what a phase came to in plain values."""
     from orchestrator.store.decision_file import in_force
-    from orchestrator.wording.verdict import verdict
+    from orchestrator.wording.caveats import caveat_sentences
+    from orchestrator.wording.lead import lead_sentence
 
     phase = tables.study.phase.name
     decision = in_force(store, phase)
     return PhaseOutcome(
         phase=phase,
-        verdict=verdict(tables),
+        verdict=lead_sentence(tables, decision),
         failures=_rows(tables.failures),
         summary=_rows(tables.summary),
         comparisons=_rows(tables.comparisons),
         shortcuts=_rows(tables.shortcuts),
+        caveats=caveat_sentences(tables, decision),
         decision=None if decision is None else decision.plain(),
         report=str(store.report(phase) / "index.html"),
     )
 
 
-def say_outcome(tables: "Tables", *, as_json: bool) -> int:
-    """Print the verdict, unless JSON says it, and what failed; return how many trials did."""
+def say_outcome(tables: "Tables", store: "Store", *, as_json: bool) -> int:
+    """Print verdict and caveats, unless JSON says them, and what failed; return how many trials did."""
     from orchestrator.checks.shortcuts import warnings
+    from orchestrator.store.decision_file import in_force
     from orchestrator.store.folder import State
-    from orchestrator.wording.verdict import verdict
+    from orchestrator.wording.caveats import caveat_sentences
+    from orchestrator.wording.lead import lead_sentence
 
     if not as_json:
-        say(verdict(tables))
+        decision = in_force(store, tables.study.phase.name)
+        say(lead_sentence(tables, decision))
+        for caveat in caveat_sentences(tables, decision):
+            say(f"Caveat: {caveat}")
     for line in warnings(tables.study):
         warn(line)
     failed = tables.failures[tables.failures["state"].isin([State.FAILED, State.UNREADABLE])]
@@ -77,7 +85,7 @@ def show_outcome(tables: "Tables", store: "Store", *, as_json: bool) -> None:
     """
     if as_json:
         print(json.dumps(asdict(phase_outcome(tables, store)), indent=1))
-    if say_outcome(tables, as_json=as_json):
+    if say_outcome(tables, store, as_json=as_json):
         raise typer.Exit(EXIT_FAILED)
 
 

@@ -45,14 +45,13 @@ def plan_command(
 
 def _make_plan(question: "ResolvedPhase", options: "Options", *, console: "Console") -> "Study":
     """Plan without starting anything; what was found in the data folder is remembered."""
-    from orchestrator.config.load import complete
     from orchestrator.execution.run import plan_question
     from orchestrator.plan.data_sets import DataSets
     from orchestrator.store.folder import Store
 
     with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
         data = DataSets(Store.look(options.results), override=options.data, progress=progress)
-        return plan_question(complete(question, data.facts), options, data)
+        return plan_question(question, options, data)
 
 
 def _json_text(study: "Study") -> str:

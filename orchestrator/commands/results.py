@@ -1,4 +1,4 @@
-"""`collect`, `report`, `ui`: what is made of results/ alone."""
+"""`collect` and `report`: what is made of results/ alone."""
 
 from typing import Annotated
 
@@ -55,21 +55,3 @@ def report_command(
     tables = collect(store, phase)
     write_report(store, tables)
     say(str(store.report(phase) / "index.html"))
-
-
-def ui_command(
-    results: ResultsOption = RESULTS,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 5000,
-    debug: DebugOption = False,
-) -> None:
-    """Serve MLflow's pages for the results, on this machine alone.
-
-    Example: python -m orchestrator ui --port 5001
-    """
-    import subprocess
-
-    from orchestrator.store.folder import Store
-    from orchestrator.tracking import serve
-
-    raise typer.Exit(subprocess.run(serve(Store.look(results), host=host, port=port), check=False).returncode)

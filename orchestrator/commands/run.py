@@ -77,7 +77,7 @@ def study_command(
         tables = _run([name], options)
         store = Store.look(options.results)
         outcomes.append(phase_outcome(tables, store))
-        num_failed += say_outcome(tables, as_json=options.as_json)
+        num_failed += say_outcome(tables, store, as_json=options.as_json)
         if name in needed and in_force(store, name) is None:
             _print_outcomes(outcomes, options=options)
             complain(

@@ -2,14 +2,16 @@
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import JsonValue
 
 from orchestrator.commands.completion import phase_completions
 from orchestrator.commands.options import RESULTS, DebugOption, JsonOption, ResultsOption
-from orchestrator.console import duration, screen, show_table
+from orchestrator.console import duration, say, screen, show_table
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,17 +47,30 @@ def show_status(results: Path, phase: str | None, *, watch: bool, as_json: bool,
         InputError: no phase has run, there is no such phase, or its record is damaged.
     """
     from orchestrator.store.folder import Store
+    from orchestrator.store.starting import starting
 
     store = Store.look(results)
-    studies = [store.study(phase)] if phase else _every_study(store)
+    steps = {name: step for name, step in starting(store).items() if phase in (None, name)}
+    studies = _asked_studies(store, phase, steps)
     if as_json:
-        print(_json_text(store, studies))
-    elif watch and console.is_terminal:
+        print(_json_text(store, studies, steps))
+        return
+    for name, step in steps.items():
+        say(f"{name}: a run is starting ({step})", console=console)
+    if watch and console.is_terminal:
         for study in studies:
             _watch(store, study.phase.name, console)
     else:
         for study in studies:
             _print_board(store, study, console)
+
+
+def _asked_studies(store: "Store", phase: str | None, steps: Mapping[str, str]) -> "list[StudyRecord]":
+    """Read the records that are asked for; a run that is starting has none yet the first time."""
+    if phase is not None:
+        known = store.known_study(phase)
+        return [] if known is None and phase in steps else [store.study(phase)]
+    return [] if steps and not store.studies() else _every_study(store)
 
 
 def _every_study(store: "Store") -> "list[StudyRecord]":
@@ -67,14 +82,18 @@ def _every_study(store: "Store") -> "list[StudyRecord]":
     return known or [store.study(name) for name in names]
 
 
-def _json_text(store: "Store", studies: "list[StudyRecord]") -> str:
+def _json_text(store: "Store", studies: "list[StudyRecord]", steps: Mapping[str, str]) -> str:
     from orchestrator.execution.progress import board_from_disk, time_left_from_disk
 
-    content = {}
+    content: dict[str, dict[str, JsonValue]] = {
+        name: {"counts": {}, "seconds_left": None, "trials": [], "starting": step}
+        for name, step in steps.items()
+    }
     for study in studies:
         board = board_from_disk(store, study)
         left = time_left_from_disk(store, study, board)
-        content[study.phase.name] = {**board.to_json(), "seconds_left": left}
+        step = steps.get(study.phase.name)
+        content[study.phase.name] = {**board.to_json(), "seconds_left": left, "starting": step}
     return json.dumps(content, indent=1)
 
 
@@ -86,11 +105,11 @@ def _watch(store: "Store", phase: str, console: "Console") -> None:
 
     # A run that is started meanwhile may plan something else, so the record is read every time.
     board = board_from_disk(store, store.study(phase))
-    with Live(board.titled(), console=console, refresh_per_second=2) as live:
+    with Live(board.titled(console.width), console=console, refresh_per_second=2) as live:
         while board.counts().get(State.RUNNING):
             time.sleep(WATCH_S)
             board = board_from_disk(store, store.study(phase))
-            live.update(board.titled())
+            live.update(board.titled(console.width))
 
 
 def _print_board(store: "Store", study: "StudyRecord", console: "Console") -> None:
@@ -103,4 +122,5 @@ def _print_board(store: "Store", study: "StudyRecord", console: "Console") -> No
     notes += [
         f"{cell.name} failed: {cell.message}" for cell in board.cells.values() if cell.state == State.FAILED
     ]
-    show_table(board.table(), title=f"{study.phase.name}: {board.headline()}", notes=notes, console=console)
+    title = f"{study.phase.name}: {board.headline()}"
+    show_table(board.table(console.width), title=title, notes=notes, console=console)

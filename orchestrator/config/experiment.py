@@ -31,6 +31,7 @@ from trainables.starting_weights import is_weights_file
 SHORTHANDS = {"lr": ("optimizer", "lr"), "weight_decay": ("optimizer", "weight_decay")}
 # Of the AUC that file facts reach without a look at a face.
 DEFAULT_THRESHOLD = 0.7
+DEFAULT_MAX_UNUSABLE = 0.01
 
 
 class Resources(Frozen):
@@ -53,7 +54,7 @@ class Experiment(RecipeKeys):
         4, description="threads that read images; 0 = one per core"
     )
     max_unusable: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
-        0.01, description="share of files that may be unusable before a run is stopped"
+        DEFAULT_MAX_UNUSABLE, description="share of files that may be unusable before a run is stopped"
     )
     shortcut_threshold: Annotated[float, Field(ge=0.5, le=1.0)] = Field(
         DEFAULT_THRESHOLD, description="AUC of file facts alone above which a run is stopped before it starts"

@@ -93,6 +93,17 @@ def questions(study: Study, device: str) -> list[Asked]:
     return list(asked.values())
 
 
+def asking_text(asked: Sequence[Asked]) -> str:
+    """Say what is being found out: the speed of models, or only whether their weights can be had."""
+    names = dict.fromkeys(each.question.recipe.backbone for each in asked)
+    what = (
+        "measuring the speed of"
+        if any(each.question.time for each in asked)
+        else "looking for the weights of"
+    )
+    return f"{what} {', '.join(names)}"
+
+
 def answered_by(executor: Executor, asked: Sequence[Asked]) -> list[ModelAnswer]:
     """Answer on the workers of a cluster."""
     calls = [{"question": each.question} for each in asked]

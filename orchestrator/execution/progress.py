@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 from pydantic import JsonValue
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
+from rich.text import Text
 
 from orchestrator.console import duration, say
+from orchestrator.execution.board_table import lay_out
 from orchestrator.execution.executor import Event, EventKind
 from orchestrator.store.folder import State, Store, read_error, read_metrics, trial_state
 from orchestrator.store.records import StudyRecord
@@ -111,25 +112,21 @@ class Board:
             found[cell.state] = found.get(cell.state, 0) + 1
         return found
 
-    def titled(self) -> Table:
-        """Draw experiment x fold below the headline, for a live display."""
-        table = self.table()
-        table.title, table.title_justify, table.title_style = self.headline(), "left", "bold"
-        return table
+    def titled(self, width: int) -> Group:
+        """Draw experiment x fold below the headline, for a live display of `width` columns."""
+        return Group(Text(self.headline(), style="bold"), self.table(width))
 
-    def table(self) -> Table:
-        """Draw experiment x fold."""
+    def table(self, width: int) -> Group:
+        """Draw experiment x fold within `width` columns; names are shortened for it, numbers are not."""
         columns = sorted({(cell.repeat, cell.fold) for cell in self.cells.values()})
         repeats = len({repeat for repeat, _ in columns}) > 1
-        table = Table()
-        table.add_column("experiment", no_wrap=True)
-        for repeat, fold in columns:
-            table.add_column(f"r{repeat} f{fold}" if repeats else f"fold {fold}", no_wrap=True)
+        heads = [f"r{repeat} f{fold}" if repeats else f"fold {fold}" for repeat, fold in columns]
         by_place = {(cell.experiment, cell.repeat, cell.fold): cell for cell in self.cells.values()}
+        rows = []
         for name in dict.fromkeys(cell.experiment for cell in self.cells.values()):
             row = (by_place.get((name, *column)) for column in columns)
-            table.add_row(name, *(cell.text() if cell else "" for cell in row))
-        return table
+            rows.append((name, [cell.text() if cell else "" for cell in row]))
+        return lay_out(heads, rows, width=width)
 
     def headline(self) -> str:
         """One line: how many trials in which state, and the time left."""
@@ -176,7 +173,7 @@ class Display:
         self.board.start()
         if self._console.is_terminal and not self._quiet:
             self._live = Live(
-                get_renderable=self.board.titled,
+                get_renderable=lambda: self.board.titled(self._console.width),
                 console=self._console,
                 refresh_per_second=1 / REFRESH_S,
                 transient=True,
@@ -190,7 +187,7 @@ class Display:
     def __exit__(self, *error: object) -> None:
         if self._live:
             self._live.stop()
-            self._console.print(self.board.titled())
+            self._console.print(self.board.titled(self._console.width))
 
     def hear(self, event: Event) -> None:
         """Take in what is heard of a trial."""

@@ -14,6 +14,7 @@ from rich.console import Console
 from orchestrator import tracking
 from orchestrator.analysis.collect import Tables, collect
 from orchestrator.checks import data_gate
+from orchestrator.checks.before_images import refuse_before_images, refuse_missing_weights
 from orchestrator.config.earlier_decisions import sentence
 from orchestrator.config.load import ResolvedPhase, complete
 from orchestrator.console import progress_bar, say
@@ -21,6 +22,7 @@ from orchestrator.decisions import decision
 from orchestrator.execution import probe, worker
 from orchestrator.execution.executor import (
     HERE,
+    IN_PROCESS,
     Event,
     EventKind,
     Executor,
@@ -38,6 +40,8 @@ from orchestrator.store.caches import image_caches
 from orchestrator.store.decision_file import in_force
 from orchestrator.store.folder import Store, write_error
 from orchestrator.store.records import ErrorRecord, ShortcutRecord
+from orchestrator.store.starting import OnStep, announced
+from orchestrator.wording.numbers import capital
 from trainables.errors import InputError
 from trainables.hub import prepare_hub
 from trainables.trial_inputs import prepare_pixels
@@ -52,21 +56,40 @@ def run_study(question: ResolvedPhase, options: Options, *, console: Console) ->
         InputError: something that the user has to mend; nothing was started.
     """
     store = Store.open(options.results)
-    with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
-        data = DataSets(store, override=options.data, progress=progress)
-        study = plan_question(complete(question, data.facts), options, data)
-    _say_notes(study, console, quiet=options.quiet)
-    shortcuts = data_gate.check_study(study, options, console=console)
-    if study.missing():
-        _run_missing(study, data, options, console, shortcuts)
-    else:
-        record.write_rows(study)
-        _record_if_new(study, shortcuts)
+    with announced(store, question.phase.name) as on_step:
+        on_step("reading images")
+        with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
+            data = DataSets(store, override=options.data, progress=progress)
+            study = plan_question(question, options, data)
+        _say_notes(study, console, quiet=options.quiet)
+        on_step("looking for shortcuts")
+        shortcuts = data_gate.check_study(study, options, console=console)
+        if study.missing():
+            _run_missing(study, data, options, console, shortcuts, on_step)
+        else:
+            record.write_rows(study)
+            _record_if_new(study, shortcuts)
     return finish(store, question.phase.name, console=console, quiet=options.quiet, decides=True)
 
 
 def plan_question(question: ResolvedPhase, options: Options, data: DataSets) -> Study:
-    """Plan what a completed question asks for."""
+    """Plan what a question asks for, or refuse it: at once where no image has to be read to see why.
+
+    Raises:
+        InputError: what the user has to mend before anything of it can run.
+    """
+    is_here = options.address in HERE
+    refuse_before_images(question.experiments, data, is_here=is_here)
+    completed = complete(question, data.facts)
+    before = {each.name for each in question.experiments}
+    made = [each for each in completed.experiments if each.name not in before]
+    refuse_before_images(made, data, is_here=is_here)
+    study = _plan_completed(completed, options, data)
+    refuse_missing_weights(study, is_here=is_here)
+    return study
+
+
+def _plan_completed(question: ResolvedPhase, options: Options, data: DataSets) -> Study:
     return plan_study(
         question.phase,
         question.experiments,
@@ -160,13 +183,24 @@ def _warn_tracking(store: Store, phase: str, problem: str, console: Console) -> 
 
 
 def _run_missing(
-    study: Study, data: DataSets, options: Options, console: Console, shortcuts: Shortcuts
+    study: Study,
+    data: DataSets,
+    options: Options,
+    console: Console,
+    shortcuts: Shortcuts,
+    on_step: OnStep,
 ) -> None:
     if any(planned.experiment.pretrained is True for planned in study.experiments):
         # Before Ray starts, so that its workers inherit what is found out.
         prepare_hub()
     experiments = [planned.experiment for planned in study.experiments]
-    with _started(study, options, console) as executor:
+
+    def begin(step: str) -> None:
+        on_step(step)
+        if not options.quiet:
+            say(capital(step), console=console)
+
+    with _started(study, options, console, begin) as executor:
         study = plan_study(
             study.phase,
             experiments,
@@ -178,11 +212,13 @@ def _run_missing(
             machine=executor.machine,
             device=executor.device,
         )
+        on_step("looking for faces and preparing pixels")
         find_faces(study, executor, console=console, quiet=options.quiet)
         files = record.write_rows(study)
         record.write_study(study, shortcuts=shortcuts)
         _build_pixels(study, options, console)
         _warn_split_batches(study, console)
+        on_step("")
         # Where the measurement was all that was missing, nothing is left to run.
         if study.missing():
             _run_trials(study, files, executor, options, console)
@@ -237,20 +273,29 @@ def _warn_split_batches(study: Study, console: Console) -> None:
 
 
 @contextlib.contextmanager
-def _started(study: Study, options: Options, console: Console) -> Iterator[Executor]:
+def _started(study: Study, options: Options, console: Console, begin: OnStep) -> Iterator[Executor]:
     """Start an executor and find out what has to be known of the models, both at once on this machine.
+
+    `begin` is told what takes a while.
 
     Raises:
         InputError: no such cluster, no such backbone, or its weights can't be had.
     """
     logs = study.store.logs
     if options.address not in HERE:
+        begin(f"joining the Ray at {options.address}")
         with start_executor(options.address, logs=logs, debug=options.debug) as executor:
             asked = probe.questions(study, executor.device)
+            if asked:
+                begin(probe.asking_text(asked))
             _say_weights(probe.keep(study.store, asked, probe.answered_by(executor, asked)), options, console)
             yield executor
         return
     asked = probe.questions(study, study.device)
+    steps = [probe.asking_text(asked)] if asked else []
+    steps += ["starting Ray"] if options.address != IN_PROCESS else []
+    if steps:
+        begin(" and ".join(steps))
     with (
         probe.answering(asked, log=logs / "models.log") as answers,
         start_executor(options.address, logs=logs, debug=options.debug) as executor,

@@ -12,8 +12,9 @@ from orchestrator.plan import identity
 from orchestrator.plan.held_out import HeldOut, find_held_out
 from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import Store
-from trainables.data.dataset.layouts import UNLABELLED
+from trainables.data.dataset.layouts import UNLABELLED, Listing
 from trainables.data.dataset.manifest import Manifest, scan
+from trainables.data.dataset.recognition import list_images
 from trainables.data.splits.trial_rows import experiment_rows
 from trainables.progress import OnProgress
 
@@ -27,14 +28,27 @@ class DataSets:
     store: Store
     override: Path | None = None
     progress: OnProgress | None = None
+    _listings: dict[Any, Listing] = field(default_factory=dict)
     _manifests: dict[Any, Manifest] = field(default_factory=dict)
     _rows: dict[Any, pd.DataFrame] = field(default_factory=dict)
     _facts: dict[int, DataFacts] = field(default_factory=dict)
     _held_out: dict[tuple[int, float | None, int], HeldOut | None] = field(default_factory=dict)
 
+    def root(self, experiment: Experiment) -> Path:
+        """Return the experiment's data folder."""
+        return self.override or Path(experiment.data_dir)
+
+    def listing(self, experiment: Experiment) -> Listing:
+        """List the files of the experiment's data folder, without opening an image."""
+        arguments = (self.root(experiment), experiment.layout, experiment.real_sources)
+        if arguments not in self._listings:
+            root, layout, real_sources = arguments
+            self._listings[arguments] = list_images(root, layout=layout, real_sources=real_sources)
+        return self._listings[arguments]
+
     def manifest(self, experiment: Experiment) -> Manifest:
         """Scan the experiment's data folder."""
-        root = self.override or Path(experiment.data_dir)
+        root = self.root(experiment)
         arguments = (
             root,
             experiment.layout,

@@ -21,6 +21,7 @@ from orchestrator.config.experiment import Experiment
 from orchestrator.config.phase import Phase
 from orchestrator.config.undeclared import UndeclaredDifference, undeclared_differences
 from orchestrator.plan import identity
+from orchestrator.plan.class_count import refuse_classes
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.held_out import HeldOut, refuse_held_out
 from orchestrator.plan.resources import Machine, Share, share_of, this_machine
@@ -211,22 +212,7 @@ def _plan_experiment(
     experiment: Experiment, *, store: Store, data: DataSets, device: str
 ) -> PlannedExperiment:
     manifest = data.manifest(experiment)
-    class_weights = experiment.loss.class_weights
-    if isinstance(class_weights, tuple) and len(class_weights) != len(manifest.classes):
-        raise InputError(
-            f"{experiment.name}: loss.class_weights has {len(class_weights)} values, "
-            f"the data has {len(manifest.classes)} classes ({', '.join(manifest.classes)})"
-        )
-    if experiment.loss.type == "bce" and len(manifest.classes) != 2:
-        raise InputError(
-            f"{experiment.name}: loss.type bce is for two classes, the data has {len(manifest.classes)}; "
-            "use cross_entropy"
-        )
-    if experiment.normalization == "real_norm" and len(manifest.classes) != 2:
-        raise InputError(
-            f"{experiment.name}: normalization real_norm takes mean and std from real images, the data has "
-            f"{len(manifest.classes)} classes ({', '.join(manifest.classes)}); use imagenet, half or none"
-        )
+    refuse_classes(experiment, manifest.classes)
     rows = tuple(data.rows(experiment, manifest, repeat) for repeat in range(experiment.cv_repeats))
     measured = read_measurement(measurement_file(store, experiment, device))
     resolved: dict[str, JsonValue] = {}

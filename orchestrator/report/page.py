@@ -24,7 +24,7 @@ from orchestrator.report.section import Block, Document
 from orchestrator.store.decision_file import DecisionRecord, in_force
 from orchestrator.store.final_file import read_final
 from orchestrator.store.folder import Store, trial_state
-from orchestrator.wording.verdict import verdict
+from orchestrator.wording.lead import lead_sentence
 from trainables import memo
 from trainables.files import replace_file
 
@@ -67,7 +67,7 @@ def _make(material: Material, inputs: str) -> tuple[str, dict[str, str | bytes]]
         phase.title,
         phase.question,
         (*sections, last),
-        lead=verdict(tables),
+        lead=lead_sentence(tables, material.decision),
         facts=phase_facts(material),
         callouts=tuple(phase_callouts(material)),
         inputs=inputs,

@@ -14,6 +14,7 @@ def comparison_lines(found: TwoCompared) -> list[str]:
     lines = [
         f"{other} against {baseline}, {metric} ({found['better_is']} is better) on {folds}, each with the "
         "same images.",
+        *_common(found),
         f"Mean {_mean(found['other_mean'], found['other_std'])} against "
         f"{_mean(found['baseline_mean'], found['baseline_std'])}.",
     ]
@@ -31,8 +32,10 @@ def comparison_lines(found: TwoCompared) -> list[str]:
         f"equal: {chance(found['p_equivalent'])}; better by more than {rope}: {chance(found['p_better'])}.",
         _meaning(found, p_value),
         *_effort(found, p_value),
-        "The p-value is corrected for no other comparison; a phase declares its comparisons beforehand.",
+        *_declared(found),
     ]
+    if found["setups"]:
+        lines.append(f"{capital(found['setups'])}: a small difference may be of that.")
     return lines + _sources(found)
 
 
@@ -80,6 +83,31 @@ def _effort(found: TwoCompared, p_value: float) -> list[str]:
         return [*lines, f"{found['reason'].capitalize()}."] if found["reason"] else lines
     cost = "" if hours is None else f", about {hours_text(hours, found['device'])} more"
     return [*lines, f"A difference like this one would take {needed} repeats of the folds to show{cost}."]
+
+
+def _common(found: TwoCompared) -> list[str]:
+    """Say where rows were left out of which one side alone has predictions."""
+    number = found["common_rows"]
+    if number is None:
+        return []
+    return [f"Their test folds are not the same images; all numbers are of the {number} that both have."]
+
+
+def _declared(found: TwoCompared) -> list[str]:
+    """Say what phases say that ask the same among other things, and why that differs."""
+    alone = "The p-value is corrected for no other comparison"
+    if not found["declared"]:
+        return [f"{alone}; a phase declares its comparisons beforehand."]
+    lines = [f"{alone}."]
+    for each in found["declared"]:
+        number, p_holm = each["num_declared"], each["p_holm"]
+        among = "as the only one" if number == 1 else f"as one of {number}, for which it corrects"
+        numbers = [] if p_holm is None else [p_text(p_holm)]
+        if each["repeats_needed"] is not None:
+            numbers.append(f"{each['repeats_needed']} repeats to show it")
+        said = f"{each['verdict']} ({', '.join(numbers)})" if numbers else each["verdict"]
+        lines.append(f"{each['phase']} declares this comparison {among}; its report says {said}.")
+    return lines
 
 
 def _sources(found: TwoCompared) -> list[str]:

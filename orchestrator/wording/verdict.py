@@ -50,10 +50,17 @@ def comparison_sentence(row: pd.Series[Any], tables: Tables) -> str:
     baseline, treatment = row["baseline"], row["treatment"]
     if row["verdict"] == "incomplete":
         return f"No verdict yet on {treatment} against {baseline}: {why_incomplete(row, tables)}."
-    numbers = (
-        f"{metric} {_mean(tables, treatment, row['metric'])} against "
-        f"{_mean(tables, baseline, row['metric'])}, difference {signed(row['mean_diff'])}, "
-    )
+    common = effect_of(row, tables).common_rows
+    if common is None:
+        numbers = (
+            f"{metric} {_mean(tables, treatment, row['metric'])} against "
+            f"{_mean(tables, baseline, row['metric'])}, difference {signed(row['mean_diff'])}, "
+        )
+    else:
+        # Their means are over rows that the other one lacks.
+        numbers = (
+            f"{metric} on the {common} test images that both have, difference {signed(row['mean_diff'])}, "
+        )
     if row["n"] == 1 and not math.isnan(row["ci_low"]):
         bounds = f"{signed(row['ci_low'])} to {signed(row['ci_high'])}"
         numbers += f"95 % paired bootstrap interval {bounds}, a single split, which gives no test"

@@ -168,7 +168,8 @@ def test_collect_prints_json_and_nothing_else(
     found = json.loads(out)
     assert code == 0
     assert set(found) == {
-        "phase", "verdict", "failures", "summary", "comparisons", "shortcuts", "decision", "report",
+        "phase", "verdict", "failures", "summary", "comparisons", "shortcuts", "caveats", "decision",
+        "report",
     }  # fmt: skip
     assert found["decision"] is None
     assert found["failures"] == []

@@ -11,7 +11,15 @@ import pytest
 
 from orchestrator.analysis.collect import collect
 from orchestrator.store.folder import Store
-from orchestrator.tracking import Tracker, TrackingError, is_synced, serve, sync, tracking_uri
+from orchestrator.tracking import (
+    Tracker,
+    TrackingError,
+    is_synced,
+    mark_experiments,
+    serve,
+    sync,
+    tracking_uri,
+)
 
 CHILD = "mlflow.parentRunId"
 DEAD_SERVER = "http://127.0.0.1:9"
@@ -298,6 +306,22 @@ def test_a_tracker_without_a_server_never_disturbs_the_run(
     tracker.touch(experiment["trials"][0]["key"])
     tracker.close()
     assert tracker.problem
+
+
+def test_experiments_are_marked_as_training_those_of_earlier_versions_too(results: Any, store: Store) -> None:
+    """Catches MLflow's pages that open with traces of language models, of which there are none."""
+    from mlflow import MlflowClient
+
+    results.add("a", folds=2)
+    study_of(results)
+    client = MlflowClient(tracking_uri(store))
+    client.create_experiment("phase1")
+    mark_experiments(store)
+    assert client.get_experiment_by_name("phase1").tags["mlflow.experimentKind"] == "custom_model_development"
+    study = store.study("phase1")
+    renamed = study.model_copy(update={"phase": study.phase.model_copy(update={"name": "phase2"})})
+    sync(store, renamed, final=False)
+    assert client.get_experiment_by_name("phase2").tags["mlflow.experimentKind"] == "custom_model_development"
 
 
 def test_the_page_server_is_for_this_machine_and_this_store(results: Any) -> None:

@@ -18,6 +18,7 @@ from torch import nn
 
 from trainables.backbones import BACKBONES, KERNEL_MACHINES, own, timm_name
 from trainables.errors import InputError
+from trainables.hub import no_weights_text
 from trainables.models.pretrained import (
     FoundWeights,
     LoadedWeights,
@@ -55,7 +56,7 @@ def build_model(
         InputError: no such backbone, or its weights can't be had, or they are no longer what they were.
     """
     if own(recipe.backbone) is None:
-        _check_timm_name(recipe.backbone, pretrained=recipe.pretrained is True)
+        check_timm_name(recipe.backbone, pretrained=recipe.pretrained is True)
     return _built(recipe, num_classes, found=_find(recipe, weights), bases=bases)[0]
 
 
@@ -75,7 +76,7 @@ def check_backbone(
     `weights` is what `pretrained` has to stand for, where that is known.
     """
     if own(recipe.backbone) is None:
-        _check_timm_name(recipe.backbone, pretrained=recipe.pretrained is True)
+        check_timm_name(recipe.backbone, pretrained=recipe.pretrained is True)
     if not recipe.pretrained:
         return BackboneCheck()
     found = _find(recipe, weights)
@@ -99,7 +100,7 @@ def _find(recipe: RecipeKeys, known: StartingWeights | None) -> FoundWeights | N
             found = find_timm_weights(pinned.tag or name, revision=pinned.revision)
         # The hub's client and the network have many ways to fail, and one way out.
         except Exception as error:
-            raise InputError(_no_weights(recipe.backbone, error)) from error
+            raise InputError(no_weights_text(recipe.backbone, _in_short(error))) from error
     if known is not None and found.weights.sha256 != known.sha256:
         raise InputError(
             f"pretrained: {found.path} is not what it was when its trials were planned (sha256 "
@@ -136,6 +137,16 @@ def _built(
     if found is None or not is_file:
         return model, None
     return model, load_file_of_weights(model, found.path, backbone=recipe.backbone)
+
+
+def hub_repository(backbone: str) -> str:
+    """Name where the hub keeps the pretrained weights of a backbone, "" where timm has them from elsewhere.
+
+    Of a backbone of our own these are the weights of its trunk.
+    """
+    entry = own(backbone)
+    config = timm.get_pretrained_cfg(timm_name(backbone) if entry is None else entry.trunk)
+    return "" if config is None or config.hf_hub_id is None else str(config.hf_hub_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +200,15 @@ def _timm(recipe: RecipeKeys, outputs: int, *, found: FoundWeights | None, trunk
         if file is None:
             raise
         # A file of the cache that is damaged.
-        raise InputError(_no_weights(recipe.backbone, error)) from error
+        raise InputError(no_weights_text(recipe.backbone, _in_short(error))) from error
 
 
 def _default_base(recipe: RecipeKeys, name: str) -> RecipeKeys:
     return RecipeKeys(backbone=name, image_size=recipe.image_size, normalization=recipe.normalization)
 
 
-def _check_timm_name(backbone: str, *, pretrained: bool) -> None:
+def check_timm_name(backbone: str, *, pretrained: bool) -> None:
+    """Raise InputError unless timm has a model of this name and, if asked for, weights of it."""
     name = timm_name(backbone)
     known_tag = "." not in name or name in timm.list_models(pretrained=True)
     if not timm.is_model(name) or not known_tag:
@@ -231,10 +243,5 @@ def _other_scale(recipe: RecipeKeys, model: nn.Module) -> list[str]:
     ]
 
 
-def _no_weights(name: str, error: Exception) -> str:
-    reason = " ".join(str(error).split()).split(". ")[0][:160]
-    return (
-        f"the pretrained weights of {name} can't be had ({type(error).__name__}: {reason}); "
-        "run once with a network, name a file with --set pretrained=weights.safetensors, or train from "
-        "scratch with --set pretrained=false or --preset cpu"
-    )
+def _in_short(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split()).split('. ')[0][:160]}"

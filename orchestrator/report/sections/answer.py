@@ -4,7 +4,9 @@ from orchestrator.decisions.decision import moved_since
 from orchestrator.report.material import Material
 from orchestrator.report.section import Block, Group, Heading, Items, Section, Span, link, note, prose
 from orchestrator.wording.answers import ComparisonAnswer, answer_questions, num_questions, tally
+from orchestrator.wording.caveats import caveat_sentences
 from orchestrator.wording.decision_text import decision_lines
+from orchestrator.wording.lead import choice_sentence
 
 
 def answer_section(material: Material) -> Section:
@@ -15,6 +17,7 @@ def answer_section(material: Material) -> Section:
     blocks: list[Block | None] = [
         prose(said) if (said := tally(tables)) else None,
         _decision(material) if answers or has_decision else None,
+        _caveats(material),
         *map(_card, answers),
     ]
     if not answers:
@@ -34,8 +37,18 @@ def answer_section(material: Material) -> Section:
 def _decision(material: Material) -> Group:
     record, tables = material.decision, material.tables
     moved, now = moved_since(record, material.store, tables) if record is not None else ((), "")
-    first, *others = decision_lines(record, material.study.phase.decision, moved, now)
+    lines = decision_lines(record, material.study.phase.decision, moved, now)
+    choice = "" if record is None else choice_sentence(tables, record)
+    first, *others = (choice, *lines) if choice else lines
     return Group("card decision", (Heading("Decision"), prose(first, tone="says"), *map(prose, others)))
+
+
+def _caveats(material: Material) -> Group | None:
+    """Say what a reader has to weigh before the scores, where there is something."""
+    sentences = caveat_sentences(material.tables, material.decision)
+    if not sentences:
+        return None
+    return Group("card", (Heading("What weakens these answers"), Items(tuple((line,) for line in sentences))))
 
 
 def _card(answer: ComparisonAnswer) -> Group:

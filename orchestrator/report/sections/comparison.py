@@ -19,6 +19,7 @@ from orchestrator.report.material import Material
 from orchestrator.report.section import Block, Figure, Panel, Section, Table, figure, link, note, prose
 from orchestrator.report.shown import bounded
 from orchestrator.wording.captions import fold_differences_caption, forest_caption
+from orchestrator.wording.caveats import setup_sentences
 from orchestrator.wording.numbers import (
     DASH,
     between,
@@ -50,6 +51,7 @@ def comparison_section(material: Material) -> Section:
         if total > len(found.rows):
             first = f"The first {len(found.rows)} of {total}; all of them are in "
             blocks.append(note(first, link("tables/comparisons.csv"), "."))
+        blocks += [note(sentence) for sentence in setup_sentences(tables)[:MOST_DIFFERENCES]]
         blocks += [undeclared_note(tables), _columns(total), fold_differences_figure(tables)]
     else:
         blocks.append(prose("This phase declares no comparison."))
@@ -137,7 +139,12 @@ def forest_figure(tables: Tables) -> Figure | None:
 
 def fold_differences_figure(tables: Tables) -> Figure | None:
     """Draw the folds of the first comparisons: whether one fold makes the difference, or all of them."""
-    ready = tables.comparisons[tables.comparisons["mean_diff"].notna()]
+    # Scores by fold are those of all rows of each side, not of those that two have in common.
+    is_ready = [
+        not math.isnan(row["mean_diff"]) and effect_of(row, tables).common_rows is None
+        for _, row in tables.comparisons.iterrows()
+    ]
+    ready = tables.comparisons[is_ready]
     rows = ready.head(MOST_DIFFERENCES)
     return figure(_by_fold(rows, tables), fold_differences_caption(rows, len(ready)))
 

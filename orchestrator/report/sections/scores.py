@@ -12,6 +12,7 @@ from orchestrator.report.section import Block, Details, Figure, Panel, Section, 
 from orchestrator.report.shortcuts import beside_scores
 from orchestrator.report.summary_cells import SummaryCells
 from orchestrator.wording.captions import fold_scores_caption
+from orchestrator.wording.caveats import mixed_sentence
 from orchestrator.wording.numbers import capital, metric_name, number
 from orchestrator.wording.rough import rough_intervals
 from orchestrator.wording.verdict import whole_rows
@@ -32,6 +33,8 @@ def scores_section(material: Material) -> Section:
     ]
     if bounds.listed.note:
         blocks.append(note(f"{bounds.listed.note} All of them: ", link("tables/summary.csv"), "."))
+    if mixed := mixed_sentence(tables):
+        blocks.append(note(mixed))
     blocks.append(_columns(material))
     if (tuned := tuned_grid(tables, material.summary, bounds.listed.names)) is not None:
         said = note(

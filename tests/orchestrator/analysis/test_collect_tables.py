@@ -47,8 +47,8 @@ def test_columns_of_the_additional_tables_are_on_disk(results: Any) -> None:
         "holdout": "experiment source n n_expected in_source held_out delta std ci_low ci_high "
         "p_value reason",
         "effects": "question baseline treatment metric source better_is gain effect_size folds_won "
-        "folds_tied folds_lost rope error_from error_floor detectable repeats repeats_needed hours_needed "
-        "device p_delong reason",
+        "folds_tied folds_lost common_rows rope error_from error_floor detectable repeats repeats_needed "
+        "hours_needed device p_delong reason",
         "pairs": "metric first second n mean_diff std_diff p_value p_holm",
         "ranking": "metric experiment mean_rank mean n critical_difference friedman_p letters basis",
         "confusion": "experiment repeat fold actual predicted count",

@@ -58,12 +58,34 @@ def check(folder: Path, **changes: Any) -> DataCheck:
 
 def test_the_gravest_finding_comes_first(own_faces: Path) -> None:
     (own_faces / "wiki" / "broken.jpg").write_bytes(b"no image")
-    found = check(own_faces)
+    found = check(own_faces, max_unusable=0.1)
     assert [(finding.name, finding.severity) for finding in found.findings] == [
         ("unusable_files", "warning"),
         ("shortcut", "note"),
     ]
     assert found.findings[0].rows[0]["path"] == "wiki/broken.jpg"
+
+
+def test_more_unusable_files_than_a_run_allows_are_an_error_in_the_words_of_the_run(own_faces: Path) -> None:
+    """Catches a check that finds nothing against data on which a run then stops."""
+    (own_faces / "wiki" / "film.mp4").write_bytes(b"no image")
+    with pytest.raises(InputError) as refused:
+        scan(own_faces)
+    found = check(own_faces)
+    assert (found.findings[0].name, found.findings[0].severity) == ("unusable_files", "error")
+    assert found.findings[0].sentence == str(refused.value)
+    assert found.findings[0].rows[0]["path"] == "wiki/film.mp4"
+    assert found.exit_code == 2
+
+
+def test_a_fold_whose_inner_part_lacks_a_class_is_refused_as_in_a_plan(own_faces: Path) -> None:
+    """Catches a check that deals the outer folds alone."""
+    for source, left in (("text2img", 0), ("inpainting", 2)):
+        for path in sorted((own_faces / source).iterdir())[left:]:
+            path.unlink()
+    found = check(own_faces, group_by="none", protocol="holdout")
+    (error,) = [each for each in found.findings if each.severity == "error"]
+    assert error.name == "no_folds" and "fewer than two classes" in error.sentence
 
 
 def test_data_that_can_have_no_folds_is_refused(own_faces: Path) -> None:

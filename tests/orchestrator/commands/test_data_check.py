@@ -193,7 +193,7 @@ def test_official_splits_that_share_files_are_refused_with_2_and_cv_is_not(
 
 def test_files_that_cannot_be_used_are_listed(run: Run, check: Check) -> None:
     (run.data / "wiki" / "broken.jpg").write_bytes(b"")
-    code, out, _ = check(run.data, "--json")
+    code, out, _ = check(run.data, "--json", "--max-unusable", 0.1)
     (found,) = [each for each in json.loads(out)["findings"] if each["name"] == "unusable_files"]
     assert code == 0 and found["rows"] == [{"path": "wiki/broken.jpg", "reason": "empty file"}]
 

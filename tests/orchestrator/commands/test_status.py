@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from orchestrator.store.folder import Store
 from orchestrator.store.records import StudyRecord
+from orchestrator.store.starting import announced
 
 Write = Callable[..., Path]
 Run = Callable[..., str]
@@ -67,3 +69,28 @@ def test_each_record_is_read_once(
     monkeypatch.setattr(StudyRecord, "model_validate_json", counted)
     run_command_line("status", "--results", root)
     assert len(read) == 1
+
+
+def test_a_run_that_is_starting_is_shown_before_it_has_a_record(
+    run_command_line: Run, tmp_path: Path
+) -> None:
+    """Catches a status that says that nothing has run while images are being read."""
+    store = Store.look(tmp_path / "results")
+    with announced(store, "phase1") as on_step:
+        on_step("reading images")
+        out = run_command_line("status", "--results", store.root)
+        assert out == "phase1: a run is starting (reading images)\n"
+        assert run_command_line("status", "phase1", "--results", store.root) == out
+        found = json.loads(run_command_line("status", "--json", "--results", store.root))
+    assert found == {
+        "phase1": {"counts": {}, "seconds_left": None, "trials": [], "starting": "reading images"}
+    }
+
+
+def test_a_run_that_starts_again_is_shown_with_what_it_left(run_command_line: Run, results: Any) -> None:
+    results.add("a", states={1: "interrupted"})
+    store = Store.look(results.write())
+    with announced(store, "phase1") as on_step:
+        on_step("starting Ray")
+        out = run_command_line("status", "--results", store.root)
+    assert out.startswith("phase1: a run is starting (starting Ray)\nphase1: 4/5 trials done, 1 interrupted")

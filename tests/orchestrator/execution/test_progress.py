@@ -149,14 +149,14 @@ def test_the_table_has_one_row_per_experiment_and_column_per_fold(console: Conso
         {(name, f"k{name}{fold}"): TrialCell(name, 0, fold) for name in ("a", "b") for fold in (0, 1)}
     )
     board.cells["b", "kb1"] = TrialCell("b", 0, 1, "running", epoch=2, epochs=5, score=0.912)
-    console.print(board.table())
+    console.print(board.table(160))
     lines = out.getvalue().splitlines()
     assert any("fold 0" in line and "fold 1" in line for line in lines)
     assert any(line.split()[1] == "b" and "2/5 0.912" in line for line in lines if len(line.split()) > 1)
 
 
 def test_repeats_have_columns_of_their_own(console: Console, out: io.StringIO) -> None:
-    console.print(Board({f"k{r}": TrialCell("a", r, 0) for r in (0, 1)}).table())
+    console.print(Board({f"k{r}": TrialCell("a", r, 0) for r in (0, 1)}).table(160))
     assert "r0 f0" in out.getvalue()
     assert "r1 f0" in out.getvalue()
 

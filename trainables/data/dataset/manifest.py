@@ -82,7 +82,7 @@ def scan(
     listing = list_images(root, layout=layout, real_sources=real_sources)
     facts = _inspect(root, listing.images, memory=memory, progress=progress)
     usable, excluded = _divide(listing.images, facts)
-    _check_share(root, usable, excluded, max_unusable=max_unusable)
+    refuse_unusable(root, excluded, num_usable=len(usable), max_unusable=max_unusable)
     rows = pd.DataFrame(usable).sort_values("path", ignore_index=True)
     by = groups.resolve(group_by, root=root, layout=listing.layout, rows=rows)
     links = None
@@ -167,12 +167,18 @@ def _divide(
     return usable, pd.DataFrame(excluded, columns=["path", "reason"])
 
 
-def _check_share(
-    root: Path, usable: Sequence[object], excluded: pd.DataFrame, *, max_unusable: float
-) -> None:
-    total = len(usable) + len(excluded)
+def refuse_unusable(root: Path, excluded: pd.DataFrame, *, num_usable: int, max_unusable: float) -> None:
+    """Raise InputError where more than `max_unusable` (a share, 0 to 1) of the files can't be used.
+
+    Args:
+        root: the data folder.
+        excluded: the files that can't be used, columns path and reason.
+        num_usable: how many files can be used; without any there is nothing to allow.
+        max_unusable: what is allowed.
+    """
+    total = num_usable + len(excluded)
     first = "; ".join(f"{row.path}: {row.reason}" for row in excluded.head(3).itertuples())
-    if not usable:
+    if not num_usable:
         raise InputError(f"{root}: none of the {total} files is a usable image ({first})")
     share = len(excluded) / total
     if share > max_unusable:

@@ -8,7 +8,7 @@ study is taken out before anything is dealt.
 """
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,7 @@ def experiment_rows(
             group in two of them.
     """
     labelled = labelled_rows(manifest)
-    _check_classes(manifest, labelled)
+    refuse_one_class(manifest.root, manifest.classes, labelled["label"])
     _check_sources(recipe, set(labelled["source"]))
     apart = held_out_groups(manifest, recipe) if held_out is None else held_out
     if apart:
@@ -73,7 +73,7 @@ def _official_rows(manifest: Manifest, labelled: pd.DataFrame, recipe: RecipeKey
         known = ", ".join(sorted(present - {""})) or "none"
         raise InputError(
             f"{manifest.root}: protocol official needs a train split and a labelled test or validation "
-            f"split; its splits are: {known}. Use protocol cv"
+            f"split; its splits are: {known}. Use protocol cv, in a run with --set protocol=cv"
         )
     train = labelled[labelled["split"] == "train"].assign(fold=-1)
     _check_official_classes(manifest, set(train["label"]), labelled[labelled["split"] == scored])
@@ -130,18 +130,23 @@ def image_files(rows: pd.DataFrame, root: Path) -> dict[str, Path]:
     return {digest: root / path for digest, path in zip(rows["sha256"], rows["path"], strict=True)}
 
 
-def _check_classes(manifest: Manifest, labelled: pd.DataFrame) -> None:
-    present = sorted(labelled["label"].unique())
+def refuse_one_class(root: Path, classes: Sequence[str], labels: Iterable[int]) -> None:
+    """Raise InputError unless every class has an image, and there are two classes or more.
+
+    `labels` are those of the images in the data folder `root`; images without a label do not count.
+    """
+    known = [label for label in labels if label != UNLABELLED]
+    present = sorted(set(known))
     if len(present) < 2:
-        only = manifest.classes[present[0]] if present else "none"
+        only = classes[present[0]] if present else "none"
         raise InputError(
-            f"{manifest.root} holds one class only ({only}, {len(labelled)} images), both are needed "
+            f"{root} holds one class only ({only}, {len(known)} images), both are needed "
             "(--set real_sources='[\"NAME\"]', or --real-sources NAME in a data command, says which are real)"
         )
-    lacking = [name for label, name in enumerate(manifest.classes) if label not in present]
+    lacking = [name for label, name in enumerate(classes) if label not in present]
     if lacking:
         raise InputError(
-            f"{manifest.root}: no image has class {', '.join(lacking)}; labels must be 0, 1, ... without gaps"
+            f"{root}: no image has class {', '.join(lacking)}; labels must be 0, 1, ... without gaps"
         )
 
 

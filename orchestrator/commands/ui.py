@@ -1,0 +1,111 @@
+"""`ui`: MLflow's pages for a results folder, served on this machine until the command is ended.
+
+MLflow's server is several processes. They are one process group, which ends with the command, whether by
+Ctrl-C or by a signal.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from orchestrator.commands.options import RESULTS, DebugOption, ResultsOption
+from orchestrator.console import say
+from trainables.errors import InputError
+
+# How long MLflow's processes have to end by themselves.
+GRACE_S = 5.0
+
+
+def ui_command(
+    results: ResultsOption = RESULTS,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5000,
+    debug: DebugOption = False,
+) -> None:
+    """Serve MLflow's pages for the results, on this machine alone.
+
+    Example: python -m orchestrator ui --port 5001
+    """
+    from orchestrator.store.folder import Store
+    from orchestrator.tracking import TrackingError, mark_experiments, serve, tracking_uri
+
+    refuse_taken(host, port)
+    store = Store.look(results)
+    try:
+        mark_experiments(store)
+    except TrackingError as error:
+        raise InputError(f"MLflow's store at {tracking_uri(store)} can't be used: {error}") from error
+    say(f"MLflow: http://{host}:{port}/#/experiments (Ctrl-C ends it)")
+    raise typer.Exit(run_group(serve(store, host=host, port=port)))
+
+
+def refuse_taken(host: str, port: int) -> None:
+    """Raise InputError where something listens on a port already, or nobody may, with one that is free."""
+    try:
+        _bind(host, port)
+    except OSError as error:
+        free = next((each for each in range(port + 1, min(port + 100, 65536)) if _is_free(host, each)), None)
+        way_out = "name another with --port" if free is None else f"name another, for example --port {free}"
+        raise InputError(f"port {port} of {host} can't be used ({error.strerror}); {way_out}") from error
+
+
+def run_group(command: Sequence[str]) -> int:
+    """Run a command as a process group of its own until it ends, or this process is told to.
+
+    Returns:
+        The command's exit code; 0 where this process was told to end, since that is how it is ended.
+    """
+    with subprocess.Popen(command, start_new_session=True) as process, _interrupted_by_signals():
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            _end_group(process)
+
+
+def _end_group(process: "subprocess.Popen[bytes]") -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        # What has ended by itself leaves no group.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_S)
+
+
+@contextlib.contextmanager
+def _interrupted_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block as Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        _bind(host, port)
+    except OSError:
+        return False
+    return True
+
+
+def _bind(host: str, port: int) -> None:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as listener:
+        # As servers do, so that a port that was left a moment ago counts as free.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)

@@ -1,0 +1,55 @@
+"""A comparison asked for alone, beside what the phase says that declares it among others."""
+
+from typing import Any
+
+from orchestrator.analysis.collect import collect
+from orchestrator.analysis.compare_two import compare_experiments
+from orchestrator.store.folder import Store
+from orchestrator.wording.compare_text import comparison_lines
+
+
+def test_the_numbers_of_the_report_stand_beside_those_asked_for_alone(results: Any) -> None:
+    """Catches two commands that ask for other repeats of the same folds, and neither says why."""
+    for name, good in (("a", 0.5), ("b", 0.6), ("c", 0.55)):
+        results.add(name)
+        results.separate(name, "test", good)
+    results.compare("b", "a")
+    results.compare("a", "c", "auc", "accuracy")
+    store = Store.open(results.write())
+    found = compare_experiments(store, "a", "b", metric="auc", rope=0.01)
+    tables = collect(store, "phase1")
+    row, effect = tables.comparisons.iloc[0], tables.effects.iloc[0]
+    assert found["declared"] == [
+        {
+            "phase": "phase1",
+            "num_declared": 3,
+            "verdict": row["verdict"],
+            "p_holm": row["p_holm"],
+            "repeats_needed": effect["repeats_needed"],
+        }
+    ]
+    needed = found["repeats_needed"]
+    assert needed is not None and needed < effect["repeats_needed"]
+    said = " ".join(comparison_lines(found))
+    assert "phase1 declares this comparison as one of 3, for which it corrects; its report says" in said
+    assert f"{effect['repeats_needed']} repeats to show it)" in said
+
+
+def test_a_comparison_that_no_phase_declares_is_said_to_be_alone(results: Any) -> None:
+    for name, good in (("a", 0.5), ("b", 1.0)):
+        results.add(name)
+        results.separate(name, "test", good)
+    results.compare("a", "b", "accuracy")
+    found = compare_experiments(Store.open(results.write()), "a", "b", metric="auc", rope=0.01)
+    assert found["declared"] == []
+    assert "a phase declares its comparisons beforehand" in " ".join(comparison_lines(found))
+
+
+def test_sides_that_ran_on_other_devices_are_named(results: Any) -> None:
+    for name, threads in (("a", 1), ("b", 4)):
+        results.add(name)
+        results.separate(name, "test", 0.5 + threads / 10)
+        results.facts(name, threads=threads)
+    found = compare_experiments(Store.open(results.write()), "a", "b", metric="auc", rope=0.01)
+    said = "The two ran with different CPU threads (1 against 4): a small difference may be of that."
+    assert said in comparison_lines(found)

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.validity.case import Case, at_most
-from orchestrator.analysis.comparing import comparison_verdict, no_verdict
+from orchestrator.analysis.comparing import comparison_verdict
+from orchestrator.analysis.verdict_limits import no_verdict
 from orchestrator.statistics import corrected_paired_t_test, posterior_of
 from orchestrator.statistics.bootstrap import bootstrap, difference_error
 from orchestrator.statistics.paired import PairedTest

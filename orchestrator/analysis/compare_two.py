@@ -21,6 +21,7 @@ from orchestrator.analysis.trial_scores import ALL, CACHE, Reader
 from orchestrator.store.find_experiment import find_experiment, trial_folders
 from orchestrator.store.folder import Store
 from orchestrator.store.predictions import DAMAGE
+from orchestrator.store.records import ExperimentRecord
 from trainables.errors import InputError, nearest
 from trainables.evaluation.metrics import BY_SOURCE, is_quality
 from trainables.files import without_infinities
@@ -55,9 +56,8 @@ def compare_experiments(
     if trial_folders(records[0]) == trial_folders(records[1]):
         raise InputError(f"{baseline} and {other} are the same trials; compare two different experiments")
     reader = Reader(store)
-    sides = (read_experiment(reader, store, records[0]), read_experiment(reader, store, records[1]))
+    sides = (_read_drawn(store, records[0], reader), _read_drawn(store, records[1], reader))
     _check_metric(metric, sides)
-    _draw(store, sides, reader)
     measured = _measure(sides, metric, ALL, rope=rope, delong=delong)
     found: TwoCompared = {
         "baseline": baseline,
@@ -72,7 +72,7 @@ def compare_experiments(
     if measured["verdict"] == "incomplete":
         return found
     found["declared"] = declared_answers(
-        store, (records[0], records[1]), metric, read=lambda record: read_experiment(reader, store, record)
+        store, (records[0], records[1]), metric, read=lambda record: _read_drawn(store, record, reader)
     )
     rates = [
         (source, rate)
@@ -88,17 +88,16 @@ def compare_experiments(
     return found
 
 
-def _draw(store: Store, sides: Sides, reader: Reader) -> None:
-    """Draw the test images of both, for what their difference would change with others."""
-    bootstraps = Bootstraps(store.cached(CACHE))
-    for side in sides:
-        if side.is_complete:
-            # What can't be read any more is a fold without scores, which pairing tells.
-            with contextlib.suppress(*DAMAGE):
-                bootstraps.ask(side.name, side.trials, side.folders, reader, is_compared=True)
+def _read_drawn(store: Store, record: ExperimentRecord, reader: Reader) -> Gathered:
+    """Read an experiment, and draw its test images for what a difference would change with others."""
+    side, bootstraps = read_experiment(reader, store, record), Bootstraps(store.cached(CACHE))
+    if side.is_complete:
+        # What can't be read any more is a fold without scores, which pairing tells.
+        with contextlib.suppress(*DAMAGE):
+            bootstraps.ask(side.name, side.trials, side.folders, reader, is_compared=True)
     bootstraps.compute()
-    for side in sides:
-        side.deviations = bootstraps.deviations(side.name)
+    side.deviations = bootstraps.deviations(side.name)
+    return side
 
 
 def _check_metric(metric: str, sides: Sides) -> None:

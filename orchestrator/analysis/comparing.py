@@ -40,13 +40,14 @@ from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.rows import ComparisonRow, EffectRow
 from orchestrator.analysis.setups import setup_differences, setups_text
 from orchestrator.analysis.trial_scores import ALL, Place, is_one_device
-from orchestrator.statistics import Posterior
-from orchestrator.statistics.bootstrap import difference_bounds, difference_error
+from orchestrator.analysis.verdict_limits import error_floor, no_verdict
+from orchestrator.statistics import Interval, Posterior
+from orchestrator.statistics.bootstrap import difference_bounds
 from orchestrator.statistics.delong import DeLong, combined_p, combined_repeats, delong_test
 from orchestrator.statistics.ranking import all_pairs, rank
 from orchestrator.store.predictions import DAMAGE, read_predictions
 from orchestrator.store.records import Comparison
-from trainables.evaluation.metrics import LOWER_IS_BETTER, is_rate
+from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 SIGNIFICANT = 0.05
 SURE = 0.95
@@ -61,8 +62,6 @@ TEXT = (
     "question", "baseline", "treatment", "metric", "source", "verdict", "better_is", "error_from", "device",
     "reason",
 )  # fmt: skip
-# With two folds Student's t has one degree of freedom.
-MIN_FOLDS = 3
 # Of error_from: the floor was at work.
 TEST_GROUPS = "test groups"
 SINGLE = (
@@ -229,66 +228,35 @@ def compare_pair(
         pairs.baseline, pairs.treatment, folds=folds, metric=metric, error=difference.error
     ):
         row["verdict"], effect["reason"] = "undecided", reason
-    gains = -differences if is_lower else differences
-    size = statistics.effect_size(difference)
-    effect["gain"] = -difference.mean if is_lower else difference.mean
-    effect["effect_size"] = -size if is_lower else size
-    effect["folds_won"] = int(np.sum(gains > 0))
-    effect["folds_tied"] = int(np.sum(gains == 0))
-    effect["folds_lost"] = int(np.sum(gains < 0))
-    effect["detectable"] = statistics.detectable_difference(difference)
-    if difference.n > 1:
-        effect["error_floor"] = floor
-        effect["error_from"] = "folds" if difference.error > floor else TEST_GROUPS
-    if pairs.common_rows is not None:
-        effect["common_rows"] = pairs.common_rows
-        said = (effect.get("reason", ""), common_rows_text(pairs.common_rows, sides))
+    if not has_same_rows:
+        effect["common_rows"] = pairs.common_rows or 0
+        said = (effect.get("reason", ""), common_rows_text(pairs.common_rows or 0, sides))
         effect["reason"] = "; ".join(filter(None, said))
+    effect.update(_size(test.difference, differences, is_lower=is_lower, floor=floor))
     return row, effect
+
+
+def _size(difference: Interval, by_fold: np.ndarray, *, is_lower: bool, floor: float) -> EffectRow:
+    """Say how large a difference is, by fold, float [n], and against what it would take to see it."""
+    gains, size = -by_fold if is_lower else by_fold, statistics.effect_size(difference)
+    found: EffectRow = {
+        "gain": -difference.mean if is_lower else difference.mean,
+        "effect_size": -size if is_lower else size,
+        "folds_won": int(np.sum(gains > 0)),
+        "folds_tied": int(np.sum(gains == 0)),
+        "folds_lost": int(np.sum(gains < 0)),
+        "detectable": statistics.detectable_difference(difference),
+    }
+    if difference.n > 1:
+        found["error_floor"] = floor
+        found["error_from"] = "folds" if difference.error > floor else TEST_GROUPS
+    return found
 
 
 def common_rows_text(num_rows: int, sides: tuple[Gathered, Gathered]) -> str:
     """Say that two experiments were paired on the test rows that both have, of how many."""
     counts = " and ".join(str(sum(trial.n_test for trial in side.trials.values())) for side in sides)
     return f"paired on the {num_rows} test rows that both have, of {counts}"
-
-
-def error_floor(
-    sides: tuple[Gathered, Gathered], metric: str, source: str = ALL, *, has_same_rows: bool = True
-) -> float:
-    """Return what the standard error of a difference is at least: what other test images would change.
-
-    The paired group bootstrap where the metric has one. Of a rate, not less than a half of what one group of
-    the rarer class weighs, which is about what one group that the two call differently would make: that none
-    was seen among G does not exclude 3 / G of them (rule of three, Hanley & Lippman-Hand 1983).
-    """
-    one, other = (side.deviations for side in sides)
-    is_drawn = source == ALL and has_same_rows and len(one) == len(other)
-    drawn = difference_error(one, other, metric) if is_drawn else math.nan
-    step = 0.5 * sides[0].step(source) if is_rate(metric) else 0.0
-    return step if math.isnan(drawn) else max(step, drawn)
-
-
-def no_verdict(baseline: np.ndarray, treatment: np.ndarray, *, folds: int, metric: str, error: float) -> str:
-    """Say why no verdict is possible on a metric by fold, float [n]; empty where one is.
-
-    Args:
-        baseline: one score per fold.
-        treatment: those of the same folds.
-        folds: folds of one repeat.
-        metric: what is scored.
-        error: standard error of the mean difference, NaN where there is none.
-    """
-    n = len(baseline)
-    if n > 1 and folds < MIN_FOLDS:
-        return "two folds give no verdict: their spread says next to nothing; ask for cv_folds of 3 or more"
-    best = 0.0 if metric in LOWER_IS_BETTER else 1.0
-    if is_rate(metric) and bool(np.all(baseline == best) and np.all(treatment == best)):
-        where = "the test images" if n == 1 else "every fold"
-        return f"both are at {best:.3f} on {where}, so these images are too easy to tell them apart"
-    if n > 1 and math.isnan(error):
-        return "neither the folds nor draws of their test images vary, which gives no interval and no test"
-    return ""
 
 
 def oriented(posterior: Posterior, is_lower: bool) -> dict[str, float]:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from trainables import memo
 from trainables.data.dataset import groups
-from trainables.data.dataset.layouts import REAL_SOURCES, ListedImage, list_images
+from trainables.data.dataset.layouts import REAL_SOURCES, UNLABELLED, ListedImage, list_images
 from trainables.data.duplicates.near_duplicates import find_links
 from trainables.data.images.inspection import Facts, inspect_files
 from trainables.data.images.path_checks import Stamp, examine, printable
@@ -24,6 +24,18 @@ from trainables.progress import OnProgress
 COLUMNS = ("path", "sha256", "bytes", "width", "height", "format", "label", "source", "group", "split")
 
 
+# With fewer groups of a class than this, ways to have more are counted.
+FEW_GROUPS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class FinerGroups:
+    """A way to group that leaves more apart, and how many groups the class with the fewest has then."""
+
+    group_by: str
+    fewest: int
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """The usable images below `root`, and the files that were kept out.
@@ -31,7 +43,7 @@ class Manifest:
     `rows` has the columns COLUMNS: `path` is relative to `root`, `label` indexes `classes` (1 = fake; -1 = no
     label), `split` is the data set's own split or "". `excluded` has the columns path and reason. `group_by`
     says in full how groups were made (`groups`); `links` are the near-duplicates, None where the grouping did
-    not ask for them.
+    not ask for them. `finer` are other ways to group where a class has few groups, the nearest first.
     """
 
     root: Path
@@ -41,6 +53,7 @@ class Manifest:
     rows: pd.DataFrame
     excluded: pd.DataFrame
     links: pd.DataFrame | None = None
+    finer: tuple[FinerGroups, ...] = ()
 
 
 def scan(
@@ -70,7 +83,20 @@ def scan(
     if "near" in groups.rules(by)[1]:
         links = find_links(root, rows, memory=memory, progress=progress)
     rows["group"] = groups.group_names(root, rows, by, links)
-    return Manifest(root, listing.layout, by, listing.classes, rows[list(COLUMNS)], excluded, links)
+    finer: tuple[FinerGroups, ...] = ()
+    if _fewest_groups(rows, rows["group"]) < FEW_GROUPS:
+        finer = tuple(
+            FinerGroups(way, _fewest_groups(rows, groups.group_names(root, rows, way, links)))
+            for way in groups.finer(by)
+        )
+    return Manifest(root, listing.layout, by, listing.classes, rows[list(COLUMNS)], excluded, links, finer)
+
+
+def _fewest_groups(rows: pd.DataFrame, names: "Sequence[str] | pd.Series[str]") -> int:
+    """The number of groups of the class that has the fewest; 0 where no image has a label."""
+    labelled = rows.assign(group=list(names))[rows["label"] != UNLABELLED]
+    counts = labelled.groupby("label")["group"].nunique()
+    return int(counts.min()) if len(counts) else 0
 
 
 def manifest_links(

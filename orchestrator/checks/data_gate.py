@@ -19,6 +19,7 @@ from orchestrator.checks.shortcuts import found_text, refusal, shortcut_record
 from orchestrator.config.experiment import DEFAULT_THRESHOLD
 from orchestrator.console import progress_bar, say
 from orchestrator.plan import identity
+from orchestrator.plan.data_sets import scan_memory
 from orchestrator.plan.plan import Options, PlannedExperiment, Study
 from orchestrator.store import provenance
 from orchestrator.store.check_outcome import CheckModelScores, CheckOutcome, read_outcome, write_outcome
@@ -26,7 +27,8 @@ from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import Store
 from orchestrator.store.records import ShortcutRecord
 from trainables.data.checks import image_facts, shortcuts
-from trainables.data.dataset.manifest import Manifest
+from trainables.data.checks.leakage import find_split_groups
+from trainables.data.dataset.manifest import Manifest, manifest_links
 from trainables.data.splits.trial_rows import experiment_rows, image_files, trial_table
 from trainables.errors import InputError
 from trainables.progress import OnProgress, OpenBar
@@ -71,6 +73,21 @@ def check_study(study: Study, options: Options, *, console: Console) -> list[Sho
     if refusals and study.missing():
         raise InputError("\n".join(dict.fromkeys(refusals)))
     return records
+
+
+def group_leaks(study: Study, options: Options, *, console: Console) -> list[str]:
+    """Say of each data set of a study whether more than a few near-duplicates are in different groups.
+
+    They are searched for where the grouping did not ask for them, and remembered.
+    """
+    said = []
+    manifests = {id(each.manifest): each.manifest for each in study.experiments}
+    for manifest in manifests.values():
+        memory = scan_memory(study.store, manifest.root)
+        with progress_bar(console, "Looking for near-duplicates", quiet=options.quiet) as progress:
+            links = manifest_links(manifest, memory=memory, progress=progress)
+        said += [f"{manifest.root}: {finding.sentence}" for finding in find_split_groups(manifest, links)]
+    return said
 
 
 def known_checks(study: Study) -> list[tuple[PlannedExperiment, ShortcutRecord | None]]:

@@ -94,6 +94,7 @@ def _json_text(study: "Study") -> str:
             }
             for planned, known in data_gate.known_checks(study)
         ],
+        "uneven": [each.plain() for each in study.uneven],
         "pixel_caches": pixel_json(study),
         "held_out": held_out,
     }
@@ -108,6 +109,7 @@ def _show(study: "Study", *, console: "Console") -> None:
     from orchestrator.config.earlier_decisions import sentence
     from orchestrator.plan.held_out import held_out_line
     from orchestrator.wording.settings_text import undeclared_sentences
+    from orchestrator.wording.uneven_parts import uneven_sentences
 
     left = [trial.estimate_s for trial in study.missing()]
     total = f", about {duration(sum(filter(None, left)))} of work" if left and all(left) else ""
@@ -133,6 +135,7 @@ def _show(study: "Study", *, console: "Console") -> None:
     lines += [sentence(each, recipes) for each in study.handed_over]
     lines += [*study.notes, *map(held_out_line, study.held_out())]
     lines += undeclared_sentences(study.undeclared())
+    lines += uneven_sentences(study.uneven, num_experiments=len(study.experiments))
     lines += [
         f"Shortcuts in {planned.manifest.root}: {plan_text(known)}"
         for planned, known in data_gate.known_checks(study)

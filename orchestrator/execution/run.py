@@ -42,6 +42,7 @@ from orchestrator.store.folder import Store, write_error
 from orchestrator.store.records import ErrorRecord, ShortcutRecord
 from orchestrator.store.starting import OnStep, announced
 from orchestrator.wording.numbers import capital
+from orchestrator.wording.uneven_parts import uneven_sentences
 from trainables.errors import InputError
 from trainables.hub import prepare_hub
 from trainables.trial_inputs import prepare_pixels
@@ -65,6 +66,9 @@ def run_study(question: ResolvedPhase, options: Options, *, console: Console) ->
         on_step("looking for shortcuts")
         shortcuts = data_gate.check_study(study, options, console=console)
         if study.missing():
+            on_step("looking for near-duplicates")
+            for leak in data_gate.group_leaks(study, options, console=console):
+                say(f"Warning: {leak}", console=console, style="yellow")
             _run_missing(study, data, options, console, shortcuts, on_step)
         else:
             record.write_rows(study)
@@ -114,6 +118,8 @@ def _say_notes(study: Study, console: Console, *, quiet: bool) -> None:
             say(sentence(each, recipes), console=console, style="yellow" if each.is_assumed else "")
     for note in study.notes:
         say(f"Note: {note}", console=console, style="yellow")
+    for uneven in uneven_sentences(study.uneven, num_experiments=len(study.experiments)):
+        say(f"Warning: {uneven}", console=console, style="yellow")
 
 
 def finish(

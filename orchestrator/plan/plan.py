@@ -28,10 +28,11 @@ from orchestrator.plan.resources import Machine, Share, share_of, this_machine
 from orchestrator.plan.weights_lookup import starting_weights
 from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.folder import State, Store, read_error, read_measurement, trial_state
-from orchestrator.store.records import HandedOver
+from orchestrator.store.records import HandedOver, UnevenParts
 from trainables.backbones import is_kernel_machine
 from trainables.data.dataset.manifest import Manifest
 from trainables.data.splits.trial_rows import trial_table
+from trainables.data.splits.uneven_parts import uneven_parts
 from trainables.device import device_type
 from trainables.errors import InputError
 from trainables.measurement import Measurement
@@ -95,6 +96,7 @@ class Study:
     handed_over: tuple[HandedOver, ...] = ()
     preset: str | None = None
     notes: tuple[str, ...] = ()
+    uneven: tuple[UnevenParts, ...] = ()
 
     def recipes(self) -> list[dict[str, JsonValue]]:
         """Return what decides the numbers of each experiment, in plain JSON values."""
@@ -195,7 +197,17 @@ def plan_study(
         for repeat, rows in enumerate(each.rows):
             for fold in range(each.experiment.num_folds):
                 planner.add(each, rows, repeat=repeat, fold=fold, selected=fold in wanted)
-    return Study(phase, store, device, planned, tuple(planner.trials.values()), handed_over, preset, notes)
+    return Study(
+        phase,
+        store,
+        device,
+        planned,
+        tuple(planner.trials.values()),
+        handed_over,
+        preset,
+        notes,
+        _uneven(planned, planner),
+    )
 
 
 def measurement_file(store: Store, experiment: Experiment, device: str) -> Path:
@@ -258,7 +270,7 @@ class _Planner:
     machine: Machine
     trials: dict[tuple[str, int, int], Trial] = field(default_factory=dict)
     _on_disk: dict[str, Path] = field(default_factory=dict)
-    _tables: dict[tuple[str, int, int], pd.DataFrame] = field(default_factory=dict)
+    tables: dict[tuple[str, int, int], pd.DataFrame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._on_disk = self.store.folders_by_key()
@@ -272,7 +284,7 @@ class _Planner:
             table = trial_table(rows, experiment.recipe_keys(), repeat=repeat, fold=fold)
         except InputError as error:
             raise InputError(f"{experiment.name}: {error}") from error
-        self._tables[place] = table[["sha256", "group", "part"]]
+        self.tables[place] = table[["sha256", "group", "label", "part"]]
         bases = self._bases(experiment, place)
         sizes = {part: int(count) for part, count in Counter(table["part"]).items()}
         speed = planned.measurement.choice if planned.measurement else None
@@ -314,8 +326,28 @@ class _Planner:
     def _bases(self, experiment: Experiment, place: tuple[str, int, int]) -> tuple[Trial, ...]:
         places = [(name, *place[1:]) for name in experiment.bases]
         for base in places:
-            check_rows(experiment.name, self._tables[place], base[0], self._tables[base])
+            check_rows(experiment.name, self.tables[place], base[0], self.tables[base])
         return tuple(self.trials[base] for base in places)
+
+
+def _uneven(planned: Sequence[PlannedExperiment], planner: _Planner) -> tuple[UnevenParts, ...]:
+    """Find parts that are far from what trials need; experiments of which the same is said share a record."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for each in planned:
+        name = each.experiment.name
+        for repeat in range(each.experiment.cv_repeats):
+            tables = {
+                f"fold {fold}" + (f" of repeat {repeat}" if each.experiment.cv_repeats > 1 else ""): table
+                for (experiment, of_repeat, fold), table in planner.tables.items()
+                if (experiment, of_repeat) == (name, repeat)
+            }
+            for finding in uneven_parts(tables, classes=each.manifest.classes):
+                names = found.setdefault((finding.name, finding.sentence), [])
+                names += [name] if name not in names else []
+    return tuple(
+        UnevenParts(name=name, sentence=sentence, experiments=tuple(names))
+        for (name, sentence), names in found.items()
+    )
 
 
 def _estimate(sizes: Mapping[str, int], experiment: Experiment, images_per_s: float | None) -> float | None:

@@ -72,6 +72,7 @@ def study_record(study: Study, *, shortcuts: Sequence[ShortcutRecord] = ()) -> S
         preset=study.preset,
         handed_over=study.handed_over,
         notes=study.notes,
+        uneven=study.uneven,
         device=study.device,
         experiments=tuple(_experiment_record(study, planned) for planned in study.experiments),
         data=tuple(

@@ -308,6 +308,14 @@ class ShortcutRecord(Record):
         return {"file_facts": self.file_facts, "trivial_pixels": self.trivial_pixels}[check]
 
 
+class UnevenParts(Record):
+    """One thing said of trials' parts: a fold far from the others, or few images to select by."""
+
+    name: str
+    sentence: str
+    experiments: tuple[str, ...]
+
+
 class HandedOver(Record):
     """What is taken over from the decision of one phase.
 
@@ -379,6 +387,7 @@ class StudyRecord(Record):
     preset: str | None = None
     handed_over: tuple[HandedOver, ...] = ()
     notes: tuple[str, ...] = ()
+    uneven: tuple[UnevenParts, ...] = ()
     device: str
     experiments: tuple[ExperimentRecord, ...] = Field(min_length=1)
     data: tuple[DataRecord, ...]

@@ -13,6 +13,7 @@ from orchestrator.store.folder import Store
 from orchestrator.store.records import DataRecord, StudyRecord
 from orchestrator.wording.numbers import DASH, class_name, integer
 from orchestrator.wording.settings_text import faces_sentence
+from orchestrator.wording.uneven_parts import uneven_sentences
 
 MOST_ROWS = 50
 
@@ -22,7 +23,9 @@ def data_section(material: Material) -> Section:
     study, blocks = material.study, list[Block | None]()
     for record in study.data:
         blocks += data_blocks(record)
-    blocks += [*shortcut_blocks(study), Heading("Folds"), *_folds(material.store, study)]
+    uneven = uneven_sentences(study.uneven, num_experiments=len(study.experiments))
+    blocks += [*shortcut_blocks(study), Heading("Folds"), *(note(each) for each in uneven)]
+    blocks += _folds(material.store, study)
     return Section.of("data", "Data", blocks)
 
 

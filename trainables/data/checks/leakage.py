@@ -10,9 +10,13 @@ from collections.abc import Sequence
 import pandas as pd
 
 from trainables.data.checks.findings import Case, Finding, Severity
+from trainables.data.dataset.groups import rules
 from trainables.data.dataset.layouts import UNLABELLED
+from trainables.data.dataset.manifest import Manifest
 from trainables.data.duplicates.near_duplicates import IDENTICAL, LINK_COLUMNS
 
+# More near-duplicates of one folder than a few, and a share of the images that tells of videos or people.
+FEW, MANY = 5, 0.1
 _ASPECTS = ("label", "source", "group", "split")
 
 
@@ -44,7 +48,8 @@ def find_leakage(
         for finding in (
             _labels(part, identical),
             _sources(part, identical),
-            _groups(part, group_by),
+            _crossing_groups(part, group_by),
+            _frames_in_folders(part, group_by, len(rows)),
             _splits(rows, part, identical, protocol),
             _within(part, identical),
         ):
@@ -79,15 +84,54 @@ def _sources(links: pd.DataFrame, identical: bool) -> Finding | None:
     return _finding("source", identical, severity, sentence, crossing)
 
 
-def _groups(links: pd.DataFrame, group_by: str) -> Finding | None:
-    crossing = _crossing(links, "group")
+def find_split_groups(manifest: Manifest, links: pd.DataFrame) -> list[Finding]:
+    """Say where more than a few near-duplicates are in different groups, or groups hang on them alone."""
+    table = _with_aspects(manifest.rows, links, manifest.classes)
+    found = (
+        _crossing_groups(table, manifest.group_by),
+        _frames_in_folders(table, manifest.group_by, len(manifest.rows)),
+    )
+    return [finding for finding in found if finding is not None and len(finding.rows) > FEW]
+
+
+def _crossing_groups(table: pd.DataFrame, group_by: str) -> Finding | None:
+    near = table[table["kind"] != IDENTICAL]
+    crossing = _crossing(near, "group")
     if crossing.empty:
         return None
+    in_folder = int(_in_one_folder(crossing).sum())
+    frames = ""
+    if in_folder > FEW:
+        frames = f" ({in_folder} of them in one folder, as frames of a video or photos of a person are)"
     sentence = (
-        f"{_pairs(crossing, identical=False)} in different groups (group_by {group_by}): "
+        f"{_pairs(crossing, identical=False)} in different groups (group_by {group_by}), "
+        f"{len(crossing) / len(near):.0%} of near-duplicates{frames}: "
         "one may be trained on and the other tested; group_by auto joins them"
     )
     return _finding("group", False, "warning", sentence, crossing)
+
+
+def _frames_in_folders(table: pd.DataFrame, group_by: str, num_images: int) -> Finding | None:
+    """Say where groups hang on near-duplicates alone although folders hold many of them, as of videos."""
+    first, joining = rules(group_by)
+    near = table[table["kind"] != IDENTICAL]
+    near = near[_in_one_folder(near)]
+    taking_part = len({*near["first"], *near["second"]})
+    if first not in ("none", "basename") or "near" not in joining:
+        return None
+    if len(near) <= FEW or taking_part < MANY * num_images:
+        return None
+    sentence = (
+        f"{taking_part} of {num_images} images have a near-duplicate in their own folder, as frames of a "
+        f"video or photos of a person do: group_by {group_by} joins only those that are alike; put each "
+        "video or person into a folder and use group_by folder, or a column of manifest.csv that names it"
+    )
+    return Finding("near_in_folders", "warning", sentence, _cases(near, "group"))
+
+
+def _in_one_folder(links: pd.DataFrame) -> "pd.Series[bool]":
+    first, second = (links[end].map(lambda path: path.rpartition("/")[0]) for end in ("first", "second"))
+    return first == second
 
 
 def _splits(rows: pd.DataFrame, links: pd.DataFrame, identical: bool, protocol: str) -> Finding | None:

@@ -100,14 +100,16 @@ def described(resolved: str) -> str:
 
 
 def finer(resolved: str) -> list[str]:
-    """Return ways to group that leave more apart, the nearest first."""
+    """Return ways to group that leave more apart, the nearest first: without what joins whole groups."""
     first, joining = rules(resolved)
-    near = "+near" if "near" in joining else ""
-    kept = "".join(f"+{name}" for name in _JOINING if name in joining and name != "ids")
-    ways = [first + kept] if "ids" in joining else []
-    ways += ["frames" + kept] if first == "folder" else []
-    ways += ["basename" + near] if first == "identity" else []
-    ways += ["none" + near, "none"]
+    if first not in _ALONE or first == "none":
+        return []
+    kept = [name for name in _JOINING if name in joining and name != "ids"]
+    ways = ["+".join([first, *kept])] if "ids" in joining else []
+    # Names in pairs.csv may be those of groups, which another rule has not.
+    if "pairs" not in joining:
+        others = ["frames"] if first == "folder" else []
+        ways += ["+".join([rule, *kept]) for rule in (*others, "basename", "none")]
     return [way for way in dict.fromkeys(ways) if way != resolved]
 
 

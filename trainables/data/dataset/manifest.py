@@ -14,7 +14,7 @@ import pandas as pd
 
 from trainables import memo
 from trainables.data.dataset import groups
-from trainables.data.dataset.layouts import ListedImage, Reading
+from trainables.data.dataset.layouts import UNLABELLED, ListedImage, Reading
 from trainables.data.dataset.recognition import list_images
 from trainables.data.duplicates.near_duplicates import find_links
 from trainables.data.images.inspection import Facts, inspect_files
@@ -27,6 +27,16 @@ COLUMNS = ("path", "sha256", "bytes", "width", "height", "format", "label", "sou
 
 # Of rows that were not read from a folder.
 NOT_READ = Reading("")
+# With fewer groups of a class than this, ways to have more are counted.
+FEW_GROUPS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class FinerGroups:
+    """A way to group that leaves more apart, and how many groups the class with the fewest has then."""
+
+    group_by: str
+    fewest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,7 @@ class Manifest:
     label), `split` is the data set's own split or "". `excluded` has the columns path and reason. `group_by`
     says in full how groups were made (`groups`); `links` are the near-duplicates, None where the grouping did
     not ask for them. `reading` says by which rule the folder was read, and which names mean fake and real.
+    `finer` are other ways to group where a class has few groups, the nearest first.
     """
 
     root: Path
@@ -47,6 +58,7 @@ class Manifest:
     excluded: pd.DataFrame
     links: pd.DataFrame | None = None
     reading: Reading = NOT_READ
+    finer: tuple[FinerGroups, ...] = ()
 
     @property
     def polarity(self) -> str:
@@ -89,9 +101,23 @@ def scan(
     if "near" in groups.rules(by)[1]:
         links = find_links(root, rows, memory=memory, progress=progress)
     rows["group"] = groups.group_names(root, rows, by, links)
+    finer: tuple[FinerGroups, ...] = ()
+    if _fewest_groups(rows, rows["group"]) < FEW_GROUPS:
+        finer = tuple(
+            FinerGroups(way, _fewest_groups(rows, groups.group_names(root, rows, way, links)))
+            for way in groups.finer(by)
+        )
+    kept = rows[list(COLUMNS)]
     return Manifest(
-        root, listing.layout, by, listing.classes, rows[list(COLUMNS)], excluded, links, listing.reading
+        root, listing.layout, by, listing.classes, kept, excluded, links, reading=listing.reading, finer=finer
     )
+
+
+def _fewest_groups(rows: pd.DataFrame, names: "Sequence[str] | pd.Series[str]") -> int:
+    """The number of groups of the class that has the fewest; 0 where no image has a label."""
+    labelled = rows.assign(group=list(names))[rows["label"] != UNLABELLED]
+    counts = labelled.groupby("label")["group"].nunique()
+    return int(counts.min()) if len(counts) else 0
 
 
 def manifest_links(

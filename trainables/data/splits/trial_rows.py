@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from trainables.data.dataset.groups import described, rules
 from trainables.data.dataset.layouts import UNLABELLED
 from trainables.data.dataset.manifest import Manifest
 from trainables.data.splits.folds import (
@@ -52,6 +53,8 @@ def experiment_rows(
         labelled = labelled[~labelled["group"].isin(apart)].reset_index(drop=True)
     if recipe.protocol == "official":
         return _official_rows(manifest, labelled, recipe)
+    if recipe.protocol == "cv":
+        _check_groups(manifest, labelled, recipe)
     # The subsample hangs on the first repeat's folds, so that all repeats use the same images.
     first = _folds(labelled, recipe, 0)
     folds = first if repeat == 0 else _folds(labelled, recipe, repeat)
@@ -148,6 +151,23 @@ def refuse_one_class(root: Path, classes: Sequence[str], labels: Iterable[int]) 
         raise InputError(
             f"{root}: no image has class {', '.join(lacking)}; labels must be 0, 1, ... without gaps"
         )
+
+
+def _check_groups(manifest: Manifest, labelled: pd.DataFrame, recipe: RecipeKeys) -> None:
+    """Refuse fewer groups of a class than folds with the way to group that has enough, if there is one."""
+    counts = labelled.groupby("label")["group"].nunique()
+    enough = [way for way in manifest.finer if way.fewest >= recipe.cv_folds]
+    if counts.min() >= recipe.cv_folds or not enough:
+        return
+    name = manifest.classes[int(np.argmin(counts.sort_index()))]
+    joined = "ids" in rules(manifest.group_by)[1] and "ids" not in rules(enough[0].group_by)[1]
+    raise InputError(
+        f"{manifest.root}: class {name} has {counts.min()} "
+        f"{'group' if counts.min() == 1 else 'groups'}, fewer than the {recipe.cv_folds} folds, by "
+        f"{described(manifest.group_by)} (group_by {manifest.group_by}); "
+        f"--set group_by={enough[0].group_by} makes {enough[0].fewest} or more of each class"
+        + (", with one person or original on both sides of a split" if joined else "")
+    )
 
 
 def _check_official_classes(manifest: Manifest, trained: set[int], scored: pd.DataFrame) -> None:

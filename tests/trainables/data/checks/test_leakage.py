@@ -1,11 +1,16 @@
 """The meaning of links for a study: which findings, how grave, and what the sentence promises."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from PIL import Image
 
 from trainables.data.checks.findings import Finding, worst_first
-from trainables.data.checks.leakage import find_leakage
+from trainables.data.checks.leakage import find_leakage, find_split_groups
+from trainables.data.dataset.manifest import manifest_links, scan
 from trainables.data.duplicates.near_duplicates import LINK_COLUMNS
 
 Row = tuple[str, int, str, str, str]
@@ -110,3 +115,34 @@ def test_the_gravest_come_first() -> None:
         Finding("e", "error", "This is bad."),
     ]
     assert [finding.name for finding in worst_first(findings)] == ["e", "w", "n"]
+
+
+def made_videos(root: Path) -> Path:
+    """Six videos of a drifting pattern, three real and three fake, five frames in a folder each."""
+    across = np.linspace(0.0, 2 * np.pi, 32)
+    for number in range(6):
+        phases = np.random.default_rng(number).uniform(0.0, 6.0, (4, 3))
+        folder = root / ("real", "fake")[number % 2] / f"video{number}"
+        folder.mkdir(parents=True)
+        for frame in range(5):
+            waves = [
+                np.sin((k + 1) * across[:, None] + a + 0.02 * frame) * np.cos((k + b) * across[None, :] + c)
+                for k, (a, b, c) in enumerate(phases)
+            ]
+            pixels = np.clip(127 + 40 * sum(waves), 0, 255).astype(np.uint8)
+            Image.fromarray(np.repeat(pixels[:, :, None], 3, axis=2)).save(folder / f"{frame:03d}.png")
+    return root
+
+
+def test_frames_that_are_no_groups_are_said_with_their_share_and_the_way_out(tmp_path: Path) -> None:
+    """Catches frames of one video on two sides without a word, where groups are not asked for."""
+    root = made_videos(tmp_path)
+    grouped, alone = scan(root), scan(root, group_by="none")
+    assert grouped.group_by == "folder+near" and find_split_groups(grouped, manifest_links(grouped)) == []
+    [finding] = find_split_groups(alone, manifest_links(alone))
+    assert finding.name == "near_across_groups" and len(finding.rows) > 12
+    assert "(group_by none), 100% of near-duplicates" in finding.sentence
+    assert "of them in one folder, as frames of a video" in finding.sentence
+    assert finding.sentence.endswith("group_by auto joins them")
+    flat = find_split_groups(replace(alone, group_by="none+near"), manifest_links(alone))
+    assert [each.name for each in flat] == ["near_across_groups", "near_in_folders"]

@@ -180,3 +180,21 @@ def test_no_video_is_on_two_sides(fill: Fill) -> None:
         table = trial_table(rows, recipe, repeat=0, fold=fold)
         video = table["path"].str.rsplit("/", n=1).str[0]
         assert table.groupby(video)["part"].nunique().eq(1).all()
+
+
+def test_persons_that_are_all_joined_are_refused_with_the_way_to_group_that_works(fill: Fill) -> None:
+    """Catches a study of Celeb-DF that ends with no word about how to go on: its fakes join all persons."""
+    real = flat("{}_frame{}.jpg", *(f"real/id{n}_{n:04d}" for n in range(6)))
+    fake = flat("{}_frame{}.jpg", *(f"fake/id{n}_id{(n + 1) % 6}_{n:04d}" for n in range(6)))
+    root = fill(*real, *fake)
+    manifest = scan(root)
+    assert manifest.group_by == "frames+ids+near" and manifest.rows["group"].nunique() == 1
+    with pytest.raises(InputError) as refused:
+        experiment_rows(manifest, RecipeKeys(), repeat=0)
+    message = str(refused.value)
+    assert "class real has 1 group, fewer than the 5 folds" in message
+    assert (
+        "; --set group_by=frames+near makes 6 or more of each class, with one person or original" in message
+    )
+    rows = experiment_rows(scan(root, group_by="frames+near"), RecipeKeys(), repeat=0)
+    assert rows["group"].nunique() == 12

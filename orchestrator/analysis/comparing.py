@@ -140,7 +140,6 @@ def pair_up(baseline: Gathered, treatment: Gathered, metric: str, source: str = 
 def _other_rows(sides: tuple[Gathered, Gathered], both: Sequence[Place]) -> str:
     """Say why two experiments were not tested on the same rows; empty where they were."""
     files = [side.record.fold_files for side in sides]
-    # Trials that no record names any more say nothing of a fold file: their test rows have to do.
     if None not in files and files[0] != files[1]:
         return "the two were not split by the same fold files"
     for place in both:
@@ -228,9 +227,9 @@ def compare_pair(
         pairs.baseline, pairs.treatment, folds=folds, metric=metric, error=difference.error
     ):
         row["verdict"], effect["reason"] = "undecided", reason
-    if not has_same_rows:
-        effect["common_rows"] = pairs.common_rows or 0
-        said = (effect.get("reason", ""), common_rows_text(pairs.common_rows or 0, sides))
+    if pairs.common_rows is not None:
+        effect["common_rows"] = pairs.common_rows
+        said = (effect.get("reason", ""), common_rows_text(pairs.common_rows, sides))
         effect["reason"] = "; ".join(filter(None, said))
     effect.update(_size(test.difference, differences, is_lower=is_lower, floor=floor))
     return row, effect

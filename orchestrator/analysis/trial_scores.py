@@ -27,8 +27,8 @@ from orchestrator.store.folder import (
     read_trial,
     trial_state,
 )
+from orchestrator.store.outcome_records import MetricsRecord
 from orchestrator.store.predictions import DAMAGE, Part, Predictions, read_predictions
-from orchestrator.store.records import MetricsRecord
 from trainables import memo
 from trainables.errors import InputError
 from trainables.evaluation import classes, detection

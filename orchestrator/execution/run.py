@@ -39,7 +39,8 @@ from orchestrator.store import provenance
 from orchestrator.store.caches import image_caches
 from orchestrator.store.decision_file import in_force
 from orchestrator.store.folder import Store, write_error
-from orchestrator.store.records import ErrorRecord, ShortcutRecord
+from orchestrator.store.outcome_records import ErrorRecord
+from orchestrator.store.records import ShortcutRecord
 from orchestrator.store.starting import OnStep, announced
 from orchestrator.wording.numbers import capital
 from orchestrator.wording.uneven_parts import uneven_sentences

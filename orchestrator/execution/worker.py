@@ -14,7 +14,8 @@ from filelock import FileLock
 from orchestrator.execution.executor import Event, EventKind, Report, Task, TrialJob
 from orchestrator.store import provenance
 from orchestrator.store.folder import write_error, write_trial
-from orchestrator.store.records import ErrorRecord, RecipeRecord, RunRecord, TrialRecord
+from orchestrator.store.outcome_records import ErrorRecord
+from orchestrator.store.records import RecipeRecord, RunRecord, TrialRecord
 from trainables.recipe import Recipe
 from trainables.trial_files import DONE, ERROR, FORMAT, LOCK
 from trainables.trial_inputs import ImageCaches, trial_rows

@@ -27,14 +27,8 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from orchestrator.store.fingerprint import SHORT
-from orchestrator.store.records import (
-    DoneRecord,
-    ErrorRecord,
-    MetricsRecord,
-    StudyRecord,
-    TrialRecord,
-    is_plain,
-)
+from orchestrator.store.outcome_records import DoneRecord, ErrorRecord, MetricsRecord
+from orchestrator.store.records import StudyRecord, TrialRecord, is_plain
 from trainables.errors import InputError
 from trainables.files import read_json, write_json
 from trainables.measurement import Measurement

@@ -78,6 +78,9 @@ def test_a_trial_starts_from_another_ones_weights(
     )
     assert torch.allclose(first, second, atol=1e-6) and not torch.allclose(first, scratch, atol=1e-2)
     capsys.readouterr()
+    # A record of a trial says which weights it had.
+    assert command({**still, "pretrained": weights, "weights": {"sha256": "a" * 64}}) == 2
+    assert "is not what it was" in capsys.readouterr().err
     assert command({**still, "pretrained": str(tmp_path / "gone.pth")}) == 2
     assert "gone.pth can't be read" in capsys.readouterr().err
 

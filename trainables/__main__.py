@@ -24,8 +24,11 @@ from trainables.data.splits.trial_rows import experiment_rows
 from trainables.device import device_type
 from trainables.errors import InputError
 from trainables.files import read_json
+from trainables.models.building import check_backbone
 from trainables.output_width import UNWRAPPED
 from trainables.recipe import MEMORY_FORMATS, Recipe, RecipeKeys
+from trainables.recipe_part import RecipePart
+from trainables.starting_weights import StartingWeights
 from trainables.training.loop import EpochReport
 from trainables.training.precision import measure
 from trainables.trial import read_base, run_trial
@@ -33,7 +36,7 @@ from trainables.trial_inputs import ImageCaches, detect_faces, trial_rows
 
 # What says how a data folder is read.
 DATA_KEYS = ("layout", "group_by", "real_sources")
-Keys = TypeVar("Keys", bound=RecipeKeys)
+Keys = TypeVar("Keys", bound=RecipePart)
 
 
 def trial_command() -> int:
@@ -118,6 +121,13 @@ def _resolve(
     """Complete a recipe; a precision that is left open is measured."""
     if is_kernel_machine(str(values.get("backbone", ""))):
         values = {**values, "precision": "float32"}
+    asked = _validated(RecipeKeys, {name: values[name] for name in values if name in RecipeKeys.model_fields})
+    if asked.pretrained:
+        # The record of a trial says which weights it had; it is that trial only with these.
+        known = values.get("weights")
+        pinned = None if known is None else _validated(StartingWeights, known)
+        found = check_backbone(asked, num_classes=num_classes, weights=pinned).weights
+        values = {**values, "weights": None if found is None else found.model_dump(mode="json")}
     precision = values.get("precision", "auto")
     if precision != "auto":
         layout = next((layout for given, layout in MEMORY_FORMATS.items() if given == precision), None)
@@ -132,7 +142,7 @@ def _resolve(
     return first.model_copy(update={"precision": choice.precision, "memory_format": choice.memory_format})
 
 
-def _validated(model: type[Keys], values: Mapping[str, JsonValue]) -> Keys:
+def _validated(model: type[Keys], values: JsonValue | Mapping[str, JsonValue]) -> Keys:
     try:
         return model.model_validate_json(json.dumps(values))
     except ValidationError as error:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict, Field
 
 from trainables.recipe import MemoryFormat, Precision, RecipeKeys
+from trainables.starting_weights import StartingWeights
 
 MIN_GAIN = 1.1
 
@@ -71,8 +72,8 @@ class Measurement(_Plain):
 class ModelQuestion(_Plain):
     """What is to be found out of a model with `num_classes` classes, on "cpu" or "cuda".
 
-    `check`: does the backbone exist, and can its pretrained weights be had? `time`: how fast is it? In
-    `memory_format` alone, where that is settled.
+    `check`: does the backbone exist, and can its pretrained weights be had, the `weights` that are known from
+    before? `time`: how fast is it? In `memory_format` alone, where that is settled.
     """
 
     recipe: RecipeKeys
@@ -81,13 +82,18 @@ class ModelQuestion(_Plain):
     check: bool
     time: bool
     memory_format: MemoryFormat | None = None
+    weights: StartingWeights | None = None
 
 
 class ModelAnswer(_Plain):
-    """What was found out: the user's mistake, a measurement, or neither where all is well."""
+    """What was found out: the user's mistake, or a measurement, the weights that `pretrained` stands for, and
+    what there is to say of them, as far as it was asked.
+    """
 
     problem: str | None = None
     measurement: Measurement | None = None
+    weights: StartingWeights | None = None
+    notes: tuple[str, ...] = ()
 
 
 def fastest(speeds: Sequence[Speed]) -> Speed:

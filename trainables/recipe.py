@@ -20,6 +20,7 @@ from trainables.data.dataset.layouts import REAL_SOURCES
 from trainables.data.images.crops import FaceRule
 from trainables.evaluation.metrics import SelectionMetric
 from trainables.recipe_part import BY_ROWS, COUNTS, IF_SET, Identity, RecipePart, refuse_undeclared
+from trainables.starting_weights import SUFFIXES, StartingWeights, is_weights_file
 
 Precision = Literal["float32", "bf16", "fp16"]
 MemoryFormat = Literal["contiguous", "channels_last"]
@@ -40,6 +41,8 @@ MEMORY_FORMATS: dict[Precision, MemoryFormat] = {
 
 CROP = Identity(lambda recipe, value: recipe.face_crop)
 PRESET = Identity(lambda recipe, value: recipe.backbone == "simple_cnn")
+# A file of weights counts by its content, which is in `weights`, not by where it lies.
+NO_PATH = Identity(lambda recipe, value: not isinstance(value, str))
 # Of one split there are no folds to count.
 FOLDS = Identity(lambda recipe, value: recipe.protocol == "cv")
 
@@ -261,7 +264,11 @@ class RecipeKeys(RecipePart):
     backbone: Annotated[str, COUNTS] = Field(
         "simple_cnn", min_length=1, description="one of `models`, or any timm model by its name"
     )
-    pretrained: Annotated[bool, COUNTS] = False
+    pretrained: Annotated[bool | str, NO_PATH] = Field(
+        False,
+        description="true: timm's default weights of the backbone; or a file of weights (.safetensors, .pth, "
+        ".pt, .bin) beside the experiment file or in the current folder",
+    )
     cnn_preset: Annotated[Literal["micro", "small", "medium", "large"], PRESET] = "medium"
     dropout: Annotated[float, Field(ge=0.0, lt=1.0), COUNTS] = 0.0
 
@@ -292,6 +299,13 @@ class RecipeKeys(RecipePart):
     cv_repeats: Annotated[int, Field(ge=1, le=100), BY_ROWS] = 1
     val_ratio: Annotated[float, Field(gt=0.0, le=0.5), COUNTS] = 0.1
     test_ratio: Annotated[Ratio, BY_ROWS] = 0.1
+
+    @field_validator("pretrained")
+    @classmethod
+    def _names_weights(cls, value: bool | str) -> bool | str:
+        if isinstance(value, str) and not is_weights_file(value):
+            raise ValueError(f"give true, false, or a file of weights ({', '.join(SUFFIXES)})")
+        return value
 
     @field_validator("batch_size")
     @classmethod
@@ -336,9 +350,12 @@ class RecipeKeys(RecipePart):
         known = backbones.BACKBONES.get(self.backbone) or backbones.KERNEL_MACHINES.get(self.backbone)
         if known is None:
             return self
-        if self.pretrained and not known.can_be_pretrained:
+        if self.pretrained and known.bases:
+            raise ValueError(f"pretrained: {self.backbone} starts from its bases; set pretrained to false")
+        if self.pretrained is True and not known.can_be_pretrained:
             raise ValueError(
-                f"pretrained: {self.backbone} has no pretrained weights; set pretrained to false"
+                f"pretrained: {self.backbone} has no pretrained weights; set pretrained to false, or to a "
+                "file of weights"
             )
         if self.image_size < known.min_px:
             raise ValueError(
@@ -356,6 +373,9 @@ class Recipe(RecipeKeys):
     layout: Annotated[Literal["sources", "splits", "csv"], BY_ROWS]
     precision: Annotated[Precision, COUNTS]
     memory_format: Annotated[MemoryFormat, COUNTS]
+    weights: Annotated[StartingWeights | None, IF_SET] = Field(
+        None, description="what `pretrained` stands for, by its content"
+    )
     micro_batch: Annotated[Annotated[int, Field(ge=1)] | None, IF_SET] = Field(
         None, description="the most images at a time where a whole batch does not fit into memory"
     )

@@ -23,6 +23,8 @@ class Identity:
 COUNTS = Identity(lambda part, value: True)
 # What it does is in the fingerprint of the trial's rows: two ways of saying the same rows are the same trial.
 BY_ROWS = Identity(lambda part, value: False)
+# Where something came from, beside a key that says what it is.
+RECORDED = Identity(lambda part, value: False)
 # What is not used is no part of it, and keys that came later leave the identity of earlier trials alone.
 IF_SET = Identity(lambda part, value: value is not None)
 

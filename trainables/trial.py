@@ -213,7 +213,7 @@ def _first_weights(recipe: Recipe, bases: Sequence[Base], *, num_classes: int) -
     if len(bases) != wanted:
         raise InputError(f"{recipe.backbone} combines {wanted} trained networks, {len(bases)} were given")
     if not wanted:
-        return build_model(recipe, num_classes=num_classes)
+        return build_model(recipe, num_classes=num_classes, weights=recipe.weights)
     networks = []
     for base in bases:
         network = build_model(base.recipe.model_copy(update={"pretrained": False}), num_classes=num_classes)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from orchestrator.config.library import Library, read_object, refuse_constant
 from orchestrator.config.validation_errors import meant, problem_line
@@ -26,6 +26,7 @@ from trainables.evaluation.metrics import ThresholdMetric
 from trainables.files import JsonObject
 from trainables.recipe import Recipe, RecipeKeys
 from trainables.recipe_part import Frozen
+from trainables.starting_weights import is_weights_file
 
 SHORTHANDS = {"lr": ("optimizer", "lr"), "weight_decay": ("optimizer", "weight_decay")}
 # Of the AUC that file facts reach without a look at a face.
@@ -83,8 +84,10 @@ class Experiment(RecipeKeys):
         """Return what decides the numbers, as far as the file says it."""
         return RecipeKeys.model_validate({name: getattr(self, name) for name in RecipeKeys.model_fields})
 
-    def recipe(self, **resolved: str | int | None) -> Recipe:
-        """Return the recipe with layout, group_by, precision, memory_format and micro_batch resolved."""
+    def recipe(self, **resolved: JsonValue) -> Recipe:
+        """Return the recipe with what was found out: layout, group_by, precision, memory_format, micro_batch,
+        and the weights that it starts from.
+        """
         return Recipe.model_validate({**self.recipe_keys().model_dump(), **resolved})
 
 
@@ -209,7 +212,7 @@ def _layers(files: Sequence[_File], own: Sequence[Layer] = ()) -> list[Layer]:
 
     The last file is the experiment's, unless it is a made one with values of its `own`.
     """
-    layers = [_layer(str(file.path), file.values) for file in files]
+    layers = [_layer(str(file.path), file.values, folder=file.path.parent) for file in files]
     num_inherited = len(layers) if own else len(layers) - 1
     inherited = [Layer(layer.origin, _inheritable(layer.values)) for layer in layers[:num_inherited]]
     return [*inherited, *layers[num_inherited:]]
@@ -242,12 +245,14 @@ def json_schema() -> JsonObject:
 
 def _shared(library: Library) -> list[Layer]:
     path = library.shared()
-    return [_layer(str(path), read_object(path))]
+    return [_layer(str(path), read_object(path), folder=path.parent)]
 
 
 def _preset(preset: str | None, path: Path | None) -> list[Layer]:
     """The layer of one of a preset's files, if there is one."""
-    return [] if path is None else [_layer(f"--preset {preset} ({path})", _inheritable(read_object(path)))]
+    if path is None:
+        return []
+    return [_layer(f"--preset {preset} ({path})", _inheritable(read_object(path)), folder=path.parent)]
 
 
 def _settings(settings: Sequence[str]) -> list[Layer]:
@@ -299,8 +304,11 @@ def _inheritable(values: JsonObject) -> JsonObject:
     }
 
 
-def _layer(origin: str, values: JsonObject) -> Layer:
-    """Spell the shorthands out: lr -> optimizer.lr, and stages bring their epochs."""
+def _layer(origin: str, values: JsonObject, *, folder: Path | None = None) -> Layer:
+    """Spell the shorthands out: lr -> optimizer.lr, and stages bring their epochs.
+
+    `folder` is that of the file which the values are from: a file of weights is looked for there first.
+    """
     plain = {key: value for key, value in values.items() if key != "$schema" and key not in SHORTHANDS}
     for key, (section, inner) in SHORTHANDS.items():
         if key in values:
@@ -312,6 +320,9 @@ def _layer(origin: str, values: JsonObject) -> Layer:
                     f"{origin}: {key} is {values[key]!r} and {section}.{inner} is {outer[inner]!r}; keep one"
                 )
             plain[section] = {**outer, inner: values[key]}
+    if folder is not None and isinstance(weights := plain.get("pretrained"), str):
+        beside = folder / Path(weights).expanduser()
+        plain["pretrained"] = str(beside if beside.is_file() else weights)
     total = _sum_of_stages(plain.get("stages"))
     if total and plain.setdefault("epochs", total) != total:
         raise InputError(
@@ -334,6 +345,15 @@ def _validate(path: Path, layers: Sequence[Layer]) -> Experiment:
     for layer in layers:
         _merge(merged, layer.values, layer.origin, origins, ())
     merged["name"] = path.stem
+    given = merged.get("pretrained")
+    if isinstance(given, str) and is_weights_file(given):
+        weights = Path(given).expanduser().absolute()
+        if not weights.is_file():
+            raise InputError(
+                f"{origins[('pretrained',)]}: pretrained: there is no file {given} beside the experiment's "
+                "file or in the current folder; give the path of a file of weights, or true or false"
+            )
+        merged["pretrained"] = str(weights)
     try:
         return Experiment.model_validate_json(json.dumps(merged))
     except ValidationError as error:

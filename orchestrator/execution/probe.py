@@ -16,8 +16,10 @@ from pathlib import Path
 
 from orchestrator.execution.executor import Executor
 from orchestrator.plan.plan import Study, measurement_file
+from orchestrator.plan.weights_lookup import starting_weights, timm_model
 from orchestrator.store import provenance
-from orchestrator.store.folder import read_measurement, write_measurement
+from orchestrator.store.folder import Store, read_measurement, write_measurement
+from orchestrator.store.known_weights import write_known_weights
 from trainables.backbones import is_kernel_machine, own
 from trainables.errors import InputError
 from trainables.measurement import ModelAnswer, ModelQuestion
@@ -25,20 +27,32 @@ from trainables.measurement import ModelAnswer, ModelQuestion
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question about a model of a study, and the file that keeps what is timed."""
+    """A question about a model of a study, and where what is found out is kept.
+
+    `path` is the file of what is timed, `timm_model` the model whose weights are looked up ("" = none).
+    `is_needed`: without an answer nothing runs.
+    """
 
     path: Path
     question: ModelQuestion
+    timm_model: str = ""
+    is_needed: bool = True
 
 
 def questions(study: Study, device: str) -> list[Asked]:
     """Return what is not known yet of the models of a study, on "cpu" or "cuda".
 
     A precision that was settled before stays; a larger batch is then tried in it. Of several batch sizes of
-    one model the largest is tried.
+    one model the largest is tried. timm's weights of a model that is not run now are looked up if they can
+    be: its trials have no key without.
     """
     running = {trial.experiment for trial in study.missing()}
-    asked: dict[tuple[Path, bool], Asked] = {}
+    run_models = {
+        timm_model(planned.experiment)
+        for planned in study.experiments
+        if planned.experiment.name in running and planned.experiment.pretrained is True
+    }
+    asked: dict[tuple[Path, bool | str, bool], Asked] = {}
     largest_first = sorted(study.experiments, key=lambda planned: -planned.experiment.batch_size)
     for planned in largest_first:
         experiment = planned.experiment
@@ -49,27 +63,33 @@ def questions(study: Study, device: str) -> list[Asked]:
         settled = measured is not None and measured.knows(experiment.batch_size, device)
         timed = not settled and (experiment.precision == "auto" or device == "cuda")
         known = not experiment.pretrained and (own(experiment.backbone) is not None or measured is not None)
-        checked = experiment.name in running and not known
-        if not timed and not checked:
-            continue
+        weights = starting_weights(study.store, experiment)
+        sought = experiment.pretrained is True and weights is None
         recipe, layout = experiment.recipe_keys(), None
         if measured is not None:
             layout = measured.choice.memory_format
             recipe = recipe.model_copy(update={"precision": measured.choice.precision})
-        question = ModelQuestion(
-            recipe=recipe,
-            num_classes=planned.num_classes,
-            check=checked,
-            time=timed,
-            device=device,
-            memory_format=layout,
-        )
-        place = (path, experiment.pretrained)
-        if place in asked:
-            # One question of a model is enough, and it asks all that was to be asked.
-            before = asked[place].question
-            question = before.model_copy(update={"check": before.check or checked})
-        asked[place] = Asked(path, question)
+        is_run = experiment.name in running
+        beside = sought and not is_run and timm_model(experiment) not in run_models
+        wanted = [(is_run and not known, timed, True), (beside, False, False)]
+        for check, time, is_needed in wanted:
+            if not check and not time:
+                continue
+            question = ModelQuestion(
+                recipe=recipe,
+                num_classes=planned.num_classes,
+                check=check,
+                time=time,
+                device=device,
+                memory_format=layout,
+                weights=weights,
+            )
+            place = (path, experiment.pretrained, is_needed)
+            if place in asked:
+                # One question of a model is enough, and it asks all that was to be asked.
+                before = asked[place].question
+                question = before.model_copy(update={"check": before.check or check})
+            asked[place] = Asked(path, question, timm_model(experiment) if sought else "", is_needed)
     return list(asked.values())
 
 
@@ -125,17 +145,22 @@ def answering(asked: Sequence[Asked], *, log: Path) -> Iterator[Callable[[], lis
             process.kill()
 
 
-def keep(asked: Sequence[Asked], answers: Sequence[ModelAnswer]) -> None:
-    """Write what was timed to results/.
+def keep(store: Store, asked: Sequence[Asked], answers: Sequence[ModelAnswer]) -> list[str]:
+    """Write what was found out to results/; return what there is to say of pretrained weights.
 
     Raises:
-        InputError: a backbone does not exist, or its pretrained weights can't be had.
+        InputError: a backbone does not exist, or its pretrained weights can't be had, or don't fit.
     """
-    problems = []
+    problems: list[str] = []
+    notes: list[str] = []
     for each, answer in zip(asked, answers, strict=True):
-        if answer.problem is not None:
-            problems.append(answer.problem)
-        elif answer.measurement is not None:
+        if answer.measurement is not None:
             write_measurement(each.path, answer.measurement.model_copy(update={"measured": provenance.now()}))
+        if answer.weights is not None and each.timm_model:
+            write_known_weights(store, each.timm_model, answer.weights)
+        if answer.problem is not None and each.is_needed:
+            problems.append(answer.problem)
+        notes += answer.notes
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))
+    return list(dict.fromkeys(notes))

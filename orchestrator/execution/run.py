@@ -157,11 +157,11 @@ def _warn_tracking(store: Store, phase: str, problem: str, console: Console) -> 
 def _run_missing(
     study: Study, data: DataSets, options: Options, console: Console, shortcuts: Shortcuts
 ) -> None:
-    if any(planned.experiment.pretrained for planned in study.experiments):
+    if any(planned.experiment.pretrained is True for planned in study.experiments):
         # Before Ray starts, so that its workers inherit what is found out.
         prepare_hub()
     experiments = [planned.experiment for planned in study.experiments]
-    with _started(study, options) as executor:
+    with _started(study, options, console) as executor:
         study = plan_study(
             study.phase,
             experiments,
@@ -232,7 +232,7 @@ def _warn_split_batches(study: Study, console: Console) -> None:
 
 
 @contextlib.contextmanager
-def _started(study: Study, options: Options) -> Iterator[Executor]:
+def _started(study: Study, options: Options, console: Console) -> Iterator[Executor]:
     """Start an executor and find out what has to be known of the models, both at once on this machine.
 
     Raises:
@@ -242,7 +242,7 @@ def _started(study: Study, options: Options) -> Iterator[Executor]:
     if options.address not in HERE:
         with start_executor(options.address, logs=logs, debug=options.debug) as executor:
             asked = probe.questions(study, executor.device)
-            probe.keep(asked, probe.answered_by(executor, asked))
+            _say_weights(probe.keep(study.store, asked, probe.answered_by(executor, asked)), options, console)
             yield executor
         return
     asked = probe.questions(study, study.device)
@@ -254,8 +254,15 @@ def _started(study: Study, options: Options) -> Iterator[Executor]:
             raise InputError(
                 "there is a GPU that Ray does not see; check nvidia-smi, or set CUDA_VISIBLE_DEVICES=''"
             )
-        probe.keep(asked, answers())
+        _say_weights(probe.keep(study.store, asked, answers()), options, console)
         yield executor
+
+
+def _say_weights(notes: Sequence[str], options: Options, console: Console) -> None:
+    """Say what was taken from pretrained weights, and what was not."""
+    for note in notes:
+        if not options.quiet:
+            say(f"Pretrained: {note}", console=console)
 
 
 def _record_if_new(study: Study, shortcuts: Shortcuts) -> None:

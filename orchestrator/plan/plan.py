@@ -1,9 +1,9 @@
 """Experiments x repeats x folds to an ordered list of trials: what is done, what is missing, and why.
 
 Building a plan reads the data folder, the experiment files and results/, and starts nothing. A trial whose
-precision has not been measured yet has no key: it can't be done, and it is planned again after the
-measurement. `write_study` in record.py leaves the record from which `collect`, `report` and `status` work
-without the data.
+precision has not been measured yet, or whose pretrained weights have not been looked up, has no key: it can't
+be done, and it is planned again when they are known. `write_study` in record.py leaves the record from which
+`collect`, `report` and `status` work without the data.
 """
 
 import re
@@ -22,6 +22,7 @@ from orchestrator.config.phase import Phase
 from orchestrator.plan import identity
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.resources import Machine, Share, share_of, this_machine
+from orchestrator.plan.weights_lookup import starting_weights
 from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.folder import State, Store, read_error, read_measurement, trial_state
 from orchestrator.store.records import HandedOver
@@ -188,10 +189,10 @@ def _plan_experiment(
     experiment: Experiment, *, store: Store, data: DataSets, device: str
 ) -> PlannedExperiment:
     manifest = data.manifest(experiment)
-    weights = experiment.loss.class_weights
-    if isinstance(weights, tuple) and len(weights) != len(manifest.classes):
+    class_weights = experiment.loss.class_weights
+    if isinstance(class_weights, tuple) and len(class_weights) != len(manifest.classes):
         raise InputError(
-            f"{experiment.name}: loss.class_weights has {len(weights)} values, "
+            f"{experiment.name}: loss.class_weights has {len(class_weights)} values, "
             f"the data has {len(manifest.classes)} classes ({', '.join(manifest.classes)})"
         )
     if experiment.loss.type == "bce" and len(manifest.classes) != 2:
@@ -206,7 +207,7 @@ def _plan_experiment(
         )
     rows = tuple(data.rows(experiment, manifest, repeat) for repeat in range(experiment.cv_repeats))
     measured = read_measurement(measurement_file(store, experiment, device))
-    resolved: dict[str, str | int | None] = {}
+    resolved: dict[str, JsonValue] = {}
     if measured is not None and not measured.knows(experiment.batch_size, device):
         measured = None
     if measured is not None:
@@ -218,10 +219,18 @@ def _plan_experiment(
         resolved = {"precision": "float32", "memory_format": "contiguous"}
     elif experiment.precision != "auto":
         resolved = {"precision": experiment.precision, "memory_format": MEMORY_FORMATS[experiment.precision]}
-    recipe = None
-    if resolved:
-        recipe = experiment.recipe(layout=manifest.layout, group_by=manifest.group_by, **resolved)
+    recipe, weights = None, starting_weights(store, experiment)
+    if resolved and (weights is not None or not experiment.pretrained):
+        resolved |= {"layout": manifest.layout, "group_by": manifest.group_by}
+        recipe = experiment.recipe(weights=None if weights is None else weights.model_dump(), **resolved)
     return PlannedExperiment(experiment, manifest, rows, recipe, measured)
+
+
+def _unknown(planned: PlannedExperiment) -> str:
+    """Say what a trial has no key for."""
+    if planned.measurement is None and planned.experiment.precision == "auto":
+        return "precision not measured yet"
+    return "pretrained weights not looked up yet"
 
 
 def _folds(experiment: Experiment, wanted: Sequence[int] | None) -> list[int]:
@@ -267,7 +276,7 @@ class _Planner:
             ingredients={},
             folder=None,
             state=State.MISSING,
-            why="precision not measured yet",
+            why=_unknown(planned),
             sizes=sizes,
             share=share_of(
                 self.machine, peak_mib=speed.peak_mib if speed else None, wanted=experiment.resources

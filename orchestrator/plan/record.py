@@ -101,12 +101,13 @@ def _experiment_record(study: Study, planned: PlannedExperiment) -> ExperimentRe
 
 
 def _planned_trial(trial: Trial, store: Store) -> PlannedTrial:
-    assert trial.folder is not None, "a study is written after the precision is known"
+    # Pretrained weights that can't be had stop no run of the other experiments; theirs has no key yet.
+    folder = trial.folder or store.trials / f"{trial.name}-unknown-weights"
     return PlannedTrial(
-        key=trial.key,
+        key=trial.key or trial.name,
         repeat=trial.repeat,
         fold=trial.fold,
-        folder=store.called(trial.folder),
+        folder=store.called(folder),
         sizes=dict(trial.sizes),
         estimate_s=trial.estimate_s,
     )

@@ -6,6 +6,7 @@
     studies/<phase>.json                   what a phase's last run planned, for `collect`, `report`, `status`
     decisions/<phase>.json checks/         frozen outcomes; what was looked for in the data
     precision/<model>-<size>-<device>.json the measured number format and memory layout
+    weights/<model>.json                   which of timm's weights `pretrained` stands for, by tag and hash
     collected/<phase>/ reports/<phase>/    tables, and the page
     cache/ logs/                           pixels, scans; Ray's output: may be deleted at any time
     mlflow.db mlflow/                      the tracking store when no other is named
@@ -178,6 +179,10 @@ class Store:
     def precision_file(self, model: str) -> Path:
         """The record of the measured number format of a model."""
         return self.root / "precision" / f"{model}.json"
+
+    def weights_file(self, model: str) -> Path:
+        """The record of the weights that timm has for a model."""
+        return self.root / "weights" / f"{model}.json"
 
     def check_file(self, check: str) -> Path:
         """The record of what was looked for in a data set."""

@@ -18,6 +18,7 @@ from trainables.evaluation.metrics import ROPE, ComparedMetric, ThresholdMetric
 from trainables.measurement import Measurement
 from trainables.recipe import MemoryFormat, RecipeKeys
 from trainables.recipe_part import COUNTS, IF_SET, Frozen
+from trainables.starting_weights import StartingWeights
 from trainables.trial_files import FORMAT
 
 # What file facts reach: nothing much, enough to stop a run, the same and known, or too few images to tell.
@@ -106,6 +107,7 @@ class RecipeRecord(RecipeKeys):
     model_config = ConfigDict(extra="ignore")
 
     memory_format: Annotated[MemoryFormat | None, COUNTS] = None
+    weights: Annotated[StartingWeights | None, IF_SET] = None
     micro_batch: Annotated[int | None, IF_SET] = None
 
     def plain(self) -> dict[str, JsonValue]:

@@ -20,8 +20,10 @@ from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.plan import Options, plan_study
 from orchestrator.plan.resources import Machine
 from orchestrator.store.folder import Store
+from orchestrator.store.known_weights import write_known_weights
 from trainables.data.dataset.manifest import COLUMNS, Manifest
 from trainables.files import write_json
+from trainables.starting_weights import StartingWeights
 
 HERE = Path(__file__).parent
 SHIPPED = HERE.parents[1] / "experiments"
@@ -33,6 +35,12 @@ PRESETS = (None, "smoke")
 PROVENANCE = ("made", "digest")
 RULE = {"choose": "auc"}
 NO_EVIDENCE = {"metric": "auc", "better_is": "higher", "candidates": []}
+# timm's models that start pretrained, and the tags of their weights; the hashes are made up.
+TAGS = {
+    "convnext_tiny": "in12k_ft_in1k", "efficientnet_b0": "ra_in1k", "mobilenetv2_100": "ra_in1k",
+    "mobilenetv3_small_100": "lamb_in1k", "resnet18": "a1_in1k", "resnet34": "a1_in1k", "resnet50": "a1_in1k",
+    "vgg16_bn": "tv_in1k",
+}  # fmt: skip
 SELECTED = ["p3_convnext_tiny", "p3_resnet50", "p3_simplecnn"]
 
 
@@ -121,6 +129,7 @@ def keys(folder: Path) -> dict[str, dict[str, list[str]]]:
         mine = found.setdefault(preset or "none", {})
         store = Store.open(folder / (preset or "none"))
         _decisions(store, preset)
+        look_up_weights(store)
         data = MadeUp(store)
         for names in _commands(preset):
             question = load(names, Library((SHIPPED,)), results=store.root, preset=preset, settings=FIXED)
@@ -133,6 +142,13 @@ def keys(folder: Path) -> dict[str, dict[str, list[str]]]:
                 # Phases have experiments in common; a phase's own decision may change what it takes over.
                 mine.setdefault(f"{names[0]}: {trial.experiment}", []).append(trial.key)
     return found
+
+
+def look_up_weights(store: Store) -> None:
+    """Write down which weights timm has for each model of the shipped experiments, without asking it."""
+    for model, tag in TAGS.items():
+        weights = StartingWeights(tag=f"{model}.{tag}", revision="0" * 40, sha256=_digest(model.encode()) * 4)
+        write_known_weights(store, model, weights)
 
 
 def _commands(preset: str | None) -> Iterator[list[str]]:

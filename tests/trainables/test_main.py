@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from trainables.__main__ import trial_command
 from trainables.data.dataset.manifest import scan
@@ -59,6 +60,29 @@ def test_the_command_gives_the_numbers_of_run_trial(
     assert said["test"] == metrics["test"] and said["val"] == metrics["val"]
     one, other = (pd.read_parquet(tmp_path / name / "predictions.parquet") for name in ("out", "here"))
     assert one.equals(other)
+
+
+def test_a_trial_starts_from_another_ones_weights(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Catches a file of weights that is checked, hashed, and not trained from."""
+    assert command(KEYS, out="first") == 0
+    # With a step of next to nothing the weights that are kept are those that training started from.
+    still = {**KEYS, "optimizer": {"lr": 1e-12, "weight_decay": 0.0}, "seed": 7}
+    weights = str(tmp_path / "first" / "model.safetensors")
+    assert command({**still, "pretrained": weights}, out="second") == 0
+    assert command(still, out="scratch") == 0
+    first, second, scratch = (
+        load_file(tmp_path / name / "model.safetensors")["features.0.weight"]
+        for name in ("first", "second", "scratch")
+    )
+    assert torch.allclose(first, second, atol=1e-6) and not torch.allclose(first, scratch, atol=1e-2)
+    capsys.readouterr()
+    # A record of a trial says which weights it had.
+    assert command({**still, "pretrained": weights, "weights": {"sha256": "a" * 64}}) == 2
+    assert "is not what it was" in capsys.readouterr().err
+    assert command({**still, "pretrained": str(tmp_path / "gone.pth")}) == 2
+    assert "gone.pth can't be read" in capsys.readouterr().err
 
 
 def test_the_record_of_a_trial_is_a_recipe_too(command: Command, tmp_path: Path) -> None:

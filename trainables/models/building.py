@@ -9,6 +9,7 @@ import functools
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import timm
@@ -17,7 +18,16 @@ from torch import nn
 
 from trainables.backbones import BACKBONES, KERNEL_MACHINES, own, timm_name
 from trainables.errors import InputError
+from trainables.models.pretrained import (
+    FoundWeights,
+    LoadedWeights,
+    find_timm_weights,
+    load_file_of_weights,
+    timm_network,
+)
 from trainables.recipe import RecipeKeys
+from trainables.starting_weights import StartingWeights, weights_of_file
+from trainables.training.normalization import NORMALIZATIONS
 
 
 def num_logits(num_classes: int) -> int:
@@ -26,49 +36,106 @@ def num_logits(num_classes: int) -> int:
 
 
 def build_model(
-    recipe: RecipeKeys, *, num_classes: int, bases: Sequence[nn.Module] | None = None
+    recipe: RecipeKeys,
+    *,
+    num_classes: int,
+    bases: Sequence[nn.Module] | None = None,
+    weights: StartingWeights | None = None,
 ) -> nn.Module:
-    """Build the recipe's backbone; pretrained weights come from the hub's local cache or the hub.
+    """Build the recipe's backbone; pretrained weights come from its file, the hub's local cache, or the hub.
 
     Args:
         recipe: what to build.
         num_classes: C.
         bases: the networks that an ensemble combines; None = new ones of the kinds that the registry names,
         which do for a measurement or a count.
+        weights: what `pretrained` has to stand for, where that is known.
 
     Raises:
-        InputError: no such backbone, or its weights can't be had.
+        InputError: no such backbone, or its weights can't be had, or they are no longer what they were.
     """
-    entry = own(recipe.backbone)
+    if own(recipe.backbone) is None:
+        _check_timm_name(recipe.backbone, pretrained=recipe.pretrained is True)
+    return _built(recipe, num_classes, found=_find(recipe, weights), bases=bases)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneCheck:
+    """A backbone that can be had: its starting weights, and what there is to say of them."""
+
+    weights: StartingWeights | None = None
+    notes: tuple[str, ...] = ()
+
+
+def check_backbone(
+    recipe: RecipeKeys, *, num_classes: int, weights: StartingWeights | None = None
+) -> BackboneCheck:
+    """Raise InputError unless the backbone exists and its pretrained weights can be had and fit.
+
+    `weights` is what `pretrained` has to stand for, where that is known.
+    """
+    if own(recipe.backbone) is None:
+        _check_timm_name(recipe.backbone, pretrained=recipe.pretrained is True)
+    if not recipe.pretrained:
+        return BackboneCheck()
+    found = _find(recipe, weights)
+    model, loaded = _built(recipe, num_classes, found=found)
+    notes = () if loaded is None else (f"{recipe.backbone}: {loaded.sentence()}",)
+    return BackboneCheck(None if found is None else found.weights, (*notes, *_other_scale(recipe, model)))
+
+
+def _find(recipe: RecipeKeys, known: StartingWeights | None) -> FoundWeights | None:
+    """Find the file that `pretrained` stands for; None where it is false."""
+    if not recipe.pretrained:
+        return None
+    if isinstance(recipe.pretrained, str):
+        path = Path(recipe.pretrained)
+        found = FoundWeights(path, weights_of_file(path))
+    else:
+        entry = own(recipe.backbone)
+        name = entry.trunk if entry is not None else timm_name(recipe.backbone)
+        pinned = known or StartingWeights(sha256="")
+        try:
+            found = find_timm_weights(pinned.tag or name, revision=pinned.revision)
+        # The hub's client and the network have many ways to fail, and one way out.
+        except Exception as error:
+            raise InputError(_no_weights(recipe.backbone, error)) from error
+    if known is not None and found.weights.sha256 != known.sha256:
+        raise InputError(
+            f"pretrained: {found.path} is not what it was when its trials were planned (sha256 "
+            f"{found.weights.sha256[:12]} instead of {known.sha256[:12]}); put the file back, or run the "
+            "command again, which plans new trials"
+        )
+    return found
+
+
+def _built(
+    recipe: RecipeKeys,
+    num_classes: int,
+    *,
+    found: FoundWeights | None,
+    bases: Sequence[nn.Module] | None = None,
+) -> tuple[nn.Module, LoadedWeights | None]:
+    entry, outputs = own(recipe.backbone), num_logits(num_classes)
+    is_file = isinstance(recipe.pretrained, str)
+    of_timm = None if is_file else found
     if entry is None:
-        _check_timm_name(recipe.backbone, pretrained=recipe.pretrained)
-    try:
-        if entry is None:
-            return _build_timm(recipe, num_logits(num_classes))
+        model = _timm(recipe, outputs, found=of_timm)
+    else:
         # Each file of the registry has one function that builds what is in it.
         build = getattr(importlib.import_module(f"trainables.models.{entry.file}"), f"build_{entry.file}")
-        arguments: list[object] = [recipe, num_logits(num_classes)]
+        arguments: list[object] = [recipe, outputs]
+        if entry.trunk:
+            arguments.append(_timm(recipe, 0, found=of_timm, trunk=entry.trunk))
         if entry.bases:
             arguments.append(
                 bases
                 or [build_model(_default_base(recipe, name), num_classes=num_classes) for name in entry.bases]
             )
-        model: nn.Module = build(*arguments)
-    except InputError:
-        raise
-    except Exception as error:
-        if recipe.pretrained:
-            raise InputError(_no_weights(recipe.backbone, error)) from error
-        raise
-    return model
-
-
-def check_backbone(recipe: RecipeKeys, *, num_classes: int) -> None:
-    """Raise InputError unless the backbone exists and its pretrained weights can be had."""
-    if own(recipe.backbone) is None:
-        _check_timm_name(recipe.backbone, pretrained=recipe.pretrained)
-    if recipe.pretrained:
-        build_model(recipe, num_classes=num_classes)
+        model = build(*arguments)
+    if found is None or not is_file:
+        return model, None
+    return model, load_file_of_weights(model, found.path, backbone=recipe.backbone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +175,21 @@ def backbone_facts() -> tuple[BackboneFacts, ...]:
     return tuple(facts)
 
 
-def _build_timm(recipe: RecipeKeys, outputs: int) -> nn.Module:
-    name = timm_name(recipe.backbone)
-    options: dict[str, Any] = {"img_size": recipe.image_size} if _wants_image_size(name) else {}
-    model: nn.Module = timm.create_model(
-        name, pretrained=recipe.pretrained, num_classes=outputs, drop_rate=recipe.dropout, **options
-    )
-    return model
+def _timm(recipe: RecipeKeys, outputs: int, *, found: FoundWeights | None, trunk: str = "") -> nn.Module:
+    name, file = trunk or timm_name(recipe.backbone), None
+    if found is not None and found.weights.tag:
+        # With its tag: another default of timm's must not say how this file is read.
+        name, file = found.weights.tag, found.path
+    options: dict[str, Any] = {} if trunk else {"drop_rate": recipe.dropout}
+    if _wants_image_size(name):
+        options["img_size"] = recipe.image_size
+    try:
+        return timm_network(name, file=file, num_classes=outputs, **options)
+    except Exception as error:
+        if file is None:
+            raise
+        # A file of the cache that is damaged.
+        raise InputError(_no_weights(recipe.backbone, error)) from error
 
 
 def _default_base(recipe: RecipeKeys, name: str) -> RecipeKeys:
@@ -140,9 +215,26 @@ def _wants_image_size(name: str) -> bool:
     return bool(config is not None and config.fixed_input_size)
 
 
+def _other_scale(recipe: RecipeKeys, model: nn.Module) -> list[str]:
+    """Say where images are normalised otherwise than those that timm's weights were trained on."""
+    settings = getattr(getattr(model, "trunk", model), "pretrained_cfg", {})
+    mean, std = settings.get("mean"), settings.get("std")
+    trained_on, ours = (mean, std), NORMALIZATIONS.get(recipe.normalization)
+    if mean is None or std is None or ours is None or trained_on == ours:
+        return []
+    same = next((name for name, values in NORMALIZATIONS.items() if values == trained_on), None)
+    way_out = f"; normalization: {same} is theirs" if same else ""
+    shown = (", ".join(f"{value:g}" for value in values) for values in (mean, std))
+    return [
+        f"{recipe.backbone}: normalization is {recipe.normalization}, timm's weights of this model were "
+        f"trained with mean {' and std '.join(shown)}{way_out}"
+    ]
+
+
 def _no_weights(name: str, error: Exception) -> str:
     reason = " ".join(str(error).split()).split(". ")[0][:160]
     return (
         f"the pretrained weights of {name} can't be had ({type(error).__name__}: {reason}); "
-        "run once with a network, or train from scratch with --set pretrained=false or --preset cpu"
+        "run once with a network, name a file with --set pretrained=weights.safetensors, or train from "
+        "scratch with --set pretrained=false or --preset cpu"
     )

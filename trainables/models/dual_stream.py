@@ -8,7 +8,6 @@ feature. The head sees the features with and without the gate.
 
 from typing import Any, cast
 
-import timm
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -137,9 +136,8 @@ class DualStream(nn.Module):
         return cast(Tensor, self.head(pooled_BD, x_BCHW))
 
 
-def build_dual_stream(recipe: RecipeKeys, num_logits: int) -> nn.Module:
-    """Build the network around a MobileNetV2, pretrained if the recipe says so."""
-    trunk = timm.create_model("mobilenetv2_100", pretrained=recipe.pretrained, num_classes=0)
+def build_dual_stream(recipe: RecipeKeys, num_logits: int, trunk: nn.Module) -> nn.Module:
+    """Build the network around a MobileNetV2."""
     return DualStream(num_logits=num_logits, trunk=trunk)
 
 

@@ -8,7 +8,6 @@ et al. 2019: fingerprints live in residuals) precede a residual classifier.
 
 from typing import Any, cast
 
-import timm
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -153,7 +152,6 @@ class FingerprintNet(nn.Module):
         return cast(Tensor, self.head(torch.cat([*pooled, high], dim=1), x_BCHW))
 
 
-def build_fingerprint_net(recipe: RecipeKeys, num_logits: int) -> nn.Module:
-    """Build the network around a ResNet-34, pretrained if the recipe says so."""
-    trunk = timm.create_model("resnet34", pretrained=recipe.pretrained, num_classes=0)
+def build_fingerprint_net(recipe: RecipeKeys, num_logits: int, trunk: nn.Module) -> nn.Module:
+    """Build the network around a ResNet-34."""
     return FingerprintNet(num_logits=num_logits, trunk=trunk)

@@ -21,11 +21,15 @@ ANSWERS = TypeAdapter(list[ModelAnswer])
 
 def probe_model(question: ModelQuestion) -> ModelAnswer:
     """Check a model, time it, or both; the user's mistake comes back as a `problem`."""
+    answer = ModelAnswer()
     try:
         if question.check:
-            check_backbone(question.recipe, num_classes=question.num_classes)
+            found = check_backbone(
+                question.recipe, num_classes=question.num_classes, weights=question.weights
+            )
+            answer = ModelAnswer(weights=found.weights, notes=found.notes)
         if not question.time:
-            return ModelAnswer()
+            return answer
         measurement = measure(
             question.recipe,
             num_classes=question.num_classes,
@@ -33,7 +37,7 @@ def probe_model(question: ModelQuestion) -> ModelAnswer:
             threads=1,
             memory_format=question.memory_format,
         )
-        return ModelAnswer(measurement=measurement)
+        return answer.model_copy(update={"measurement": measurement})
     except InputError as error:
         return ModelAnswer(problem=str(error))
 

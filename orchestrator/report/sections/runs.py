@@ -88,7 +88,9 @@ def _settings(record: RecipeRecord, parameters: int | None) -> dict[str, str]:
     values = {
         "Backbone": recipe.get("backbone"),
         "Preset": recipe.get("cnn_preset") if recipe.get("backbone") == "simple_cnn" else None,
-        "Pretrained": recipe.get("pretrained"),
+        "Pretrained": recipe.get("pretrained")
+        if record.weights is None
+        else record.weights.called(record.pretrained),
         "Parameters": None if parameters is None else integer(parameters),
         "Image size": f"{size} × {size} px",
         "Normalisation": recipe.get("normalization"),

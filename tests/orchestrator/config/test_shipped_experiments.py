@@ -21,7 +21,7 @@ from orchestrator.plan.plan import Options, Study, plan_study
 from orchestrator.plan.resources import Machine
 from orchestrator.store.fold_files import fold_file
 from orchestrator.store.folder import Store
-from tests.golden.outputs import NO_EVIDENCE
+from tests.golden.outputs import NO_EVIDENCE, look_up_weights
 from trainables.files import write_json
 from trainables.recipe import Augment
 
@@ -255,6 +255,7 @@ def plan_of(tmp_path_factory: pytest.TempPathFactory, make_faces: Any) -> Callab
     data = make_faces(root / "faces", sources=sources, basenames=range(60))
     store = Store.open(root / "results")
     sets = DataSets(store, override=data)
+    look_up_weights(store)
     decisions: dict[str, dict[str, Any]] = {
         "phase2": {"handed_over": {"image_size": 224, "face_crop": True, "augment": False}},
         "phase3": {

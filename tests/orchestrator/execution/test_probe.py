@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from orchestrator.execution.probe import Asked, answering, keep
+from orchestrator.store.folder import Store
 from trainables.errors import InputError
 from trainables.measurement import ModelQuestion
 from trainables.recipe import RecipeKeys
@@ -27,7 +28,7 @@ def test_a_process_of_its_own_times_a_model_and_checks_another(tmp_path: Path) -
     with answering(asked, log=tmp_path / "logs" / "models.log") as answers:
         found = answers()
     with pytest.raises(InputError, match=r"resnet81.*nearest: .*resnet18"):
-        keep(asked, found)
+        keep(Store.open(tmp_path / "results"), asked, found)
     # The mistake of one does not cost what was measured of the other.
     kept = json.loads((tmp_path / "speed.json").read_text())
     assert kept["choice"]["images_per_s"] > 0 and len(kept["speeds"]) == 3

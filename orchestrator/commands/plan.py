@@ -65,6 +65,7 @@ def _json_text(study: "Study") -> str:
         "preset": study.preset,
         "handed_over": [each.plain() for each in study.handed_over],
         "notes": list(study.notes),
+        "undeclared": [asdict(each) for each in study.undeclared()],
         "device": study.device,
         "trials": [
             {
@@ -101,6 +102,7 @@ def _show(study: "Study", *, console: "Console") -> None:
     from orchestrator.checks import data_gate
     from orchestrator.checks.shortcuts import plan_text
     from orchestrator.config.earlier_decisions import sentence
+    from orchestrator.wording.settings_text import undeclared_sentences
 
     left = [trial.estimate_s for trial in study.missing()]
     total = f", about {duration(sum(filter(None, left)))} of work" if left and all(left) else ""
@@ -124,6 +126,7 @@ def _show(study: "Study", *, console: "Console") -> None:
     recipes = study.recipes()
     lines = [sentence(each, recipes) for each in study.handed_over]
     lines += study.notes
+    lines += undeclared_sentences(study.undeclared())
     lines += [
         f"Shortcuts in {planned.manifest.root}: {plan_text(known)}"
         for planned, known in data_gate.known_checks(study)

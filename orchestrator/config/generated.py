@@ -122,7 +122,13 @@ def _make(
         if against and against != name:
             asked = question or f"Is {name} better than {against}?"
             comparisons.append(
-                Comparison(question=asked, baseline=against, treatment=name, metrics=template.metrics)
+                Comparison(
+                    question=asked,
+                    baseline=against,
+                    treatment=name,
+                    metrics=template.metrics,
+                    differs=template.differs,
+                )
             )
     return Generated(tuple(made), tuple(comparisons))
 

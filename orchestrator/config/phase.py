@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from orchestrator.config.library import RESERVED, Library, read_object
 from orchestrator.config.validation_errors import meant, problem_line
+from orchestrator.store.differing_keys import DifferingKeys
 from orchestrator.store.fingerprint import SHORT, fingerprint
 from orchestrator.store.records import Comparison, Rule
 from trainables.errors import InputError, nearest
@@ -29,7 +30,8 @@ class Template(Frozen):
     """An experiment that is made for each of several sources or models, named in braces.
 
     `values` are keys of an experiment file on top of the one that it `extends`. `against` names the baseline
-    of a comparison that is declared with it; where that is the experiment itself there is none.
+    of a comparison that is declared with it, with its `differs`; where that is the experiment itself there is
+    none.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Template(Frozen):
     against: str | None = None
     question: str = ""
     metrics: tuple[ComparedMetric, ...] = Field(("auc",), min_length=1)
+    differs: DifferingKeys = ()
 
 
 def _one_or_several(given: object) -> object:

@@ -19,6 +19,7 @@ from pydantic import JsonValue
 from orchestrator.config.ensembles import check_rows, chosen_with_bases
 from orchestrator.config.experiment import Experiment
 from orchestrator.config.phase import Phase
+from orchestrator.config.undeclared import UndeclaredDifference, undeclared_differences
 from orchestrator.plan import identity
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.resources import Machine, Share, share_of, this_machine
@@ -95,6 +96,11 @@ class Study:
     def recipes(self) -> list[dict[str, JsonValue]]:
         """Return what decides the numbers of each experiment, in plain JSON values."""
         return [each.experiment.recipe_keys().model_dump(mode="json") for each in self.experiments]
+
+    def undeclared(self) -> tuple[UndeclaredDifference, ...]:
+        """Return in what compared experiments differ that nobody declared."""
+        recipes = {each.experiment.name: each.recipe or each.experiment for each in self.experiments}
+        return undeclared_differences(self.phase.comparisons, self.phase.decision, recipes)
 
     def selected(self) -> list[Trial]:
         """Return the trials that this command is about."""

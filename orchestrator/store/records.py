@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, model_validator
 
+from orchestrator.store.differing_keys import DifferingKeys
 from orchestrator.store.record import Record
 from trainables.errors import nearest
 from trainables.evaluation.metrics import ROPE, ComparedMetric, ThresholdMetric
@@ -29,7 +30,7 @@ class Comparison(Frozen):
     """A question that two experiments answer: is `treatment` better than `baseline` by `metrics`?
 
     Differences up to `rope` are practically none. `delong` asks for DeLong's test of the AUC beside the tests
-    over folds.
+    over folds. `differs` are the keys in which the two are meant to differ; any other is named.
     """
 
     question: str
@@ -38,6 +39,7 @@ class Comparison(Frozen):
     metrics: tuple[ComparedMetric, ...] = Field(("auc",), min_length=1)
     rope: float = Field(ROPE, ge=0.0, lt=1.0, allow_inf_nan=False)
     delong: bool = False
+    differs: DifferingKeys = ()
 
 
 class Factor(Frozen):

@@ -1,10 +1,16 @@
 """Sentences about where settings come from, and about what was assumed or left out before a phase ran."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
+
+from pydantic import JsonValue
 
 from orchestrator.config.earlier_decisions import sentence
+from orchestrator.config.undeclared import UndeclaredDifference
 from orchestrator.store.records import DataRecord, FacesRecord, StudyRecord
 from orchestrator.wording.numbers import integer
+
+MOST_PAIRS = 6
 
 
 def handed_over_sentences(study: StudyRecord) -> list[str]:
@@ -33,6 +39,32 @@ def _crops_that_cut_nothing(data: DataRecord) -> Iterator[str]:
                 f"{integer(faces.with_face)} face crops of {data.root} are the picture that there is "
                 "without a crop, so what a crop gains can't be seen there; a smaller margin cuts closer"
             )
+
+
+def undeclared_sentences(differences: Sequence[UndeclaredDifference]) -> list[str]:
+    """Say of each pair in what it differs that nobody declared, the first MOST_PAIRS of them one by one."""
+    pairs: dict[tuple[str, str], list[UndeclaredDifference]] = {}
+    for each in differences:
+        pairs.setdefault((each.baseline, each.treatment), []).append(each)
+    told = []
+    for (baseline, treatment), found in pairs.items():
+        keys = " and ".join(
+            f"{each.key} ({_plain(each.treatment_value)} against {_plain(each.baseline_value)})"
+            for each in found
+        )
+        told.append(
+            f"{treatment} differs from {baseline} in {keys}, which the comparison does not declare; if it is "
+            f'meant, add {", ".join(json.dumps(each.key) for each in found)} to its "differs" in phase.json'
+        )
+    if len(told) > MOST_PAIRS:
+        told[MOST_PAIRS:] = [
+            f"{len(told) - MOST_PAIRS} more comparisons have differences that they do not declare"
+        ]
+    return told
+
+
+def _plain(value: JsonValue) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def faces_sentence(faces: FacesRecord) -> str:

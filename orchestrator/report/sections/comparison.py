@@ -9,6 +9,7 @@ import pandas as pd
 from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.effects import effect_of
 from orchestrator.analysis.fold_values import paired_differences
+from orchestrator.config.undeclared import undeclared_differences
 from orchestrator.report.drawing.fold_differences import draw_fold_differences
 from orchestrator.report.drawing.forest import draw_forest
 from orchestrator.report.drawing.picture import shorts
@@ -28,6 +29,7 @@ from orchestrator.wording.numbers import (
     p_value,
     spread,
 )
+from orchestrator.wording.settings_text import undeclared_sentences
 from orchestrator.wording.verdict import claim, comparison_sentence
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
@@ -48,10 +50,18 @@ def comparison_section(material: Material) -> Section:
         if total > len(found.rows):
             first = f"The first {len(found.rows)} of {total}; all of them are in "
             blocks.append(note(first, link("tables/comparisons.csv"), "."))
-        blocks += [_columns(total), fold_differences_figure(tables)]
+        blocks += [undeclared_note(tables), _columns(total), fold_differences_figure(tables)]
     else:
         blocks.append(prose("This phase declares no comparison."))
     return Section.of("comparison", "Comparisons", blocks)
+
+
+def undeclared_note(tables: Tables) -> Block | None:
+    """Say in what compared experiments differ that nobody declared."""
+    phase = tables.study.phase
+    recipes = {each.name: each.recipe for each in tables.study.experiments}
+    found = undeclared_sentences(undeclared_differences(phase.comparisons, phase.decision, recipes))
+    return note(" ".join(f"{sentence}." for sentence in found)) if found else None
 
 
 def _columns(total: int) -> Block:

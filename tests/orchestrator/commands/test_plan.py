@@ -42,3 +42,20 @@ def test_a_plan_is_whole_off_a_terminal(run_command_line: Run, planned: list[obj
     out = run_command_line(*planned)
     assert "…" not in out
     assert "precision not measured yet" in out
+
+
+def test_plan_names_differences_that_a_comparison_does_not_declare(
+    run_command_line: Run, write_experiments: Write, faces: Path, tmp_path: Path
+) -> None:
+    asked = {"question": "Is b better?", "baseline": "a", "treatment": "b", "differs": ["dropout"]}
+    phase = {"title": "P", "experiments": ["a", "b"], "comparisons": [asked]}
+    folder = write_experiments(
+        {"p/a.json": {}, "p/b.json": {"dropout": 0.5, "epochs": 3}, "p/phase.json": phase}
+    )
+    words = ["plan", "p", "--experiments", folder, "--data", faces, "--results", tmp_path / "results"]
+    epochs = json.loads((folder / "shared.json").read_text())["epochs"]
+    said = f"b differs from a in epochs (3 against {epochs}), which the comparison does not declare"
+    assert said in " ".join(run_command_line(*words).split())
+    assert json.loads(run_command_line(*words, "--json"))["undeclared"] == [
+        {"baseline": "a", "treatment": "b", "key": "epochs", "baseline_value": epochs, "treatment_value": 3}
+    ]

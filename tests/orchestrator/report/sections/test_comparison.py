@@ -6,7 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestrator.analysis.collect import Tables
-from orchestrator.report.sections.comparison import comparison_grid, fold_differences_figure, forest_figure
+from orchestrator.report.sections.comparison import (
+    comparison_grid,
+    fold_differences_figure,
+    forest_figure,
+    undeclared_note,
+)
 from orchestrator.report.sections.scores import fold_scores_figure
 from orchestrator.store.folder import Store
 
@@ -87,3 +92,15 @@ def test_a_difference_that_may_be_too_small_is_no_tie_in_the_table(results: Any,
     _, tables = tables_of()
     (line,) = comparison_grid(tables, tables.comparisons, "Comparisons").rows
     assert line[0].text == f"In AUC, b and a differ, but perhaps by no more than {rope:g}."
+
+
+def test_the_section_names_differences_that_nobody_declared(results: Any, tables_of: TablesOf) -> None:
+    """Catches a better score that comes of weights or epochs that the question does not ask about."""
+    results.add("a", folds=2)
+    results.add("b", folds=2, epochs=3, dropout=0.5)
+    results.compare("a", "b")
+    _, tables = tables_of()
+    (said,) = undeclared_note(tables).text
+    assert said.startswith("b differs from a in epochs (3 against 15), which the comparison does not declare")
+    results.comparisons[0]["differs"] = ["epochs", "dropout"]
+    assert undeclared_note(tables_of()[1]) is None

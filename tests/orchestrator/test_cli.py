@@ -173,7 +173,7 @@ def test_collect_prints_json_and_nothing_else(
     }  # fmt: skip
     assert found["decision"] is None
     assert found["failures"] == []
-    assert found["comparisons"][0]["verdict"] == "equivalent"
+    assert found["comparisons"][0]["verdict"] == "undecided"
     assert Path(found["report"]) == results.root / "reports" / "phase1" / "index.html"
 
 

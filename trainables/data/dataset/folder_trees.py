@@ -141,8 +141,9 @@ def _list_sources(tree: Tree, vocabulary: Vocabulary, checked: bool) -> Listing:
         _refuse_contradictions(
             tree, [(folders, 0, found.labels[folders[0]]) for _, folders in files], "sources"
         )
+    alone = _alone_of_their_kind(folders for _, folders in files)
     for path, folders in files:
-        split, inside = _below_class(folders[1:])
+        split, inside = _below_class(folders, 0, alone)
         images.append(ListedImage(path, found.labels[folders[0]], folders[0], split, inside))
     rule = "a folder per source, real or fake by its name"
     reading = Reading(rule, found.fake, found.real)
@@ -182,13 +183,36 @@ def _left_out(tree: Tree, listed: set[str], why: str) -> tuple[str, ...]:
     return (f"{len(left)} files are left out, {left[0]} for one: {why}",)
 
 
-def _below_class(folders: Folders) -> tuple[str, str]:
-    """Return the split that lies below a class folder, and the folders between and the file."""
-    split = ""
-    while folders and (kind_of(folders[0]) or (not split and split_of(folders[0]))):
-        split = split or split_of(folders[0])
-        folders = folders[1:]
-    return split, "/".join(folders)
+def _below_class(folders: Folders, level: int, alone: set[Folders]) -> tuple[str, str]:
+    """Return the split that lies below the class folder at `level`, and the folders between and the file."""
+    split, level = "", level + 1
+    while level < len(folders) and (
+        folders[: level + 1] in alone or (not split and split_of(folders[level]))
+    ):
+        split = split or split_of(folders[level])
+        level += 1
+    return split, "/".join(folders[level:])
+
+
+def _alone_of_their_kind(every: Iterable[Folders]) -> set[Folders]:
+    """Return the folders that are called like real or fake and have no sibling of the same kind.
+
+    Folders called fake_000, fake_001, ... are videos or people, and tell no class.
+    """
+    return {
+        (*parent, names[0])
+        for parent, children in _siblings(every).items()
+        for names in _by_kind(children).values()
+        if len(names) == 1
+    }
+
+
+def _by_kind(names: Iterable[str]) -> dict[Kind, list[str]]:
+    found: dict[Kind, list[str]] = {}
+    for name in names:
+        if kind := kind_of(name):
+            found.setdefault(kind, []).append(name)
+    return found
 
 
 def _refuse_contradictions(tree: Tree, labelled: Iterable[tuple[Folders, int, int]], layout: str) -> None:
@@ -233,9 +257,10 @@ class _Placed:
 def _list_folders(tree: Tree, vocabulary: Vocabulary) -> Listing:
     files = tree.in_folders()
     siblings = _siblings(folders for _, folders in files)
+    alone = _alone_of_their_kind(folders for _, folders in files)
     placed, lost = [], []
     for path, folders in files:
-        where = _class_folder(folders, vocabulary, siblings)
+        where = _class_folder(folders, vocabulary, siblings, alone)
         if where is None:
             lost.append(path)
         else:
@@ -250,10 +275,10 @@ def _list_folders(tree: Tree, vocabulary: Vocabulary) -> Listing:
     names = {kind: sorted({each.name for each in placed if each.kind == kind}) for kind in BINARY}
     rule = "the deepest folder called like real or fake is the class, the folder above it the source"
     reading = Reading(rule, tuple(names["fake"]), tuple(names["real"]))
-    return Listing("folders", BINARY, in_path_order(_with_sources(placed)), reading)
+    return Listing("folders", BINARY, in_path_order(_with_sources(placed, alone)), reading)
 
 
-def _with_sources(placed: Sequence[_Placed]) -> list[ListedImage]:
+def _with_sources(placed: Sequence[_Placed], alone: set[Folders]) -> list[ListedImage]:
     """Give each image its source: the first folder above its class that is not above all images."""
     aboves = {each.above for each in placed}
     shared = 0
@@ -273,26 +298,32 @@ def _with_sources(placed: Sequence[_Placed]) -> list[ListedImage]:
             is_shared_with_fakes = each.kind == "real" and len(kinds[first]) > 1
             source = f"{first}/{source}" if is_shared_with_fakes else first
         above = next((split_of(folder) for folder in each.folders[: each.level] if split_of(folder)), "")
-        below, inside = _below_class(each.folders[each.level + 1 :])
+        below, inside = _below_class(each.folders, each.level, alone)
         images.append(ListedImage(each.path, BINARY.index(each.kind), source, above or below, inside))
     return images
 
 
 def _are_all_placed(every: Iterable[Folders], vocabulary: Vocabulary) -> bool:
     listed = list(every)
-    siblings = _siblings(listed)
-    return all(_class_folder(folders, vocabulary, siblings) for folders in listed)
+    siblings, alone = _siblings(listed), _alone_of_their_kind(listed)
+    return all(_class_folder(folders, vocabulary, siblings, alone) for folders in listed)
 
 
 def _class_folder(
-    folders: Folders, vocabulary: Vocabulary, siblings: Mapping[Folders, set[str]]
+    folders: Folders,
+    vocabulary: Vocabulary,
+    siblings: Mapping[Folders, set[str]],
+    alone: set[Folders],
 ) -> tuple[int, Kind] | None:
     """Return the level and the kind of the folder that tells the class: the deepest that is known.
 
-    Without one, a folder whose one sibling is known is of the other class.
+    Not below a folder of the same kind, one of many that are called alike. Without one, a folder whose one
+    sibling is known is of the other class.
     """
     for level in reversed(range(len(folders))):
         if kind := vocabulary.kind(folders[level]):
+            if level and vocabulary.kind(folders[level - 1]) == kind and folders[: level + 1] not in alone:
+                continue
             return level, kind
     for level in reversed(range(len(folders))):
         others = siblings[folders[:level]] - {folders[level]}

@@ -32,7 +32,7 @@ class MetricFacts:
         is_tracked: whether it is computed after each epoch and kept in metrics.json.
         is_by_source: whether each source of images has its own.
         is_quality: whether a value can be better than another one.
-        is_rate: whether it lies within 0 to 1 by what it is: a share, an area, a mean of such.
+        is_rate: whether it lies within 0 to 1 by what it is: a share, an area, a mean or a variance of such.
         alias_of: the metric that it equals, where it is another name used with several classes.
     """
 
@@ -71,14 +71,12 @@ METRICS = {
     ),
     "brier": MetricFacts("Brier score", lower_is_better=True, is_rate=False, is_compared=True),
     "ece": MetricFacts("ECE", lower_is_better=True, is_compared=True),
-    "threshold": MetricFacts("threshold", is_quality=False, is_rate=False),
+    "threshold": MetricFacts("threshold", is_quality=False),
     "detection_rate": MetricFacts("detection rate", needs_threshold=True, is_by_source=True),
     "false_alarm_rate": MetricFacts(
         "false alarm rate", lower_is_better=True, needs_threshold=True, is_by_source=True
     ),
-    "source_auc_variance": MetricFacts(
-        "variance of the AUC over sources", lower_is_better=True, is_rate=False
-    ),
+    "source_auc_variance": MetricFacts("variance of the AUC over sources", lower_is_better=True),
     GAP: MetricFacts("validation loss − training loss", lower_is_better=True, is_rate=False),
     "train_loss": MetricFacts("training loss", lower_is_better=True, is_rate=False),
     "support": MetricFacts("images", is_quality=False, is_rate=False),

@@ -39,7 +39,12 @@ def nested_mean(deciding: np.ndarray, test: np.ndarray, *, lower_is_better: bool
 
 
 def bootstrap_corrected_mean(
-    folds: Iterable[Sequence[Sample]], metric: str, *, lower_is_better: bool, draws: int = WINNER_DRAWS
+    folds: Iterable[Sequence[Sample]],
+    metric: str,
+    *,
+    lower_is_better: bool,
+    draws: int = WINNER_DRAWS,
+    members: np.ndarray | None = None,
 ) -> float | None:
     """Return the out-of-bag score of the candidate that is best in the bag, averaged over draws of groups.
 
@@ -49,6 +54,8 @@ def bootstrap_corrected_mean(
         metric: one of those that `Batch.measures` gives.
         lower_is_better: the kind of score.
         draws: how many times.
+        members: which candidate each sample belongs to, 0 .. candidates - 1, int [samples]; the score of a
+            candidate is the mean over its samples. None = each sample is a candidate.
 
     Returns:
         The score; None where no draw has it, or where it is none of those metrics. A fold is left out of the
@@ -57,7 +64,8 @@ def bootstrap_corrected_mean(
     drawn, left = [], []
     with threadpool_limits(1):
         for samples in folds:
-            pair = _both_sides(Batch.of(samples), metric, draws)
+            belongs = np.arange(len(samples)) if members is None else members
+            pair = _both_sides(Batch.of(samples), metric, draws, np.eye(int(belongs.max()) + 1)[belongs])
             if pair is None:
                 return None
             drawn.append(pair[0])
@@ -75,8 +83,13 @@ def bootstrap_corrected_mean(
     return float(_of_best(means[0].T, means[1].T, lower_is_better=lower_is_better).mean())
 
 
-def _both_sides(batch: Batch, metric: str, draws: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """One fold's metric on the groups of each draw and on those it leaves: float [draws, candidates]."""
+def _both_sides(
+    batch: Batch, metric: str, draws: int, belongs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """One fold's metric on the groups of each draw and on those it leaves: float [draws, candidates].
+
+    `belongs` is 1 where a sample is one of a candidate's, else 0, float [samples, candidates].
+    """
     first = batch.samples[0]
     inside, outside = [], []
     for counts in resampled_counts(first.groups, seed=(int(first.key[:16], 16), STREAM), draws=draws):
@@ -85,7 +98,8 @@ def _both_sides(batch: Batch, metric: str, draws: int) -> tuple[np.ndarray, np.n
             return None
         inside.append(drawn[metric])
         outside.append(batch.measures(_left_out(counts, first.groups))[metric])
-    return np.concatenate(inside), np.concatenate(outside)
+    weights = belongs / belongs.sum(axis=0)
+    return np.concatenate(inside) @ weights, np.concatenate(outside) @ weights
 
 
 def _left_out(counts: np.ndarray, groups: Groups) -> np.ndarray:

@@ -59,14 +59,15 @@ class CandidateRecord(Record):
 
 
 class WinnerRecord(Record):
-    """The mean test score of the experiment that was chosen, and what choosing adds to it.
+    """The mean test score of what was chosen, and what choosing adds to it.
 
-    `nested` is the mean test score of what each fold would choose by itself, `bootstrap_corrected` that of
-    BBC-CV over `draws`; None where `reason` says why there is none. `has_held_out` tells whether the study
-    holds images out for its end.
+    `experiment` is its name; of a key's value it is empty, and scores are means over the pairs. `nested` is
+    the mean test score of what each fold would choose by itself, `bootstrap_corrected` that of BBC-CV over
+    `draws`; None where `reason` says why there is none. `has_held_out` tells whether the study holds images
+    out for its end.
     """
 
-    experiment: str
+    experiment: str = ""
     score: float
     nested: float
     bootstrap_corrected: float | None = None
@@ -113,7 +114,8 @@ class FactorPair(Record):
 class FactorRecord(Record):
     """What was decided of one key: its value on both sides, the one that is taken, and on what.
 
-    The numbers are None where both sides had the same value, and chances also on a single split.
+    The numbers are None where both sides had the same value, and chances also on a single split. `winner` is
+    what choosing this value adds to its test score.
     """
 
     key: str
@@ -131,6 +133,7 @@ class FactorRecord(Record):
     p_worse: float | None = None
     p_equivalent: float | None = None
     p_better: float | None = None
+    winner: WinnerRecord | None = None
 
 
 class Outcome(Record):

@@ -1,13 +1,12 @@
 """A decision in sentences with its numbers: for the command line and the report."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from orchestrator.analysis.comparing import SURE
 from orchestrator.decisions.decide import BEST_EPOCH, CROSS_FITTED
 from orchestrator.store.decision_file import CandidateRecord, DecisionRecord, FactorRecord, PairedDifference
 from orchestrator.store.records import Rule
-from orchestrator.wording.numbers import chance, metric_name, operations, signed, when
+from orchestrator.wording.numbers import chance, decided_value_text, metric_name, operations, signed, when
 from orchestrator.wording.winner_text import winner_sentences
 
 MOST_MOVED = 6
@@ -115,22 +114,22 @@ def moved_lines(phase: str, moved: Sequence[str], now: str) -> list[str]:
 
 def _factor(factor: FactorRecord, record: DecisionRecord, metric: str) -> str:
     """Say what was decided of one key, and on what."""
-    key, value = factor.key, _plain(factor.value)
+    key, value = factor.key, decided_value_text(factor.value)
     if factor.decided_by == "same value":
         return (
             f"{record.phase}: {key} = {value}, as all its experiments have it here (a preset or --set "
             "made them the same): nothing was compared."
         )
     pairs = f"{len(factor.pairs)} pairs" if len(factor.pairs) > 1 else "1 pair"
-    other = _plain(factor.treatment if factor.value == factor.baseline else factor.baseline)
+    other = decided_value_text(factor.treatment if factor.value == factor.baseline else factor.baseline)
     difference = f"{metric} on validation rows {signed(factor.mean_diff)}"
     if factor.p_better is None:
         basis = f"{difference}, {pairs}, a single split, which gives no probability"
     else:
         basis = (
             f"{difference} ({signed(factor.ci_low)} to {signed(factor.ci_high)}) with "
-            f"{_plain(factor.treatment)}, {pairs} in {_splits(factor.n)}; probability that this is "
-            f"better by more than {record.rule.rope:g}: {chance(factor.p_better)}, worse: "
+            f"{decided_value_text(factor.treatment)}, {pairs} in {_splits(factor.n)}; probability that this "
+            f"is better by more than {record.rule.rope:g}: {chance(factor.p_better)}, worse: "
             f"{chance(factor.p_worse)}"
         )
     verb = "is taken instead of" if factor.decided_by == "gain" else "stays, not"
@@ -148,15 +147,6 @@ def _selection(record: DecisionRecord, found: Mapping[str, CandidateRecord], met
         f"{record.phase}: {len(said)} of {len(found)} are selected, by {metric} on validation rows: "
         f"{', '.join(said)}."
     )
-
-
-def _plain(value: Any) -> str:
-    """A value of a key in a sentence: an object by its name alone."""
-    if isinstance(value, Mapping):
-        return "on"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return "none" if value is None else str(value)
 
 
 def _why(record: DecisionRecord, found: Mapping[str, CandidateRecord], metric: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trainables.evaluation.metrics import METRICS
@@ -134,3 +134,12 @@ def hours_text(hours: float, device: str) -> str:
 def p_text(p: float) -> str:
     """Say a p-value."""
     return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
+
+
+def decided_value_text(value: Any) -> str:
+    """Write the value of a key in a sentence, an object by saying that it is there."""
+    if isinstance(value, Mapping):
+        return "on"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "none" if value is None else str(value)

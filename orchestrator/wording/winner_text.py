@@ -1,7 +1,7 @@
 """Sentences on a winner's test score: what choosing adds to it, and where a final number comes from."""
 
 from orchestrator.store.decision_file import DecisionRecord, WinnerRecord
-from orchestrator.wording.numbers import metric_name
+from orchestrator.wording.numbers import decided_value_text, metric_name
 
 # Of an excess that is not 0.000 in the number shown.
 VISIBLE = 0.0005
@@ -12,21 +12,32 @@ def winner_sentences(record: DecisionRecord) -> list[str]:
 
     Nothing where no estimate was made.
     """
-    found = record.evidence.winner
-    if found is None:
+    found = [
+        (f"{factor.key} = {decided_value_text(factor.value)}", factor.winner)
+        for factor in record.factors
+        if factor.winner
+    ]
+    if record.evidence.winner is not None:
+        found = [(record.evidence.winner.experiment, record.evidence.winner)]
+    if not found:
         return []
-    metric = metric_name(record.evidence.metric)
-    bootstrap = f"BBC-CV can't be made ({found.reason})"
-    if found.bootstrap_corrected is not None:
-        corrected = f"{found.bootstrap_corrected:.3f} (BBC-CV)"
-        bootstrap = f"choosing on drawn groups of test images and scoring on the others {corrected}"
+    metric, is_lower = metric_name(record.evidence.metric), record.evidence.better_is == "lower"
+    told = "; ".join(_estimates(name, winner, metric, is_lower=is_lower) for name, winner in found)
     return [
         "Inner validation images of one fold are test images of another, so the test score of the winner is "
-        f"selected, too: {found.experiment} has {metric} {found.score:.3f}; choosing in each fold by its own "
-        f"validation images gives {found.nested:.3f} (nested estimate), {bootstrap}. "
-        f"{_raised(found, is_lower=record.evidence.better_is == 'lower')}",
-        _advice(found, record.phase),
+        f"selected, too. Beside it stand what choosing in each fold by its own validation images gives "
+        "(nested estimate), and what choosing on drawn groups of test images gives on the others (BBC-CV): "
+        f"{told}.",
+        _advice(found[0][1], record.phase),
     ]
+
+
+def _estimates(name: str, found: WinnerRecord, metric: str, *, is_lower: bool) -> str:
+    bootstrap = f"BBC-CV can't be made ({found.reason})"
+    if found.bootstrap_corrected is not None:
+        bootstrap = f"BBC-CV {found.bootstrap_corrected:.3f}"
+    raised = _raised(found, is_lower=is_lower)
+    return f"{name} has {metric} {found.score:.3f}, nested {found.nested:.3f}, {bootstrap}: {raised}"
 
 
 def _advice(found: WinnerRecord, phase: str) -> str:
@@ -46,7 +57,7 @@ def _raised(found: WinnerRecord, *, is_lower: bool) -> str:
     excess = sorted((each - found.score) * (1 if is_lower else -1) for each in estimates)
     verb = "lowers" if is_lower else "raises"
     if excess[-1] < VISIBLE:
-        return f"Choosing {verb} it by nothing that these estimates show."
+        return f"choosing {verb} it by nothing that these estimates show"
     low, high = max(excess[0], 0.0), excess[-1]
     amount = f"{high:.3f}" if high - low < VISIBLE else f"{low:.3f} to {high:.3f}"
-    return f"Choosing {verb} it by about {amount}."
+    return f"choosing {verb} it by about {amount}"

@@ -105,8 +105,7 @@ def test_the_sentences_say_what_is_corrected_and_where_a_final_number_comes_from
 
     text = said()
     assert "Inner validation images of one fold are test images of another" in text
-    assert "b has AUC 0.912" in text and "0.905 (nested estimate)" in text and "0.900 (BBC-CV)" in text
-    assert "Choosing raises it by about 0.007 to 0.012." in text
+    assert "b has AUC 0.912, nested 0.905, BBC-CV 0.900: choosing raises it by about 0.007 to 0.012." in text
     assert "(--set holdout_final=0.15)" in text and "python -m orchestrator final phase1." in text
     there = said(has_held_out=True)
     assert "the images that no fold holds: python -m orchestrator final phase1" in there
@@ -115,3 +114,34 @@ def test_the_sentences_say_what_is_corrected_and_where_a_final_number_comes_from
     assert "by nothing that these estimates show" in said(nested=0.913, bootstrap_corrected=0.9121)
     alone = said(bootstrap_corrected=None, reason="a test fold lacks a class")
     assert "BBC-CV can't be made (a test fold lacks a class)" in alone and "by about 0.007." in alone
+
+
+def test_of_a_key_the_candidates_are_its_values(results: Any) -> None:
+    """Catches a decision key by key whose test score goes without what choosing adds to it."""
+    names = ("small_a", "small_b", "large_a", "large_b")
+    for place, name in enumerate(names):
+        results.add(name, image_size=32 if place < 2 else 48, backbone=("simple_cnn", "resnet18")[place % 2])
+        for fold in range(5):
+            results.separate(name, "val", 0.5 + ((fold + place) % 2), fold=fold)
+            results.separate(name, "test", 0.5 + 0.1 * place, noise=1.0 + place, fold=fold)
+    pairs = [["small_a", "large_a"], ["small_b", "large_b"]]
+    results.decision = {"choose": "auc", "rope": 0.01, "factors": [{"key": "image_size", "pairs": pairs}]}
+    results.write()
+    record = decide(Store.open(results.root), "phase1").record
+    (factor,) = record.factors
+    found = factor.winner
+    assert found is not None and record.evidence.winner is None
+    order = sorted(names)
+    sides = [[order.index(name) for name in side] for side in (names[:2], names[2:])]
+    val, test = (
+        np.stack([scores_by_fold(results, split)[side].mean(axis=0) for side in sides])
+        for split in ("val", "test")
+    )
+    best = [val[:, fold] == val[:, fold].max() for fold in range(5)]
+    assert found.score == pytest.approx(test[int(factor.value == 48)].mean(), abs=1e-5)
+    assert found.nested == pytest.approx(
+        np.mean([test[best[fold], fold].mean() for fold in range(5)]), abs=1e-5
+    )
+    assert found.bootstrap_corrected is not None
+    said = " ".join(decision_sentences(record))
+    assert f"image_size = {factor.value} has AUC {found.score:.3f}, nested {found.nested:.3f}, BBC-CV" in said

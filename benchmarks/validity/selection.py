@@ -38,7 +38,7 @@ RULE = Rule(choose="auc", among=("0", "1"))
 TRIAL = TrialScores(
     scores=[], missing=[], confusion=[], num_classes=2, n_test=1, n_train=10, n_val=1, seconds=None,
     training_seconds=None, threads=1, device="cpu", parameters=None, flops_per_image=None, rows="",
-    val_rows="", no_deciding="", sha256="",
+    val_rows="", no_deciding="", num_groups={}, sha256="",
 )  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def rank_all(experiments: Sequence[Gathered]) -> tuple[pd.DataFrame, pd.DataFram
     chosen, scores = [chosen[place] for place in best], scores[best]
     names, count = [each.name for each in chosen], scores.shape[1]
     folds = chosen[0].folds
-    # Draws of groups are kept of compared experiments alone; the floor is what one group of test images weighs.
+    # Draws are kept of compared experiments alone: the floor is what one group of test images weighs.
     floor = error_floor((chosen[0], chosen[1]), metric, has_same_rows=False)
     pairs = all_pairs(scores, test_share=test_share(chosen), folds=folds, floor=floor)
     is_tested = folds >= MIN_FOLDS

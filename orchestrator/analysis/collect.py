@@ -6,8 +6,8 @@ incomplete set of folds is never averaged. A score that does not exist (the AUC 
 without a value in scores.csv, and the reason in missing.csv. Same results, same bytes.
 
 scores, summary, comparisons and failures have the columns that the design fixes; `summaries` states those of
-per_source, holdout, confusion and missing, `comparing` those of effects, pairs and ranking, `calibrate` those
-of calibration and reliability.
+per_source, holdout, confusion and missing, `comparing` those of effects, `every_pair` those of pairs and
+ranking, `calibrate` those of calibration and reliability.
 """
 
 import functools
@@ -20,6 +20,7 @@ import pandas as pd
 from orchestrator.analysis import comparing, summaries
 from orchestrator.analysis.comparing import COMPARISONS, SIGNIFICANT
 from orchestrator.analysis.csv_text import as_csv
+from orchestrator.analysis.every_pair import rank_all
 from orchestrator.analysis.experiment_scores import Gathered, gather, num_expected, score_rows
 from orchestrator.analysis.garbage import rarely_collected
 from orchestrator.analysis.rows import SummaryRow
@@ -94,7 +95,7 @@ def collect(store: Store, phase: str) -> Tables:
     experiments = gather(store, study)
     by_name = {experiment.name: experiment for experiment in experiments}
     comparisons, effects = comparing.answer_comparisons(study.phase.comparisons, by_name)
-    pairs, ranking = comparing.rank_all(experiments)
+    pairs, ranking = rank_all(experiments)
     tables = Tables(
         study,
         scores=pd.DataFrame(score_rows(experiments), columns=SCORES),

@@ -1,4 +1,4 @@
-"""The comparisons that a phase declared, and, among more than five experiments, every pair and their ranks.
+"""The comparisons that a phase declared: their numbers, their verdicts, and what it would take to see more.
 
 Two experiments are paired fold by fold, if they have the same fold files and each fold was tested on the
 same rows (path, group, label), or, where one is a subsample, on the rows that both have (`common_rows`). If
@@ -20,16 +20,11 @@ test groups: the floor), error_floor; detectable, the true difference found with
 repeats_needed to make the seen difference significant in its family while the other rows stay as they are,
 hours_needed of training for the missing ones on `device` (of a CPU thread, or of a GPU); p_delong, on
 request, of repeats twice the mean; reason, and in what the two ran differently.
-
-pairs.csv: every pair by the headline metric, p_holm over all pairs. ranking.csv: mean_rank (1 is best),
-critical_difference (Nemenyi), friedman_p, letters (shared: closer than the critical difference), and `basis`,
-which says that the folds are of one data set: ranks describe, they prove nothing.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,20 +39,14 @@ from orchestrator.analysis.verdict_limits import error_floor, no_verdict
 from orchestrator.statistics import Interval, Posterior
 from orchestrator.statistics.bootstrap import difference_bounds
 from orchestrator.statistics.delong import DeLong, combined_p, combined_repeats, delong_test
-from orchestrator.statistics.ranking import all_pairs, rank
 from orchestrator.store.predictions import DAMAGE, read_predictions
 from orchestrator.store.records import Comparison
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 SIGNIFICANT = 0.05
 SURE = 0.95
-MIN_RANKED, MOST_RANKED = 6, 200
 COMPARISONS = list(ComparisonRow.__annotations__)
 EFFECTS = list(EffectRow.__annotations__)
-PAIRS = ["metric", "first", "second", "n", "mean_diff", "std_diff", "p_value", "p_holm"]
-RANKING = [
-    "metric", "experiment", "mean_rank", "mean", "n", "critical_difference", "friedman_p", "letters", "basis",
-]  # fmt: skip
 TEXT = (
     "question", "baseline", "treatment", "metric", "source", "verdict", "better_is", "error_from", "device",
     "reason",
@@ -325,70 +314,6 @@ def _delong(sides: tuple[Gathered, Gathered], metric: str) -> EffectRow:
     except DAMAGE as error:
         return {"reason": f"DeLong: {error}"}
     return {"p_delong": combined_repeats([combined_p(each) for each in tests.values()])}
-
-
-def rank_all(experiments: Sequence[Gathered]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compare every pair and rank all, among the experiments with the folds and rows of most.
-
-    Returns:
-        pairs.csv and ranking.csv; empty with fewer than 6 such experiments, or a single fold. Of more than
-        200 the 200 with the best mean are taken.
-    """
-    metric = next((name for name in ("auc", "accuracy") if _having(experiments, name)), "auc")
-    chosen = _alike(_having(experiments, metric))
-    if len(chosen) < MIN_RANKED or chosen[0].expected < 2:
-        return pd.DataFrame(columns=PAIRS), pd.DataFrame(columns=RANKING)
-    scores = np.array([_by_fold(each, metric) for each in chosen])
-    best = np.sort(np.argsort(-scores.mean(axis=1), kind="stable")[:MOST_RANKED])
-    chosen, scores = [chosen[place] for place in best], scores[best]
-    names, count = [each.name for each in chosen], scores.shape[1]
-    pairs = all_pairs(scores, test_share=test_share(chosen), folds=chosen[0].folds)
-    matrix = pd.DataFrame(
-        {
-            "metric": metric,
-            "first": [names[place] for place in pairs.first],
-            "second": [names[place] for place in pairs.second],
-            "n": count,
-            "mean_diff": pairs.mean,
-            "std_diff": pairs.std,
-            "p_value": pairs.p_value,
-            "p_holm": pairs.p_holm,
-        },
-        columns=PAIRS,
-    )
-    found = rank(scores, lower_is_better=False)
-    table = pd.DataFrame(
-        {
-            "metric": metric,
-            "experiment": names,
-            "mean_rank": found.mean_rank,
-            "mean": scores.mean(axis=1),
-            "n": count,
-            "critical_difference": found.critical_difference,
-            "friedman_p": found.friedman_p,
-            "letters": found.letters,
-            "basis": f"{count} folds of one data set, which are not independent",
-        },
-        columns=RANKING,
-    )
-    return matrix, table.sort_values(["mean_rank", "experiment"], kind="stable", ignore_index=True)
-
-
-def _having(experiments: Sequence[Gathered], metric: str) -> list[Gathered]:
-    return [each for each in experiments if each.expected == len(each.values.get((ALL, metric), ()))]
-
-
-def _by_fold(experiment: Gathered, metric: str) -> list[float]:
-    return [value for _, value in sorted(experiment.values[ALL, metric].items())]
-
-
-def _alike(experiments: Sequence[Gathered]) -> list[Gathered]:
-    """The largest set of experiments with the same fold files and the same rows in each fold."""
-    by_rows: dict[tuple[Any, ...], list[Gathered]] = {}
-    for each in experiments:
-        rows: list[tuple[Place, str]] = sorted((place, trial.rows) for place, trial in each.trials.items())
-        by_rows.setdefault((each.record.fold_files, *rows), []).append(each)
-    return max(by_rows.values(), key=len) if by_rows else []
 
 
 def _frame(rows: Sequence[ComparisonRow | EffectRow], columns: list[str]) -> pd.DataFrame:

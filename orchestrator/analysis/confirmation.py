@@ -34,7 +34,6 @@ def confirmation(tables: Tables, decision: DecisionRecord) -> Confirmation | Non
         return None
     sides = (tables.experiments[other], tables.experiments[chosen])
     row, _ = compare_pair(sides, metric, rope=decision.rule.rope)
-    if "verdict" in row:
-        return "incomplete"
-    found: Confirmation = verdict_of(row, row["p_value"])  # type: ignore[assignment]
+    # A row has a verdict of its own where no test can give one: incomplete, or undecided.
+    found: Confirmation = row.get("verdict") or verdict_of(row, row["p_value"])  # type: ignore[assignment]
     return found

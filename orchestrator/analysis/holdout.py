@@ -19,6 +19,7 @@ import pandas as pd
 
 from orchestrator.analysis.trial_scores import independent_folds
 from orchestrator.statistics import Interval, PairedTest, corrected_paired_t_test, corrected_rate
+from orchestrator.statistics.intervals import LEAST_OF_A_GROUP
 from trainables.evaluation.curve import roc_auc
 
 REAL, FAKE = 0, 1
@@ -50,8 +51,8 @@ def holdout_deltas(
     """Compare the AUC on trained and on held-out sources, on the same folds.
 
     Args:
-        predictions: test rows of one experiment with two classes; columns repeat, fold, source, label
-            (1 = fake), score (P(fake)).
+        predictions: test rows of one experiment with two classes; columns repeat, fold, source, group,
+            label (1 = fake), score (P(fake)).
         train_sources: the sources that were trained on, real ones included.
         test_share: n_test / n_train of a fold, for the corrected interval (see `statistics`).
 
@@ -81,6 +82,7 @@ def holdout_deltas(
             _auc_by_fold(real, rows, folds),
             test_share=test_share,
             num_folds=independent_folds(folds),
+            floor=_least_error(real, known, rows),
         )
         for source, rows in unseen.groupby("source", sort=True)
     )
@@ -109,15 +111,32 @@ def _auc_by_fold(real: pd.DataFrame, fake: pd.DataFrame, folds: list[tuple[Any, 
     return np.array(values)
 
 
+def _least_error(*sides: pd.DataFrame) -> float:
+    """What the error of a difference is at least: a part of the weight of one group of the rarest side."""
+    counts = [
+        side[side["repeat"] == side["repeat"].min()].groupby("fold")["group"].nunique().sum()
+        for side in sides
+    ]
+    return LEAST_OF_A_GROUP / int(min(counts))
+
+
 def _compare(
-    source: str, inside: np.ndarray, outside: np.ndarray, *, test_share: float, num_folds: int
+    source: str,
+    inside: np.ndarray,
+    outside: np.ndarray,
+    *,
+    test_share: float,
+    num_folds: int,
+    floor: float,
 ) -> Holdout:
     is_whole = np.isfinite(inside) & np.isfinite(outside)
     found, expected = int(is_whole.sum()), len(inside)
     if found < expected:
         nothing = Interval(found, math.nan, math.nan, math.nan, math.nan, math.nan, num_folds - 1)
         return Holdout(source, found, expected, nothing, nothing, nothing, math.nan)
-    test: PairedTest = corrected_paired_t_test(outside, inside, test_share=test_share, folds=num_folds)
+    test: PairedTest = corrected_paired_t_test(
+        outside, inside, test_share=test_share, folds=num_folds, floor=floor
+    )
     in_source, held_out = (
         corrected_rate(values, test_share=test_share, folds=num_folds, step=0.0)
         for values in (inside, outside)

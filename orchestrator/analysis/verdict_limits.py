@@ -10,6 +10,7 @@ import numpy as np
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.trial_scores import ALL
 from orchestrator.statistics.bootstrap import difference_error
+from orchestrator.statistics.intervals import LEAST_OF_A_GROUP
 from trainables.evaluation.metrics import LOWER_IS_BETTER, is_rate
 
 # With two folds Student's t has one degree of freedom.
@@ -22,13 +23,12 @@ def error_floor(
     """Return what the standard error of a difference is at least: what other test images would change.
 
     The paired group bootstrap where the metric has one. Of a rate, not less than a half of what one group of
-    the rarer class weighs, which is about what one group that the two call differently would make: that none
-    was seen among G does not exclude 3 / G of them (rule of three, Hanley & Lippman-Hand 1983).
+    the rarer class weighs, which is about what one group that the two call differently would make.
     """
     one, other = (side.deviations for side in sides)
     is_drawn = source == ALL and has_same_rows and len(one) == len(other)
     drawn = difference_error(one, other, metric) if is_drawn else math.nan
-    step = 0.5 * sides[0].step(source) if is_rate(metric) else 0.0
+    step = LEAST_OF_A_GROUP * sides[0].step(source) if is_rate(metric) else 0.0
     return step if math.isnan(drawn) else max(step, drawn)
 
 

@@ -13,8 +13,8 @@ probability is that of other validation images (`single_split`); where there is 
 
 Cheaper is a property of the model, never of the moment in which it was trained: fewer operations for one
 image (FLOPs), then fewer parameters, then the better mean, then the name. Where one of the tied has no count
-of FLOPs (a kernel machine, a trial of an earlier version), parameters decide. A kernel machine's are its
-support vectors.
+of FLOPs (a trial of an earlier version), parameters decide. A kernel machine learns from its validation rows
+too, and is no candidate.
 
 Folds are paired: candidates must have been validated on the same images. The share that corrects for common
 training images is n_val / n_train of these splits.
@@ -153,8 +153,9 @@ def _no_deciding(tables: Tables, rule: Rule) -> str:
 
 
 def _check_pair(first: Candidate, other: Candidate, kind: str) -> None:
-    for place, trial in first.trials.items():
-        if place not in other.trials or trial.val_rows != other.trials[place].val_rows:
+    for place in sorted(first.trials.keys() | other.trials.keys()):
+        rows = [each.trials[place].val_rows if place in each.trials else None for each in (first, other)]
+        if rows[0] != rows[1]:
             raise InputError(
                 f"no decision: {first.name} and {other.name} were not validated on the same images "
                 f"({_called(place)}), so their scores can't be paired; leave one out of decision.{kind}"

@@ -37,7 +37,7 @@ def choose_values(candidates: Sequence[Candidate], rule: Rule) -> Outcome:
         decided_by (gain | no gain | same value), the numbers that it rests on, and its pairs; evidence.
 
     Raises:
-        InputError: the pairs of a key do not all have the same two values.
+        InputError: the pairs of a key do not all have the same two values, or the same folds.
     """
     by_name = {candidate.name: candidate for candidate in candidates}
     return Outcome(
@@ -70,6 +70,11 @@ def _decide(factor: Factor, candidates: Mapping[str, Candidate], rule: Rule) -> 
     )
     if baseline == treatment:
         return undecided
+    if any(one.trials.keys() != pairs[0][0].trials.keys() for one, _ in pairs):
+        raise InputError(
+            f"no decision on {factor.key}: its pairs have other folds or repeats; give all of them the same "
+            "protocol, cv_folds and cv_repeats"
+        )
     # Rounded, so that what cancels out is 0 and not its last bit.
     differences = np.mean([other.val - one.val for one, other in pairs], axis=0).round(12)
     share = float(np.mean([each.val_share for pair in pairs for each in pair]))

@@ -10,9 +10,8 @@ import math
 from pathlib import Path
 
 import numpy as np
-from scipy.special import stdtr
 
-from orchestrator.statistics import Posterior
+from orchestrator.statistics import Interval, Posterior, posterior_of
 from orchestrator.statistics.bootstrap import resampled_counts
 from orchestrator.statistics.resampled import Batch, make_sample
 from orchestrator.store.folder import claimed_hash
@@ -66,6 +65,5 @@ def single_split_posterior(
     error = float(known.std(ddof=1)) * math.sqrt(groups.num_groups / degrees)
     if error < ROUNDING:
         return UNKNOWN
-    below = float(stdtr(degrees, (-rope - difference) / error))
-    above = float(stdtr(degrees, (difference - rope) / error))
-    return Posterior(below, max(0.0, 1.0 - below - above), above)
+    nan = math.nan
+    return posterior_of(Interval(1, difference, nan, nan, nan, error, degrees), rope=rope)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
+from orchestrator.analysis.trial_scores import Place
 from orchestrator.console import progress_bar
 from orchestrator.execution.final_scores import final_metrics
 from orchestrator.store import provenance
@@ -36,8 +37,6 @@ from trainables.device import device_type
 from trainables.errors import InputError
 from trainables.evaluation.scoring import predicted_classes
 from trainables.trial_files import FORMAT, WEIGHTS
-
-Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

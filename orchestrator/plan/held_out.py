@@ -55,7 +55,8 @@ def refuse_held_out(store: Store, used: Mapping[str, Iterable[pd.DataFrame]], ow
         used: the rows of every repeat of each experiment, by its name.
         own: what the experiments themselves hold out.
     """
-    files = {**held_out_files(store), **{each.file: each.rows for each in own}}
+    mine = {each.file: each.rows for each in own}
+    files = {**held_out_files(store), **mine}
     for name, rows in files.items():
         apart = set(rows["sha256"])
         # Most experiments of a study hold the same tables.
@@ -65,13 +66,24 @@ def refuse_held_out(store: Store, used: Mapping[str, Iterable[pd.DataFrame]], ow
                 if id(table) not in known:
                     known[id(table)] = int(table["sha256"].isin(apart).sum())
                 if known[id(table)]:
-                    ratio, seed = held_out_settings(name)
                     raise InputError(
                         f"{experiment} would use {known[id(table)]} of {len(rows)} images that are held out "
-                        f"for the end ({held_out_file(store, name)}): hold them out here too, of the same "
-                        f"images, with --set holdout_final={ratio} --set seed={seed}, or name another folder "
-                        "with --results"
+                        f"for the end ({held_out_file(store, name)}): {_way_out(name, mine)}, or name another "
+                        "folder with --results"
                     )
+
+
+def _way_out(name: str, mine: Iterable[str]) -> str:
+    """Say how an experiment that holds out the files `mine` would hold out the images of another file."""
+    ratio, seed = held_out_settings(name)
+    if (ratio, seed) in [held_out_settings(each) for each in mine]:
+        return (
+            "the data set is no longer what they were chosen from, so the same settings choose others; bring "
+            "its images, labels, sources and groups back as they were"
+        )
+    return (
+        f"hold them out here too, of the same images, with --set holdout_final={ratio} --set seed={seed}"
+    )
 
 
 def held_out_line(found: HeldOut) -> str:

@@ -21,7 +21,10 @@ from trainables.evaluation.curve import Curve
 
 @dataclass(frozen=True, slots=True)
 class DeLong:
-    """AUCs of the two, the variance of (second - first), and the two-sided p-value of no difference."""
+    """AUCs of the two, the variance of (second - first), and the two-sided p-value of no difference.
+
+    Without a variance the p-value is 1 where they are equal, which is no evidence, and else NaN: no test.
+    """
 
     first: float
     second: float
@@ -90,13 +93,15 @@ def combined_repeats(p_values: Sequence[float]) -> float:
     """Return one p-value of repeats that test the same images: twice the mean, however they depend.
 
     Rüschendorf (1982, Advances in Applied Probability 14); Vovk & Wang (2020, "Combining p-values via
-    averaging", Biometrika 107). A single one stays as it is.
+    averaging", Biometrika 107). A single one stays as it is; NaN where one is.
     """
     mean = math.fsum(p_values) / len(p_values)
-    return mean if len(p_values) == 1 else min(1.0, 2.0 * mean)
+    if len(p_values) == 1 or math.isnan(mean):
+        return mean
+    return min(1.0, 2.0 * mean)
 
 
 def _p_value(difference: float, variance: float) -> float:
     if variance == 0.0:
-        return 1.0 if difference == 0.0 else 0.0
+        return 1.0 if difference == 0.0 else math.nan
     return float(2.0 * ndtr(-abs(difference) / math.sqrt(variance)))

@@ -52,13 +52,14 @@ class Ranking:
     letters: tuple[str, ...]
 
 
-def all_pairs(scores: np.ndarray, *, test_share: float, folds: int) -> Pairs:
+def all_pairs(scores: np.ndarray, *, test_share: float, folds: int, floor: float = 0.0) -> Pairs:
     """Test every pair of experiments.
 
     Args:
         scores: one row per experiment, one column per fold, float [E, n], n >= 2.
         test_share: n_test / n_train of a fold.
         folds: folds of one repeat.
+        floor: what the standard error of a difference is at least.
 
     Raises:
         ValueError: a score is not finite.
@@ -67,7 +68,8 @@ def all_pairs(scores: np.ndarray, *, test_share: float, folds: int) -> Pairs:
     first, second = np.triu_indices(len(scores), k=1)
     differences = scores[second] - scores[first]
     means, stds = differences.mean(axis=1), differences.std(axis=1, ddof=1)
-    tests = p_values(means, standard_error(stds, scores.shape[1], test_share), folds - 1)
+    errors = np.maximum(standard_error(stds, scores.shape[1], test_share), floor)
+    tests = p_values(means, errors, folds - 1)
     return Pairs(first, second, means, stds, tests, np.array(holm(tests.tolist())))
 
 

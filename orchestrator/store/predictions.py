@@ -57,9 +57,10 @@ class Part:
         return Groups.of(codes, self.labels)
 
     def frame(self, *, repeat: int, fold: int) -> pd.DataFrame:
-        """Return rows of two classes as a table: repeat, fold, source, label, score."""
+        """Return rows of two classes as a table: repeat, fold, source, group, label, score."""
         source = np.array(self.sources, dtype=object)[self.source]
-        columns = {"source": source, "label": self.labels, "score": self.probabilities}
+        groups = self.groups.to_numpy(zero_copy_only=False)
+        columns = {"source": source, "group": groups, "label": self.labels, "score": self.probabilities}
         return pd.DataFrame(columns).assign(repeat=repeat, fold=fold)
 
 

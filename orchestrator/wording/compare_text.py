@@ -19,11 +19,11 @@ def comparison_lines(found: TwoCompared) -> list[str]:
         f"{_mean(found['baseline_mean'], found['baseline_std'])}.",
     ]
     if found["n"] == 1:
-        lines.append(_of_one_split(found))
-        return lines
+        return [*lines, _of_one_split(found), *_delong(found), *_setups(found)]
     rope, p_value = f"{found['rope']:g}", found["p_value"]
     if p_value is None:
-        return [*lines, f"Difference {signed(found['mean_diff'])}. {capital(found['reason'])}."]
+        said = f"Difference {signed(found['mean_diff'])}. {capital(found['reason'])}."
+        return [*lines, said, *_setups(found)]
     lines += [
         f"Difference {signed(found['mean_diff'])}, 95 % interval {signed(found['ci_low'])} to "
         f"{signed(found['ci_high'])} (corrected for training images that folds share), "
@@ -33,10 +33,21 @@ def comparison_lines(found: TwoCompared) -> list[str]:
         _meaning(found, p_value),
         *_effort(found, p_value),
         *_declared(found),
+        *_setups(found),
     ]
-    if found["setups"]:
-        lines.append(f"{capital(found['setups'])}: a small difference may be of that.")
     return lines + _sources(found)
+
+
+def _setups(found: TwoCompared) -> list[str]:
+    """Say in what the two sides ran differently."""
+    return [f"{capital(found['setups'])}: a small difference may be of that."] if found["setups"] else []
+
+
+def _delong(found: TwoCompared) -> list[str]:
+    """Say DeLong's test, where it was asked for."""
+    if found["p_delong"] is None:
+        return []
+    return [f"DeLong's test over the test rows of each fold: {p_text(found['p_delong'])}."]
 
 
 def _of_one_split(found: TwoCompared) -> str:
@@ -62,9 +73,14 @@ def _meaning(found: TwoCompared, p_value: float) -> str:
         return f"{other} is worse than {baseline}."
     if found["verdict"] == "equivalent":
         return f"The two are practically equal: a difference of more than {found['rope']:g} is improbable."
-    if p_value < SIGNIFICANT:
+    if _is_visible(found, p_value):
         return f"Undecided: there is a difference, but it may well be smaller than {found['rope']:g}."
     return "Undecided: these folds can tell neither a difference nor that there is none."
+
+
+def _is_visible(found: TwoCompared, p_value: float) -> bool:
+    """Tell whether the difference is significant; where no verdict is possible nothing would make it so."""
+    return p_value < SIGNIFICANT and found["repeats_needed"] is not None
 
 
 def _effort(found: TwoCompared, p_value: float) -> list[str]:
@@ -73,14 +89,13 @@ def _effort(found: TwoCompared, p_value: float) -> list[str]:
         f"The smallest difference that these folds could have shown: {signed(found['min_detectable'])[1:]}."
     ]
     needed, hours = found["repeats_needed"], found["hours_needed"]
-    if found["p_delong"] is not None:
-        lines.append(f"DeLong's test over the test rows of each fold: {p_text(found['p_delong'])}.")
+    lines += _delong(found)
     if found["error_from"] == TEST_GROUPS:
         lines.append(f"{capital(FLOORED)}.")
-    if found["verdict"] != "undecided" or p_value < SIGNIFICANT:
+    if found["verdict"] != "undecided" or _is_visible(found, p_value):
         return lines
     if needed is None:
-        return [*lines, f"{found['reason'].capitalize()}."] if found["reason"] else lines
+        return [*lines, f"{capital(found['reason'])}."] if found["reason"] else lines
     cost = "" if hours is None else f", about {hours_text(hours, found['device'])} more"
     return [*lines, f"A difference like this one would take {needed} repeats of the folds to show{cost}."]
 

@@ -124,7 +124,8 @@ def _factor(factor: FactorRecord, record: DecisionRecord, metric: str) -> str:
     other = decided_value_text(factor.treatment if factor.value == factor.baseline else factor.baseline)
     difference = f"{metric} on validation rows {signed(factor.mean_diff)}"
     if factor.p_better is None:
-        basis = f"{difference}, {pairs}, a single split, which gives no probability"
+        splits = "a single split" if factor.n <= 1 else "folds without any spread"
+        basis = f"{difference}, {pairs}, {splits}, which gives no probability"
     else:
         basis = (
             f"{difference} ({signed(factor.ci_low)} to {signed(factor.ci_high)}) with "

@@ -76,7 +76,7 @@ def comparison_sentence(row: pd.Series[Any], tables: Tables) -> str:
         return f"{treatment} is {row['verdict']} than {baseline}: {numbers}."
     if row["verdict"] == "equivalent":
         return f"{treatment} and {baseline} are practically equal: {numbers}."
-    if row["p_holm"] < SIGNIFICANT:
+    if _is_visible(row, tables):
         return f"Undecided: {_differ(row, tables)}: {numbers}."
     return f"Undecided: {_split(row)} can't tell {treatment} from {baseline}: {numbers}."
 
@@ -90,9 +90,14 @@ def claim(row: pd.Series[Any], tables: Tables) -> str:
         return f"In {metric}, {treatment} is {row['verdict']} than {baseline}."
     if row["verdict"] == "equivalent":
         return f"In {metric}, {treatment} and {baseline} are practically equal."
-    if row["p_holm"] < SIGNIFICANT:
+    if _is_visible(row, tables):
         return f"In {metric}, {_differ(row, tables)}."
     return f"In {metric}, {_split(row)} can't tell {treatment} from {baseline}."
+
+
+def _is_visible(row: pd.Series[Any], tables: Tables) -> bool:
+    """Tell whether a difference is significant; where no verdict is possible nothing would make it so."""
+    return bool(row["p_holm"] < SIGNIFICANT) and effect_of(row, tables).repeats_needed is not None
 
 
 def _differ(row: pd.Series[Any], tables: Tables) -> str:

@@ -21,11 +21,11 @@ from timm.models import PretrainedCfg, clean_state_dict
 from torch import Tensor, nn
 
 from trainables.errors import InputError
+from trainables.hub import WEIGHT_FILES
 from trainables.starting_weights import SAFETENSORS, StartingWeights, weights_of_file
 
 # Under which names training scripts save a network's tensors beside other things.
 WRAPPERS = ("model_state_dict", "state_dict", "model")
-HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 NAMED = 4
 
 
@@ -86,7 +86,7 @@ def _settings(name: str) -> PretrainedCfg:
 
 
 def _from_hub(repository: str, named: str | None, revision: str | None) -> Path:
-    files = (f"{Path(named).stem}{SAFETENSORS}", named) if named else HUB_FILES
+    files = (f"{Path(named).stem}{SAFETENSORS}", named) if named else WEIGHT_FILES
     missing: EntryNotFoundError | None = None
     for file in dict.fromkeys(files):
         try:

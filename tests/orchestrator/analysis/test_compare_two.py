@@ -14,6 +14,7 @@ from orchestrator.analysis.compare_two import NUMBERS, compare_experiments
 from orchestrator.statistics import correlated_t
 from orchestrator.store.folder import Store
 from orchestrator.wording.compare_text import comparison_lines
+from orchestrator.wording.verdict import claim, comparison_sentence
 from trainables.errors import InputError
 
 # 24 test images; 90 to train and 10 to choose the epoch by.
@@ -240,6 +241,30 @@ def test_a_single_split_has_a_difference_and_no_test(results: Any) -> None:
     assert f"{found['ci_low']:+.3f} to {found['ci_high']:+.3f} (paired bootstrap over the groups" in said
     assert "there is no test and no verdict" in said
     json.dumps(found, allow_nan=False)
+
+
+def test_of_a_single_split_all_is_said_that_was_asked_for(results: Any) -> None:
+    """Catches DeLong's test that was asked for and other threads on the two sides, both left unsaid."""
+    two(results, good=(0.0, 2.0), folds=1)
+    results.facts("b", threads=4)
+    store = Store.look(results.write())
+    found = compare_experiments(store, "a", "b", metric="auc", rope=0.01, delong=True)
+    said = comparison_lines(found)
+    assert found["p_delong"] is not None and any(line.startswith("DeLong's test over") for line in said)
+    assert said[-1].startswith("The two ran with different CPU threads (1 against 4)")
+
+
+def test_two_folds_far_apart_are_undecided_for_what_they_are(results: Any) -> None:
+    """Catches a large difference of two folds that is said to be perhaps smaller than rope."""
+    two(results, good=(-3.0, 3.0), noise=0.05, folds=2)
+    results.compare("a", "b")
+    found = compared(results)
+    assert found["p_value"] < 0.05 and found["p_better"] > 0.95 and found["verdict"] == "undecided"
+    said = " ".join(comparison_lines(found))
+    assert "Undecided: these folds can tell neither" in said and "Two folds give no verdict" in said
+    tables = collect(Store.look(results.root), "phase1")
+    for sentence in (comparison_sentence, claim):
+        assert "these folds can't tell b from a" in sentence(tables.comparisons.iloc[0], tables)
 
 
 def test_identical_predictions_are_equal_and_no_crash(results: Any) -> None:

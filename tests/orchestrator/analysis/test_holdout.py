@@ -25,6 +25,7 @@ def predictions(num_folds: int = 5, *, sources: tuple[str, ...] = tuple(SHIFTS))
                 "repeat": 0,
                 "fold": fold,
                 "source": source,
+                "group": [f"{source} {fold} {number // 2}" for number in range(40)],
                 "label": int(SHIFTS.get(source, 0.0) > 0),
                 "score": 1 / (1 + np.exp(-rng.normal(SHIFTS.get(source, 0.0), 1.0, 40))),
             }
@@ -75,6 +76,21 @@ def test_folds_that_lack_the_source_are_never_averaged_over() -> None:
     assert complete.num_folds == 5 and math.isfinite(complete.delta.mean)
     assert (incomplete.source, incomplete.num_folds, incomplete.num_expected) == ("insight", 4, 5)
     assert math.isnan(incomplete.delta.mean) and math.isnan(incomplete.p_value)
+
+
+def test_folds_that_agree_are_no_certainty() -> None:
+    """Catches p < 0.001 from equal losses on all folds: there are 100 groups of a side."""
+    rows = predictions()
+    first = rows[rows["fold"] == 0]
+    alike = pd.concat(
+        [first.assign(fold=fold, group=first["group"].str.replace(" 0 ", f" {fold} ")) for fold in range(5)]
+    )
+    for found in holdout_deltas(alike, train_sources=TRAINED, test_share=0.25):
+        assert found.delta.std == pytest.approx(0.0) and found.delta.error == pytest.approx(0.5 / 100)
+        half = stats.t.ppf(0.975, 4) * 0.5 / 100
+        assert (found.delta.low, found.delta.high) == pytest.approx(
+            (found.delta.mean - half, found.delta.mean + half)
+        )
 
 
 def test_repeats_are_folds_of_their_own() -> None:

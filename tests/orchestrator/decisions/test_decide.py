@@ -305,6 +305,16 @@ def test_candidates_validated_on_other_images_are_not_compared(results: Any) -> 
         chosen(results)
 
 
+def test_candidates_with_other_folds_are_not_compared(results: Any) -> None:
+    """Catches scores of five folds beside scores of four, in either order."""
+    for name, folds in (("a", 5), ("b", 4)):
+        results.add(name, folds=folds)
+    for names in (("a", "b"), ("b", "a")):
+        results.decide(*names)
+        with pytest.raises(InputError, match=r"not validated on the same images \(fold 4"):
+            chosen(results)
+
+
 def test_one_class_among_the_validation_rows_is_no_score(results: Any) -> None:
     two(results, val=(0.0, 2.0))
     for name in ("a", "b"):

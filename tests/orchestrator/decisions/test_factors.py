@@ -144,3 +144,26 @@ def test_a_decision_whose_keys_no_longer_fit_their_pairs_stays_and_is_said(resul
     found = decide(store, "phase1")
     assert found.now == "the rule can't be applied any more"
     assert any("image_size" in line for line in found.moved)
+
+
+def test_pairs_with_other_folds_are_no_mean(results: Any) -> None:
+    """Catches a crash where one pair has five folds and another one four."""
+    four(results, gain=4.0)
+    for name in ("small_b", "large_b"):
+        place = next(each for each in results.experiments if each["name"] == name)
+        place["trials"], place["recipe"]["cv_folds"] = place["trials"][:4], 4
+    with pytest.raises(InputError, match="no decision on image_size: its pairs have other folds"):
+        decided(results)
+
+
+def test_equal_gains_on_all_folds_are_no_certainty(results: Any) -> None:
+    """Catches a gain from no spread, and five folds that are called a single split."""
+    four(results, gain=4.0)
+    for fold in range(5):
+        for name, score in (("small_a", 0.6), ("small_b", 0.6), ("large_a", 0.8), ("large_b", 0.8)):
+            results.halves(name, (score, score), fold=fold)
+    store = Store.open(results.write())
+    record = decide(store, "phase1").record
+    (factor,) = record.factors
+    assert (factor.value, factor.decided_by, factor.p_better, factor.n) == (32, "no gain", None, 5)
+    assert "folds without any spread, which gives no probability" in decision_sentences(record)[0]

@@ -88,6 +88,17 @@ def test_nobody_uses_an_image_that_an_earlier_run_held_out(
     assert "--set holdout_final=0.25 --set seed=42" in said and "--results" in said
 
 
+def test_a_data_set_that_changed_is_not_told_to_do_what_it_does(
+    plan: Plan, faces: Path, tmp_path: Path
+) -> None:
+    """Catches advice to set what is set already, which chooses other images of other data."""
+    rows = scan(faces).rows
+    freeze(tmp_path / "results", f"{NAME}abcdef123456.csv", rows)
+    code, _, said = plan(*OUT)
+    assert code == 2 and "the data set is no longer what they were chosen from" in said
+    assert "--set" not in said and "--results" in said
+
+
 def test_a_damaged_file_is_no_file_of_nothing(plan: Plan, faces: Path, tmp_path: Path) -> None:
     rows = scan(faces).rows
     freeze(tmp_path / "results", f"{NAME}abc.csv", rows).write_text("path\nx.jpg\n")

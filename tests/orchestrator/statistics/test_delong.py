@@ -157,3 +157,12 @@ def test_p_values_of_repeats_are_combined_by_twice_their_mean() -> None:
     combined = [combined_repeats(list(pair)) for pair in zip(first, second, strict=True)]
     assert np.mean(np.array(combined) <= 0.6 + 1e-9) == pytest.approx(0.6, abs=0.01)
     assert np.mean(np.array(combined) <= 0.3) == 0.0
+
+
+def test_a_difference_without_any_variance_has_no_test() -> None:
+    """Catches p = 0 of two scores that rank all rows alike within each class: one perfect, one constant."""
+    labels = np.repeat([0, 1], 4)
+    found = delong_test(labels, np.full(8, 0.5), labels.astype(float), groups=np.arange(8))
+    assert (found.first, found.second, found.variance) == (0.5, 1.0, 0.0)
+    assert np.isnan(found.p_value) and np.isnan(combined_p([found, found]))
+    assert np.isnan(combined_repeats([found.p_value, 0.5]))

@@ -74,3 +74,10 @@ def test_equal_experiments_share_one_letter_and_have_no_evidence() -> None:
     found = rank(np.full((6, 5), 0.5), lower_is_better=False)
     assert found.friedman_p == 1.0 and set(found.letters) == {"a"}
     assert (all_pairs(np.full((6, 5), 0.5), test_share=0.25, folds=5).p_value == 1.0).all()
+
+
+def test_pairs_have_the_floor_of_every_other_difference() -> None:
+    """Catches folds that agree to the last bit, and are told apart with certainty."""
+    values = np.array([[0.90] * 5, [0.91] * 5, [0.90, 0.90, 0.90, 0.90, 0.9001]])
+    found = all_pairs(values, test_share=0.25, folds=5, floor=0.01)
+    assert found.p_value == pytest.approx([2 * stats.t.sf(abs(mean) / 0.01, 4) for mean in found.mean])

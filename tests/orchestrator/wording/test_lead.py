@@ -76,3 +76,16 @@ def test_folds_that_are_gone_since_confirm_nothing(results: Any, tables_of: Tabl
     _, tables = tables_of()
     assert choice_sentence(tables, record).endswith("; the test folds are incomplete.")
     assert choice_sentence(dataclasses.replace(tables, experiments={}), record) == ""
+
+
+@pytest.mark.parametrize("folds", [2, 3])
+def test_folds_that_give_no_verdict_confirm_nothing(results: Any, tables_of: TablesOf, folds: int) -> None:
+    """Catches finished folds that are called incomplete: two, or both models at 1.000 on each."""
+    for name, val in (("a", 0.1), ("b", 3.0)):
+        results.add(name, folds=folds)
+        results.separate(name, "val", val)
+        results.separate(name, "test", 20.0)
+    results.decide("a", "b")
+    store, tables = tables_of()
+    record = decide(store, "phase1", tables=tables).record
+    assert choice_sentence(tables, record).endswith("; the test folds can't confirm it.")

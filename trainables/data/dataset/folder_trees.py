@@ -28,6 +28,7 @@ from trainables.data.dataset.polarity import (
     Vocabulary,
     is_generic,
     is_mixed,
+    is_numbered,
     kind_of,
     way_out,
 )
@@ -183,9 +184,14 @@ def _left_out(tree: Tree, listed: set[str], why: str) -> tuple[str, ...]:
 
 
 def _below_class(folders: Folders) -> tuple[str, str]:
-    """Return the split that lies below a class folder, and the folders between and the file."""
+    """Return the split that lies below a class folder, and the folders between and the file.
+
+    What is called like the class once more is passed over, but not one of many: real/real_03 is a video.
+    """
     split = ""
-    while folders and (kind_of(folders[0]) or (not split and split_of(folders[0]))):
+    while folders and (
+        (kind_of(folders[0]) and not is_numbered(folders[0])) or (not split and split_of(folders[0]))
+    ):
         split = split or split_of(folders[0])
         folders = folders[1:]
     return split, "/".join(folders)
@@ -289,11 +295,14 @@ def _class_folder(
 ) -> tuple[int, Kind] | None:
     """Return the level and the kind of the folder that tells the class: the deepest that is known.
 
-    Without one, a folder whose one sibling is known is of the other class.
+    One of many below a folder of its class (real/real_03) is a video. Without a known one, a folder whose one
+    sibling is known is of the other class.
     """
-    for level in reversed(range(len(folders))):
-        if kind := vocabulary.kind(folders[level]):
-            return level, kind
+    known = [(level, kind) for level, name in enumerate(folders) if (kind := vocabulary.kind(name))]
+    while len(known) > 1 and is_numbered(folders[known[-1][0]]) and known[-1][1] == known[-2][1]:
+        known.pop()
+    if known:
+        return known[-1]
     for level in reversed(range(len(folders))):
         others = siblings[folders[:level]] - {folders[level]}
         kinds = {vocabulary.kind(other) for other in others}

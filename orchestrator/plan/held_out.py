@@ -67,9 +67,9 @@ def refuse_held_out(store: Store, used: Mapping[str, Iterable[pd.DataFrame]], ow
                     known[id(table)] = int(table["sha256"].isin(apart).sum())
                 if known[id(table)]:
                     raise InputError(
-                        f"{experiment} would use {known[id(table)]} of {len(rows)} images that are held out "
-                        f"for the end ({held_out_file(store, name)}): {_way_out(name, mine)}, or name another "
-                        "folder with --results"
+                        f"{experiment} would use {known[id(table)]} of {len(rows)} images that are held "
+                        f"out for the end ({held_out_file(store, name)}): {_way_out(name, mine)}, or name "
+                        "another folder with --results"
                     )
 
 
@@ -81,9 +81,7 @@ def _way_out(name: str, mine: Iterable[str]) -> str:
             "the data set is no longer what they were chosen from, so the same settings choose others; bring "
             "its images, labels, sources and groups back as they were"
         )
-    return (
-        f"hold them out here too, of the same images, with --set holdout_final={ratio} --set seed={seed}"
-    )
+    return f"hold them out here too, of the same images, with --set holdout_final={ratio} --set seed={seed}"
 
 
 def held_out_line(found: HeldOut) -> str:

@@ -29,7 +29,7 @@ from PIL import Image, ImageOps
 from trainables.data.faces import DetectedFaces
 from trainables.data.images.crops import Box
 from trainables.data.images.decoding import LYING, ORIENTATION, eight_bit_rgb, read_unchanged
-from trainables.data.images.inspection import FORMATS, num_workers
+from trainables.data.images.inspection import num_workers, open_image
 
 LONGEST_PX = 384
 MIN_FACE_PX = 28
@@ -127,7 +127,7 @@ def _open(path: Path, digest: str) -> tuple[Image.Image, tuple[int, int]]:
     with warnings.catch_warnings():
         # What Pillow would warn of has been said by the scan.
         warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(read_unchanged(path, digest)), formats=FORMATS) as image:
+        with open_image(io.BytesIO(read_unchanged(path, digest))) as image:
             stored = image.size
             image.draft(None, _small(*stored))
             turn = image.getexif().get(ORIENTATION, 1) if image.size != stored else None

@@ -28,7 +28,7 @@ from trainables.data.dataset.layouts import UNLABELLED
 from trainables.data.dataset.manifest import Manifest
 from trainables.data.faces import Look, count_faces, ensure_faces
 from trainables.data.images.decoding import square
-from trainables.data.images.inspection import FORMATS, num_workers
+from trainables.data.images.inspection import num_workers, open_image
 from trainables.data.splits.trial_rows import image_files
 from trainables.errors import InputError
 from trainables.progress import OnProgress
@@ -242,7 +242,7 @@ def _read_all(
 
     def one(path: str) -> Result:
         try:
-            with Image.open(root / path, formats=FORMATS) as image:
+            with open_image(root / path) as image:
                 if draft_px:
                     image.draft("RGB", (draft_px, draft_px))
                 return work(image)

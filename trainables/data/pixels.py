@@ -27,11 +27,10 @@ from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
-from PIL import Image
 
 from trainables.data.images.crops import Square
 from trainables.data.images.decoding import read_unchanged, square
-from trainables.data.images.inspection import FORMATS, num_workers
+from trainables.data.images.inspection import num_workers, open_image
 from trainables.errors import InputError
 from trainables.files import free_bytes, read_json, write_json
 from trainables.progress import OnProgress
@@ -230,7 +229,7 @@ def _fill(
 ) -> None:
     def fill(start: int) -> int:
         for row, (digest, path, region) in enumerate(files[start : start + CHUNK], start):
-            with Image.open(io.BytesIO(read_unchanged(path, digest)), formats=FORMATS) as image:
+            with open_image(io.BytesIO(read_unchanged(path, digest))) as image:
                 array[row] = square(image, size_px, region)
         return min(CHUNK, len(files) - start)
 

@@ -23,7 +23,7 @@ from scipy import fft
 from trainables import memo
 from trainables.data.dataset.layouts import IMAGE_SUFFIXES
 from trainables.data.images.decoding import central_part, read_unchanged
-from trainables.data.images.inspection import num_workers
+from trainables.data.images.inspection import num_workers, open_image
 from trainables.progress import OnProgress
 
 # Raise when the same files give other numbers: what was concluded from them before is then left behind.
@@ -123,7 +123,7 @@ def _read_all(files: Sequence[tuple[str, Path]], *, progress: OnProgress | None)
 def _read_file(file: tuple[str, Path]) -> np.ndarray:
     digest, path = file
     content = read_unchanged(path, digest)
-    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+    with open_image(io.BytesIO(content)) as image:
         # Text at the end of a PNG is known only once the pixels are read.
         image.load()
         facts = _file_facts(image, num_bytes=len(content))

@@ -24,7 +24,7 @@ import pandas as pd
 
 from trainables.data.dataset.folder_trees import read_tree
 from trainables.data.dataset.groups import MANIFEST_FILE, PAIR_COLUMNS, PAIRS_FILE, read_text_table
-from trainables.data.dataset.label_tables import LabelTable
+from trainables.data.dataset.label_tables import LabelTable, as_posix
 from trainables.data.dataset.layouts import UNLABELLED, split_of
 from trainables.data.dataset.manifest import Manifest
 from trainables.data.dataset.polarity import BINARY
@@ -128,6 +128,7 @@ def _label_table(manifest: Manifest, targets: Mapping[str, str]) -> CopiedTable:
 def _manifest_table(root: Path, targets: Mapping[str, str]) -> CopiedTable:
     table = read_text_table(root / MANIFEST_FILE)
     if "path" in table:
+        table = table.assign(path=table["path"].map(as_posix))
         table = table[table["path"].isin(list(targets))]
         table = table.assign(path=table["path"].map(dict(targets)))
     return CopiedTable(MANIFEST_FILE, tuple(table.columns), tuple(_rows(table)))
@@ -144,7 +145,7 @@ def _pairs_table(manifest: Manifest, targets: Mapping[str, str]) -> CopiedTable:
         table = read_text_table(manifest.root / PAIRS_FILE)
         table = table.assign(**{name: "" for name in PAIR_COLUMNS if name not in table})
         columns = list(table.columns)
-        rows += [tuple(targets.get(cell, cell) for cell in row) for row in _rows(table)]
+        rows += [tuple(targets.get(as_posix(cell), cell) for cell in row) for row in _rows(table)]
     if manifest.links is not None:
         for first, second in zip(manifest.links["first"], manifest.links["second"], strict=True):
             new = {"first": targets[first], "second": targets[second]}

@@ -26,7 +26,7 @@ from trainables.data.copies.copy_log import CopyLog
 from trainables.data.dataset.layouts import IMAGE_SUFFIXES, UNFINISHED, files_below
 from trainables.data.dataset.manifest import Manifest
 from trainables.data.images.decoding import read_unchanged
-from trainables.data.images.inspection import FORMATS, num_workers
+from trainables.data.images.inspection import num_workers, open_image
 from trainables.data.images.path_checks import resolved
 from trainables.errors import InputError
 from trainables.files import read_json, replace_file, write_json
@@ -302,7 +302,7 @@ def _write_images(
 
 def _write_image(out: Path, image: _CopiedImage, method: CopyMethod, log: CopyLog) -> None:
     content = io.BytesIO(read_unchanged(image.source, image.sha256))
-    with Image.open(content, formats=FORMATS) as opened:
+    with open_image(content) as opened:
         pixels = method.render(opened, image.sha256)
     with replace_file(out / image.target) as partial:
         Image.fromarray(pixels).save(partial, format=image.encoding.format, **image.encoding.options)

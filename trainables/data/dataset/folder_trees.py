@@ -28,6 +28,7 @@ from trainables.data.dataset.polarity import (
     Vocabulary,
     is_generic,
     is_mixed,
+    is_numbered,
     kind_of,
     way_out,
 )
@@ -197,7 +198,7 @@ def _below_class(folders: Folders, level: int, alone: set[Folders]) -> tuple[str
 def _alone_of_their_kind(every: Iterable[Folders]) -> set[Folders]:
     """Return the folders that are called like real or fake and have no sibling of the same kind.
 
-    Folders called fake_000, fake_001, ... are videos or people, and tell no class.
+    Numbered ones (fake_000, real_video_03), and one of several, are videos or people, and tell no class.
     """
     return {
         (*parent, names[0])
@@ -210,7 +211,7 @@ def _alone_of_their_kind(every: Iterable[Folders]) -> set[Folders]:
 def _by_kind(names: Iterable[str]) -> dict[Kind, list[str]]:
     found: dict[Kind, list[str]] = {}
     for name in names:
-        if kind := kind_of(name):
+        if (kind := kind_of(name)) and not is_numbered(name):
             found.setdefault(kind, []).append(name)
     return found
 

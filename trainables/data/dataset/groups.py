@@ -19,13 +19,14 @@ is called by the first name, in order, of what it joins, whatever the order of t
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from trainables.data.dataset import videos
+from trainables.data.dataset.label_tables import as_posix
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
@@ -214,13 +215,27 @@ def _from_column(table_path: Path, paths: Sequence[str], column: str) -> list[st
             f"{table_path} has no column {' or '.join(sorted(missing))}; "
             f"its columns: {', '.join(table.columns)}"
         )
-    by_path = dict(zip(table["path"], table[column], strict=True))
+    by_path = _by_path(table_path, table["path"], table[column])
     lost = [path for path in paths if not by_path.get(path)]
     if lost:
         raise InputError(
             f"{table_path}: {len(lost)} images have no {column}, {lost[0]} for one; add their rows"
         )
     return [str(by_path[path]) for path in paths]
+
+
+def _by_path(table_path: Path, paths: Iterable[str], groups: Iterable[str]) -> dict[str, str]:
+    """Return the group of each path, however it is written; rows that contradict each other are refused."""
+    found: dict[str, tuple[str, int]] = {}
+    for line, (cell, group) in enumerate(zip(paths, groups, strict=True), 2):
+        path = as_posix(cell)
+        before, first = found.setdefault(path, (group, line))
+        if before != group:
+            raise InputError(
+                f"{table_path}: {path} has two groups, {before or 'none'} in line {first} and "
+                f"{group or 'none'} in line {line}; keep one of the two rows"
+            )
+    return {path: group for path, (group, _) in found.items()}
 
 
 def _join_pairs(table_path: Path, name_of: dict[str, str], sets: "DisjointSet[str]") -> None:
@@ -236,6 +251,7 @@ def _join_pairs(table_path: Path, name_of: dict[str, str], sets: "DisjointSet[st
         raise InputError(
             f"{table_path} needs the columns first,second; its columns: {', '.join(table.columns)}"
         )
+    table = table.assign(**{column: table[column].map(as_posix) for column in PAIR_COLUMNS})
     # A name that no image has still connects the images that are paired with it.
     named = {name for column in PAIR_COLUMNS for name in table[column] if name}
     parties = DisjointSet(named)

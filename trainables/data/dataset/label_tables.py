@@ -1,23 +1,29 @@
 """Label tables of a data folder: a file and its label per row, in CSV, JSON lines or Parquet.
 
 Tables are called train, validation or test (and the like), labels, or metadata, and lie anywhere below the
-folder. A column names the file (path, file_name, image_id, ...), one the label; source, group and split are
-optional. CSV is UTF-8, with or without a byte order mark; commas, semicolons, tabs or bars divide its cells.
-Names are those of files below the folder: as they stand, below the table's folder, in a folder called like
-the table, or the one file whose path ends so; with or without suffix. Nothing outside the folder is named.
+folder. A column names the file (path, file_name, image_id, ...), another the label (label, target, is_fake,
+...); source, group and split are optional. CSV is UTF-8, with or without a byte order mark; commas,
+semicolons, tabs or bars divide its cells. Names are those of files below the folder: as they stand, below the
+table's folder, in a folder called like the table, or the one file whose path ends so; with or without suffix.
+Nothing outside the folder is named.
+
+Tables of ArtiFact (Rahman et al. 2023: filename, image_path, target in a metadata.csv per generator) number
+generators: target is 0 for real images, and any other number is that of a generator. The source is the folder
+of the table there, <folder>/real for real images beside fakes.
 """
 
 import csv
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from trainables.data.dataset.layouts import split_of
+from trainables.data.dataset.polarity import Kind, kind_of
 from trainables.errors import InputError
 
 TABLE_STEMS = frozenset(("labels", "label", "metadata"))
@@ -25,7 +31,13 @@ TABLE_SUFFIXES = frozenset((".csv", ".tsv", ".jsonl", ".parquet"))
 FILE_COLUMNS = (
     "path", "file_name", "filename", "file_path", "filepath", "image_path", "image_id", "image", "file", "id"
 )  # fmt: skip
-LABEL_COLUMNS = ("label", "labels", "class", "label_str")
+LABEL_COLUMNS = ("label", "labels", "class", "label_str", "target", "is_fake", "is_real", "type")
+# What 1 and 0 mean in a column that is called after a class.
+NAMED_NUMBERS: Mapping[str, Mapping[str, Kind]] = {
+    "is_fake": {"1": "fake", "0": "real"},
+    "is_real": {"1": "real", "0": "fake"},
+}
+ARTIFACT_COLUMNS = frozenset(("filename", "image_path", "target"))
 NAME_COLUMNS = ("label_str", "label_name", "class_name")
 MAX_LABEL = 999
 _DRIVE = re.compile(r"[A-Za-z]:/")
@@ -114,12 +126,12 @@ def read_label_table(root: Path, table: str, files: FileIndex, *, needed: bool) 
     columns, lines = _read_cells(path)
     lower = {name.strip().lower(): name for name in columns}
     named = [lower[name] for name in FILE_COLUMNS if name in lower]
-    label_column = next((lower[name] for name in LABEL_COLUMNS if name in lower), None)
+    label_column = _label_column(lower, lines)
     if not named or (label_column is None and own_split != "test"):
         if needed:
             raise InputError(
                 f"{path}: a column of files ({', '.join(FILE_COLUMNS[:2])}, image_id, ...) and one called "
-                f"label are needed; it has {','.join(columns) or 'none'}"
+                f"label, target or is_fake are needed; it has {','.join(columns) or 'none'}"
             )
         return None
     resolver = _Resolver(path, PurePosixPath(table).parent.as_posix(), files)
@@ -135,20 +147,60 @@ def read_label_table(root: Path, table: str, files: FileIndex, *, needed: bool) 
             )
         found = resolver.file(image_id, where)
         split = split_of(_cell(cells, lower, "split")) or own_split or _split_above(found or "")
-        label = _label(cells[label_column] if label_column else "", where, unlabelled_ok=split == "test")
+        label = _label(
+            cells[label_column] if label_column else "",
+            where,
+            column=(label_column or "").strip().lower(),
+            unlabelled_ok=split == "test",
+        )
         rows[image_id] = LabelRow(
             path=found or resolver.expected(image_id),
             is_found=found is not None,
             image_id=image_id,
             label=label,
-            label_name=next((_cell(cells, lower, name) for name in NAME_COLUMNS if name in lower), ""),
+            label_name=_label_name(cells, lower, label, label_column),
             source=_cell(cells, lower, "source"),
             group=_cell(cells, lower, "group"),
             split=split,
             line=line,
             cells=cells,
         )
-    return LabelTable(path, columns, column, tuple(rows.values()))
+    read = tuple(rows.values())
+    if lower.keys() >= ARTIFACT_COLUMNS and label_column == lower["target"]:
+        read = _of_artifact(read, folder=resolver.folder)
+    return LabelTable(path, columns, column, read)
+
+
+def _label_column(lower: Mapping[str, str], lines: Sequence[tuple[int, Cells]]) -> str | None:
+    """Return the column of labels; one called type is none unless it speaks of real or fake images."""
+    for name in LABEL_COLUMNS:
+        if name in lower and (name != "type" or any(kind_of(cells[lower[name]]) for _, cells in lines)):
+            return lower[name]
+    return None
+
+
+def _label_name(cells: Cells, lower: Mapping[str, str], label: str, label_column: str | None) -> str:
+    """Return what a number means in words, by a column beside it or by the name of its own column."""
+    beside = next((_cell(cells, lower, name) for name in NAME_COLUMNS if name in lower), "")
+    own = NAMED_NUMBERS.get((label_column or "").strip().lower(), {})
+    return beside or own.get(label, "")
+
+
+def _of_artifact(rows: Sequence[LabelRow], *, folder: str) -> tuple[LabelRow, ...]:
+    """Give rows of ArtiFact the two classes, and the folder of their table or of the image as source."""
+
+    def source(row: LabelRow) -> str:
+        return PurePosixPath(folder).name or row.path.partition("/")[0]
+
+    generators = {source(row) for row in rows if row.label not in ("", "0")}
+    read = []
+    for row in rows:
+        is_real = row.label == "0"
+        name = f"{source(row)}/real" if is_real and source(row) in generators else source(row)
+        label = row.label if row.label in ("", "0") else "1"
+        label_name = row.label_name or ("real" if is_real else "fake" if label else "")
+        read.append(replace(row, label=label, label_name=label_name, source=row.source or name))
+    return tuple(read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +246,7 @@ class _Resolver:
         """Count the names that stand for a file: what tells the column of files from others."""
         found = 0
         for name in names:
-            text = _posix(name)
+            text = as_posix(name)
             found += bool(text) and (self.exactly(text) is not None or len(self.files.ending_in(text)) == 1)
         return found
 
@@ -252,14 +304,14 @@ def _cell(cells: Cells, lower: Mapping[str, str], name: str) -> str:
     return cells[lower[name]].strip() if name in lower else ""
 
 
-def _posix(text: str) -> str:
+def as_posix(text: str) -> str:
     """Return a name as the path that it is: "a//b" and "./a/b" are the file "a/b"; backslashes divide too."""
     plain = text if "/" in text else text.replace("\\", "/")
     return PurePosixPath(plain).as_posix() if plain.strip() not in ("", ".") else ""
 
 
 def _image_id(text: str, where: str, *, column: str, folder: str) -> str:
-    plain = _posix(text)
+    plain = as_posix(text)
     path = PurePosixPath(plain)
     is_outside = ".." in path.parts or path.is_absolute() or bool(_DRIVE.match(plain))
     if not plain or "\x00" in text or is_outside:
@@ -267,9 +319,14 @@ def _image_id(text: str, where: str, *, column: str, folder: str) -> str:
     return plain
 
 
-def _label(text: str, where: str, *, unlabelled_ok: bool) -> str:
-    """Return a label as a whole number or a name: "1.0" is "1"."""
+def _label(text: str, where: str, *, column: str, unlabelled_ok: bool) -> str:
+    """Return a label as a whole number or a name: "1.0" is "1", and so is "true" in is_fake."""
     label = text.strip()
+    if column in NAMED_NUMBERS and label:
+        answer = {"true": "1", "false": "0", "1.0": "1", "0.0": "0"}.get(label.lower(), label)
+        if answer not in NAMED_NUMBERS[column]:
+            raise InputError(f"{where}: {column} is {label!r}, but may be 0, 1, true or false")
+        return answer
     if not label:
         if unlabelled_ok:
             return ""

@@ -36,6 +36,7 @@ PASSED_OVER = frozenset(
 NEGATIONS = frozenset(("not", "non", "no"))
 # Camel case, and digits from letters: YouTube-real, CelebDFv1_real, AiArtData.
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+")
+_NUMBERED = re.compile(r".*[^\W\d_].*\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,11 @@ def is_mixed(name: str) -> bool:
     """Tell whether a name speaks of both classes, as that of a folder that holds both: real_vs_fake."""
     words = set(words_of(name))
     return bool(words & FAKE_WORDS and words & REAL_WORDS)
+
+
+def is_numbered(name: str) -> bool:
+    """Tell whether a name ends in a number behind its words, as that of one of many: real0, fake_video_03."""
+    return _NUMBERED.fullmatch(name) is not None
 
 
 def is_generic(name: str) -> bool:

@@ -15,15 +15,19 @@ from trainables.data.dataset import video_sets
 from trainables.data.dataset.folder_trees import (
     Tree,
     folder_layout,
+    layout_option,
     list_folder_tree,
     read_tree,
     tells_classes,
 )
 from trainables.data.dataset.label_tables import FILE_COLUMNS, LabelTable
-from trainables.data.dataset.layouts import UNFINISHED, Listing, split_of
+from trainables.data.dataset.layouts import UNFINISHED, Layout, Listing, split_of
 from trainables.data.dataset.polarity import Vocabulary, listed, way_out
 from trainables.data.dataset.tabled_images import find_label_tables, list_tables, with_tables
 from trainables.errors import InputError
+
+# Those that are told by the names of folders; of equal ones, the first comes first in a message.
+FOLDER_LAYOUTS: tuple[Layout, ...] = ("folders", "splits", "sources")
 
 
 def list_images(root: Path, *, layout: str, real_sources: Sequence[str]) -> Listing:
@@ -83,6 +87,7 @@ def _recognised(tree: Tree, vocabulary: Vocabulary) -> Listing:
     if tables and (not is_told or _is_trained_from(tables, tree)):
         return list_tables(tree, tables, vocabulary)
     if found is not None:
+        _refuse_mixed(tree, found, vocabulary)
         return with_tables(list_folder_tree(tree, found, vocabulary, checked=True), tables)
     raise InputError(_no_layout(tree, vocabulary))
 
@@ -123,6 +128,42 @@ def label_tables(tree: Tree, *, needed: bool) -> tuple[LabelTable, ...]:
 def _is_trained_from(tables: Sequence[LabelTable], tree: Tree) -> bool:
     """Tell whether one of the tables lies in the root and is called train."""
     return any(table.path.parent == tree.root and split_of(table.path.stem) == "train" for table in tables)
+
+
+def _refuse_mixed(tree: Tree, found: Layout, vocabulary: Vocabulary) -> None:
+    """Refuse folders called like classes beside splits: each of two layouts would leave out or misread some.
+
+    Raises:
+        InputError: with the two layouts that come nearest, what they read, and the options that name them.
+    """
+    used = {folders[0] for _, folders in tree.in_folders()}
+    classes = [top for top in tree.tops if top in used and vocabulary.kind(top)]
+    if found != "splits" or not classes:
+        return
+    splits = [top for top in tree.tops if top in used and split_of(top)]
+    # What reads most comes first; what can't read the tree comes last.
+    ways = sorted(
+        (_way_to_read(tree, layout, vocabulary) for layout in FOLDER_LAYOUTS), key=lambda way: way[0]
+    )
+    nearest = "; or ".join(said for _, said in ways[:2])
+    raise InputError(
+        f"{tree.root}: {listed(classes)} (names of classes) lie beside {listed(splits)} (names of splits); "
+        f"settle it with {nearest}"
+    )
+
+
+def _way_to_read(tree: Tree, layout: Layout, vocabulary: Vocabulary) -> tuple[float, str]:
+    """Return the share of the files that a layout leaves out, more than 1 where it fails, and the option."""
+    option, num_files = layout_option(layout), len(tree.images)
+    try:
+        listing = list_folder_tree(tree, layout, vocabulary, checked=True)
+    except InputError as error:
+        reason = str(error).removeprefix(str(tree.root)).lstrip(":, ")
+        return 2.0, f"{option} once it can be read so ({reason})"
+    reading, left = listing.reading, num_files - len(listing.images)
+    names = f"fake = {', '.join(reading.fake)}; real = {', '.join(reading.real)}"
+    without = f", without {left} of {num_files} files" if left else ""
+    return left / num_files, f"{option}, which reads {names}{without}"
 
 
 def _no_layout(tree: Tree, vocabulary: Vocabulary) -> str:

@@ -21,7 +21,7 @@ from PIL import Image, ImageOps
 
 from trainables import memo
 from trainables.data.images.decoding import eight_bit_rgb
-from trainables.data.images.inspection import FORMATS, num_workers
+from trainables.data.images.inspection import num_workers, open_image
 from trainables.progress import OnProgress
 
 SIDE = 48
@@ -77,7 +77,7 @@ def perceptual_fingerprint(content: bytes) -> Fingerprint:
     """
     from imagehash import phash
 
-    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+    with open_image(io.BytesIO(content)) as image:
         image.draft("RGB", (_DECODE_PX, _DECODE_PX))
         grey = eight_bit_rgb(ImageOps.exif_transpose(image)).convert("L")
     width, height = grey.size

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from trainables.progress import OnProgress
 
@@ -43,6 +43,19 @@ class Facts:
     height: int
     format: str
     problem: str
+
+
+def open_image(file: Path | io.BytesIO) -> ImageFile.ImageFile:
+    """Open an image of one of FORMATS, whatever texts a PNG file carries.
+
+    Programs that generate images write their whole workflow into a text, which Pillow refuses from 1 MiB on;
+    then fakes alone would be left out. All texts of a file together stay below MAX_TEXT_MEMORY (64 MiB).
+
+    Raises:
+        Exception: what Pillow's format plugins run into in a broken file.
+    """
+    PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
+    return Image.open(file, formats=FORMATS)
 
 
 def inspect_files(paths: Sequence[Path], *, progress: OnProgress | None = None) -> list[Facts]:
@@ -89,7 +102,7 @@ def inspect_file(path: Path) -> Facts:
 
 
 def _decode(content: bytes) -> tuple[int, int, str, str]:
-    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+    with open_image(io.BytesIO(content)) as image:
         width, height = image.size
         return width, height, image.format or "", _problem(image, content)
 

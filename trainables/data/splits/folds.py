@@ -21,6 +21,8 @@ from trainables.errors import InputError
 from trainables.seeds import derived_seed
 
 TRIES = 8
+# An option that makes the inner validation part larger goes no further.
+LARGEST_VAL_RATIO = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +123,10 @@ def inner_parts(
     parts = Parts(*(np.flatnonzero(mask) for mask in (is_outer & ~is_val, is_val, is_test)))
     for name, part in (("training", parts.train), ("inner validation", parts.val), ("test", parts.test)):
         if rows["label"].iloc[part].nunique() < 2:
+            way = _way_to_fill(name, folds, val_ratio=val_ratio, is_cut=learnable is not None)
             raise InputError(
                 f"the {name} part of fold {fold} has {len(part)} images and fewer than two classes; "
-                "use more data, a larger subsample or val_ratio, or fewer cv_folds"
+                f"use more data{way}"
             )
     trained = set(rows["label"].iloc[parts.train])
     for name, part in (("inner validation", parts.val), ("test", parts.test)):
@@ -131,9 +134,20 @@ def inner_parts(
         if lacking:
             raise InputError(
                 f"the {name} part of fold {fold} holds class {', '.join(map(str, lacking))}, "
-                "of which no image is left to train on; add images of it, or use a smaller val_ratio"
+                "of which no image is left to train on; add images of it, or use a smaller inner validation "
+                f"part (--set val_ratio={val_ratio / 2:.2g})"
             )
     return parts
+
+
+def _way_to_fill(name: str, folds: np.ndarray, *, val_ratio: float, is_cut: bool) -> str:
+    """Spell the option that gives a part of a trial more images, "" where there is none."""
+    if name == "inner validation" and val_ratio < LARGEST_VAL_RATIO:
+        return f", or a larger part of it (--set val_ratio={min(LARGEST_VAL_RATIO, 2 * val_ratio):.2g})"
+    num_folds = int(folds.max()) + 1
+    if name == "test" and num_folds > 2:
+        return f", or fewer folds (--set cv_folds={num_folds - 1})"
+    return ", or all of it (--set subsample=1.0)" if is_cut and name == "training" else ""
 
 
 def refuse_divided_groups(
@@ -168,10 +182,10 @@ def _check_groups_per_class(rows: pd.DataFrame, num_folds: int) -> None:
     groups = rows.groupby("label")["group"].nunique()
     for label, count in groups.items():
         if count < num_folds:
-            fewer = f", or lower cv_folds to {groups.min()}" if groups.min() >= 2 else ""
+            fewer = f", or use --set cv_folds={groups.min()}" if groups.min() >= 2 else ""
             raise InputError(
-                f"class {label} has {count} groups, fewer than the {num_folds} folds; "
-                f"add data or group less coarsely{fewer}"
+                f"class {label} has {count} {'group' if count == 1 else 'groups'}, fewer than the "
+                f"{num_folds} folds; add images of other groups{fewer}"
             )
 
 

@@ -44,8 +44,8 @@ def _far_folds(tables: Mapping[str, pd.DataFrame]) -> Finding | None:
         giant = f", {counts.iloc[0]} of them of one group ({counts.index[0]})"
     sentence = (
         f"the test part of {worst} has {sizes[worst]} images{giant}, the middle one {sizes.median():.0f}: "
-        "its score counts as much as that of any other fold; group less coarsely (group_by), use fewer "
-        "cv_folds, or leave the giant group out"
+        "its score counts as much as that of any other fold; group more finely (--set group_by=frames+near), "
+        "use fewer folds (--set cv_folds=N), or leave the giant group out"
     )
     cases: tuple[Case, ...] = tuple({"fold": str(name), "images": int(sizes[name])} for name in far.index)
     return Finding("fold_far_from_others", "warning", sentence, cases)
@@ -68,6 +68,7 @@ def _small_inner(tables: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> 
     others = f", and {likewise} fewer than {FEWEST_TO_SELECT} of a class" if more else ""
     sentence = (
         f"the inner validation part {where}{others}"
-        ": epochs, thresholds and decisions are chosen by it; use a larger val_ratio, subsample or more data"
+        ": epochs, thresholds and decisions are chosen by it; use more "
+        "data, or a larger part of it (--set val_ratio=0.2, --set subsample=1.0)"
     )
     return Finding("small_inner_validation", "warning", sentence, tuple(cases))

@@ -27,6 +27,11 @@ def labels(root: Path, *, layout: str = "auto", real: tuple[str, ...] = ()) -> d
         (",original_path,id,label,label_str,path\n1,x,a.png,1,real,train/real/a.png\n2,x,b.png,0,fake,train/fake/b.png\n",
          {"a": 0, "b": 1}),
         ("path,label\ntrain\\a.png,0\ntrain\\b.png,1\n", {"a": 0, "b": 1}),
+        ("path,target\na.png,0\nb.png,1\n", {"a": 0, "b": 1}),
+        ("path,is_fake\na.png,False\nb.png,true\n", {"a": 0, "b": 1}),
+        ("path,is_real\na.png,0\nb.png,1\n", {"a": 1, "b": 0}),
+        ("path,type\na.png,real\nb.png,fake\n", {"a": 0, "b": 1}),
+        ("path,type,target\na.png,jpg,0\nb.png,png,1\n", {"a": 0, "b": 1}),
     ],
 )  # fmt: skip
 def test_labels_are_read_as_people_write_them(fill: Fill, table: str, expected: dict[str, int]) -> None:
@@ -48,6 +53,7 @@ def test_the_number_of_the_real_class_can_be_named(fill: Fill) -> None:
         ("file,label,label_str\nc/a.png,0,real\nc/b.png,1,real\n",
          r"line 2: label 0 for real, but .*line 3: label 1 for real; .*--real-sources 0"),
         ("file,label\nc/a.png,0\n../b.png,1\n", r"line 3: file '\.\./b\.png' is not a name inside"),
+        ("file,is_fake\nc/a.png,0\nc/b.png,2\n", r"line 3: is_fake is '2', but may be 0, 1, true or false"),
         ("file,label\nc/a.png,real\nc/b.png,1\n", r"numbers \(1\) and names \(real\)"),
         ("file,label\nc/a.png,real\n./c/a.png,fake\n", r"line 3: file 'c/a\.png' comes twice, in line 2"),
         ("file,label\nx.png,0\nc/b.png,1\n", r"'x\.png' may be c/x\.png or d/x\.png"),
@@ -127,3 +133,36 @@ def test_what_lies_beside_the_images_is_named_apart_and_not_counted_as_unusable(
     assert manifest.excluded.empty and len(manifest.rows) == 2
     assert "3 files beside the images" in manifest.reading.notes[0]
     assert "(1 .csv, 1 .db, 1 .ini)" in manifest.reading.notes[0]
+
+
+def test_a_type_of_file_is_no_label(fill: Fill) -> None:
+    root = fill("c/a.png", "c/b.png")
+    (root / "labels.csv").write_text("path,type\nc/a.png,png\nc/b.png,png\n")
+    with pytest.raises(InputError, match="none of the known layouts"):
+        labels(root)
+
+
+def test_classes_beside_splits_are_refused_with_two_layouts_of_which_the_first_works(fill: Fill) -> None:
+    """Catches a message that speaks of one folder alone, and an option that is refused in its turn."""
+    root = fill("real/a.png", "fake/b.png", "train/ai/c.png", "stuff/x/d.png")
+    with pytest.raises(InputError) as raised:
+        labels(root)
+    said = str(raised.value)
+    assert "fake, real (names of classes) lie beside train (names of splits)" in said
+    assert "with --layout sources (data commands; --set layout=sources for plan and run), which reads" in said
+    assert "fake = fake, stuff, train; real = real; or --layout folders" in said
+    assert "stuff/x/d.png for one" in said
+    assert labels(root, layout="sources") == {
+        "real/a.png": 0, "fake/b.png": 1, "train/ai/c.png": 1, "stuff/x/d.png": 1,
+    }  # fmt: skip
+
+
+def test_of_classes_beside_splits_the_layout_that_reads_all_is_named_first(fill: Fill) -> None:
+    root = fill("real/a.png", "fake/b.png", "train/fake/c.png", "train/real/d.png")
+    with pytest.raises(
+        InputError, match=r"settle it with --layout folders .*; or --layout splits .*, without 2 of 4"
+    ):
+        labels(root)
+    assert labels(root, layout="folders") == {
+        "real/a.png": 0, "fake/b.png": 1, "train/fake/c.png": 1, "train/real/d.png": 0,
+    }  # fmt: skip

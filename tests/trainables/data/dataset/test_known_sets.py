@@ -151,6 +151,17 @@ def imagefolder(root: Path) -> list[str]:
     return touch(root, *paths)
 
 
+def artifact(root: Path) -> list[str]:
+    """Numbers are those of generators; cycle_gan has photos too."""
+    targets = {"ffhq": (0, 0, 0), "glide": (3, 3, 3), "cycle_gan": (0, 6, 6)}
+    for folder, numbers in targets.items():
+        lines = [f"{n:05d}.png,images/{n:05d}.png,{target},human" for n, target in enumerate(numbers)]
+        (root / folder).mkdir()
+        table = "\n".join(["filename,image_path,target,category", *lines])
+        (root / folder / "metadata.csv").write_text(table)
+    return touch(root, *numbered(*(f"{folder}/images" for folder in targets), times=3))
+
+
 def parquet(root: Path) -> list[str]:
     paths = [f"pictures/{n}.png" for n in range(20)]
     table = pd.DataFrame({"filename": paths, "label": [n % 2 for n in range(20)]})
@@ -274,6 +285,18 @@ SETS = {
         {"train/0.png": (0, "real", "train", "", ""), "test/1.png": (1, "fake", "test", "", "")},
         ("generated",),
         ("human",),
+    ),
+    "ArtiFact": Known(
+        "tables",
+        artifact,
+        {
+            "ffhq/images/00000.png": (0, "ffhq", "", "", ""),
+            "glide/images/00000.png": (1, "glide", "", "", ""),
+            "cycle_gan/images/00000.png": (0, "cycle_gan/real", "", "", ""),
+            "cycle_gan/images/00002.png": (1, "cycle_gan", "", "", ""),
+        },
+        ("1 (fake)",),
+        ("0 (real)",),
     ),
     "metadata.parquet": Known(
         "tables",

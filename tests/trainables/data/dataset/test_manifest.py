@@ -162,6 +162,23 @@ def test_a_group_column_that_does_not_cover_the_images_is_refused(
         scan(root, group_by="person")
 
 
+def test_a_group_column_is_read_however_its_paths_are_written(fill: Fill) -> None:
+    """Catches tables of Windows, and rows that repeat each other, taken for something else."""
+    root = fill("wiki/a.png", "fake/b.png")
+    (root / "manifest.csv").write_text("path,person\nwiki\\a.png,p\n./fake/b.png,q\nwiki/a.png,p\n")
+    assert list(scan(root, group_by="person").rows["group"]) == ["q", "p"]
+
+
+def test_rows_of_a_group_column_that_contradict_each_other_are_refused(fill: Fill) -> None:
+    """Catches a group that hangs on the order of the rows."""
+    root = fill("wiki/a.png", "fake/b.png")
+    (root / "manifest.csv").write_text("path,person\nwiki/a.png,p\nfake/b.png,q\nwiki//a.png,r\n")
+    with pytest.raises(
+        InputError, match=r"wiki/a\.png has two groups, p in line 2 and r in line 4; keep one"
+    ):
+        scan(root, group_by="person")
+
+
 def test_a_second_scan_opens_no_file(fill: Fill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = fill("wiki/a.jpg", "text2img/a.jpg", "wiki/broken.jpg")
     truncate(root / "wiki/broken.jpg")

@@ -118,9 +118,12 @@ def test_csv_with_five_classes_names_them_by_number_and_test_rows_may_lack_label
         ("image_id,label\n/etc/hostname,1\n", r"line 2: image_id '/etc/hostname'"),
         ("image_id,label\n,1\n", r"line 2: image_id ''"),
         ("image_id,label\na,0\nb,1\na,1\n", r"line 4: image_id 'a' comes twice"),
-        ("name,label\na,0\n", r"train\.csv: a column of files \(path, .*label are needed; it has name,label"),
-        ("image_id\na\n", r"one called label are needed; it has image_id"),
-        ("", r"one called label are needed; it has none"),
+        (
+            "name,label\na,0\n",
+            r"train\.csv: a column of files \(path, .*label, target or is_fake are needed; it has name,label",
+        ),
+        ("image_id\na\n", r"one called label, target or is_fake are needed; it has image_id"),
+        ("", r"one called label, target or is_fake are needed; it has none"),
     ],
 )
 def test_csv_that_cannot_be_meant_is_refused_with_file_and_line(
@@ -202,3 +205,20 @@ def test_a_missing_folder_and_a_file_instead_of_a_folder_are_told_apart(tmp_path
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file, not a folder"):
         listed(tmp_path / "file")
+
+
+def test_folders_of_videos_that_are_called_like_their_class_stay_folders_of_videos(fill: Fill) -> None:
+    """Catches the frames of a video dealt over folds, for its folder was taken for a class once more."""
+    root = fill("real/real0/a.png", "real/real_images/real_video_03/a.png", "fake/0_fake/fake1/a.png")
+    inside = {image.path: image.inside for image in listed(root).images}
+    assert inside == {
+        "real/real0/a.png": "real0",
+        "real/real_images/real_video_03/a.png": "real_video_03",
+        "fake/0_fake/fake1/a.png": "fake1",
+    }
+    (root / "wiki").mkdir()
+    (root / "real").rename(root / "wiki" / "real")
+    (root / "fake").rename(root / "wiki" / "fake")
+    found = listed(root)
+    assert found.layout == "folders"
+    assert {image.inside for image in found.images} == {"real0", "real_video_03", "fake1"}

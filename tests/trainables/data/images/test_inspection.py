@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from trainables.data.images import inspection
 from trainables.data.images.decoding import square
-from trainables.data.images.inspection import inspect_file, inspect_files
+from trainables.data.images.inspection import inspect_file, inspect_files, open_image
 
 
 def write_jpeg(path: Path, *, progressive: bool = False) -> bytes:
@@ -91,3 +91,14 @@ def test_threads_do_not_silence_the_warnings_of_the_whole_process(
         before = list(warnings.filters)
         inspect_files([tmp_path / "a.png", tmp_path / "b.png"])
         assert list(warnings.filters) == before
+
+
+def test_a_png_with_the_workflow_of_a_generator_as_text_is_usable(tmp_path: Path) -> None:
+    """Catches fakes alone left out, for a text of more than 1 MiB that says nothing of the pixels."""
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("workflow", "node " * 400_000, zip=True)
+    path = tmp_path / "a.png"
+    Image.new("RGB", (32, 32)).save(path, pnginfo=texts)
+    assert inspect_file(path).problem == ""
+    with open_image(path) as image:
+        assert len(image.text["workflow"]) == 2_000_000  # type: ignore[attr-defined]

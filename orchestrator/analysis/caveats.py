@@ -43,9 +43,10 @@ class TrivialModel:
 
 @dataclass(frozen=True, slots=True)
 class ChanceLevel:
-    """The interval of the AUC of these experiments holds 0.5."""
+    """The interval of the AUC of these experiments holds 0.5, or lies below it (`is_below`)."""
 
     scores: tuple[ScoreOf, ...]
+    is_below: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +131,13 @@ def _trivial_models(tables: Tables, names: Sequence[str]) -> Iterator[TrivialMod
 
 
 def _chance_level(tables: Tables, names: Sequence[str]) -> Iterator[ChanceLevel]:
-    found = tuple(score for score in _scores(tables, names, "auc") if score.low <= CHANCE)
-    if found:
-        yield ChanceLevel(found)
+    found = list(_scores(tables, names, "auc"))
+    below = tuple(score for score in found if score.high < CHANCE)
+    if below:
+        yield ChanceLevel(below, is_below=True)
+    at_chance = tuple(score for score in found if score.low <= CHANCE <= score.high)
+    if at_chance:
+        yield ChanceLevel(at_chance)
 
 
 def _unequal_classes(tables: Tables, names: Sequence[str]) -> Iterator[UnequalClasses]:

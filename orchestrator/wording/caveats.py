@@ -73,6 +73,11 @@ def _trivial(caveat: TrivialModel) -> str:
 
 def _chance(caveat: ChanceLevel) -> str:
     said = _listed(caveat.scores, intervals=True)
+    if caveat.is_below:
+        return (
+            f"AUC below chance: the 95 % interval of {said} lies below 0.5; real and fake may be swapped in "
+            "a part of the labels."
+        )
     return f"AUC at chance level: the 95 % interval of {said} holds 0.5, so nothing may have been learnt."
 
 

@@ -74,6 +74,15 @@ def test_an_auc_whose_interval_holds_one_half_is_called_chance(three: TablesOf) 
     assert "of a (0.560, 0.480 to 0.640) holds 0.5" in said
 
 
+def test_an_auc_below_chance_is_not_called_chance(three: TablesOf) -> None:
+    """Catches an interval below 0.5 of which it is said that it holds 0.5."""
+    _, tables = three()
+    found = caveat_sentences(with_aucs(tables, a=(0.2, 0.1, 0.3), b=(0.9, 0.8, 1.0)), None)
+    assert not about(found, "chance level")
+    (said,) = about(found, "below chance")
+    assert "of a (0.200, 0.100 to 0.300) lies below 0.5; real and fake may be swapped" in said
+
+
 def test_accuracy_stands_beside_the_share_of_the_majority(results: Any, tables_of: TablesOf) -> None:
     """Catches an accuracy of 0.95 on data of which 95 % are fakes."""
     results.add("a")

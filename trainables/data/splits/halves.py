@@ -1,4 +1,4 @@
-"""Two halves of the inner validation part, cut by group and stratified as the outer folds are.
+"""Two halves of the inner validation part, cut by group and even in images as the part itself is.
 
 The epoch that one half would choose is scored on the other, so that the best of many epochs is not its own
 judge. The cut depends on the rows and the seed alone: compared experiments on one fold have the same halves.
@@ -7,8 +7,7 @@ judge. The cut depends on the rows and the seed alone: compared experiments on o
 import numpy as np
 import pandas as pd
 
-from trainables.data.splits.folds import assign_folds
-from trainables.errors import InputError
+from trainables.data.splits.shares import even_share
 from trainables.seeds import derived_seed
 
 
@@ -24,17 +23,9 @@ def validation_halves(rows: pd.DataFrame, *, seed: int, repeat: int, fold: int) 
     Returns:
         0 or 1 for each row, int64 [N]; None where no cut leaves images of every class on both sides.
     """
-    if rows.empty:
-        return None
-    try:
-        halves = assign_folds(
-            rows, num_folds=2, seed=derived_seed(seed, fold, "validation halves"), repeat=repeat
-        )
-    except InputError:
-        # A class has one group alone.
-        return None
+    chosen = even_share(rows, 0.5, seed=derived_seed(seed, repeat, fold, "validation halves"))
     labels = rows["label"].to_numpy()
     classes = set(labels)
-    if any(set(labels[halves == half]) != classes for half in (0, 1)):
+    if rows.empty or any(set(labels[side]) != classes for side in (chosen, ~chosen)):
         return None
-    return halves
+    return np.where(chosen, 0, 1).astype(np.int64)

@@ -27,6 +27,19 @@ def test_groups_stay_whole_and_both_halves_hold_the_same_shares() -> None:
     assert counts.loc[0].to_dict() == {"insight": 3, "text2img": 5, "wiki": 10}
 
 
+@pytest.mark.parametrize("fold", range(4))
+def test_what_is_left_of_each_source_evens_out_over_the_class(fold: int) -> None:
+    """Catches halves that are even in each source as far as they go, and of 12 and 24 images of a class."""
+    celeb, inpainting = (0, "celeb"), (1, "inpainting")
+    kinds = (WIKI, celeb, (0, "ffhq"), (0, "vgg"), TEXT2IMG, INSIGHT, inpainting)
+    rows = rows_of([[kind] * 4 for kind in kinds for _ in range(3)])
+    halves = validation_halves(rows, seed=42, repeat=0, fold=fold)
+    assert halves is not None
+    for label in (0, 1):
+        sizes = np.bincount(halves[rows["label"] == label], minlength=2)
+        assert abs(sizes[0] - sizes[1]) <= 4
+
+
 def test_rows_and_seed_alone_decide() -> None:
     """Catches halves that hang on the order of the rows, or that are the same in every fold."""
     rows = rows_of([[WIKI]] * 20 + [[TEXT2IMG]] * 20)

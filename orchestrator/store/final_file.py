@@ -13,6 +13,7 @@ from orchestrator.store.decision_file import TakenBy
 from orchestrator.store.folder import Store
 from orchestrator.store.record import Record
 from trainables.errors import InputError
+from trainables.evaluation.metrics import METRICS
 from trainables.files import replace_file, write_json
 from trainables.trial_files import FORMAT
 
@@ -77,8 +78,10 @@ class FinalRecord(Record):
     made: TakenBy
 
     def headline(self) -> FinalMetric | None:
-        """Return the metric that the rule chose by; None where these images do not have it."""
-        return next((each for each in self.metrics if each.metric == self.metric), None)
+        """Return the metric that the rule chose by, whichever its name; None where these images lack it."""
+        facts = METRICS.get(self.metric)
+        name = self.metric if facts is None else facts.alias_of or self.metric
+        return next((each for each in self.metrics if each.metric == name), None)
 
 
 def final_file(store: Store, phase: str) -> Path:

@@ -58,6 +58,12 @@ def record(**changes: Any) -> FinalRecord:
     return found.model_copy(update=changes)
 
 
+def test_a_rule_that_chose_by_another_name_has_its_number() -> None:
+    """Catches an AUC of several classes, auc_ovr to the rule, that is said not to exist."""
+    said = final_sentences(record(metric="auc_ovr"))[0]
+    assert "AUC one-vs-rest 0.900 (95 % interval 0.850 to 0.950), by" in said
+
+
 def test_nothing_held_out_is_said_with_the_option(decided: Any, call: Call) -> None:
     code, _, said = call("final", "phase1", "--results", decided.root)
     assert code == 2

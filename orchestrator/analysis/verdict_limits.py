@@ -45,8 +45,8 @@ def no_verdict(baseline: np.ndarray, treatment: np.ndarray, *, folds: int, metri
     n = len(baseline)
     if n > 1 and folds < MIN_FOLDS:
         return (
-            "two folds give no verdict: their spread says next to nothing; ask for cv_folds of 3 or more, of a "
-            "holdout for cv_repeats of 3 or more"
+            "two folds give no verdict: their spread says next to nothing; ask for cv_folds of 3 or more, of "
+            "a holdout for cv_repeats of 3 or more"
         )
     best = 0.0 if metric in LOWER_IS_BETTER else 1.0
     if is_rate(metric) and bool(np.all(baseline == best) and np.all(treatment == best)):

@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from orchestrator.cli import main
 from trainables.data.dataset.manifest import scan
@@ -241,3 +244,38 @@ def test_what_can_not_be_checked_is_one_sentence_and_2(
     code, _, err = check(run.data, *(argument.format(here=tmp_path) for argument in arguments))
     assert code == 2 and message in err and "Traceback" not in err
     assert not (tmp_path / "none").exists()
+
+
+def draw_videos(root: Path, name: str) -> None:
+    """Draw 3 real videos and 3 fakes of 5 frames each, which differ in light alone."""
+    for video, side in enumerate(("real", "fake") * 3):
+        coarse = np.random.default_rng(video).integers(30, 220, (6, 6, 3), dtype=np.uint8)
+        scene = np.asarray(Image.fromarray(coarse).resize((32, 32), Image.Resampling.BICUBIC)).astype(int)
+        for frame in range(5):
+            path = root / side / name.format(video=f"take{video}", frame=frame)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray((scene + 2 * frame).clip(0, 255).astype(np.uint8)).save(path)
+
+
+@pytest.mark.parametrize("name", ["{video}/{frame:03d}.png", "{video}_frame{frame}.png"])
+def test_frames_of_a_video_are_on_one_side_and_said_to_cross_where_they_are_not_grouped(
+    name: str, tmp_path: Path, check: Check
+) -> None:
+    """Catches a network that is tested on other frames of the videos it has learned, without a word."""
+    root = tmp_path / "videos"
+    draw_videos(root, name)
+    manifest = scan(root)
+    rows = experiment_rows(manifest, RecipeKeys(cv_folds=3), repeat=0)
+    videos = rows["path"].str.extract(r"(take\d)")[0]
+    assert rows.groupby(videos)["fold"].nunique().eq(1).all() and rows["group"].nunique() == 6
+
+    _, out, _ = check(root, "--json")
+    names = {finding["name"] for finding in json.loads(out)["findings"]}
+    assert "near_across_groups" not in names
+
+    code, out, _ = check(root, "--group-by", "none")
+    assert code == 0
+    assert re.search(
+        r"pairs of images are versions of .* in different groups \(group_by none\), 100% of", out
+    )
+    assert "frames of a video" in out and "group_by auto joins them" in out

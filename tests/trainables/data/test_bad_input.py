@@ -206,7 +206,7 @@ def test_an_unreadable_file_is_listed(fill: Fill, monkeypatch: pytest.MonkeyPatc
     ("paths", "changes", "message"),
     [
         (["wiki/a.png"], {}, r"one class only \(real, 1 images\)"),
-        (["wiki/a.png", "fake/b.png"], {}, r"class 0 has 1 groups, fewer than the 5 folds"),
+        (["wiki/a.png", "fake/b.png"], {}, r"class 0 has 1 group, fewer than the 5 folds"),
         (["wiki/a.png", "fake/b.png"], {"protocol": "holdout"}, r"fewer than two classes"),
         (["wiki/a.png", "fake/b.png", "fake/c.png"], {"protocol": "holdout"}, r"fewer than two classes"),
         (["train/real/a.png", "train/fake/b.png", "test/real/c.png", "test/fake/d.png"],

@@ -58,9 +58,10 @@ def resolve(group_by: str, *, root: Path, layout: str, rows: pd.DataFrame) -> st
     `auto` is the table alone where that groups every image; else the first of these that nearly all images
     have: the identity in their names (sources layout); a folder below the class folder, of which each class
     has several; a frame number behind the name of a video, of which each class has several; else basename in
-    the sources layout, unless sources hold a file name several times (000.png in many folders), and none in
-    the others. It joins over ids where nearly all videos are called so, over the table where that groups some
-    images, near-duplicates in each case, and pairs where there is a pairs.csv.
+    the sources layout, unless sources hold a file name several times (000.png in many folders) or lie below
+    class folders (`sources_below`), and none in the others. It joins over ids where nearly all videos are
+    called so, over the table where that groups some images, near-duplicates in each case, and pairs where
+    there is a pairs.csv.
 
     `rows` has the columns path, label, source, inside and named_group, of which the last two are those of
     `ListedImage`.
@@ -89,7 +90,10 @@ def _fitting(layout: str, rows: pd.DataFrame) -> tuple[str, list[str]]:
         return "folder", table
     if videos.are_videos(rows):
         return "frames", table
-    return "basename" if layout == "sources" and videos.unique_stems(rows) else "none", table
+    # Sources below class folders number their files, each on its own.
+    are_tops = (rows["path"].str.partition("/")[0] == rows["source"]).all()
+    is_named = layout == "sources" and are_tops and videos.unique_stems(rows)
+    return "basename" if is_named else "none", table
 
 
 def described(resolved: str) -> str:
@@ -100,8 +104,11 @@ def described(resolved: str) -> str:
     return f"{said}, joining {' and '.join(joined)}" if joined else said
 
 
-def finer(resolved: str) -> list[str]:
-    """Return ways to group that leave more apart, the nearest first: without what joins whole groups."""
+def finer(resolved: str, rows: pd.DataFrame) -> list[str]:
+    """Return ways to group that leave more apart, the nearest first: without what joins whole groups.
+
+    By basename is none where sources hold a file name several times. `rows` are those of `resolve`.
+    """
     first, joining = rules(resolved)
     if first not in _ALONE or first == "none":
         return []
@@ -110,7 +117,8 @@ def finer(resolved: str) -> list[str]:
     # Names in pairs.csv may be those of groups, which another rule has not.
     if "pairs" not in joining:
         others = ["frames"] if first == "folder" else []
-        ways += ["+".join([rule, *kept]) for rule in (*others, "basename", "none")]
+        others += ["basename"] if videos.unique_stems(rows) else []
+        ways += ["+".join([rule, *kept]) for rule in (*others, "none")]
     return [way for way in dict.fromkeys(ways) if way != resolved]
 
 

@@ -17,7 +17,7 @@
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal, get_args
 
 from trainables.errors import InputError
@@ -86,7 +86,7 @@ def split_of(name: str) -> str:
 
 def is_beside(path: str) -> bool:
     """Tell whether a file lies beside the images and claims to be none: a table, a text, a system's file."""
-    return PurePosixPath(path).suffix.lower() in BESIDE_SUFFIXES
+    return os.path.splitext(path)[1].lower() in BESIDE_SUFFIXES
 
 
 def folders_in(root: Path) -> list[str]:
@@ -129,9 +129,11 @@ def files_below(root: Path, folder: Path) -> Iterator[str]:
     for directory, folders, files in os.walk(folder, onerror=fail, followlinks=False):
         linked = [name for name in folders if os.path.islink(os.path.join(directory, name))]
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        # A path object per file would take most of the time of a large folder.
+        inside = Path(directory).relative_to(root).as_posix()
         for name in sorted([*files, *linked]):
             if not name.startswith("."):
-                yield Path(directory, name).relative_to(root).as_posix()
+                yield name if inside == "." else f"{inside}/{name}"
 
 
 def in_path_order(images: Iterable[ListedImage]) -> tuple[ListedImage, ...]:

@@ -105,7 +105,7 @@ def scan(
     if _fewest_groups(rows, rows["group"]) < FEW_GROUPS:
         finer = tuple(
             FinerGroups(way, _fewest_groups(rows, groups.group_names(root, rows, way, links)))
-            for way in groups.finer(by)
+            for way in groups.finer(by, rows)
         )
     kept = rows[list(COLUMNS)]
     return Manifest(

@@ -23,6 +23,7 @@ from trainables.data.dataset.folder_trees import (
 from trainables.data.dataset.label_tables import FILE_COLUMNS, LabelTable
 from trainables.data.dataset.layouts import UNFINISHED, Layout, Listing, split_of
 from trainables.data.dataset.polarity import Vocabulary, listed, way_out
+from trainables.data.dataset.sources_below import with_sources_below
 from trainables.data.dataset.tabled_images import find_label_tables, list_tables, with_tables
 from trainables.errors import InputError
 
@@ -88,7 +89,8 @@ def _recognised(tree: Tree, vocabulary: Vocabulary) -> Listing:
         return list_tables(tree, tables, vocabulary)
     if found is not None:
         _refuse_mixed(tree, found, vocabulary)
-        return with_tables(list_folder_tree(tree, found, vocabulary, checked=True), tables)
+        listing = list_folder_tree(tree, found, vocabulary, checked=True)
+        return with_tables(with_sources_below(listing), tables)
     raise InputError(_no_layout(tree, vocabulary))
 
 
@@ -104,7 +106,8 @@ def _as_asked(tree: Tree, layout: str, vocabulary: Vocabulary) -> Listing:
     is_told = layout in ("sources", "splits", "folders")
     tables = label_tables(tree, needed=not is_told)
     if is_told:
-        return with_tables(list_folder_tree(tree, layout, vocabulary, checked=False), tables)
+        listing = list_folder_tree(tree, layout, vocabulary, checked=False)
+        return with_tables(with_sources_below(listing), tables)
     if not tables:
         raise InputError(
             f"{tree.root}: no train.csv, validation.csv or test.csv, and no labels or metadata table, "

@@ -81,6 +81,9 @@ def are_folders(rows: pd.DataFrame) -> bool:
 def are_videos(rows: pd.DataFrame) -> bool:
     """Tell whether nearly all images share a video with others of their source, and classes have several."""
     names = videos(rows)
+    # sd_000.jpg, sd_001.jpg ...: what all files of a source begin with says nothing of videos.
+    is_sole = names.groupby(rows["source"]).transform("nunique") == 1
+    names = names.mask(is_sole & (rows["inside"] == ""), "")
     shared = (names != "") & rows.assign(video=names).duplicated(["source", "video"], keep=False)
     return bool(shared.mean() >= NEARLY_ALL) and _fewest(names, rows["label"]) >= SEVERAL
 

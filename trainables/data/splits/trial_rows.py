@@ -160,13 +160,18 @@ def _check_groups(manifest: Manifest, labelled: pd.DataFrame, recipe: RecipeKeys
     if counts.min() >= recipe.cv_folds or not enough:
         return
     name = manifest.classes[int(np.argmin(counts.sort_index()))]
-    joined = "ids" in rules(manifest.group_by)[1] and "ids" not in rules(enough[0].group_by)[1]
+    (first, joining), way = rules(manifest.group_by), enough[0].group_by
+    at_risk = ""
+    if "ids" in joining and "ids" not in rules(way)[1]:
+        at_risk = ", with one person or original on both sides of a split"
+    elif first in ("folder", "frames") and rules(way)[0] != "frames":
+        at_risk = ", which is right only if what they put together are neither videos nor persons"
     raise InputError(
         f"{manifest.root}: class {name} has {counts.min()} "
         f"{'group' if counts.min() == 1 else 'groups'}, fewer than the {recipe.cv_folds} folds, by "
         f"{described(manifest.group_by)} (group_by {manifest.group_by}); "
-        f"--set group_by={enough[0].group_by} makes {enough[0].fewest} or more of each class"
-        + (", with one person or original on both sides of a split" if joined else "")
+        f"--set group_by={way} (--group-by {way} in a data command) makes {enough[0].fewest} or more of each "
+        f"class{at_risk}"
     )
 
 

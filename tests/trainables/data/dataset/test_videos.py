@@ -194,7 +194,8 @@ def test_persons_that_are_all_joined_are_refused_with_the_way_to_group_that_work
     message = str(refused.value)
     assert "class real has 1 group, fewer than the 5 folds" in message
     assert (
-        "; --set group_by=frames+near makes 6 or more of each class, with one person or original" in message
+        "; --set group_by=frames+near (--group-by frames+near in a data command) makes 6 or more" in message
     )
+    assert "of each class, with one person or original on both sides" in message
     rows = experiment_rows(scan(root, group_by="frames+near"), RecipeKeys(), repeat=0)
     assert rows["group"].nunique() == 12

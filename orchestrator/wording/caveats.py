@@ -75,10 +75,8 @@ def _chance(caveat: ChanceLevel) -> str:
     is_one = len(caveat.scores) == 1
     said = f"the 95 % {'interval' if is_one else 'intervals'} of {_listed(caveat.scores, intervals=True)}"
     if caveat.is_below:
-        lies = "lies" if is_one else "lie"
-        return (
-            f"AUC below chance: {said} {lies} below 0.5; real and fake may be swapped in a part of the labels."
-        )
+        lies = f"{said} {'lies' if is_one else 'lie'} below 0.5"
+        return f"AUC below chance: {lies}; real and fake may be swapped in a part of the labels."
     contains = "contains" if is_one else "contain"
     return f"AUC at chance level: {said} {contains} 0.5, so nothing may have been learnt."
 

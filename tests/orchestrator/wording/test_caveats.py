@@ -75,7 +75,7 @@ def test_an_auc_whose_interval_holds_one_half_is_called_chance(three: TablesOf) 
 
 
 def test_an_auc_below_chance_is_not_called_chance(three: TablesOf) -> None:
-    """Catches an interval below 0.5 of which it is said that it holds 0.5."""
+    """Catches an interval below 0.5 of which it is said that it contains 0.5."""
     _, tables = three()
     found = caveat_sentences(with_aucs(tables, a=(0.2, 0.1, 0.3), b=(0.9, 0.8, 1.0)), None)
     assert not about(found, "chance level")

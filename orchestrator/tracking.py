@@ -333,7 +333,10 @@ def _mark(client: Any, experiment: Any) -> None:
 
 
 def serve(store: Store, *, host: str, port: int) -> list[str]:
-    """Return the command that serves MLflow's pages for this store."""
+    """Return the command that serves MLflow's pages for this store, in one process.
+
+    Of several, MLflow's supervisor ends those that take more than 5 s to start, as on a busy machine.
+    """
     uri = tracking_uri(store)
     return [
         sys.executable,
@@ -344,8 +347,8 @@ def serve(store: Store, *, host: str, port: int) -> list[str]:
         uri,
         "--host",
         host,
-        "--port",
-        str(port),
+        f"--port={port}",
+        "--workers=1",
     ]
 
 

@@ -1,7 +1,7 @@
 """`ui`: MLflow's pages for a results folder, served on this machine until the command is ended.
 
-MLflow's server is several processes. They are one process group, which ends with the command, whether by
-Ctrl-C or by a signal.
+MLflow's server may be several processes. They are one process group, which ends with the command, whether by
+Ctrl-C or by a signal. Its address is printed once it can be opened.
 """
 
 import contextlib
@@ -9,7 +9,8 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Annotated
 
@@ -21,6 +22,9 @@ from trainables.errors import InputError
 
 # How long MLflow's processes have to end by themselves.
 GRACE_S = 5.0
+POLL_S = 0.2
+# MLflow's jobs judge traces of language models, of which there are none; seven processes would wait for them.
+WITHOUT_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 def ui_command(
@@ -42,8 +46,9 @@ def ui_command(
         mark_experiments(store)
     except TrackingError as error:
         raise InputError(f"MLflow's store at {tracking_uri(store)} can't be used: {error}") from error
-    say(f"MLflow: http://{host}:{port}/#/experiments (Ctrl-C ends it)")
-    raise typer.Exit(run_group(serve(store, host=host, port=port)))
+    say("Starting MLflow")
+    command = serve(store, host=host, port=port)
+    raise typer.Exit(run_group(command, after_start=lambda server: _say_when_open(server, host, port)))
 
 
 def refuse_taken(host: str, port: int) -> None:
@@ -56,19 +61,43 @@ def refuse_taken(host: str, port: int) -> None:
         raise InputError(f"port {port} of {host} can't be used ({error.strerror}); {way_out}") from error
 
 
-def run_group(command: Sequence[str]) -> int:
+def run_group(
+    command: Sequence[str], *, after_start: Callable[["subprocess.Popen[bytes]"], None] | None = None
+) -> int:
     """Run a command as a process group of its own until it ends, or this process is told to.
+
+    Args:
+        command: program and arguments.
+        after_start: called once with the running process, which it may wait for.
 
     Returns:
         The command's exit code; 0 where this process was told to end, since that is how it is ended.
     """
-    with subprocess.Popen(command, start_new_session=True) as process, _interrupted_by_signals():
+    environment = {**WITHOUT_JOBS, **os.environ}
+    with (
+        subprocess.Popen(command, start_new_session=True, env=environment) as process,
+        _interrupted_by_signals(),
+    ):
         try:
+            if after_start is not None:
+                after_start(process)
             return process.wait()
         except KeyboardInterrupt:
             return 0
         finally:
             _end_group(process)
+
+
+def _say_when_open(server: "subprocess.Popen[bytes]", host: str, port: int) -> None:
+    """Wait until the server takes connections, and print its address; nothing where it ends before."""
+    while server.poll() is None:
+        try:
+            socket.create_connection((host, port), timeout=POLL_S).close()
+        except OSError:
+            time.sleep(POLL_S)
+        else:
+            say(f"MLflow: http://{host}:{port}/#/experiments (Ctrl-C ends it)")
+            return
 
 
 def _end_group(process: "subprocess.Popen[bytes]") -> None:

@@ -34,6 +34,7 @@ from orchestrator.execution.faces import find_faces
 from orchestrator.execution.progress import Board, Display, board_from_disk, score_names
 from orchestrator.plan import record
 from orchestrator.plan.data_sets import DataSets
+from orchestrator.plan.held_out import held_out_line
 from orchestrator.plan.plan import Options, Study, Trial, plan_study
 from orchestrator.store import provenance
 from orchestrator.store.caches import image_caches
@@ -111,7 +112,7 @@ def _say_notes(study: Study, console: Console, *, quiet: bool) -> None:
 
     Only what may mislead is said to the quiet too.
     """
-    for line in () if quiet else study.data_lines():
+    for line in () if quiet else (*study.data_lines(), *map(held_out_line, study.held_out())):
         say(line, console=console)
     recipes = study.recipes()
     for each in study.handed_over:

@@ -53,9 +53,10 @@ def phase_facts(material: Material) -> str:
     """Say in a line what the page is about."""
     study, number = material.study, len(material.study.experiments)
     done = sum(each.state == State.DONE for each in material.trials)
+    preset = f"preset {study.preset} · " if study.preset else ""
     return (
         f"{number} {'experiment' if number == 1 else 'experiments'} · {done} of {len(material.trials)} "
-        f"trials finished · planned on {study.device} · {when(study.started)}"
+        f"trials finished · {preset}planned on {study.device} · {when(study.started)}"
     )
 
 

@@ -72,26 +72,26 @@ def _trivial(caveat: TrivialModel) -> str:
 
 
 def _chance(caveat: ChanceLevel) -> str:
-    said = _listed(caveat.scores, intervals=True)
+    is_one = len(caveat.scores) == 1
+    said = f"the 95 % {'interval' if is_one else 'intervals'} of {_listed(caveat.scores, intervals=True)}"
     if caveat.is_below:
-        return (
-            f"AUC below chance: the 95 % interval of {said} lies below 0.5; real and fake may be swapped in "
-            "a part of the labels."
-        )
-    return f"AUC at chance level: the 95 % interval of {said} holds 0.5, so nothing may have been learnt."
+        lies = f"{said} {'lies' if is_one else 'lie'} below 0.5"
+        return f"AUC below chance: {lies}; real and fake may be swapped in a part of the labels."
+    contains = "contains" if is_one else "contain"
+    return f"AUC at chance level: {said} {contains} 0.5, so nothing may have been learnt."
 
 
 def _unequal(caveat: UnequalClasses, study: StudyRecord) -> str:
     name = _class(study, caveat.label)
     said = (
-        f"{100 * caveat.share:.0f} % of the test images are of class {name}: to call every image {name} "
-        f"reaches accuracy {caveat.share:.3f}"
+        f"{100 * caveat.share:.0f} % of the test images are of class {name}: calling every image {name} "
+        f"gives accuracy {caveat.share:.3f}"
     )
     if not caveat.accuracies:
         return f"{said}."
     is_no_better = any(each.mean <= caveat.share for each in caveat.accuracies)
-    more = "; balanced accuracy and AUC do not reward that" if is_no_better else ""
-    return f"{said}; beside it {_listed(caveat.accuracies)}{more}."
+    more = "; balanced accuracy and AUC give nothing for that" if is_no_better else ""
+    return f"{said}, against {_listed(caveat.accuracies)}{more}."
 
 
 def _small(caveat: SmallFolds, study: StudyRecord) -> str:

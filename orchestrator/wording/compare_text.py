@@ -116,11 +116,13 @@ def _declared(found: TwoCompared) -> list[str]:
     lines = [f"{alone}."]
     for each in found["declared"]:
         number, p_holm = each["num_declared"], each["p_holm"]
-        among = "as the only one" if number == 1 else f"as one of {number}, for which it corrects"
-        numbers = [] if p_holm is None else [p_text(p_holm)]
-        if each["repeats_needed"] is not None:
-            numbers.append(f"{each['repeats_needed']} repeats to show it")
-        said = f"{each['verdict']} ({', '.join(numbers)})" if numbers else each["verdict"]
+        among = (
+            "alone" if number == 1 else f"among {number} tests (comparisons × metrics), for which it corrects"
+        )
+        said = each["verdict"] if p_holm is None else f"{each['verdict']} ({p_text(p_holm)})"
+        # What is shown already takes no more repeats to be shown.
+        if each["verdict"] == "undecided" and each["repeats_needed"] is not None:
+            said += f", and {each['repeats_needed']} repeats of the folds to show a difference like this one"
         lines.append(f"{each['phase']} declares this comparison {among}; its report says {said}.")
     return lines
 

@@ -32,6 +32,15 @@ def final_sentences(record: FinalRecord) -> list[str]:
     return [*lines, *(f"{note}." for note in record.notes)]
 
 
+def opened_sentence(record: FinalRecord) -> str:
+    """Say in short what the opened held-out images gave; empty where the metric does not exist on them."""
+    headline = record.headline()
+    if headline is None:
+        return ""
+    said = f"{metric_name(record.metric)} {metric_value(headline)}{_interval(headline)}"
+    return f"The images that no fold holds were opened for version {record.decision_version}: {said}."
+
+
 def metric_value(found: FinalMetric) -> str:
     """Write a metric of the mean of all models."""
     return f"{found.value:.3f}"

@@ -3,6 +3,7 @@
 from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.confirmation import Confirmation, confirmation
 from orchestrator.store.decision_file import DecisionRecord
+from orchestrator.wording.numbers import decided_value_text
 from orchestrator.wording.verdict import verdict
 
 CONFIRMED: dict[Confirmation, str] = {
@@ -21,10 +22,30 @@ def lead_sentence(tables: Tables, decision: DecisionRecord | None) -> str:
 
 
 def choice_sentence(tables: Tables, decision: DecisionRecord) -> str:
-    """Say what was chosen on which scores, and whether the test folds confirm it; empty where none was."""
+    """Say what was chosen on which scores, and whether the test folds confirm it; empty where nothing was."""
+    if decision.factors:
+        return _values_sentence(decision)
     found = confirmation(tables, decision)
     if found is None:
         return ""
     others = [name for name in decision.ties if name != decision.chosen]
     tied = f", in a tie with {' and '.join(others)}" if decision.is_tie and others else ""
     return f"{decision.chosen} is taken on validation scores{tied}; {CONFIRMED[found]}."
+
+
+def _values_sentence(decision: DecisionRecord) -> str:
+    """Say which keys have a new value and which keep theirs."""
+    values = [
+        (f"{each.key} = {decided_value_text(each.value)}", each.decided_by) for each in decision.factors
+    ]
+    taken = [value for value, decided_by in values if decided_by == "gain"]
+    kept = [value for value, decided_by in values if decided_by != "gain"]
+    stay = f"{_joined(kept)} {'stay' if len(kept) > 1 else 'stays'}" if kept else ""
+    if not taken:
+        return f"On validation scores no value is changed: {stay}."
+    said = f"{_joined(taken)} {'are' if len(taken) > 1 else 'is'} taken on validation scores"
+    return f"{said}; {stay}." if kept else f"{said}."
+
+
+def _joined(values: list[str]) -> str:
+    return values[0] if len(values) == 1 else f"{', '.join(values[:-1])} and {values[-1]}"

@@ -328,4 +328,4 @@ def test_the_page_server_is_for_this_machine_and_this_store(results: Any) -> Non
     command = serve(Store.look(results.root), host="127.0.0.1", port=5001)
     assert command[1:4] == ["-m", "mlflow", "ui"]
     assert f"sqlite:///{results.root / 'mlflow.db'}" in command
-    assert command[-4:] == ["--host", "127.0.0.1", "--port", "5001"]
+    assert command[-4:] == ["--host", "127.0.0.1", "--port=5001", "--workers=1"]

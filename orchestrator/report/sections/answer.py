@@ -6,6 +6,7 @@ from orchestrator.report.section import Block, Group, Heading, Items, Section, S
 from orchestrator.wording.answers import ComparisonAnswer, answer_questions, num_questions, tally
 from orchestrator.wording.caveats import caveat_sentences
 from orchestrator.wording.decision_text import decision_lines
+from orchestrator.wording.final_text import opened_sentence
 from orchestrator.wording.lead import choice_sentence
 
 
@@ -40,6 +41,8 @@ def _decision(material: Material) -> Group:
     lines = decision_lines(record, material.study.phase.decision, moved, now)
     choice = "" if record is None else choice_sentence(tables, record)
     first, *others = (choice, *lines) if choice else lines
+    if material.final is not None and (opened := opened_sentence(material.final)):
+        others.append(opened)
     return Group("card decision", (Heading("Decision"), prose(first, tone="says"), *map(prose, others)))
 
 

@@ -31,8 +31,21 @@ def test_the_numbers_of_the_report_stand_beside_those_asked_for_alone(results: A
     needed = found["repeats_needed"]
     assert needed is not None and needed < effect["repeats_needed"]
     said = " ".join(comparison_lines(found))
-    assert "phase1 declares this comparison as one of 3, for which it corrects; its report says" in said
-    assert f"{effect['repeats_needed']} repeats to show it)" in said
+    assert "declares this comparison among 3 tests (comparisons × metrics), for which it corrects" in said
+    assert (
+        f", and {effect['repeats_needed']} repeats of the folds to show a difference like this one." in said
+    )
+
+
+def test_what_a_phase_has_shown_takes_no_more_repeats(results: Any) -> None:
+    """Catches "1 repeats to show it" beside a verdict."""
+    for name, good in (("a", 0.1), ("b", 1.0)):
+        results.add(name, folds=5)
+        results.separate(name, "test", good)
+    results.compare("a", "b", "auc")
+    found = compare_experiments(Store.open(results.write()), "a", "b", metric="auc", rope=0.01)
+    (line,) = (each for each in comparison_lines(found) if each.startswith("phase1 declares"))
+    assert "its report says better (p " in line and "repeats" not in line
 
 
 def test_a_comparison_that_no_phase_declares_is_said_to_be_alone(results: Any) -> None:

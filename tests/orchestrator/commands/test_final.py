@@ -179,3 +179,5 @@ def test_the_page_shows_them_or_that_nobody_has_looked(decided: Any) -> None:
     write_report(store, collect(store, "phase1"))
     text = page.read_text()
     assert "b on 45 images that no fold holds" in text and "0.850 to 0.950" in text
+    answer = text[text.index('id="answer"') : text.index('id="final"')]
+    assert "no fold holds were opened for version 1: AUC 0.900 (95" in answer

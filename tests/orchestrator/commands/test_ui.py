@@ -27,6 +27,12 @@ import os
 os.replace(sys.argv[1] + ".part", sys.argv[1])
 time.sleep(60)
 """
+# A server that ends after its first visitor.
+OPENS_ONCE = """
+import socket, sys
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
+    server.accept()
+"""
 COMMAND = "import sys; from orchestrator.commands.ui import run_group; sys.exit(run_group(sys.argv[1:]))"
 
 
@@ -73,12 +79,17 @@ def test_an_address_of_another_machine_can_t_be_listened_on() -> None:
         refuse_taken("192.0.2.1", 5000)
 
 
-def test_the_address_is_printed(call: Call, results: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("opens", [True, False])
+def test_the_address_is_printed_once_it_can_be_opened(
+    call: Call, results: Any, monkeypatch: pytest.MonkeyPatch, opens: bool
+) -> None:
+    """Catches an address that refuses the browser for as long as MLflow is being imported, or for good."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    served: list[list[str]] = []
-    monkeypatch.setattr(ui, "run_group", lambda command: served.append(command) or 0)
+    command = [sys.executable, "-c", OPENS_ONCE if opens else "raise SystemExit(3)", str(port)]
+    monkeypatch.setattr("orchestrator.tracking.serve", lambda store, host, port: command)
     monkeypatch.setattr("orchestrator.tracking.mark_experiments", lambda store: None)
     code, out, _ = call("ui", "--results", results.write(), "--port", port)
-    assert code == 0 and f"http://127.0.0.1:{port}/#/experiments" in out
-    assert served and str(port) in served[0]
+    assert "Starting MLflow" in out
+    assert code == (0 if opens else 3)
+    assert (f"http://127.0.0.1:{port}/#/experiments" in out) == opens

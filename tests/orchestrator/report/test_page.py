@@ -132,10 +132,13 @@ def test_unfinished_trials_are_named_and_not_averaged(
 
 def test_phase_without_one_finished_trial_has_a_page(tmp_path: Path, write_results: Any, render: Any) -> None:
     gone = [(name, fold) for name in ("p1_a", "p1_b") for fold in range(2)]
-    words = render(write_results(tmp_path, without=gone)).words
+    store = write_results(tmp_path, without=gone)
+    words = render(store).words
     assert "No trial has finished yet." in words
     assert "4 of 4 planned trials are not finished: 4 missing" in words
-    assert "0 of 4 trials finished" in words
+    assert "0 of 4 trials finished · planned on" in words
+    store.write_study(store.study("phase1").model_copy(update={"preset": "smoke"}))
+    assert "0 of 4 trials finished · preset smoke · planned on" in render(store).words
 
 
 def test_an_experiment_without_a_finished_trial_says_so_in_each_cell(

@@ -71,11 +71,11 @@ def test_an_auc_whose_interval_holds_one_half_is_called_chance(three: TablesOf) 
     _, tables = three()
     found = caveat_sentences(with_aucs(tables, a=(0.56, 0.48, 0.64), b=(0.9, 0.8, 1.0)), None)
     (said,) = about(found, "chance level")
-    assert "of a (0.560, 0.480 to 0.640) holds 0.5" in said
+    assert "of a (0.560, 0.480 to 0.640) contains 0.5" in said
 
 
 def test_an_auc_below_chance_is_not_called_chance(three: TablesOf) -> None:
-    """Catches an interval below 0.5 of which it is said that it holds 0.5."""
+    """Catches an interval below 0.5 of which it is said that it contains 0.5."""
     _, tables = three()
     found = caveat_sentences(with_aucs(tables, a=(0.2, 0.1, 0.3), b=(0.9, 0.8, 1.0)), None)
     assert not about(found, "chance level")
@@ -95,8 +95,8 @@ def test_accuracy_stands_beside_the_share_of_the_majority(results: Any, tables_o
     _, tables = tables_of()
     (said,) = about(caveat_sentences(tables, None), "of the test images")
     # 2 real and 12 fake images in each fold.
-    assert said.startswith("86 % of the test images are of class fake: to call every image fake reaches")
-    assert "accuracy 0.857; beside it a (0.857); balanced accuracy and AUC do not reward that." in said
+    assert said.startswith("86 % of the test images are of class fake: calling every image fake gives")
+    assert "accuracy 0.857, against a (0.857); balanced accuracy and AUC give nothing for that." in said
 
 
 def test_classes_that_are_nearly_equal_need_no_word(three: TablesOf) -> None:
@@ -166,7 +166,7 @@ def test_of_a_decision_the_chosen_one_and_the_runner_up_are_looked_at(
     record = decide(store, "phase1", tables=tables).record
     aucs = {"a": (0.5, 0.4, 0.6), "b": (0.55, 0.45, 0.65), "c": (0.9, 0.8, 1.0)}
     (said,) = about(caveat_sentences(with_aucs(tables, **aucs), record), "chance level")
-    assert "interval of b (0.550, 0.450 to 0.650) holds 0.5" in said
+    assert "interval of b (0.550, 0.450 to 0.650) contains 0.5" in said
 
 
 def test_the_sides_of_a_choice_are_looked_at_too(results: Any, tables_of: TablesOf) -> None:

@@ -89,3 +89,25 @@ def test_folds_that_give_no_verdict_confirm_nothing(results: Any, tables_of: Tab
     store, tables = tables_of()
     record = decide(store, "phase1", tables=tables).record
     assert choice_sentence(tables, record).endswith("; the test folds can't confirm it.")
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"),
+    [
+        (4.0, "image_size = 48 is taken on validation scores; dropout = 0.0 stays."),
+        (0.0, "On validation scores no value is changed: image_size = 32 and dropout = 0.0 stay."),
+    ],
+)
+def test_decided_values_are_said_in_the_title(
+    results: Any, tables_of: TablesOf, gain: float, said: str
+) -> None:
+    """Catches "all undecided" as the title of a page whose decision changes a value."""
+    for name, size, dropout, val in (("a", 32, 0.0, 0.1), ("b", 48, 0.0, 0.1 + gain), ("c", 32, 0.5, 0.1)):
+        results.add(name, folds=5, image_size=size, dropout=dropout)
+        results.separate(name, "val", val)
+    pairs = {"image_size": [["a", "b"]], "dropout": [["a", "c"]]}
+    factors = [{"key": key, "pairs": each} for key, each in pairs.items()]
+    results.decision = {"choose": "auc", "rope": 0.01, "factors": factors}
+    store, tables = tables_of()
+    record = decide(store, "phase1", tables=tables).record
+    assert lead_sentence(tables, record) == f"{said} {verdict(tables)}"

@@ -257,5 +257,5 @@ def _keys(values: Mapping[str, object], above: str = "") -> str:
         if isinstance(value, Mapping):
             parts.append(_keys(value, f"{above}{name}."))
         else:
-            parts.append(f"{above}{name} = {'none' if value is None else value}")
+            parts.append(f"{above}{name} = {decided_value_text(value)}")
     return ", ".join(parts)

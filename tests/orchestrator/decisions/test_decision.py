@@ -206,7 +206,7 @@ def test_the_sentences_have_the_numbers_of_the_file(decided: Any) -> None:
     assert f"{best.validation.mean:.3f} against {other.validation.mean:.3f} of a" in said
     assert best.test_beside_it is not None and f"b {best.test_beside_it.mean:.3f}" in said
     assert "Test scores beside it, not read by the rule: " in said
-    assert "backbone = resnet18, pretrained = True" in said
+    assert "backbone = resnet18, pretrained = on" in said
 
 
 def test_the_sentences_call_a_tie_a_tie(results: Any) -> None:

@@ -44,7 +44,7 @@ def polarity(fake: str, real: str) -> Case:
         draw(Path(folder), [f"{side}/{number}.png" for side in (fake, real) for number in range(IMAGES)])
         rows = scan(Path(folder)).rows
     called = sorted({str(Path(path).parent) for path in rows.loc[rows["label"] == 1, "path"]})
-    return Case(f"{fake}, {real}: called fake", real, ", ".join(called), f"limit {fake}", called == [fake])
+    return Case(f"{fake}, {real}: called fake", real, ", ".join(called), f"to be {fake}", called == [fake])
 
 
 def divided(name: str, place: str) -> Case:

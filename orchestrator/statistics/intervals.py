@@ -25,9 +25,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 CONFIDENCE = 0.95
+NORMAL = float(ndtri((1 + CONFIDENCE) / 2))
 # A spread below it is what rounding leaves of none.
 ROUNDING = 1e-12
 # Of the weight of one group: the least error of a difference of two rates. That none was seen to differ among
@@ -144,14 +145,15 @@ def rate_bounds(mean: float, error: float, *, quantile: float, step: float) -> t
     Args:
         mean: the rate, in 0 .. 1.
         error: its standard error, 0 where nothing varied.
-        quantile: of the normal distribution or of Student's t.
+        quantile: of Student's t.
         step: how much one group weighs. Where nothing varied, one group is taken to have been able to.
     """
     if min(mean, 1.0 - mean) < ROUNDING:
         if step == 0.0:
             return math.nan, math.nan
-        # Wilson's interval with no failure in 1 / step trials.
-        reach = 1.0 / (1.0 + quantile**2 * step)
+        # Wilson's interval with no failure in 1 / step trials. No spread was estimated, so that it takes the
+        # quantile of the normal distribution: Student's of two folds is 12.7.
+        reach = 1.0 / (1.0 + NORMAL**2 * step)
         return (reach, 1.0) if mean > 0.5 else (0.0, 1.0 - reach)
     spread = mean * (1.0 - mean)
     error = error or min(step, spread)

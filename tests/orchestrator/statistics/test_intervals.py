@@ -168,9 +168,10 @@ def test_the_interval_of_a_rate_is_that_of_its_log_odds() -> None:
 
 
 def test_a_rate_of_one_on_every_fold_has_wilsons_interval() -> None:
-    """100 groups without a failure: statsmodels' Wilson interval, with t's quantile for the normal one."""
-    level = 2 * stats.norm.sf(stats.t.ppf(0.975, 4))
-    low, high = proportion_confint(100, 100, alpha=level, method="wilson")
+    """100 groups without a failure: statsmodels' Wilson interval, however few the folds are."""
+    low, high = proportion_confint(100, 100, alpha=0.05, method="wilson")
+    two = corrected_rate(np.ones(2), test_share=1.0, folds=2, step=0.01)
+    assert (two.low, two.high) == pytest.approx((low, high))
     found = corrected_rate(np.ones(5), test_share=0.25, folds=5, step=0.01)
     assert (found.low, found.high) == pytest.approx((low, high))
     other = corrected_rate(np.zeros(5), test_share=0.25, folds=5, step=0.01)

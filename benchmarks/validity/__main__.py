@@ -1,6 +1,6 @@
 """The table of simulated studies: what each case must hold, what an earlier version did, what this one does.
 
-python -m benchmarks.validity [NAME ...] [--studies 2000] [--small]
+python -m benchmarks.validity [NAME ...] [--studies 600] [--small]
 
 Every module of this package with a function `cases(studies)` is a question of its own; NAME chooses some.
 `audit` are figures of an earlier version, as an audit found them: they are written down, not measured. What
@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.validity.case import Case
 
-STUDIES, SMALL_STUDIES, PROCESSES = 2000, 20, 2
+STUDIES, SMALL_STUDIES, PROCESSES = 600, 20, 2
 NO_QUESTION = ("__main__", "case")
 
 

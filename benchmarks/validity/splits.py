@@ -14,7 +14,7 @@ import pandas as pd
 from benchmarks.validity.case import Case
 from trainables.data.splits.folds import assign_folds, inner_parts, subsample
 
-FOLDS, STUDIES_A_SET, FEWEST_SETS, GROUPS, MANY = 5, 20, 4, 150, 100_000
+FOLDS, STUDIES_A_SET, FEWEST_SETS, GROUPS, MANY = 5, 6, 4, 150, 100_000
 VAL_RATIO, SUBSAMPLE, FAKES = 0.1, 0.05, 0.53
 # The furthest that a share may be from what is asked for.
 MOST_VAL, MOST_FAKES, MOST_KEPT = 0.01, 0.06, 0.04

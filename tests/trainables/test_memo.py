@@ -104,7 +104,7 @@ def test_every_way_of_importing_is_seen(package: Path, line: str) -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        "orchestrator.report.page",
+        pytest.param("orchestrator.report.page", marks=pytest.mark.slow),
         "orchestrator.analysis.trial_scores",
     ],
 )

@@ -19,7 +19,7 @@ from trainables.training.checkpoint import load_weights, save_weights
 from trainables.training.optimisation import build_loss, build_optimizer
 from trainables.training.stages import HeadTraining
 
-LARGE, SLOW = 50_000_000, 25_000_000
+LARGE, SLOW = 50_000_000, 10_000_000
 # Only its last layers learn, in many steps.
 SLOW_TO_FIT = ("ensemble_cnn",)
 NAMES = list(dict.fromkeys(canonical(name) for name in BACKBONES))

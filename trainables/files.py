@@ -5,6 +5,7 @@ goes through `replace_file`: written beside its target, then renamed over it, wh
 in one step.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -57,6 +58,12 @@ def write_text(path: Path, content: str) -> None:
 def read_json(path: Path) -> Any:
     """Parse the JSON file at `path`."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def free_bytes(path: Path) -> int:

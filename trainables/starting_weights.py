@@ -7,11 +7,11 @@ and its hash. No torch here: a plan has to know files by their content.
 """
 
 import functools
-import hashlib
 from pathlib import Path
 from typing import Annotated
 
 from trainables.errors import InputError
+from trainables.files import file_sha256
 from trainables.recipe_part import COUNTS, IF_SET, RECORDED, RecipePart, refuse_undeclared
 
 # safetensors, and what torch.save writes.
@@ -59,8 +59,7 @@ def weights_of_file(path: Path) -> StartingWeights:
 
 @functools.lru_cache(maxsize=64)
 def _sha256(path: Path, size: int, modified_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(path)
 
 
 refuse_undeclared(StartingWeights)

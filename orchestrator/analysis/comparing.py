@@ -82,6 +82,7 @@ def answer_comparisons(
     pairs, beside = [], []
     for comparison in asked:
         sides = (experiments[comparison.baseline], experiments[comparison.treatment])
+        setups = setups_text(setup_differences(*sides))
         for metric in comparison.metrics:
             row, effect = compare_pair(sides, metric, rope=comparison.rope, delong=comparison.delong)
             for each in (row, effect):
@@ -91,8 +92,7 @@ def answer_comparisons(
             rows.append(row)
             effects.append(effect)
             pairs.append(sides)
-            notes = (effect.pop("reason", ""), setups_text(setup_differences(*sides)))
-            beside.append("; ".join(filter(None, notes)))
+            beside.append("; ".join(filter(None, (effect.pop("reason", ""), setups))))
     corrected = statistics.holm([row.get("p_value", math.nan) for row in rows])
     family = len(rows)
     clear = sum(p_holm < SIGNIFICANT for p_holm in corrected)

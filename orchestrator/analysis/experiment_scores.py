@@ -46,7 +46,7 @@ class Gathered:
     values: (source, metric) -> fold -> value, of the test rows, and train_val_gap. reasons: the same for what
     does not exist. bounds: metric -> bootstrap interval. deviations: bootstrap draws of each repeat, where it
     is compared. holdout: one row per held-out source of fakes.
-    calibration and reliability: rows as in `calibrate`.
+    calibration and reliability: rows as in `calibrate`. setup: what the trials ran with, once it was asked.
     """
 
     record: ExperimentRecord
@@ -60,6 +60,7 @@ class Gathered:
     holdout: list[HoldoutRow] = field(default_factory=list)
     calibration: list[CalibrationRow] = field(default_factory=list)
     reliability: list[ReliabilityRow] = field(default_factory=list)
+    setup: dict[str, frozenset[str]] | None = None
 
     @property
     def name(self) -> str:

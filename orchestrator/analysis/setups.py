@@ -57,7 +57,13 @@ def mixed_setups(experiments: Iterable[Gathered]) -> dict[str, tuple[str, ...]]:
 
 
 def _setup(experiment: Gathered) -> dict[str, frozenset[str]]:
-    """What the finished trials of an experiment ran with, by name."""
+    """What the finished trials of an experiment ran with, by name; their records are read once."""
+    if experiment.setup is None:
+        experiment.setup = _read_setup(experiment)
+    return experiment.setup
+
+
+def _read_setup(experiment: Gathered) -> dict[str, frozenset[str]]:
     values: dict[str, set[str]] = {}
     for place, trial in experiment.trials.items():
         record = read_trial(experiment.folders[place])

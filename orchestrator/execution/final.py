@@ -36,6 +36,7 @@ from orchestrator.store.records import ExperimentRecord, StudyRecord
 from trainables.device import device_type
 from trainables.errors import InputError
 from trainables.evaluation.scoring import predicted_classes
+from trainables.files import file_sha256
 from trainables.trial_files import FORMAT, WEIGHTS
 
 
@@ -308,8 +309,7 @@ def _table_hash(table: pd.DataFrame) -> str:
 
 
 def _model(store: Store, trial: TrialHash) -> FinalModel:
-    with (store.trial(trial.folder) / WEIGHTS).open("rb") as file:
-        weights = hashlib.file_digest(file, "sha256").hexdigest()
+    weights = file_sha256(store.trial(trial.folder) / WEIGHTS)
     return FinalModel(
         repeat=trial.repeat, fold=trial.fold, folder=trial.folder, key=trial.key, weights_sha256=weights
     )

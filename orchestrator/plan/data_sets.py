@@ -62,6 +62,7 @@ class DataSets:
                 layout=experiment.layout,
                 group_by=experiment.group_by,
                 real_sources=experiment.real_sources,
+                listing=self.listing(experiment),
                 max_unusable=experiment.max_unusable,
                 memory=scan_memory(self.store, root),
                 progress=self.progress,

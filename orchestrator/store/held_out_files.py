@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from orchestrator.store.folder import Store
+from trainables.data.splits.held_out import HELD_OUT_COLUMNS
 from trainables.errors import InputError
 
 
@@ -42,7 +43,7 @@ def read_held_out(store: Store, name: str) -> pd.DataFrame | None:
             path,
             dtype={"path": str, "sha256": str, "group": str, "label": int, "source": str},
             keep_default_na=False,
-        )[["path", "sha256", "group", "label", "source"]]
+        )[HELD_OUT_COLUMNS]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{path} is damaged, and with it what no fold may hold; bring it back, or begin anew in another "

@@ -142,7 +142,7 @@ def _list_sources(tree: Tree, vocabulary: Vocabulary, checked: bool) -> Listing:
         _refuse_contradictions(
             tree, [(folders, 0, found.labels[folders[0]]) for _, folders in files], "sources"
         )
-    alone = _alone_of_their_kind(folders for _, folders in files)
+    alone = _alone_of_their_kind(_siblings(folders for _, folders in files))
     for path, folders in files:
         split, inside = _below_class(folders, 0, alone)
         images.append(ListedImage(path, found.labels[folders[0]], folders[0], split, inside))
@@ -195,14 +195,14 @@ def _below_class(folders: Folders, level: int, alone: set[Folders]) -> tuple[str
     return split, "/".join(folders[level:])
 
 
-def _alone_of_their_kind(every: Iterable[Folders]) -> set[Folders]:
+def _alone_of_their_kind(siblings: Mapping[Folders, set[str]]) -> set[Folders]:
     """Return the folders that are called like real or fake and have no sibling of the same kind.
 
     Numbered ones (fake_000, real_video_03), and one of several, are videos or people, and tell no class.
     """
     return {
         (*parent, names[0])
-        for parent, children in _siblings(every).items()
+        for parent, children in siblings.items()
         for names in _by_kind(children).values()
         if len(names) == 1
     }
@@ -258,7 +258,7 @@ class _Placed:
 def _list_folders(tree: Tree, vocabulary: Vocabulary) -> Listing:
     files = tree.in_folders()
     siblings = _siblings(folders for _, folders in files)
-    alone = _alone_of_their_kind(folders for _, folders in files)
+    alone = _alone_of_their_kind(siblings)
     placed, lost = [], []
     for path, folders in files:
         where = _class_folder(folders, vocabulary, siblings, alone)
@@ -306,7 +306,8 @@ def _with_sources(placed: Sequence[_Placed], alone: set[Folders]) -> list[Listed
 
 def _are_all_placed(every: Iterable[Folders], vocabulary: Vocabulary) -> bool:
     listed = list(every)
-    siblings, alone = _siblings(listed), _alone_of_their_kind(listed)
+    siblings = _siblings(listed)
+    alone = _alone_of_their_kind(siblings)
     return all(_class_folder(folders, vocabulary, siblings, alone) for folders in listed)
 
 

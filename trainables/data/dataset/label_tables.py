@@ -135,7 +135,9 @@ def read_label_table(root: Path, table: str, files: FileIndex, *, needed: bool) 
             )
         return None
     resolver = _Resolver(path, PurePosixPath(table).parent.as_posix(), files)
-    column = max(named, key=lambda name: resolver.num_found(cells[name] for _, cells in lines))
+    column = named[0]
+    if len(named) > 1:
+        column = max(named, key=lambda name: resolver.num_found(cells[name] for _, cells in lines))
     rows: dict[str, LabelRow] = {}
     for line, cells in lines:
         where = f"{path}, line {line}"

@@ -14,7 +14,7 @@ import pandas as pd
 
 from trainables import memo
 from trainables.data.dataset import groups
-from trainables.data.dataset.layouts import UNLABELLED, ListedImage, Reading
+from trainables.data.dataset.layouts import UNLABELLED, ListedImage, Listing, Reading
 from trainables.data.dataset.recognition import list_images
 from trainables.data.duplicates.near_duplicates import find_links
 from trainables.data.images.inspection import Facts, inspect_files
@@ -80,18 +80,21 @@ def scan(
     layout: str = "auto",
     group_by: str = "auto",
     real_sources: Sequence[str] = (),
+    listing: Listing | None = None,
     max_unusable: float = 0.01,
     memory: Path | None = None,
     progress: OnProgress | None = None,
 ) -> Manifest:
     """Scan `root` into a manifest.
 
+    `listing` is what `list_images` gave for the same arguments, where it was asked before.
+
     Raises:
         InputError: no such layout, no usable image, or more than `max_unusable` (a share, 0 to 1) of the
         files
             can't be used.
     """
-    listing = list_images(root, layout=layout, real_sources=real_sources)
+    listing = listing or list_images(root, layout=layout, real_sources=real_sources)
     facts = _inspect(root, listing.images, memory=memory, progress=progress)
     usable, excluded = _divide(listing.images, facts)
     refuse_unusable(root, excluded, num_usable=len(usable), max_unusable=max_unusable)

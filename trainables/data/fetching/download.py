@@ -8,7 +8,6 @@ something.
 
 import base64
 import contextlib
-import hashlib
 import http
 import http.client
 import os
@@ -21,7 +20,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from trainables.errors import InputError
-from trainables.files import free_bytes, read_json, write_json
+from trainables.files import file_sha256, free_bytes, read_json, write_json
 from trainables.progress import OnProgress
 
 TIMEOUT_S = 30.0
@@ -107,12 +106,6 @@ def download(
     os.replace(part, target)
     _note(part).unlink(missing_ok=True)
     return target
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, 64 hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _attempts(error: Exception) -> int:

@@ -20,9 +20,9 @@ from urllib.parse import unquote, urlsplit
 from filelock import FileLock, Timeout
 
 from trainables.data.fetching.archives import SUFFIXES, Limits, NoRoom, is_archive, unpack
-from trainables.data.fetching.download import download, file_name, file_sha256, shown
+from trainables.data.fetching.download import download, file_name, shown
 from trainables.errors import InputError
-from trainables.files import free_bytes, write_json
+from trainables.files import file_sha256, free_bytes, write_json
 from trainables.hub import DEFAULT_HUB, prepare_hub
 from trainables.progress import OnProgress, OpenBar
 

@@ -22,10 +22,10 @@ from trainables.files import read_json
 from trainables.progress import OnProgress
 from trainables.recipe import Recipe
 from trainables.training import checkpoint
+from trainables.training.batch_scores import batch_scores
 from trainables.training.batches import Images
 from trainables.training.normalization import NORMALIZATIONS, Normalization
-from trainables.training.optimisation import probabilities
-from trainables.training.precision import autocast, torch_memory_format
+from trainables.training.precision import torch_memory_format
 from trainables.training.saved_machine import score_by_machine
 from trainables.trial import first_network, read_base
 from trainables.trial_files import DONE, METRICS, WEIGHTS
@@ -117,15 +117,14 @@ def score_images(
     model.eval()
     # Half precision was measured on the device that it was trained on.
     precision = recipe.precision if trained.device == device.type else "float32"
-    size = 2 * (recipe.micro_batch or recipe.batch_size)
-    parts = []
-    with torch.inference_mode(), autocast(precision, device):
-        for start in range(0, len(places), size):
-            logits = model(images.batch(places[start : start + size]))
-            parts.append(probabilities(logits).cpu().numpy())
-            if progress is not None:
-                progress(min(start + size, len(places)), len(places))
-    return np.concatenate(parts)
+    return batch_scores(
+        lambda rows: model(images.batch(rows)),
+        places,
+        at_once=2 * (recipe.micro_batch or recipe.batch_size),
+        precision=precision,
+        device=device,
+        progress=progress,
+    )
 
 
 def _network(trained: TrainedTrial) -> nn.Module:

@@ -15,8 +15,8 @@ from sklearn.svm import SVC
 from torch import Tensor
 
 from trainables.training.checkpoint import save_weights
+from trainables.training.saved_machine import BLOCK, radial_kernel, scores_of_decisions
 
-BLOCK = 1000
 C = 1.0
 CACHE_MIB = 200
 
@@ -42,9 +42,8 @@ class KernelMachine:
         else [n, C]. For several classes the largest need not be the vote, which counts pairwise wins.
         """
         kernel = self._kernel(rows, self._rows)
-        values = torch.from_numpy(self._svc.decision_function(kernel))
-        scores = torch.sigmoid(values) if values.ndim == 1 else torch.softmax(values, dim=1)
-        return scores.numpy(), np.asarray(self._svc.predict(kernel), dtype=np.int64)
+        scores = scores_of_decisions(self._svc.decision_function(kernel))
+        return scores, np.asarray(self._svc.predict(kernel), dtype=np.int64)
 
     def save(self, path: Path) -> None:
         """Write what predictions need as safetensors: support images, coefficients, mean and deviation."""
@@ -83,12 +82,9 @@ class KernelMachine:
         kernel = np.empty((len(left), len(right)))
         for top in range(0, len(left), BLOCK):
             one = self._scaled(left[top : top + BLOCK])
-            one_norm = one.square().sum(dim=1, dtype=torch.float64)
             for start in range(top if symmetric else 0, len(right), BLOCK):
                 other = one if symmetric and start == top else self._scaled(right[start : start + BLOCK])
-                other_norm = other.square().sum(dim=1, dtype=torch.float64)
-                distance = one_norm[:, None] + other_norm - 2 * (one @ other.T).double()
-                block = torch.exp(distance.clamp(min=0.0) / -self._num_features).numpy()
+                block = radial_kernel(one, other)
                 kernel[top : top + BLOCK, start : start + BLOCK] = block
                 if symmetric:
                     kernel[start : start + BLOCK, top : top + BLOCK] = block.T

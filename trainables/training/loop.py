@@ -25,6 +25,7 @@ from trainables.recipe import Recipe
 from trainables.seeds import derived_seed
 from trainables.training import checkpoint
 from trainables.training.augmentation import Augmenter, Mixing
+from trainables.training.batch_scores import batch_scores
 from trainables.training.batches import Images, split_batch, training_batches
 from trainables.training.checkpoint import Progress, TrainingParts
 from trainables.training.optimisation import (
@@ -32,7 +33,6 @@ from trainables.training.optimisation import (
     build_loss,
     build_optimizer,
     build_scheduler,
-    probabilities,
     step_scheduler,
 )
 from trainables.training.precision import autocast, torch_memory_format
@@ -201,17 +201,18 @@ class Trainer:
     def score(self, samples: Samples) -> np.ndarray:
         """Return probabilities for `samples` in their order: float64 [N] of fake, or [N, C]."""
         self.model.eval()
-        size = self._scored_at_once
-        parts: list[np.ndarray] = []
-        with torch.inference_mode(), autocast(self.recipe.precision, self.device):
-            for start in range(0, len(samples.rows), size):
-                rows = samples.rows[start : start + size]
-                if self._head is not None and self._head.keeps(rows):
-                    logits = self._head.of_rows(rows)
-                else:
-                    logits = self.model(self.images.batch(rows))
-                parts.append(probabilities(logits).cpu().numpy())
-        return np.concatenate(parts)
+        return batch_scores(
+            self._logits_of,
+            samples.rows,
+            at_once=self._scored_at_once,
+            precision=self.recipe.precision,
+            device=self.device,
+        )
+
+    def _logits_of(self, rows: np.ndarray) -> Tensor:
+        if self._head is not None and self._head.keeps(rows):
+            return self._head.of_rows(rows)
+        return cast(Tensor, self.model(self.images.batch(rows)))
 
     def _resume(self) -> None:
         self._begin_stage(min(checkpoint.saved_stage(self.folder), len(self._stages) - 1))

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 BLOCK = 1000
 
@@ -26,24 +27,32 @@ def score_by_machine(path: Path, array: np.ndarray, rows: np.ndarray) -> np.ndar
     saved = load_file(path)
     mean, scale = saved["mean"], saved["scale"]
     support = saved["support_images"].flatten(1).float().sub_(mean).mul_(scale)
-    support_norm = support.square().sum(dim=1, dtype=torch.float64)
     parts = []
     for start in range(0, len(rows), BLOCK):
         images = (
             torch.from_numpy(array[rows[start : start + BLOCK]]).flatten(1).float().sub_(mean).mul_(scale)
         )
-        norm = images.square().sum(dim=1, dtype=torch.float64)
-        distance = norm[:, None] + support_norm - 2 * (images @ support.T).double()
-        kernel = torch.exp(distance.clamp(min=0.0) / -images.shape[1]).numpy()
         parts.append(
             _decisions(
-                kernel,
+                radial_kernel(images, support),
                 saved["dual_coef"].numpy(),
                 saved["intercept"].numpy(),
                 per_class=saved["support_per_class"].tolist(),
             )
         )
-    values = torch.from_numpy(np.concatenate(parts))
+    return scores_of_decisions(np.concatenate(parts))
+
+
+def radial_kernel(one: Tensor, other: Tensor) -> np.ndarray:
+    """Return exp(-|x - y|^2 / F) between scaled images, float32 [n, F] and [m, F], as float64 [n, m]."""
+    norms = [each.square().sum(dim=1, dtype=torch.float64) for each in (one, other)]
+    distance = norms[0][:, None] + norms[1] - 2 * (one @ other.T).double()
+    return np.asarray(torch.exp(distance.clamp(min=0.0) / -one.shape[1]).numpy())
+
+
+def scores_of_decisions(decisions: np.ndarray) -> np.ndarray:
+    """Return scores in 0..1 that grow with decision values, float [n] or [n, C]; they are not calibrated."""
+    values = torch.from_numpy(decisions)
     scores = torch.sigmoid(values) if values.ndim == 1 else torch.softmax(values, dim=1)
     return np.asarray(scores.numpy())
 

@@ -14,8 +14,9 @@ import pandas as pd
 
 from trainables import memo
 from trainables.data.dataset import groups
-from trainables.data.dataset.layouts import UNLABELLED, ListedImage, Listing, Reading
+from trainables.data.dataset.layouts import ListedImage, Listing, Reading
 from trainables.data.dataset.recognition import list_images
+from trainables.data.dataset.videos import fewest_of_a_class
 from trainables.data.duplicates.near_duplicates import find_links
 from trainables.data.images.inspection import Facts, inspect_files
 from trainables.data.images.path_checks import Stamp, examine, printable
@@ -105,22 +106,17 @@ def scan(
         links = find_links(root, rows, memory=memory, progress=progress)
     rows["group"] = groups.group_names(root, rows, by, links)
     finer: tuple[FinerGroups, ...] = ()
-    if _fewest_groups(rows, rows["group"]) < FEW_GROUPS:
+    if fewest_of_a_class(rows["group"], rows["label"]) < FEW_GROUPS:
+        ways = groups.finer(by, rows)
+        named = (pd.Series(groups.group_names(root, rows, way, links)) for way in ways)
         finer = tuple(
-            FinerGroups(way, _fewest_groups(rows, groups.group_names(root, rows, way, links)))
-            for way in groups.finer(by, rows)
+            FinerGroups(way, fewest_of_a_class(names, rows["label"]))
+            for way, names in zip(ways, named, strict=True)
         )
     kept = rows[list(COLUMNS)]
     return Manifest(
         root, listing.layout, by, listing.classes, kept, excluded, links, reading=listing.reading, finer=finer
     )
-
-
-def _fewest_groups(rows: pd.DataFrame, names: "Sequence[str] | pd.Series[str]") -> int:
-    """The number of groups of the class that has the fewest; 0 where no image has a label."""
-    labelled = rows.assign(group=list(names))[rows["label"] != UNLABELLED]
-    counts = labelled.groupby("label")["group"].nunique()
-    return int(counts.min()) if len(counts) else 0
 
 
 def manifest_links(

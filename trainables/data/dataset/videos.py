@@ -47,7 +47,7 @@ def folders(rows: pd.DataFrame) -> "pd.Series[str]":
     parts = rows["inside"].map(_below_structure)
     for depth in range(1, int(parts.map(len).max() or 1)):
         outer = parts.map(lambda names, depth=depth: "/".join(names[:depth]))
-        if _fewest(outer, rows["label"]) >= _ENOUGH:
+        if fewest_of_a_class(outer, rows["label"]) >= _ENOUGH:
             return outer
     return parts.map("/".join)
 
@@ -73,7 +73,7 @@ def videos(rows: pd.DataFrame) -> "pd.Series[str]":
 def are_folders(rows: pd.DataFrame) -> bool:
     """Tell whether nearly all images lie in folders that are videos or people."""
     names = folders(rows)
-    if (names != "").mean() < NEARLY_ALL or _fewest(names, rows["label"]) < SEVERAL:
+    if (names != "").mean() < NEARLY_ALL or fewest_of_a_class(names, rows["label"]) < SEVERAL:
         return False
     return not _are_buckets(rows, names)
 
@@ -85,7 +85,7 @@ def are_videos(rows: pd.DataFrame) -> bool:
     is_sole = names.groupby(rows["source"]).transform("nunique") == 1
     names = names.mask(is_sole & (rows["inside"] == ""), "")
     shared = (names != "") & rows.assign(video=names).duplicated(["source", "video"], keep=False)
-    return bool(shared.mean() >= NEARLY_ALL) and _fewest(names, rows["label"]) >= SEVERAL
+    return bool(shared.mean() >= NEARLY_ALL) and fewest_of_a_class(names, rows["label"]) >= SEVERAL
 
 
 def show_ids(names: "pd.Series[str]", sources: "pd.Series[str]") -> bool:
@@ -129,8 +129,8 @@ def _last(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _fewest(names: "pd.Series[str]", labels: "pd.Series[int]") -> int:
-    """The number of names in the class that has the fewest; 0 where a class has none."""
+def fewest_of_a_class(names: "pd.Series[str]", labels: "pd.Series[int]") -> int:
+    """Return the number of names ("" is none) in the class that has the fewest; 0 where a class has none."""
     labelled = labels != UNLABELLED
     counts = names.where(names != "")[labelled].groupby(labels[labelled]).nunique()
     return int(counts.min()) if len(counts) else 0

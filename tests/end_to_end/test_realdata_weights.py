@@ -66,7 +66,7 @@ def auc(pretrained: bool | str) -> float:
 @torch.inference_mode()
 def _features(network: torch.nn.Module, path: Path) -> np.ndarray:
     with Image.open(path) as image:
-        pixels = torch.from_numpy(square(image, SIZE))
+        pixels = torch.from_numpy(np.array(square(image, SIZE)))
     return np.asarray(network(pixels.permute(2, 0, 1)[None].float() / 127.5 - 1)[0])
 
 

@@ -6,7 +6,7 @@ already is not done again. Ray is started only when a trial is missing.
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -32,6 +32,7 @@ from orchestrator.execution.executor import (
 )
 from orchestrator.execution.faces import find_faces
 from orchestrator.execution.progress import Board, Display, board_from_disk, score_names
+from orchestrator.execution.referee import Referee
 from orchestrator.plan import record
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.held_out import held_out_line
@@ -238,23 +239,38 @@ def _run_trials(
     executor: Executor,
     options: Options,
     console: Console,
+    referees: Sequence[Referee] = (),
 ) -> None:
-    """Run what is missing; show it, and tell MLflow."""
+    """Run what is missing, as far as no referee stops it; show it, and tell MLflow."""
     tracker = tracking.Tracker(study.store, study.store.study(study.phase.name))
     with Display(_board(study), console=console, quiet=options.quiet) as display:
-
-        def on_event(event: Event) -> None:
-            if event.kind is EventKind.LOST:
-                _record_loss(study, event)
-            display.hear(event)
-            tracker.touch(event.key)
-
         for wave in study.waves():
+            tasks = {trial.key: _task(study, trial, files) for trial in wave}
+
+            def stop(keys: Iterable[str], tasks: Mapping[str, Task] = tasks) -> None:
+                for key in keys:
+                    executor.stop(tasks[key])
+
+            def on_event(event: Event, stop: Callable[[Iterable[str]], None] = stop) -> None:
+                if event.kind is EventKind.LOST:
+                    _record_loss(study, event)
+                display.hear(event)
+                tracker.touch(event.key)
+                for referee in referees:
+                    stop(referee.hear(event))
+
+            def on_tick(stop: Callable[[Iterable[str]], None] = stop) -> None:
+                display.tick()
+                for referee in referees:
+                    stop(referee.tick())
+
+            for referee in referees:
+                tasks = {key: tasks[key] for key in referee.order(wave)}
             executor.run(
-                [_task(study, trial, files) for trial in wave],
+                list(tasks.values()),
                 target=worker.run_task,
                 on_event=on_event,
-                on_tick=display.tick,
+                on_tick=on_tick,
                 max_concurrent=options.max_concurrent,
             )
     # Whatever the tracker could not do, `finish` tries once more, and says so if it fails too.

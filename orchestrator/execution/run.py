@@ -5,9 +5,7 @@ already is not done again. Ray is started only when a trial is missing.
 """
 
 import contextlib
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
@@ -19,29 +17,22 @@ from orchestrator.config.earlier_decisions import sentence
 from orchestrator.config.load import ResolvedPhase, complete
 from orchestrator.console import progress_bar, say
 from orchestrator.decisions import decision
-from orchestrator.execution import probe, worker
+from orchestrator.execution import probe
 from orchestrator.execution.executor import (
     HERE,
     IN_PROCESS,
-    Event,
-    EventKind,
     Executor,
-    Task,
-    TrialJob,
     start_executor,
 )
 from orchestrator.execution.faces import find_faces
-from orchestrator.execution.progress import Board, Display, board_from_disk, score_names
-from orchestrator.execution.referee import Referee
+from orchestrator.execution.trial_runs import run_trials
 from orchestrator.plan import record
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.held_out import held_out_line
-from orchestrator.plan.plan import Options, Study, Trial, plan_study
-from orchestrator.store import provenance
+from orchestrator.plan.plan import Options, Study, plan_study
 from orchestrator.store.caches import image_caches
 from orchestrator.store.decision_file import in_force
-from orchestrator.store.folder import Store, write_error
-from orchestrator.store.outcome_records import ErrorRecord
+from orchestrator.store.folder import Store
 from orchestrator.store.records import ShortcutRecord
 from orchestrator.store.starting import OnStep, announced
 from orchestrator.wording.numbers import capital
@@ -230,51 +221,7 @@ def _run_missing(
         on_step("")
         # Where the measurement was all that was missing, nothing is left to run.
         if study.missing():
-            _run_trials(study, files, executor, options, console)
-
-
-def _run_trials(
-    study: Study,
-    files: Mapping[str, Sequence[Path]],
-    executor: Executor,
-    options: Options,
-    console: Console,
-    referees: Sequence[Referee] = (),
-) -> None:
-    """Run what is missing, as far as no referee stops it; show it, and tell MLflow."""
-    tracker = tracking.Tracker(study.store, study.store.study(study.phase.name))
-    with Display(_board(study), console=console, quiet=options.quiet) as display:
-        for wave in study.waves():
-            tasks = {trial.key: _task(study, trial, files) for trial in wave}
-
-            def stop(keys: Iterable[str], tasks: Mapping[str, Task] = tasks) -> None:
-                for key in keys:
-                    executor.stop(tasks[key])
-
-            def on_event(event: Event, stop: Callable[[Iterable[str]], None] = stop) -> None:
-                if event.kind is EventKind.LOST:
-                    _record_loss(study, event)
-                display.hear(event)
-                tracker.touch(event.key)
-                for referee in referees:
-                    stop(referee.hear(event))
-
-            def on_tick(stop: Callable[[Iterable[str]], None] = stop) -> None:
-                display.tick()
-                for referee in referees:
-                    stop(referee.tick())
-
-            for referee in referees:
-                tasks = {key: tasks[key] for key in referee.order(wave)}
-            executor.run(
-                list(tasks.values()),
-                target=worker.run_task,
-                on_event=on_event,
-                on_tick=on_tick,
-                max_concurrent=options.max_concurrent,
-            )
-    # Whatever the tracker could not do, `finish` tries once more, and says so if it fails too.
-    tracker.close()
+            run_trials(study, files, executor, options, console)
 
 
 def _warn_split_batches(study: Study, console: Console) -> None:
@@ -361,46 +308,3 @@ def _build_pixels(study: Study, options: Options, console: Console) -> None:
                     num_threads=planned.experiment.num_workers,
                     progress=progress,
                 )
-
-
-def _task(study: Study, trial: Trial, files: Mapping[str, Sequence[Path]]) -> Task:
-    """Describe a trial to a worker."""
-    planned = study.experiment(trial.experiment)
-    assert planned.recipe is not None and trial.folder is not None, "tasks are made after the measurement"
-    job = TrialJob(
-        key=trial.key,
-        experiment=trial.experiment,
-        repeat=trial.repeat,
-        fold=trial.fold,
-        folder=trial.folder,
-        recipe=planned.recipe.model_dump_json(),
-        ingredients=json.dumps(dict(trial.ingredients)),
-        rows=files[trial.experiment][trial.repeat],
-        data=planned.manifest.root.resolve(),
-        cache=study.store.cached("pixels"),
-        faces=study.store.faces_table,
-        num_classes=planned.num_classes,
-        command=provenance.command_line(),
-        phase=study.phase.name,
-        bases=tuple(base.folder for base in trial.bases if base.folder is not None),
-    )
-    return Task((job,), trial.share, study.device)
-
-
-def _board(study: Study) -> Board:
-    every = board_from_disk(study.store, study.store.study(study.phase.name)).cells
-    trials = study.selected()
-    weighted = all(trial.estimate_s for trial in trials)
-    cells = {}
-    for trial in trials:
-        cell = every[trial.experiment, trial.key]
-        cell.weight_s = (trial.estimate_s if weighted else None) or 1.0
-        cells[trial.experiment, trial.key] = cell
-    return Board(cells, metric=score_names(planned.experiment.select_by for planned in study.experiments))
-
-
-def _record_loss(study: Study, event: Event) -> None:
-    """Leave error.json for a trial whose workers died again and again."""
-    trial = next(trial for trial in study.trials if trial.key == event.key)
-    assert trial.folder is not None, "a trial that ran has a folder"
-    write_error(trial.folder, ErrorRecord(type="WorkerLost", message=event.message, time=provenance.now()))

@@ -13,7 +13,7 @@ from orchestrator.config.library import Library
 from orchestrator.config.phase import phase_of
 from orchestrator.execution import worker
 from orchestrator.execution.executor import Event, EventKind, Task
-from orchestrator.execution.run import _task
+from orchestrator.execution.trial_runs import _task
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.plan import Options, plan_study
 from orchestrator.plan.record import write_rows

@@ -16,11 +16,10 @@ from trainables.data.dataset.folder_trees import Tree
 from trainables.data.dataset.label_tables import FileIndex
 from trainables.data.dataset.layouts import ListedImage, Listing, Reading, in_path_order, split_of
 from trainables.data.dataset.polarity import BINARY, Vocabulary, fold, kind_of
+from trainables.data.dataset.videos import below_structure
 from trainables.errors import InputError
 
 ORIGINALS, MANIPULATED = "original_sequences", "manipulated_sequences"
-COMPRESSIONS = frozenset(("c0", "c23", "c40", "raw"))
-PICTURE_FOLDERS = frozenset(("frames", "faces", "images", "videos"))
 CELEB_SOURCES = ("celeb_real", "youtube_real", "celeb_synthesis")
 TESTING_LIST = "List_of_testing_videos.txt"
 DFDC_TABLE = "metadata.json"
@@ -47,14 +46,13 @@ def list_faceforensics(tree: Tree) -> Listing:
         level = next((index for index, name in enumerate(folded) if name in (ORIGINALS, MANIPULATED)), None)
         if level is None or level + 1 >= len(folders):
             continue
-        inside = list(folders[level + 2 :])
         if "masks" in folded[level + 2 :]:
             num_masks += 1
             continue
-        while inside and (inside[0].lower() in COMPRESSIONS or inside[0].lower() in PICTURE_FOLDERS):
-            inside.pop(0)
         label = int(folded[level] == MANIPULATED)
-        images.append(ListedImage(path, label, folders[level + 1], "", "/".join(inside)))
+        images.append(
+            ListedImage(path, label, folders[level + 1], "", "/".join(below_structure(folders[level + 2 :])))
+        )
     if not images:
         raise InputError(
             f"{tree.root}: no frames below {ORIGINALS}/ and {MANIPULATED}/<method>/ (faceforensics)"
@@ -93,9 +91,8 @@ def list_celebdf(tree: Tree) -> Listing:
         if fold(folders[0]) not in CELEB_SOURCES:
             continue
         split = "test" if _video_of(path, tested.get(folders[0], ())) else "train"
-        inside = [name for name in folders[1:] if name.lower() not in PICTURE_FOLDERS]
         label = int(kind_of(folders[0]) == "fake")
-        images.append(ListedImage(path, label, folders[0], split, "/".join(inside)))
+        images.append(ListedImage(path, label, folders[0], split, "/".join(below_structure(folders[1:]))))
     names = {
         label: tuple(sorted({each.source for each in images if each.label == label})) for label in (0, 1)
     }

@@ -44,7 +44,7 @@ def folders(rows: pd.DataFrame) -> "pd.Series[str]":
     Args:
         rows: columns inside and label.
     """
-    parts = rows["inside"].map(_below_structure)
+    parts = rows["inside"].str.split("/").map(below_structure)
     for depth in range(1, int(parts.map(len).max() or 1)):
         outer = parts.map(lambda names, depth=depth: "/".join(names[:depth]))
         if fewest_of_a_class(outer, rows["label"]) >= _ENOUGH:
@@ -60,7 +60,7 @@ def videos(rows: pd.DataFrame) -> "pd.Series[str]":
     Args:
         rows: columns path, source and inside.
     """
-    names = rows["inside"].map(lambda inside: "/".join(_below_structure(inside)))
+    names = rows["inside"].str.split("/").map(below_structure).map("/".join)
     if _are_buckets(rows, names):
         names = names.map(lambda _: "")
     stems = rows["path"].map(lambda path: PurePosixPath(path).stem)
@@ -114,8 +114,8 @@ def without_suffix(name: str) -> str:
     return _VIDEO_FILE.sub("", name)
 
 
-def _below_structure(inside: str) -> Sequence[str]:
-    parts = inside.split("/") if inside else []
+def below_structure(parts: Sequence[str]) -> Sequence[str]:
+    """Return the names of folders below the last one that is called by what kind of file it holds."""
     last = max((place for place, name in enumerate(parts) if name.lower() in _STRUCTURE), default=-1)
     return parts[last + 1 :]
 

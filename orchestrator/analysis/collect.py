@@ -7,7 +7,8 @@ without a value in scores.csv, and the reason in missing.csv. Same results, same
 
 scores, summary, comparisons and failures have the columns that the design fixes; `summaries` states those of
 per_source, holdout, confusion and missing, `comparing` those of effects, `every_pair` those of pairs and
-ranking, `calibrate` those of calibration and reliability.
+ranking, `calibrate` those of calibration and reliability, `source_matrix` and `source_spread` those of
+source_matrix and pairwise_sources.
 """
 
 import functools
@@ -24,6 +25,8 @@ from orchestrator.analysis.every_pair import rank_all
 from orchestrator.analysis.experiment_scores import Gathered, gather, num_expected, score_rows
 from orchestrator.analysis.garbage import rarely_collected
 from orchestrator.analysis.rows import SummaryRow
+from orchestrator.analysis.source_matrix import matrix_table, source_matrices
+from orchestrator.analysis.source_spread import pairwise_table, source_spreads
 from orchestrator.analysis.summaries import FAILURES, SUMMARY
 from orchestrator.analysis.trial_scores import ALL
 from orchestrator.checks.shortcuts import shortcut_table
@@ -40,7 +43,7 @@ __all__ = [
 SCORES = ["experiment", "repeat", "fold", "split", "source", "metric", "value", "trial"]
 FILES = (
     "scores", "summary", "comparisons", "failures", "shortcuts", "per_source", "holdout", "effects", "pairs",
-    "ranking", "confusion", "missing", "calibration", "reliability",
+    "ranking", "confusion", "missing", "calibration", "reliability", "source_matrix", "pairwise_sources",
 )  # fmt: skip
 
 
@@ -65,6 +68,8 @@ class Tables:
     missing: pd.DataFrame = field(default_factory=pd.DataFrame)
     calibration: pd.DataFrame = field(default_factory=pd.DataFrame)
     reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
+    source_matrix: pd.DataFrame = field(default_factory=pd.DataFrame)
+    pairwise_sources: pd.DataFrame = field(default_factory=pd.DataFrame)
     experiments: Mapping[str, Gathered] = field(default_factory=dict)
 
     @property
@@ -111,6 +116,8 @@ def collect(store: Store, phase: str) -> Tables:
         missing=summaries.missing(experiments),
         calibration=summaries.calibrations(experiments),
         reliability=summaries.reliabilities(experiments),
+        source_matrix=matrix_table(source_matrices(study, by_name)),
+        pairwise_sources=pairwise_table(source_spreads(study, by_name)),
         experiments=by_name,
     )
     for name, text in tables.texts.items():

@@ -17,6 +17,7 @@ from orchestrator.report.sections.ranking import ranking_section
 from orchestrator.report.sections.roc import roc_section
 from orchestrator.report.sections.runs import runs_section
 from orchestrator.report.sections.scores import scores_section
+from orchestrator.report.sections.source_matrix import source_matrix_section
 from orchestrator.report.sections.sources import sources_section
 from orchestrator.report.shortcuts import shortcut_callout
 from orchestrator.store.folder import State
@@ -31,6 +32,7 @@ SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     comparison_section,
     scores_section,
     sources_section,
+    source_matrix_section,
     ranking_section,
     learning_section,
     roc_section,

@@ -13,6 +13,7 @@ from orchestrator.report.sections.data import data_section
 from orchestrator.report.sections.final import final_section
 from orchestrator.report.sections.gaps import gaps_section
 from orchestrator.report.sections.learning import learning_section
+from orchestrator.report.sections.overview import overview_section
 from orchestrator.report.sections.ranking import ranking_section
 from orchestrator.report.sections.roc import roc_section
 from orchestrator.report.sections.runs import runs_section
@@ -30,6 +31,7 @@ SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     answer_section,
     final_section,
     comparison_section,
+    overview_section,
     scores_section,
     sources_section,
     source_matrix_section,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from orchestrator.analysis.source_matrix import SourceMatrix, source_matrices, why_no_matrix
-from orchestrator.analysis.source_spread import SourceSpread, against_all, least_balanced, source_spreads
+from orchestrator.analysis.source_matrix import SourceMatrix, why_no_matrix
+from orchestrator.analysis.source_spread import SourceSpread, against_all, least_balanced
 from orchestrator.analysis.trial_scores import ALL
 from orchestrator.report.drawing.source_matrix import draw_source_matrix
 from orchestrator.report.export import slug
@@ -45,13 +45,12 @@ MOST_COLUMNS, MOST_GAPS, MOST_UNFOLDED = 8, 50, 24
 def source_matrix_section(material: Material) -> Section:
     """Show what each model does on sources that it was not trained on, and how even it is over sources."""
     study, experiments = material.study, material.tables.experiments
-    matrices = source_matrices(study, experiments)
+    matrices, spreads = material.tables.matrices, material.tables.spreads
     blocks: list[Block | None] = []
     if matrices:
         blocks += _matrices(matrices)
     else:
         blocks.append(prose(no_matrix_sentence(why_no_matrix(study, experiments))))
-    spreads = source_spreads(study, experiments)
     if any(len(spread.aucs) > 1 for spread in spreads):
         blocks.append(Heading("Fakes of each source against real images"))
         blocks.append(prose(least_balanced_sentence(least_balanced(study, experiments, spreads))))
@@ -93,13 +92,13 @@ def matrices_figure(matrices: Sequence[SourceMatrix], shown: Sequence[SourceMatr
     """Draw the matrices `shown`; rows and columns of large ones are bounded."""
     panels = []
     is_cut = False
-    for matrix in shown:
+    for place, matrix in enumerate(shown, start=1):
         rows = matrix.experiments[: bounded(len(matrix.experiments), MOST_ROWS, ROWS_OF_MANY)]
         held_out = [cell.tested_on for cell in matrix.of_sources()]
         first = [*held_out, *(source for source in matrix.columns if source not in held_out)][:MOST_COLUMNS]
         columns = [source for source in matrix.columns if source in first]
         is_cut |= len(rows) < len(matrix.experiments) or len(columns) < len(matrix.columns)
-        panels.append(_panel(matrix, rows, columns))
+        panels.append(_panel(matrix, rows, columns, place=place))
     caption = (
         "AUC of each source’s fakes (columns) against the real images trained on, mean over folds with its "
         "corrected 95 % interval; rows: what was left out of training. Framed: the source was not trained "
@@ -112,7 +111,7 @@ def matrices_figure(matrices: Sequence[SourceMatrix], shown: Sequence[SourceMatr
     return figure(panels, caption)
 
 
-def _panel(matrix: SourceMatrix, rows: Sequence[str], columns: Sequence[str]) -> Panel:
+def _panel(matrix: SourceMatrix, rows: Sequence[str], columns: Sequence[str], *, place: int) -> Panel:
     cells = {(cell.experiment, cell.tested_on): cell for cell in matrix.cells}
     chosen = [[cells[row, column] for column in columns] for row in rows]
     values = np.full((3, len(rows), len(columns)), math.nan)
@@ -136,7 +135,9 @@ def _panel(matrix: SourceMatrix, rows: Sequence[str], columns: Sequence[str]) ->
         f"{name}: " + ", ".join(f"{column} {number(means.iloc[y, x])}" for x, column in enumerate(columns))
         for y, name in enumerate(names)
     )
-    return Panel(f"source-matrix-{slug(matrix.name)}", drawn, f"AUC of {matrix.name} by source. {said}.")
+    return Panel(
+        f"source-matrix-{place}-{slug(matrix.name)}", drawn, f"AUC of {matrix.name} by source. {said}."
+    )
 
 
 def gaps_grid(matrices: Sequence[SourceMatrix]) -> Grid:

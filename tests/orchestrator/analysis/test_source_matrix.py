@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from statsmodels.stats.multitest import multipletests
 
 from orchestrator.analysis.collect import Tables, collect
-from orchestrator.analysis.source_matrix import SourceMatrix, source_matrices, why_no_matrix
+from orchestrator.analysis.source_matrix import SourceMatrix, why_no_matrix
 from orchestrator.store.folder import Store
 
 FAKES = ("inpainting", "text2img")
@@ -31,7 +31,7 @@ def hold_out(results: Any, source: str, *, name: str = "", folds: int = 4, **opt
 
 def found(results: Any) -> tuple[Tables, tuple[SourceMatrix, ...]]:
     tables = collect(Store.look(results.write()), results.phase)
-    return tables, source_matrices(tables.study, tables.experiments)
+    return tables, tables.matrices
 
 
 def aucs(results: Any, name: str, source: str, *, folds: int = 4, reals: tuple[str, ...] = ("wiki",)) -> Any:
@@ -191,7 +191,7 @@ def test_fakes_stand_against_the_real_images_that_were_trained_on(results: Any) 
     record["data"][0]["counts"].append({"source": "camera", "label": 0, "split": "", "count": 20})
     study.write_text(json.dumps(record))
     tables = collect(Store.look(results.root), results.phase)
-    (matrix,) = source_matrices(tables.study, tables.experiments)
+    (matrix,) = tables.matrices
     (cell,) = matrix.held_out
     inside, outside = (aucs(results, name, "inpainting") for name in ("every", "less"))
     assert cell.auc.values == pytest.approx(outside)

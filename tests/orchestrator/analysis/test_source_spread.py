@@ -9,7 +9,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from orchestrator.analysis.collect import Tables, collect
-from orchestrator.analysis.source_spread import LeastBalanced, least_balanced, source_spreads
+from orchestrator.analysis.source_spread import LeastBalanced, least_balanced
 from orchestrator.store.folder import Store
 
 FAKES = ["inpainting", "text2img"]
@@ -41,8 +41,7 @@ def worsen(results: Any, name: str, source: str, by: float) -> None:
 
 
 def weakest(found: Tables) -> LeastBalanced | None:
-    spreads = source_spreads(found.study, found.experiments)
-    return least_balanced(found.study, found.experiments, spreads)
+    return least_balanced(found.study, found.experiments, found.spreads)
 
 
 def test_pairs_and_spread_are_those_of_each_fold(results: Any) -> None:

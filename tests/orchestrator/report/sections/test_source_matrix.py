@@ -7,7 +7,6 @@ import pytest
 
 from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.source_matrix import source_matrices
-from orchestrator.analysis.source_spread import source_spreads
 from orchestrator.report.sections.source_matrix import (
     MOST_GAPS,
     ROWS_OF_MANY,
@@ -34,11 +33,11 @@ def test_the_figure_holds_every_number_of_the_matrix(results: Any, tables_of: Ta
     for source in EVERY[:2]:
         hold_out(results, source, folds=3, shift=0.4)
     _, tables = tables_of()
-    matrices = source_matrices(tables.study, tables.experiments)
+    matrices = tables.matrices
     found = matrices_figure(matrices, matrices)
     assert found is not None
     (panel,) = found.panels
-    assert panel.name == "source-matrix-every"
+    assert panel.name == "source-matrix-1-every"
     for mean in tables.source_matrix["auc"]:
         assert f">{mean:.3f}<" in panel.picture.svg and f"{mean:.3f}" in panel.label
     for name in ("trained on all", "without inpainting", "without text2img"):
@@ -53,7 +52,7 @@ def test_an_unfinished_hold_out_is_a_dash_with_its_reason(results: Any, tables_o
     results.add("every", folds=3)
     hold_out(results, "text2img", folds=3, states={0: "failed"})
     _, tables = tables_of()
-    (row,) = gaps_grid(source_matrices(tables.study, tables.experiments)).rows
+    (row,) = gaps_grid(tables.matrices).rows
     assert [cell.text for cell in row[3:-1]] == [DASH] * 6
     assert row[5].note == "fold 0 failed: the loss is nan" and row[-1].text == "2 of 3"
 
@@ -66,15 +65,15 @@ def test_many_models_and_hold_outs_stay_bounded(results: Any, tables_of: TablesO
             name = f"m{place:03d}_{source}"
             hold_out(results, source, name=name, folds=2, image_size=32 + place)
     _, tables = tables_of()
-    matrices = source_matrices(tables.study, tables.experiments)
+    matrices = tables.matrices
     assert len(matrices) == 30
     found = matrices_figure(matrices, matrices[:4])
     assert found is not None and "The first 4 of 30 models are shown." in found.caption
     assert len(gaps_grid(matrices).rows) == MOST_GAPS
-    spreads = source_spreads(tables.study, tables.experiments)
-    assert len(pairs_grid(spreads, ["m000_text2img", "m001_text2img"]).rows) == 2
+    assert len(pairs_grid(tables.spreads, ["m000_text2img", "m001_text2img"]).rows) == 2
 
 
+@pytest.mark.slow
 def test_a_matrix_of_many_rows_is_cut_and_says_so(results: Any, tables_of: TablesOf) -> None:
     """Rows beyond the twelfth: here real sources that training leaves out, each with its own row."""
     extra = [f"real{place:02d}" for place in range(13)]

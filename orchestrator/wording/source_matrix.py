@@ -162,11 +162,13 @@ def _incomplete(matrix: SourceMatrix) -> Iterator[str]:
         )
     if len(lacking) > MOST_NAMED:
         yield f"{len(lacking) - MOST_NAMED} more held-out cells have no gap either."
-    if lacking and len(matrix.of_sources()) > 1:
+    if len(matrix.of_sources()) > 1 and matrix.hardest is None:
         yield (
             "Which source is the hardest, and what holding out costs on average, is said when all of them "
-            "are complete."
+            "are complete and were tested on the same images."
         )
+    elif lacking and matrix.mean_gap is None:
+        yield "What holding out costs on average is said when all of them have a gap."
 
 
 def _gap_text(cell: MatrixCell, gap: HeldOutGap) -> str:

@@ -1,5 +1,6 @@
 """Sentences about held-out sources: no claim without its test, and nothing missing without its reason."""
 
+import dataclasses
 import math
 
 import pytest
@@ -85,8 +86,10 @@ def test_single_gaps_are_counted_with_those_that_could_not_be_tested() -> None:
     assert matrix_sentences(partly) == (
         "No AUC and gap of no_more (without more) on more: fold 2 failed: why.",
         "Which source is the hardest, and what holding out costs on average, is said when all of them are "
-        "complete.",
+        "complete and were tested on the same images.",
     )
+    hardest, *_, last = matrix_sentences(dataclasses.replace(partly, hardest=found.hardest))
+    assert "is the hardest" in hardest and last.startswith("What holding out costs on average is said when")
     assert "no gap of 2 held-out cells is shown" in gap_family_sentence([matrix(0.2)])
 
 

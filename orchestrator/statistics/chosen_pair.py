@@ -13,7 +13,7 @@ from orchestrator.statistics.paired import PairedTest
 from orchestrator.statistics.ranking import all_pairs
 
 # With two folds Student's t has one degree of freedom, and tells nobody apart.
-LEAST_FOLDS = 3
+MIN_FOLDS = 3
 
 
 def chosen_pair(
@@ -40,7 +40,7 @@ def chosen_pair(
     difference = corrected_interval(
         scores[first] - scores[second], test_share=test_share, folds=folds, floor=floor
     )
-    if folds < LEAST_FOLDS:
+    if folds < MIN_FOLDS:
         return PairedTest(difference, math.nan)
     pairs = all_pairs(scores, test_share=test_share, folds=folds, floor=floor)
     is_chosen = (pairs.first == min(first, second)) & (pairs.second == max(first, second))

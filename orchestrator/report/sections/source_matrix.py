@@ -177,13 +177,15 @@ def _pairs(spreads: Sequence[SourceSpread], material: Material) -> list[Block | 
     table = Table(found, "source-pairs", "wide")
     is_long = len(found.rows) > MOST_UNFOLDED
     several = any(spread.real_source == ALL for spread in spreads)
+    num_sources = len({auc.fake_source for spread in spreads for auc in spread.aucs})
+    cut = f" The first {MOST_COLUMNS} of {num_sources} sources." if num_sources > MOST_COLUMNS else ""
     blocks: list[Block | None] = [
         Details((f"AUC by pair of sources ({len(found.rows)} rows)",), (table,)) if is_long else table,
         note(
             f"{listed.note} " if listed.note else "",
             "AUC of each source’s fakes against the real images, mean over folds"
-            f"{', of all real sources together' if several else ''}. Spread: standard deviation over the "
-            "sources in each fold, and range, each averaged over the folds, with its corrected 95 % "
+            f"{', of all real sources together' if several else ''}.{cut} Spread: standard deviation over "
+            "the sources in each fold, and range, each averaged over the folds, with its corrected 95 % "
             "interval. AUCs of few images differ by chance, so that no spread is 0: compare experiments, not "
             "with 0. "
             "Every pair: ",
@@ -197,8 +199,7 @@ def _pairs(spreads: Sequence[SourceSpread], material: Material) -> list[Block | 
 def pairs_grid(spreads: Sequence[SourceSpread], names: Sequence[str]) -> Grid:
     """Typeset the AUC of each source of fakes, and its spread, of the experiments `names`."""
     chosen = {name: spread for name, spread in against_all(spreads).items() if name in names}
-    every = sorted({auc.fake_source for spread in chosen.values() for auc in spread.aucs})
-    columns = every[:MOST_COLUMNS]
+    columns = sorted({auc.fake_source for spread in chosen.values() for auc in spread.aucs})[:MOST_COLUMNS]
     rows: list[list[GridCell | str]] = []
     for name, found in chosen.items():
         by_source = {auc.fake_source: auc.interval for auc in found.aucs}
@@ -217,6 +218,5 @@ def pairs_grid(spreads: Sequence[SourceSpread], names: Sequence[str]) -> Grid:
         )
     reals = {spread.real_source for spread in chosen.values()}
     real = next(iter(reals)) if len(reals) == 1 and ALL not in reals else "real"
-    more = f" (first {len(columns)} of {len(every)})" if len(columns) < len(every) else ""
     heads = [f"{source} against {real}" for source in columns]
-    return grid("AUC by pair of sources", ["Experiment", *heads, f"Spread{more}", f"Range{more}"], rows)
+    return grid("AUC by pair of sources", ["Experiment", *heads, "Spread ↓", "Range ↓"], rows)

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from orchestrator.analysis.collect import Tables
+from orchestrator.analysis.collect import Tables, collect
 from orchestrator.analysis.source_matrix import source_matrices
+from orchestrator.report.page import write_report
 from orchestrator.report.sections.source_matrix import (
     MOST_GAPS,
     ROWS_OF_MANY,
@@ -90,3 +92,25 @@ def test_a_matrix_of_many_rows_is_cut_and_says_so(results: Any, tables_of: Table
     found = matrices_figure([matrix], [matrix])
     assert found is not None and found.caption.endswith("and the table has all of it.")
     assert found.panels[0].picture.svg.count(">without inpainting<") == ROWS_OF_MANY
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kept", [("wiki", "text2img"), ("wiki", "camera", "inpainting", "text2img")])
+def test_the_page_of_one_source_of_fakes_or_several_of_real_images_has_its_sentence(
+    results: Any, kept: tuple[str, ...]
+) -> None:
+    results.add("a", folds=3)
+    results.add("b", folds=3, states={1: "failed"})
+    for path in results.root.glob("trials/*/predictions.parquet"):
+        table = pd.read_parquet(path)
+        if "camera" in kept:
+            table.loc[(table["source"] == "wiki") & (table.index % 2 == 0), "source"] = "camera"
+        table[table["source"].isin(kept)].to_parquet(path)
+    for experiment in results.experiments:
+        experiment["data"] = "/not/described"
+    store = Store.open(results.write())
+    words = write_report(store, collect(store, results.phase)).read_text(encoding="utf-8")
+    one = len(kept) == 2
+    assert ("holding a source of fakes out needs at least two" in words) == one
+    assert ("was trained without a source of fakes" in words) == (not one)
+    assert ("of all real sources together" in words) == (not one)

@@ -1,12 +1,14 @@
 """Section of all experiments at one place: bars by source, and one table of settings, scores and costs."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from pydantic import JsonValue
 
 from orchestrator.analysis.collect import ALL, Tables, num_expected
+from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.overview import OverviewRow
 from orchestrator.checks.shortcuts import CHANCE
 from orchestrator.report.drawing.canvas import limits
@@ -30,6 +32,7 @@ from orchestrator.wording.numbers import (
 )
 from trainables.evaluation.metrics import GAP, LOWER_IS_BETTER
 
+INTERVAL = ("mean", "ci_low", "ci_high")
 METRICS = ("auc", "accuracy", "f1", "eer")
 MOST_SETTINGS, MOST_SOURCES, MOST_PANELS, MOST_UNFOLDED = 8, 6, 6, 16
 
@@ -155,11 +158,11 @@ def source_bars_figure(tables: Tables, names: Sequence[str], shown: str) -> Figu
     sources = sorted(by_source.index[:MOST_PANELS])
     about = {row.experiment: row for row in tables.overview_rows if row.experiment in names}
     drawn = aucs[aucs["source"].isin(sources)]
-    ends = limits(pd.concat([drawn[name] for name in ("mean", "ci_low", "ci_high")]).to_numpy(dtype=float))
+    ends = limits(pd.concat([drawn[name] for name in INTERVAL]).to_numpy(dtype=float))
     ends = (min(ends[0], CHANCE - 0.01), max(ends[1], CHANCE + 0.01))
     panels = []
     for place, source in enumerate(sources, start=1):
-        frame = _bars(aucs[aucs["source"] == source], source, about)
+        frame = _bars(aucs[aucs["source"] == source], source, about, tables.experiments)
         picture = draw_source_bars(frame, source=source, ends=ends, chance=CHANCE)
         means = "; ".join(
             f"{name} {number(mean)}" for name, mean in zip(frame["experiment"], frame["mean"], strict=True)
@@ -179,21 +182,28 @@ def source_bars_figure(tables: Tables, names: Sequence[str], shown: str) -> Figu
     return figure(panels, (caption + shown).strip())
 
 
-def _bars(aucs: pd.DataFrame, source: str, about: Mapping[str, OverviewRow]) -> pd.DataFrame:
-    """Choose what is drawn of a source: a row for each experiment that was tested on it."""
+def _bars(
+    aucs: pd.DataFrame,
+    source: str,
+    about: Mapping[str, OverviewRow],
+    experiments: Mapping[str, Gathered],
+) -> pd.DataFrame:
+    """Return what is drawn of a source: a row for each experiment, with what is to be said of it."""
     by_name = {str(row["experiment"]): row for row in aucs.to_dict("records")}
     lines = []
     for name, told in about.items():
-        row = by_name.get(name)
-        if row is None:
-            continue
+        row, gathered = by_name.get(name), experiments[name]
+        numbers = [math.nan if row is None else float(row[each]) for each in INTERVAL]
+        num_folds = 0 if row is None else int(row["n"])
         said = [
             *(["baseline"] if told.is_baseline else []),
             *(["not trained on"] if source in told.trained_without else []),
-            number(row["mean"])
-            if row["n"] == row["n_expected"]
-            else f"{row['n']} of {row['n_expected']} folds",
         ]
-        lines.append((name, row["mean"], row["ci_low"], row["ci_high"], ", ".join(said), told.is_baseline))
-    columns = ["experiment", "mean", "ci_low", "ci_high", "note", "is_baseline"]
-    return pd.DataFrame(lines, columns=columns)
+        if num_folds == gathered.expected:
+            said.append(number(numbers[0]))
+        elif num_folds or not gathered.trials:
+            said.append(f"{num_folds} of {gathered.expected} folds")
+        else:
+            said.append("not tested on")
+        lines.append((name, *numbers, ", ".join(said), told.is_baseline))
+    return pd.DataFrame(lines, columns=["experiment", *INTERVAL, "note", "is_baseline"])

@@ -70,14 +70,18 @@ def test_bars_are_on_one_scale_and_say_what_was_held_out(results: Any, tables_of
     results.add("a", folds=3, shift=2.0)
     results.add("c", folds=3, shift=0.0, train_sources=("inpainting", "wiki"), eval_sources=EVERY)
     results.add("d", folds=3, states={1: "failed"})
+    results.add("e", folds=3, states=dict.fromkeys(range(3), "missing"))
     results.compare("a", "c")
     _, tables = tables_of()
-    found = source_bars_figure(tables, ["a", "c", "d"], "")
+    found = source_bars_figure(tables, ["a", "c", "d", "e"], "")
     assert found is not None
     first, second = (panel.picture.svg for panel in found.panels)
     assert [panel.name for panel in found.panels] == ["source-bars-01-inpainting", "source-bars-02-text2img"]
     assert ">not trained on, " in second and ">not trained on, " not in first
-    assert all(">baseline, " in svg and ">2 of 3 folds<" in svg for svg in (first, second))
+    assert all(
+        ">baseline, " in svg and ">2 of 3 folds<" in svg and ">0 of 3 folds<" in svg
+        for svg in (first, second)
+    )
     scales = [{text for text in ("0.4", "0.6", "0.8", "1.0") if f">{text}" in svg} for svg in (first, second)]
     assert scales[0] == scales[1] != set()
     assert source_bars_figure(tables, ["d"], "") is None

@@ -7,7 +7,8 @@ without a value in scores.csv, and the reason in missing.csv. Same results, same
 
 scores, summary, comparisons and failures have the columns that the design fixes; `summaries` states those of
 per_source, holdout, confusion and missing, `comparing` those of effects, `every_pair` those of pairs and
-ranking, `calibrate` those of calibration and reliability.
+ranking, `calibrate` those of calibration and reliability, `source_matrix`, `source_spread` and `overview`
+those of source_matrix, pairwise_sources and overview.
 """
 
 import functools
@@ -23,7 +24,10 @@ from orchestrator.analysis.csv_text import as_csv
 from orchestrator.analysis.every_pair import rank_all
 from orchestrator.analysis.experiment_scores import Gathered, gather, num_expected, score_rows
 from orchestrator.analysis.garbage import rarely_collected
+from orchestrator.analysis.overview import OverviewRow, overview_rows, overview_table
 from orchestrator.analysis.rows import SummaryRow
+from orchestrator.analysis.source_matrix import SourceMatrix, matrix_table, source_matrices
+from orchestrator.analysis.source_spread import SourceSpread, pairwise_table, source_spreads
 from orchestrator.analysis.summaries import FAILURES, SUMMARY
 from orchestrator.analysis.trial_scores import ALL
 from orchestrator.checks.shortcuts import shortcut_table
@@ -40,7 +44,8 @@ __all__ = [
 SCORES = ["experiment", "repeat", "fold", "split", "source", "metric", "value", "trial"]
 FILES = (
     "scores", "summary", "comparisons", "failures", "shortcuts", "per_source", "holdout", "effects", "pairs",
-    "ranking", "confusion", "missing", "calibration", "reliability",
+    "ranking", "confusion", "missing", "calibration", "reliability", "source_matrix", "pairwise_sources",
+    "overview",
 )  # fmt: skip
 
 
@@ -71,6 +76,36 @@ class Tables:
     def shortcuts(self) -> pd.DataFrame:
         """What file facts and trivial pixels alone reach on the same folds; see `shortcuts`."""
         return shortcut_table(self.study)
+
+    @functools.cached_property
+    def matrices(self) -> tuple[SourceMatrix, ...]:
+        """A matrix of sources for each model of which the phase holds some out."""
+        return source_matrices(self.study, self.experiments)
+
+    @functools.cached_property
+    def spreads(self) -> tuple[SourceSpread, ...]:
+        """How far the sources of fakes are apart, by experiment."""
+        return source_spreads(self.study, self.experiments)
+
+    @functools.cached_property
+    def overview_rows(self) -> tuple[OverviewRow, ...]:
+        """Every experiment beside the others."""
+        return overview_rows(self.study, self.experiments, comparisons=self.comparisons, spreads=self.spreads)
+
+    @property
+    def source_matrix(self) -> pd.DataFrame:
+        """AUC when trained without a source, on each source; see `source_matrix`."""
+        return matrix_table(self.matrices)
+
+    @property
+    def pairwise_sources(self) -> pd.DataFrame:
+        """AUC of each source of fakes against each of real images, and its spread; see `source_spread`."""
+        return pairwise_table(self.spreads)
+
+    @property
+    def overview(self) -> pd.DataFrame:
+        """Settings, scores and costs of every experiment in a row; see `overview`."""
+        return overview_table(self.overview_rows, self.summary)
 
     @functools.cached_property
     def texts(self) -> dict[str, str]:

@@ -125,14 +125,15 @@ class Gathered:
         if len(values) == self.expected:
             return ""
         for place, problem in sorted(self.problems.items()):
-            return f"{self._called(place)} {problem.state}: {problem.reason}"
+            return f"{self.called(place)} {problem.state}: {problem.reason}"
         for place, reason in sorted(self.reasons.get((source, metric), {}).items()):
-            return f"{self._called(place)}: {reason}"
+            return f"{self.called(place)}: {reason}"
         if len(self.trials) < self.expected:
             return f"{len(self.trials)} of {self.expected} folds were asked for"
         return f"{len(values)} of {self.expected} folds have it"
 
-    def _called(self, place: Place) -> str:
+    def called(self, place: Place) -> str:
+        """Name a trial by its fold, and its repeat where there are several."""
         return f"repeat {place[0]} fold {place[1]}" if self.repeats > 1 else f"fold {place[1]}"
 
     def add(self, place: Place, folder: Path, found: TrialScores | Problem) -> None:

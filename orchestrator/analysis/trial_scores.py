@@ -12,7 +12,7 @@ phase of a thousand trials of which one is new reads the predictions of one.
 import csv
 import math
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,15 @@ from trainables.evaluation.metric_values import MetricValues
 from trainables.evaluation.metrics import AT_A_THRESHOLD, COMPARED, GAP, TUNED, ThresholdMetric
 from trainables.evaluation.scoring import all_metrics
 from trainables.evaluation.selection import HALVES, cross_fitted, half_column
+from trainables.evaluation.source_pairs import count_pairs
 from trainables.evaluation.thresholds import best_threshold
 from trainables.trial_files import HISTORY, METRICS, PREDICTIONS, TRIAL
 
 ALL = "all"
 DECIDING = "deciding"
 CACHE = "scores"
+# Real sources times sources of fakes: more would make what is kept of a trial larger than its scores.
+MOST_PAIRS = 400
 # Where in its experiment a trial is: (repeat, fold).
 Place = tuple[int, int]
 WATCHED = (PREDICTIONS, METRICS, HISTORY, TRIAL)
@@ -60,7 +63,9 @@ class TrialScores:
     `threads` CPU threads; None where they were not written down, like `parameters` and `flops_per_image`.
     `rows` and `val_rows` name the test rows and the inner validation rows by path, group and label; no rows
     have no name. `no_deciding` is why there are no deciding scores, and empty where there are. num_groups:
-    how many groups of test rows each source has, and under ALL the class that has the fewest.
+    how many groups of test rows each source has, and under ALL the class that has the fewest. pairs: the
+    test rows as [real source, fake source, twice the pairs in order, real rows, fake rows], see `PairCount`;
+    none with several classes, and none of more than MOST_PAIRS pairs of sources.
     """
 
     scores: list[list[Any]]
@@ -81,6 +86,7 @@ class TrialScores:
     no_deciding: str
     num_groups: dict[str, int]
     sha256: str
+    pairs: list[list[Any]] = field(default_factory=list)
 
     @property
     def spent_seconds(self) -> float | None:
@@ -183,11 +189,13 @@ def _score(folder: Path, found: Predictions, threshold_by: ThresholdMetric) -> T
         raise ValueError(f"{METRICS} is damaged")
     table = _Table()
     test = found.test
+    pairs: list[list[Any]] = []
     if test.probabilities.ndim == 1:
         curve = Curve.of(test.labels, test.probabilities.astype(np.float64))
         binary = detection.binary_metrics(test.labels, test.probabilities, test.predicted, curve=curve)
         table.add("test", ALL, binary)
         _add_sources(table, test, curve)
+        pairs = _pairs(test, curve)
     else:
         table.add("test", ALL, _metrics(test))
     if found.val is not None:
@@ -217,7 +225,17 @@ def _score(folder: Path, found: Predictions, threshold_by: ThresholdMetric) -> T
         no_deciding=no_deciding,
         num_groups=_num_groups(test),
         sha256=found.sha256,
+        pairs=pairs,
     )
+
+
+def _pairs(test: Part, curve: Curve) -> list[list[Any]]:
+    """Count the pairs of real and fake sources among the test rows, where they are not too many."""
+    fake = test.labels == 1
+    num_pairs = len(np.unique(test.source[fake])) * len(np.unique(test.source[~fake]))
+    if num_pairs > MOST_PAIRS:
+        return []
+    return [list(astuple(pair)) for pair in count_pairs(test.labels, curve, test.source, test.sources)]
 
 
 def _num_groups(test: Part) -> dict[str, int]:

@@ -10,11 +10,9 @@ import numpy as np
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.trial_scores import ALL
 from orchestrator.statistics.bootstrap import difference_error
+from orchestrator.statistics.chosen_pair import MIN_FOLDS as MIN_FOLDS
 from orchestrator.statistics.intervals import LEAST_OF_A_GROUP
 from trainables.evaluation.metrics import LOWER_IS_BETTER, is_rate
-
-# With two folds Student's t has one degree of freedom.
-MIN_FOLDS = 3
 
 
 def error_floor(

@@ -13,10 +13,12 @@ from orchestrator.report.sections.data import data_section
 from orchestrator.report.sections.final import final_section
 from orchestrator.report.sections.gaps import gaps_section
 from orchestrator.report.sections.learning import learning_section
+from orchestrator.report.sections.overview import overview_section
 from orchestrator.report.sections.ranking import ranking_section
 from orchestrator.report.sections.roc import roc_section
 from orchestrator.report.sections.runs import runs_section
 from orchestrator.report.sections.scores import scores_section
+from orchestrator.report.sections.source_matrix import source_matrix_section
 from orchestrator.report.sections.sources import sources_section
 from orchestrator.report.shortcuts import shortcut_callout
 from orchestrator.store.folder import State
@@ -29,8 +31,10 @@ SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     answer_section,
     final_section,
     comparison_section,
+    overview_section,
     scores_section,
     sources_section,
+    source_matrix_section,
     ranking_section,
     learning_section,
     roc_section,

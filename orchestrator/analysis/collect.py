@@ -7,7 +7,7 @@ without a value in scores.csv, and the reason in missing.csv. Same results, same
 
 scores, summary, comparisons and failures have the columns that the design fixes; `summaries` states those of
 per_source, holdout, confusion and missing, `comparing` those of effects, `every_pair` those of pairs and
-ranking, `calibrate` those of calibration and reliability.
+ranking, `calibrate` those of calibration and reliability, `scaling_tables` those of the learning curves.
 """
 
 import functools
@@ -24,6 +24,8 @@ from orchestrator.analysis.every_pair import rank_all
 from orchestrator.analysis.experiment_scores import Gathered, gather, num_expected, score_rows
 from orchestrator.analysis.garbage import rarely_collected
 from orchestrator.analysis.rows import SummaryRow
+from orchestrator.analysis.scaling import Scaling, measure_scaling
+from orchestrator.analysis.scaling_tables import crossings_table, fits_table, sizes_table
 from orchestrator.analysis.summaries import FAILURES, SUMMARY
 from orchestrator.analysis.trial_scores import ALL
 from orchestrator.checks.shortcuts import shortcut_table
@@ -40,7 +42,8 @@ __all__ = [
 SCORES = ["experiment", "repeat", "fold", "split", "source", "metric", "value", "trial"]
 FILES = (
     "scores", "summary", "comparisons", "failures", "shortcuts", "per_source", "holdout", "effects", "pairs",
-    "ranking", "confusion", "missing", "calibration", "reliability",
+    "ranking", "confusion", "missing", "calibration", "reliability", "scaling", "scaling_fits",
+    "scaling_crossings",
 )  # fmt: skip
 
 
@@ -66,6 +69,22 @@ class Tables:
     calibration: pd.DataFrame = field(default_factory=pd.DataFrame)
     reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
     experiments: Mapping[str, Gathered] = field(default_factory=dict)
+    curves: Scaling = field(default_factory=Scaling)
+
+    @property
+    def scaling(self) -> pd.DataFrame:
+        """Measured sizes of every learning curve; see `scaling_tables`."""
+        return sizes_table(self.curves)
+
+    @property
+    def scaling_fits(self) -> pd.DataFrame:
+        """Fitted laws, and what twice the data would give; see `scaling_tables`."""
+        return fits_table(self.curves)
+
+    @property
+    def scaling_crossings(self) -> pd.DataFrame:
+        """Where learning curves cross; see `scaling_tables`."""
+        return crossings_table(self.curves)
 
     @property
     def shortcuts(self) -> pd.DataFrame:
@@ -112,6 +131,7 @@ def collect(store: Store, phase: str) -> Tables:
         calibration=summaries.calibrations(experiments),
         reliability=summaries.reliabilities(experiments),
         experiments=by_name,
+        curves=measure_scaling(study, by_name),
     )
     for name, text in tables.texts.items():
         write_text(store.collected(phase) / f"{name}.csv", text)

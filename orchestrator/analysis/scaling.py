@@ -41,6 +41,8 @@ REACH, STEPS = 2.0, 49
 EDGES = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
 # Models of which every pair is looked at; of more, those with the best score at twice the data.
 MOST_CROSSED = 8
+# Of drawn curves: from this share on that two cross is shown.
+SURE_CROSSING = 0.95
 TWO_SIZES = "two sizes give a slope and no curve; run a third share of the data"
 FLAT = "the score does not rise with the data, so nothing is predicted beyond it"
 
@@ -89,11 +91,6 @@ class ScalingCurve:
     lows: tuple[float, ...]
     highs: tuple[float, ...]
 
-    @property
-    def is_gain_shown(self) -> bool:
-        """Whether the interval of the gain leaves 0 out."""
-        return self.gain.low > 0.0
-
 
 @dataclass(frozen=True, slots=True)
 class ModelScaling:
@@ -107,6 +104,16 @@ class ModelScaling:
     doubling: PairedTest | None = None
     curve: ScalingCurve | None = None
     reason: str = ""
+
+    @property
+    def is_gain_shown(self) -> bool:
+        """Whether the intervals of the measured and of the predicted gain leave 0 out.
+
+        What was measured is tested on the scale of the score: no prediction is surer than that.
+        """
+        if self.curve is None or self.doubling is None:
+            return False
+        return self.curve.gain.low > 0.0 and self.doubling.difference.low > 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from orchestrator.report.sections.learning import learning_section
 from orchestrator.report.sections.ranking import ranking_section
 from orchestrator.report.sections.roc import roc_section
 from orchestrator.report.sections.runs import runs_section
+from orchestrator.report.sections.scaling import scaling_section
 from orchestrator.report.sections.scores import scores_section
 from orchestrator.report.sections.sources import sources_section
 from orchestrator.report.shortcuts import shortcut_callout
@@ -30,6 +31,7 @@ SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     final_section,
     comparison_section,
     scores_section,
+    scaling_section,
     sources_section,
     ranking_section,
     learning_section,

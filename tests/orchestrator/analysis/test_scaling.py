@@ -82,7 +82,7 @@ def test_a_planted_curve_is_found_with_what_twice_the_data_gives(results: Any, t
     gained = found.sizes[-1].mean - found.sizes[0].mean
     assert doubling.difference.mean == pytest.approx(gained / math.log2(5))
     # Folds of 24 images agree more closely than that: other test images make the error.
-    assert curve.error_from == "test groups" and not curve.is_gain_shown
+    assert curve.error_from == "test groups" and not found.is_gain_shown
     fits = tables.scaling_fits.iloc[0]
     assert fits["n_twice"] == pytest.approx(2000.0) and fits["predicted"] == curve.predicted.value
     law = fits["c"] + fits["a"] * 2000.0 ** -fits["b"]

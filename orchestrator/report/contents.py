@@ -18,6 +18,7 @@ from orchestrator.report.sections.roc import roc_section
 from orchestrator.report.sections.runs import runs_section
 from orchestrator.report.sections.scaling import scaling_section
 from orchestrator.report.sections.scores import scores_section
+from orchestrator.report.sections.selection import selection_section
 from orchestrator.report.sections.sources import sources_section
 from orchestrator.report.shortcuts import shortcut_callout
 from orchestrator.store.folder import State
@@ -29,6 +30,7 @@ from orchestrator.wording.settings_text import reader_notes
 SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     answer_section,
     final_section,
+    selection_section,
     comparison_section,
     scores_section,
     scaling_section,

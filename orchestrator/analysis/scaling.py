@@ -44,6 +44,10 @@ MOST_CROSSED = 8
 # Of drawn curves: from this share on that two cross is shown.
 SURE_CROSSING = 0.95
 TWO_SIZES = "two sizes give a slope and no curve; run a third share of the data"
+BENT = (
+    "no power law follows these scores: it misses the last one by more than it would gain, so nothing is "
+    "predicted beyond it"
+)
 FLAT = "the score does not rise with the data, so nothing is predicted beyond it"
 
 
@@ -206,6 +210,9 @@ def _measure(name: str, sides: Sequence[Gathered], metric: str) -> tuple[ModelSc
     law = fit_power_laws(images, errors.mean(axis=1)[None, :], weights=size_weights(errors))
     if law.above[0] <= 0.0 or errors[-1].mean() >= errors[0].mean():
         return ModelScaling(name, sizes, doubling, reason=FLAT), None
+    ((now, twice),) = law.at(images[-1] * np.array([1.0, REACH]))
+    if abs(now - errors[-1].mean()) > now - twice:
+        return ModelScaling(name, sizes, doubling, reason=BENT), None
     deviations, error_from = _deviations(sides, errors, metric)
     moved = moved_errors(errors.mean(axis=1), deviations, is_rate=is_rate(metric))
     drawn = fit_power_laws(images, moved, weights=size_weights(errors), is_bounded=False)

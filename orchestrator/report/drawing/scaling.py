@@ -78,10 +78,12 @@ def _points(axes: Axes, points: pd.DataFrame, colour: str, mark: str, *, beside:
 def _number(axes: Axes, points: pd.DataFrame, law: pd.DataFrame, text: str, colour: str) -> None:
     """Write a model's number at the end of what is drawn of it."""
     shown = law.rename(columns={"score": "mean"}) if len(law) else points.dropna(subset=["mean"])
+    # Beside the end of a line, or beside and above a point.
+    away = (4.0, 0.0) if len(law) else (7.0, 6.0)
     if len(shown):
         end = shown.iloc[-1]
         axes.annotate(
-            text, (float(end["images"]), float(end["mean"])), xytext=(4.0, 0.0), textcoords="offset points",
+            text, (float(end["images"]), float(end["mean"])), xytext=away, textcoords="offset points",
             fontsize=8.0, color=colour, va="center", fontweight="bold", annotation_clip=False,
         )  # fmt: skip
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from orchestrator.analysis.collect import Tables
-from orchestrator.analysis.scaling import FLAT, TWO_SIZES, ModelScaling
+from orchestrator.analysis.scaling import BENT, FLAT, TWO_SIZES, ModelScaling
 from orchestrator.store.folder import Store
 
 Collect = Callable[[], tuple[Store, Tables]]
@@ -99,6 +99,13 @@ def test_what_does_not_rise_predicts_nothing(results: Any, tables_of: Collect, a
     found = only(tables_of()[1])
     assert found.reason == FLAT and found.curve is None and found.doubling is not None
     assert found.doubling.difference.mean <= 1e-12
+
+
+def test_what_rises_faster_and_faster_predicts_nothing(results: Any, tables_of: Collect) -> None:
+    """Catches a prediction for twice the data that is worse than what was measured."""
+    add_model(results, "m", [0.56, 0.58, 0.9], folds=3)
+    found = only(tables_of()[1])
+    assert found.reason == BENT and found.curve is None and found.doubling is not None
 
 
 def test_two_sizes_have_a_slope_and_no_curve(results: Any, tables_of: Collect) -> None:

@@ -46,7 +46,8 @@ def draw_scaling(points: pd.DataFrame, curves: pd.DataFrame, *, name: str, metri
         _images(axes, np.unique(points["images"].to_numpy(dtype=float)), curves["images"])
         axes.set_ylabel(metric)
         top = 1 - 28 / 215.0
-        said = "bar, band: 95 % interval" if len(models) == 1 else "bar: 95 % interval"
+        has_band = len(models) == 1 and len(curves) > 0
+        said = "bar, band: 95 % interval" if has_band else "bar: 95 % interval"
         figure.text(RIGHT / WIDTH, top, said, color=MUTED, fontsize=7.5, ha="left")
         if len(curves):
             figure.text(1 - RIGHT / WIDTH, top, "- - predicted", color=MUTED, fontsize=7.5, ha="right")

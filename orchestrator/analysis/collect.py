@@ -8,7 +8,7 @@ without a value in scores.csv, and the reason in missing.csv. Same results, same
 scores, summary, comparisons and failures have the columns that the design fixes; `summaries` states those of
 per_source, holdout, confusion and missing, `comparing` those of effects, `every_pair` those of pairs and
 ranking, `calibrate` those of calibration and reliability, `source_matrix`, `source_spread` and `overview`
-those of source_matrix, pairwise_sources and overview.
+those of source_matrix, pairwise_sources and overview, `scaling_tables` those of the learning curves.
 """
 
 import functools
@@ -26,6 +26,8 @@ from orchestrator.analysis.experiment_scores import Gathered, gather, num_expect
 from orchestrator.analysis.garbage import rarely_collected
 from orchestrator.analysis.overview import OverviewRow, overview_rows, overview_table
 from orchestrator.analysis.rows import SummaryRow
+from orchestrator.analysis.scaling import Scaling, measure_scaling
+from orchestrator.analysis.scaling_tables import crossings_table, fits_table, sizes_table
 from orchestrator.analysis.source_matrix import SourceMatrix, matrix_table, source_matrices
 from orchestrator.analysis.source_spread import SourceSpread, pairwise_table, source_spreads
 from orchestrator.analysis.summaries import FAILURES, SUMMARY
@@ -45,7 +47,7 @@ SCORES = ["experiment", "repeat", "fold", "split", "source", "metric", "value", 
 FILES = (
     "scores", "summary", "comparisons", "failures", "shortcuts", "per_source", "holdout", "effects", "pairs",
     "ranking", "confusion", "missing", "calibration", "reliability", "source_matrix", "pairwise_sources",
-    "overview",
+    "overview", "scaling", "scaling_fits", "scaling_crossings",
 )  # fmt: skip
 
 
@@ -71,6 +73,22 @@ class Tables:
     calibration: pd.DataFrame = field(default_factory=pd.DataFrame)
     reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
     experiments: Mapping[str, Gathered] = field(default_factory=dict)
+    curves: Scaling = field(default_factory=Scaling)
+
+    @property
+    def scaling(self) -> pd.DataFrame:
+        """Measured sizes of every learning curve; see `scaling_tables`."""
+        return sizes_table(self.curves)
+
+    @property
+    def scaling_fits(self) -> pd.DataFrame:
+        """Fitted laws, and what twice the data would give; see `scaling_tables`."""
+        return fits_table(self.curves)
+
+    @property
+    def scaling_crossings(self) -> pd.DataFrame:
+        """Where learning curves cross; see `scaling_tables`."""
+        return crossings_table(self.curves)
 
     @property
     def shortcuts(self) -> pd.DataFrame:
@@ -147,6 +165,7 @@ def collect(store: Store, phase: str) -> Tables:
         calibration=summaries.calibrations(experiments),
         reliability=summaries.reliabilities(experiments),
         experiments=by_name,
+        curves=measure_scaling(study, by_name),
     )
     for name, text in tables.texts.items():
         write_text(store.collected(phase) / f"{name}.csv", text)

@@ -15,6 +15,7 @@ import pandas as pd
 
 from orchestrator.analysis import calibrate, holdout
 from orchestrator.analysis.bootstraps import Bootstraps
+from orchestrator.analysis.data_sizes import size_series
 from orchestrator.analysis.rows import CalibrationRow, HoldoutRow, ReliabilityRow
 from orchestrator.analysis.trial_scores import (
     ALL,
@@ -159,6 +160,7 @@ def gather(store: Store, study: StudyRecord) -> list[Gathered]:
     reader = Reader(store)
     bootstraps = Bootstraps(store.cached(CACHE))
     compared = {name for each in study.phase.comparisons for name in (each.baseline, each.treatment)}
+    compared |= {name for names in size_series(study) for name in names}
     found = []
     for record in study.experiments:
         experiment = read_experiment(reader, store, record)

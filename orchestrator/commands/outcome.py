@@ -57,16 +57,19 @@ def phase_outcome(tables: "Tables", store: "Store") -> PhaseOutcome:
 
 
 def say_outcome(tables: "Tables", store: "Store", *, as_json: bool) -> int:
-    """Print verdict and caveats, unless JSON says them, and what failed; return how many trials did."""
+    """Print verdict, learning curves and caveats, unless as JSON, and what failed; return how many did."""
     from orchestrator.checks.shortcuts import warnings
     from orchestrator.store.decision_file import in_force
     from orchestrator.store.folder import State
     from orchestrator.wording.caveats import caveat_sentences
     from orchestrator.wording.lead import lead_sentence
+    from orchestrator.wording.scaling import scaling_sentences
 
     if not as_json:
         decision = in_force(store, tables.study.phase.name)
         say(lead_sentence(tables, decision))
+        for line in scaling_sentences(tables.curves):
+            say(line)
         for caveat in caveat_sentences(tables, decision):
             say(f"Caveat: {caveat}")
     for line in warnings(tables.study):

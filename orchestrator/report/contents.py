@@ -17,7 +17,9 @@ from orchestrator.report.sections.overview import overview_section
 from orchestrator.report.sections.ranking import ranking_section
 from orchestrator.report.sections.roc import roc_section
 from orchestrator.report.sections.runs import runs_section
+from orchestrator.report.sections.scaling import scaling_section
 from orchestrator.report.sections.scores import scores_section
+from orchestrator.report.sections.selection import selection_section
 from orchestrator.report.sections.source_matrix import source_matrix_section
 from orchestrator.report.sections.sources import sources_section
 from orchestrator.report.shortcuts import shortcut_callout
@@ -30,9 +32,11 @@ from orchestrator.wording.settings_text import reader_notes
 SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     answer_section,
     final_section,
+    selection_section,
     comparison_section,
     overview_section,
     scores_section,
+    scaling_section,
     sources_section,
     source_matrix_section,
     ranking_section,

@@ -7,6 +7,7 @@ a page that already carries the hash of its inputs is left alone, without loadin
 listed and read is bounded, whatever the number of experiments.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -21,11 +22,13 @@ from orchestrator.report.kept import keeping
 from orchestrator.report.material import Material, read_material
 from orchestrator.report.rendering import render_page
 from orchestrator.report.section import Block, Document
-from orchestrator.store.decision_file import DecisionRecord, in_force
+from orchestrator.store.decision_file import DecisionRecord, in_force, version_on_disk
 from orchestrator.store.final_file import read_final
 from orchestrator.store.folder import Store, trial_state
+from orchestrator.store.records import HandedOver
 from orchestrator.wording.lead import lead_sentence
 from trainables import memo
+from trainables.errors import InputError
 from trainables.files import replace_file
 
 LIBRARIES = ("matplotlib", "jinja2", "pandas", "numpy")
@@ -95,7 +98,8 @@ def _inputs(
         digest.update(len(part).to_bytes(8, "big") + part)
 
     final = read_final(store, tables.study.phase.name)
-    records = [each and each.plain() for each in (tables.study, decision, final)]
+    earlier = [_selection_of(store, each) for each in tables.study.handed_over if each.selected]
+    records = [each and each.plain() for each in (tables.study, decision, final, *earlier)]
     add(json.dumps(records, sort_keys=True).encode())
     for text in tables.texts.values():
         add(text.encode())
@@ -107,6 +111,12 @@ def _inputs(
             for name in SMALL:
                 add(trial_files[trial.folder].get(name, b""))
     return memo.key(digest.hexdigest(), code=__name__, libraries=LIBRARIES)
+
+
+def _selection_of(store: Store, taken: HandedOver) -> DecisionRecord | None:
+    with contextlib.suppress(InputError):
+        return version_on_disk(store, taken.phase, taken.version)
+    return None
 
 
 def _is_current(page: Path, inputs: str) -> bool:

@@ -1,8 +1,10 @@
 """Choice of the experiments that a page shows, where there are more than the eye compares.
 
-All where there are few; else the chosen one and its runner-up, then those with the best mean.
+All where there are few; else the chosen one, its runner-up and what else the decision is between, then those
+with the best mean.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.analysis.collect import Tables
@@ -56,15 +58,37 @@ def choose_shown(tables: Tables, decision: DecisionRecord | None, most: int) -> 
     ordered = rows.sort_values("mean", ascending=metric in LOWER_IS_BETTER, kind="stable")["experiment"]
     asked = () if decision is None else (decision.chosen, decision.runner_up)
     first = [name for name in asked if name in names]
-    ranked = dict.fromkeys([*first, *ordered, *names])
-    taken = set(list(ranked)[:most])
+    candidates = _few_candidates(tables)
+    # Two names of the same trials are one thing to look at.
+    ranked = _without_twins(
+        tables, [*first, *(name for name in ordered if name in candidates), *ordered, *names]
+    )
+    taken = set(ranked[:most])
     others = taken - set(first)
+    among = others & candidates
     note = shown_note(
         len(taken),
         len(names),
         decided=[str(name) for name in first],
-        has_best=bool(others & set(ordered)),
+        has_candidates=bool(among),
+        has_best=bool((others - among) & set(ordered)),
         has_unscored=bool(others - set(ordered)),
         metric=metric,
     )
     return Shown(tuple(name for name in names if name in taken), note)
+
+
+def _few_candidates(tables: Tables) -> set[str]:
+    """The experiments that the decision is between, where these are not all of the phase."""
+    rule, number = tables.study.phase.decision, len(tables.study.experiments)
+    names = set() if rule is None or rule.factors else set(rule.among)
+    return names if len(names) < number else set()
+
+
+def _without_twins(tables: Tables, names: Sequence[str]) -> list[str]:
+    """Put experiments whose trials are those of one before them last; each name once."""
+    folders = {each.name: tuple(trial.folder for trial in each.trials) for each in tables.study.experiments}
+    first: dict[tuple[str, ...], str] = {}
+    for name in names:
+        first.setdefault(folders[name], name)
+    return list(dict.fromkeys([*(name for name in names if first[folders[name]] == name), *names]))

@@ -5,6 +5,7 @@ the program have none, and are believed.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue, ValidationError
@@ -211,7 +212,22 @@ def on_disk(store: Store, phase: str) -> DecisionRecord | None:
     Raises:
         InputError: its file is damaged, or of a newer version of the program.
     """
-    path = store.decision_file(phase)
+    return _read_decision(store.decision_file(phase))
+
+
+def version_on_disk(store: Store, phase: str, version: int) -> DecisionRecord | None:
+    """Return a version of a phase's decision, in force or replaced; None where it is not there.
+
+    Raises:
+        InputError: its file is damaged, or of a newer version of the program.
+    """
+    now = on_disk(store, phase)
+    if now is not None and now.version == version:
+        return now
+    return _read_decision(store.decision_file(phase, version=version))
+
+
+def _read_decision(path: Path) -> DecisionRecord | None:
     if not path.exists():
         return None
     try:

@@ -12,7 +12,14 @@ from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 
 def shown_note(
-    taken: int, total: int, *, decided: Sequence[str], has_best: bool, has_unscored: bool, metric: str
+    taken: int,
+    total: int,
+    *,
+    decided: Sequence[str],
+    has_candidates: bool,
+    has_best: bool,
+    has_unscored: bool,
+    metric: str,
 ) -> str:
     """Say how many experiments of all are shown, and why these.
 
@@ -20,6 +27,7 @@ def shown_note(
         taken: how many are shown.
         total: how many there are.
         decided: those that a decision names, the chosen one first.
+        has_candidates: whether others are shown that the decision is between.
         has_best: whether some are shown for their mean.
         has_unscored: whether some are shown that have no mean.
         metric: the metric of the means.
@@ -28,6 +36,8 @@ def shown_note(
     if decided:
         both = "the chosen one, its runner-up"
         parts.append(both if len(decided) == 2 else f"{decided[0]}, of which the decision is")
+    if has_candidates:
+        parts.append("the other candidates of the decision" if decided else "the candidates of the decision")
     if has_best:
         parts.append(f"those with the best mean {metric_name(metric)}")
     if has_unscored:

@@ -73,8 +73,9 @@ def confidence_caption(raw: Sequence[str], num_shown: int) -> str:
     """State what confidence shows; `raw` names those of `num_shown` experiments that are not calibrated."""
     caption = (
         "Confidence is max(p, 1 − p) of the calibrated probability, of several classes the largest one; "
-        "shares of the test images of all folds. The wrong predictions of a detector that knows its limits "
-        "are on the left. "
+        "shares of the test images of all folds, of two classes those of the fake images upwards (right: "
+        "found, wrong: missed) and of the real ones downwards (wrong: false alarms). The wrong predictions "
+        "of a detector that knows its limits are on the left. "
     )
     if raw:
         every = "None of these could" if len(raw) == num_shown else f"{', '.join(raw)} could not"

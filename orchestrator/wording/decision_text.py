@@ -41,7 +41,8 @@ def decision_sentences(record: DecisionRecord) -> list[str]:
 
     `record` is what a decision file holds.
     """
-    evidence, lines = record.evidence, outcome_sentences(record)
+    # What choosing adds to the winner's score stands beside the choice, not behind all that backs it up.
+    evidence, lines = record.evidence, [*outcome_sentences(record), *winner_sentences(record)]
     if record.factors:
         lines.append(
             f"A value is changed only where that is better by more than {record.rule.rope:g} with a "
@@ -62,7 +63,24 @@ def decision_sentences(record: DecisionRecord) -> list[str]:
     if beside:
         metric = metric_name(evidence.metric)
         lines.append(f"Test scores beside it, not read by the rule: {metric} {', '.join(beside)}.")
-    return [*lines, *winner_sentences(record)]
+    return lines
+
+
+def selection_sentences(record: DecisionRecord) -> list[str]:
+    """Say which experiments a decision selected, by which rule, and on which scores; nothing where none."""
+    if not record.selected:
+        return []
+    found = {each.experiment: each for each in record.evidence.candidates}
+    rope, sure = record.rule.rope, record.evidence.sure
+    lines = [_selection(record, found, metric_name(record.evidence.metric))]
+    if sure is not None:
+        lines.append(
+            f"Its rule: the best mean is taken where it is better than every other by more than {rope:g} "
+            f"with a probability above {sure:g}, else the cheapest of those that are tied with it (fewest "
+            "FLOPs per image, then parameters); and the same for each further place among those that are "
+            "left. It reads no test score."
+        )
+    return [*lines, *_taken_on(record.evidence.taken_on)]
 
 
 def decision_lines(

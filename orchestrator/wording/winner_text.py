@@ -1,7 +1,7 @@
 """Sentences on a winner's test score: what choosing adds to it, and where a final number comes from."""
 
 from orchestrator.store.decision_file import DecisionRecord, WinnerRecord
-from orchestrator.wording.numbers import decided_value_text, metric_name
+from orchestrator.wording.numbers import capital, decided_value_text, metric_name
 
 # Of an excess that is not 0.000 in the number shown.
 VISIBLE = 0.0005
@@ -30,6 +30,18 @@ def winner_sentences(record: DecisionRecord) -> list[str]:
         f"{told}.",
         _advice(found[0][1], record.phase),
     ]
+
+
+def winner_line(record: DecisionRecord) -> str:
+    """Say in short the test score of the chosen experiment and both estimates; empty where none was made."""
+    found = record.evidence.winner
+    if found is None or record.factors:
+        return ""
+    bootstrap = "" if found.bootstrap_corrected is None else f", BBC-CV {found.bootstrap_corrected:.3f}"
+    return (
+        f"{capital(metric_name(record.evidence.metric))} {found.score:.3f} on the test folds; without what "
+        f"choosing adds: nested estimate {found.nested:.3f}{bootstrap}."
+    )
 
 
 def _estimates(name: str, found: WinnerRecord, metric: str, *, is_lower: bool) -> str:

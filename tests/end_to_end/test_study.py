@@ -1,6 +1,7 @@
 """A whole study: phases, each on the decision of the one before, in one command."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +67,11 @@ def write_study(root: Path, files: dict[str, Any], faces: Path) -> list[str]:
     ]
 
 
+def words_of(page: Path) -> str:
+    """What is read on a page."""
+    return " ".join(re.sub(r"<[^>]*>", "", page.read_text(encoding="utf-8")).replace("\u00a0", " ").split())
+
+
 def decisions_of(line: list[str]) -> dict[str, dict[str, Any]]:
     """The decisions of a study that has run."""
     decisions = (Path(line[-1]) / "decisions").glob("*.json")
@@ -84,6 +90,7 @@ def test_a_study_runs_in_one_command_and_never_again(
     files = {name: content for name, content in FILES.items() if not name.startswith("phase1/")}
     line = write_study(tmp_path, {**files, "phase2/phase.json": models}, faces)
     results, phases = Path(line[-1]), ["phase2", "phase3"]
+    line = [*line[:-2], "--set", "holdout_final=0.25", *line[-2:]]
     assert call([*line, "--address", "none"]) == 0
     decisions = decisions_of(line)
     assert set(decisions) == set(phases)
@@ -101,6 +108,16 @@ def test_a_study_runs_in_one_command_and_never_again(
     found = json.loads(capsys.readouterr().out)["phases"]
     assert [each["phase"] for each in found] == phases
     assert {path: path.read_bytes() for path in kept} == kept
+
+    # The last phase says where its models come from, what more data gives, and that a last look is left.
+    said = words_of(results / "reports" / "phase3" / "index.html")
+    assert "phase2: 2 of 2 are selected, by AUC on validation rows" in said
+    assert "full_micro: no learning curve: two folds give no verdict" in said
+    assert "The held-out set has not been opened: python -m orchestrator final phase3." in said
+    assert call(["final", "--results", results, "--quiet"]) == 0
+    said = words_of(results / "reports" / "phase3" / "index.html")
+    assert f"phase3: {decisions['phase3']['chosen']} on 9 images that no fold holds" in said
+    assert "has not been opened" not in said
 
 
 @pytest.mark.slow

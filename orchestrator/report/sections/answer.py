@@ -8,6 +8,7 @@ from orchestrator.wording.caveats import caveat_sentences
 from orchestrator.wording.decision_text import decision_lines
 from orchestrator.wording.final_text import opened_sentence
 from orchestrator.wording.lead import choice_sentence
+from orchestrator.wording.winner_text import winner_line
 
 
 def answer_section(material: Material) -> Section:
@@ -43,7 +44,9 @@ def _decision(material: Material) -> Group:
     first, *others = (choice, *lines) if choice else lines
     if material.final is not None and (opened := opened_sentence(material.final)):
         others.append(opened)
-    return Group("card decision", (Heading("Decision"), prose(first, tone="says"), *map(prose, others)))
+    winner = "" if record is None else winner_line(record)
+    said = [prose(line, tone="says") for line in (first, winner) if line]
+    return Group("card decision", (Heading("Decision"), *said, *map(prose, others)))
 
 
 def _caveats(material: Material) -> Group | None:

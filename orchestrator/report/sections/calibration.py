@@ -134,25 +134,45 @@ def confidence_figure(material: Material) -> Figure | None:
         if len(fitted) != len(parts):
             raw.append(name)
             fitted = {}
-        sure = [_confidence(fitted.get(place), part.probabilities) for place, part in parts.items()]
-        is_right = np.concatenate([part.predicted == part.labels for part in parts.values()])
-        every = np.concatenate(sure)
-        hits, misses = every[is_right], every[~is_right]
-        least = 1.0 / next(iter(parts.values())).num_classes
+        sure = np.concatenate(
+            [_confidence(fitted.get(place), part.probabilities) for place, part in parts.items()]
+        )
+        labels = np.concatenate([part.labels for part in parts.values()])
+        is_right = np.concatenate([part.predicted for part in parts.values()]) == labels
+        num_classes = next(iter(parts.values())).num_classes
+        sides = _by_outcome(sure, is_right, labels, num_classes=num_classes)
         title = fold_title(name, expected, len(parts), expected[name])
-        drawn = draw_confidence(hits, misses, name=title, least=least)
+        drawn = draw_confidence(sides, name=title, least=1.0 / num_classes)
         said = f"Confidence of {name} on {len(parts)} of {expected[name]} test folds."
         if len(parts) == expected[name]:
-            said = (
-                f"Mean confidence of {name}: {_mean(hits)} where it is right, {_mean(misses)} where it is "
-                "wrong."
-            )
+            said = f"Mean confidence of {name}: {_outcomes(sides)}."
         panels.append(Panel(f"confidence-{order[name]:02d}-{slug(name)}", drawn, said))
     return figure(panels, (confidence_caption(raw, len(panels)) + shown.note).strip())
 
 
 def _confidence(parameters: Parameters | None, probabilities: np.ndarray) -> np.ndarray:
     return confidence(probabilities if parameters is None else calibrated(parameters, probabilities))
+
+
+def _by_outcome(
+    sure: np.ndarray, is_right: np.ndarray, labels: np.ndarray, *, num_classes: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Part confidences by what came of them: right and wrong, of two classes for fake and for real images."""
+    chosen = [labels == 1, labels == 0] if num_classes == 2 else [np.ones(len(labels), dtype=bool)]
+    return [(sure[rows & is_right], sure[rows & ~is_right]) for rows in chosen]
+
+
+def _outcomes(sides: Sequence[tuple[np.ndarray, np.ndarray]]) -> str:
+    """Say the mean confidence of each outcome, and how many images it has."""
+    if len(sides) == 1:
+        right, wrong = map(_mean, sides[0])
+        return f"{right} where it is right, {wrong} where it is wrong"
+    names = (("fakes found", "fakes missed"), ("real images let through", "false alarms"))
+    return ", ".join(
+        f"{_mean(part)} on {len(part)} {name}"
+        for side, called in zip(sides, names, strict=True)
+        for part, name in zip(side, called, strict=True)
+    )
 
 
 def _mean(values: Sequence[float] | np.ndarray) -> str:

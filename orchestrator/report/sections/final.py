@@ -41,9 +41,9 @@ def _unopened(material: Material) -> Iterator[Block]:
             with contextlib.suppress(InputError):
                 rows = read_held_out(material.store, name)
         if rows is not None:
+            yield prose("The held-out set has not been opened: ", opens, ".", tone="says")
             yield prose(
                 f"{integer(len(rows))} images in {integer(rows['group'].nunique())} groups are in no fold "
-                f"(holdout/{name}). ",
-                opens,
-                " scores the chosen model on them, once: a number that no choice has touched.",
+                f"(holdout/{name}). The command scores the chosen model on them, once: a number that no "
+                "choice has touched."
             )

@@ -1,6 +1,7 @@
 """`final`: which phase is meant, what is refused before a model is loaded, and how final scores are told."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -172,12 +173,16 @@ def test_the_page_shows_them_or_that_nobody_has_looked(decided: Any) -> None:
     assert "Held-out images" not in page.read_text()
     hold_out(decided)
     write_report(store, collect(store, "phase1"))
-    assert "2 images in 2 groups are in no fold" in page.read_text()
+    said = page.read_text()
+    assert "2 images in 2 groups are in no fold" in said
+    words = re.sub(r"<[^>]*>", "", said)
+    assert "The held-out set has not been opened: python -m orchestrator final phase1." in words
     path = final_file(store, "phase1")
     path.parent.mkdir()
     path.write_text(json.dumps(record().plain()))
     write_report(store, collect(store, "phase1"))
     text = page.read_text()
+    assert "has not been opened" not in text
     assert "b on 45 images that no fold holds" in text and "0.850 to 0.950" in text
     answer = text[text.index('id="answer"') : text.index('id="final"')]
     assert "no fold holds were opened for version 1: AUC 0.900 (95" in answer

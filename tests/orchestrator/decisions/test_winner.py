@@ -11,6 +11,7 @@ from orchestrator.decisions.decision import decide
 from orchestrator.store.decision_file import WinnerRecord, in_force
 from orchestrator.store.folder import Store
 from orchestrator.wording.decision_text import decision_sentences
+from orchestrator.wording.winner_text import winner_line
 
 
 @pytest.fixture
@@ -103,7 +104,13 @@ def test_the_sentences_say_what_is_corrected_and_where_a_final_number_comes_from
         evidence = record.evidence.model_copy(update={"winner": winner})
         return " ".join(decision_sentences(record.model_copy(update={"evidence": evidence})))
 
+    told = record.model_copy(update={"evidence": record.evidence.model_copy(update={"winner": found})})
+    assert winner_line(told) == (
+        "AUC 0.912 on the test folds; without what choosing adds: nested estimate 0.905, BBC-CV 0.900."
+    )
     text = said()
+    # Directly behind the choice and its reason.
+    assert "Inner validation images" in decision_sentences(told)[2]
     assert "Inner validation images of one fold are test images of another" in text
     assert "b has AUC 0.912, nested 0.905, BBC-CV 0.900: choosing raises it by about 0.007 to 0.012." in text
     assert "(--set holdout_final=0.15)" in text and "python -m orchestrator final phase1." in text

@@ -7,7 +7,7 @@ without a value in scores.csv, and the reason in missing.csv. Same results, same
 
 scores, summary, comparisons and failures have the columns that the design fixes; `summaries` states those of
 per_source, holdout, confusion and missing, `comparing` those of effects, `every_pair` those of pairs and
-ranking, `calibrate` those of calibration and reliability.
+ranking, `calibrate` those of calibration and reliability, `questions` those of the tables behind its answers.
 """
 
 import functools
@@ -23,6 +23,7 @@ from orchestrator.analysis.csv_text import as_csv
 from orchestrator.analysis.every_pair import rank_all
 from orchestrator.analysis.experiment_scores import Gathered, gather, num_expected, score_rows
 from orchestrator.analysis.garbage import rarely_collected
+from orchestrator.analysis.questions import QuestionNumbers, question_numbers, question_tables
 from orchestrator.analysis.rows import SummaryRow
 from orchestrator.analysis.summaries import FAILURES, SUMMARY
 from orchestrator.analysis.trial_scores import ALL
@@ -66,6 +67,7 @@ class Tables:
     calibration: pd.DataFrame = field(default_factory=pd.DataFrame)
     reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
     experiments: Mapping[str, Gathered] = field(default_factory=dict)
+    questions: QuestionNumbers = field(default_factory=QuestionNumbers)
 
     @property
     def shortcuts(self) -> pd.DataFrame:
@@ -75,7 +77,8 @@ class Tables:
     @functools.cached_property
     def texts(self) -> dict[str, str]:
         """Every table as the text of its file, by name: written beside the results and beside the page."""
-        return {name: as_csv(getattr(self, name)) for name in FILES}
+        texts = {name: as_csv(getattr(self, name)) for name in FILES}
+        return texts | {name: as_csv(each) for name, each in question_tables(self.questions).items()}
 
     @functools.cached_property
     def overall(self) -> dict[tuple[str, str], SummaryRow]:
@@ -112,6 +115,7 @@ def collect(store: Store, phase: str) -> Tables:
         calibration=summaries.calibrations(experiments),
         reliability=summaries.reliabilities(experiments),
         experiments=by_name,
+        questions=question_numbers(store, study, by_name),
     )
     for name, text in tables.texts.items():
         write_text(store.collected(phase) / f"{name}.csv", text)

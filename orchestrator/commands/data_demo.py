@@ -21,7 +21,11 @@ def demo_command(
     Example: python -m orchestrator data demo demo-data
     """
     from trainables.data.demo import write_demo
+    from trainables.data.planted import PLANTED
 
     with progress_bar(screen(), "Drawing faces", quiet=False) as progress:
         counts = write_demo(folder, num_faces=faces, size_px=size, seed=seed, progress=progress)
+    for source, artefact in PLANTED.items():
+        hidden = artefact.hidden_below_px
+        say(f"{source} has {artefact.structure}" + (f"; images below {hidden} px hide it" if hidden else ""))
     say(f"{folder}: " + ", ".join(f"{count} {source}" for source, count in counts.items()))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
+from trainables.data.planted import GRID
 from trainables.errors import InputError
 
 Array = NDArray[np.float32]
@@ -154,7 +155,7 @@ def _text2img(rng: np.random.Generator, *, person: Person, size_px: int) -> tupl
     strength = _strength(rng)
     # Overlap only adds, so that the grid's mean is not zero and leaves a cast.
     grid = np.full((size_px, size_px), 0.6)
-    for periods, weight in ((10, 0.9), (20, 0.5)):
+    for periods, weight in GRID:
         period_px = max(2, round(size_px / periods))
         steps = np.arange(size_px) + rng.integers(period_px, size=(2, 1)) + 0.5
         grid += weight * np.outer(*np.sin(2 * np.pi * steps / period_px))

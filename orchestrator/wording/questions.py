@@ -75,19 +75,21 @@ def gain_sentence(found: ChoiceGain) -> str:
 def _choices(gains: Sequence[ChoiceGain]) -> QuestionAnswer | None:
     if not gains:
         return None
-    shown = [each for each in gains if each.gain.is_shown and not each.gain.lies_within(each.choice.rope)]
-    names = [f"{each.choice.name} ({_sign(each.gain.mean)})" for each in shown[:MOST_CHOICES]]
-    asked = f"{len(gains)} {'choice' if len(gains) == 1 else 'choices'}"
-    lead = f"Of {asked} {len(shown)} {'is' if len(shown) == 1 else 'are'} shown to matter on the test folds"
-    if names:
-        lead += f": {', '.join(names)}."
-    else:
-        lead = f"Of {asked} none is shown to matter on the test folds; it may matter all the same."
     told = _largest(gains)
-    return QuestionAnswer(
-        "Which choices matter?",
-        (lead, *map(gain_sentence, told), *_more(len(gains) - len(told), "choices", "source_gains")),
-    )
+    lines = [*map(gain_sentence, told), *_more(len(gains) - len(told), "choices", "source_gains")]
+    if len(gains) > 1:
+        lines.insert(0, _tally(gains))
+    return QuestionAnswer("Which choices matter?", tuple(lines))
+
+
+def _tally(gains: Sequence[ChoiceGain]) -> str:
+    """Name the choices that are shown to matter."""
+    shown = [each for each in gains if each.gain.is_shown and not each.gain.lies_within(each.choice.rope)]
+    if not shown:
+        return f"Of {len(gains)} choices none is shown to matter on the test folds; any may all the same."
+    named = ", ".join(f"{each.choice.name} ({_sign(each.gain.mean)})" for each in shown[:MOST_CHOICES])
+    verb = "is" if len(shown) == 1 else "are"
+    return f"Of {len(gains)} choices {len(shown)} {verb} shown to matter on the test folds: {named}."
 
 
 def _sign(mean: float) -> str:

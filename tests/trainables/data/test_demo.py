@@ -131,6 +131,17 @@ def test_the_grid_is_there_from_the_planted_size_on_and_hidden_below(demo: Path)
     assert auc_against_real(peak(side - 4), demo, "text2img") < 0.7
 
 
+def test_without_its_cast_the_mean_colour_of_text2img_says_nothing(demo: Path, tmp_path: Path) -> None:
+    """Catches a cast that is left: with it a small image would do, and no size would hide the grid."""
+
+    def cast(picture: NDArray[np.float64]) -> float:
+        return float(((picture[..., 0] + picture[..., 2]) / 2 - picture[..., 1]).mean())
+
+    write_demo(tmp_path / "set", num_faces=NUM_FACES, size_px=SIZE_PX, has_cast=False)
+    assert auc_against_real(cast, demo, "text2img") > 0.7
+    assert auc_against_real(cast, tmp_path / "set", "text2img") < 0.6
+
+
 def test_inpainting_lacks_noise_somewhere_in_the_face(demo: Path) -> None:
     def uneven_noise(picture: NDArray[np.float64]) -> float:
         """How far the quietest place of the middle lies below the typical one."""

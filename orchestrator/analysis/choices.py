@@ -12,7 +12,6 @@ from pydantic import JsonValue
 
 from orchestrator.analysis.settings import setting_value
 from orchestrator.store.records import PhaseRecord, RecipeRecord
-from trainables.evaluation.metrics import ROPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +69,3 @@ def headline_metric(phase: PhaseRecord) -> str:
     if phase.decision is not None:
         return phase.decision.choose
     return phase.comparisons[0].metrics[0] if phase.comparisons else "auc"
-
-
-def headline_rope(phase: PhaseRecord) -> float:
-    """Return up to which difference of that metric two scores are practically equal."""
-    if phase.decision is not None:
-        return phase.decision.rope
-    return phase.comparisons[0].rope if phase.comparisons else ROPE

@@ -22,10 +22,8 @@ class ShortcutEvidence:
     outcome of the check is gone. `one_size` is the size of all images in pixels, where they have one.
     """
 
-    data: str
     file_facts: CheckScores
     trivial_pixels: CheckScores
-    threshold: float
     size_alone: tuple[str, float] | None
     one_size: tuple[int, int] | None
 
@@ -41,10 +39,8 @@ def shortcut_evidence(store: Store, study: StudyRecord, names: Iterable[str]) ->
     data = next((each for each in study.data if each.root == record.data), None)
     is_one = data is not None and data.width[0] == data.width[2] and data.height[0] == data.height[2]
     return ShortcutEvidence(
-        record.data,
         record.file_facts,
         record.trivial_pixels,
-        record.threshold,
         size_alone=max(alone, key=lambda pair: (pair[1], pair[0])) if alone else None,
         one_size=(data.width[0], data.height[0]) if is_one and data is not None else None,
     )

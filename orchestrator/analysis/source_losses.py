@@ -15,6 +15,8 @@ from orchestrator.analysis.contrasts import ByFold, Contrast, contrast_by_fold
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.rows import HoldoutRow
 from orchestrator.analysis.settings import experiment_settings
+from orchestrator.analysis.source_gains import BY_SOURCE, fake_sources
+from orchestrator.analysis.trial_scores import ALL
 from orchestrator.statistics.intervals import LEAST_OF_A_GROUP
 
 SOURCES_OF_ROWS = ("train_sources", "eval_sources")
@@ -43,8 +45,27 @@ def source_losses(experiments: Mapping[str, Gathered]) -> tuple[SourceLosses, ..
     for experiment in experiments.values():
         settings = experiment_settings(experiment.record)
         place = tuple(each.identity for key, each in settings.items() if key not in SOURCES_OF_ROWS)
-        together.setdefault(place, []).extend((experiment, row) for row in experiment.holdout)
+        together.setdefault(place, []).extend((experiment, row) for row in _rows(experiment))
     return tuple(_losses(rows) for rows in together.values() if rows)
+
+
+def _rows(experiment: Gathered) -> list[HoldoutRow]:
+    """Return the losses of an experiment; where it lacks a fold, the reason for each source."""
+    recipe = experiment.record.recipe
+    if experiment.is_complete or not recipe.train_sources or experiment.record.num_classes > 2:
+        return experiment.holdout
+    # Before the first fold is finished nothing says which sources are fakes.
+    tested = {*(fake_sources([experiment]) or recipe.eval_sources or ())} - {*recipe.train_sources}
+    return [
+        {
+            "source": source,
+            "n": len(experiment.trials),
+            "n_expected": experiment.expected,
+            "by_fold": [],
+            "reason": experiment.why_missing(ALL, BY_SOURCE),
+        }
+        for source in sorted(tested)
+    ]
 
 
 def _losses(rows: Sequence[tuple[Gathered, HoldoutRow]]) -> SourceLosses:

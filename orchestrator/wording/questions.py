@@ -8,7 +8,6 @@ shown is called so: it may be there all the same.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from orchestrator.analysis.interactions import Interaction, Quartet
 from orchestrator.analysis.questions import QuestionNumbers
@@ -25,19 +24,6 @@ from orchestrator.wording.shortcut_questions import (
 # Named by its value alone.
 MODEL = "backbone"
 MOST_CHOICES, MOST_INTERACTIONS, MOST_QUARTETS, MOST_SOURCES_NAMED = 8, 6, 4, 4
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """Words for a contrast that is above 0, below 0, practically 0, or not shown."""
-
-    above: str
-    below: str
-    equal: str
-    unknown: str
-
-
-MATTERS = _Told("helps", "costs score", "makes practically no difference", "is not shown to matter")
 
 
 def phase_answers(numbers: QuestionNumbers) -> tuple[QuestionAnswer, ...]:
@@ -60,11 +46,11 @@ def gain_sentence(found: ChoiceGain) -> str:
     what, metric = choice_text(choice), metric_name(choice.metric)
     if math.isnan(gain.mean):
         return f"{what}: not answered, because {gain.reason}."
-    word = MATTERS.unknown
+    word = "is not shown to matter"
     if gain.lies_within(choice.rope):
-        word = f"{MATTERS.equal} (within ±{choice.rope:g})"
+        word = f"makes practically no difference (within ±{choice.rope:g})"
     elif gain.is_shown:
-        word = MATTERS.above if gain.mean > 0 else MATTERS.below
+        word = "helps" if gain.mean > 0 else "costs score"
     over = f" over {len(choice.pairs)} pairs of experiments" if len(choice.pairs) > 1 else ""
     return (
         f"{what} {word}: {metric} {number(found.before)} → {number(found.after)}{over}, gain "

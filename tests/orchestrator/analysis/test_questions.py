@@ -96,6 +96,16 @@ def test_a_loss_that_was_not_measured_leaves_no_mean() -> None:
     assert math.isnan(found.each[1].loss.mean) and found.each[1].loss.reason == "2 folds have no image"
 
 
+def test_an_unfinished_held_out_experiment_is_told_with_its_reason() -> None:
+    """Catches a hold-out that is passed over, so that the mean of the others looks like that of all."""
+    keys = {"train_sources": ["wiki", "a"], "eval_sources": ["wiki", "a", "b"]}
+    unfinished = gathered("without_b", {"a": AUCS[:4], "b": AUCS[:4]}, asked=5, **keys)
+    (found,) = source_losses(by_name(held_out("a", [0.1] * 5), unfinished))
+    assert [(each.experiment, each.source) for each in found.each] == [("without_a", "a"), ("without_b", "b")]
+    assert found.each[1].loss.reason == "4 of 5 folds were asked for"
+    assert found.mean is not None and found.mean.reason == "without_b: 4 of 5 folds were asked for"
+
+
 def test_every_number_has_its_place_in_a_table() -> None:
     """Catches a table that lacks the mean over models, or a value that can't be read back."""
     gains, named = augmented()

@@ -142,8 +142,8 @@ def scores(mean: float, low: float, high: float) -> CheckScores:
 
 def evidence(**values: Any) -> ShortcutEvidence:
     usual: dict[str, Any] = {
-        "data": "/d", "file_facts": scores(0.5, 0.49, 0.51), "trivial_pixels": scores(0.9, 0.82, 0.94),
-        "threshold": 0.65, "size_alone": ("width", 0.5), "one_size": (160, 160),
+        "file_facts": scores(0.5, 0.49, 0.51), "trivial_pixels": scores(0.9, 0.82, 0.94),
+        "size_alone": ("width", 0.5), "one_size": (160, 160),
     }  # fmt: skip
     return ShortcutEvidence(**{**usual, **values})
 

@@ -14,7 +14,7 @@ from benchmarks.validity.case import Case, at_most
 from orchestrator.analysis.comparing import comparison_verdict
 from orchestrator.analysis.verdict_limits import no_verdict
 from orchestrator.statistics import corrected_paired_t_test, posterior_of
-from orchestrator.statistics.bootstrap import bootstrap, difference_error
+from orchestrator.statistics.bootstrap import bootstrap, contrast_error
 from orchestrator.statistics.paired import PairedTest
 from orchestrator.statistics.resampled import Groups, Sample, make_sample
 from trainables.evaluation.metrics import ROPE
@@ -49,7 +49,7 @@ def compare(
         [[sample(labels[fold], side[fold], first + fold) for fold in range(folds)] for side in sides],
         draws=DRAWS,
     )
-    error = difference_error([drawn[0].deviations], [drawn[1].deviations], metric)
+    error = contrast_error([(-1.0, [drawn[0].deviations]), (1.0, [drawn[1].deviations])], metric)
     rarer = sum(int(np.bincount(each, minlength=2).min()) for each in labels)
     floor = max(0.5 / rarer, 0.0 if math.isnan(error) else error)
     return corrected_paired_t_test(*values, test_share=1 / (folds - 1), folds=folds, floor=floor)

@@ -8,7 +8,8 @@ without a value in scores.csv, and the reason in missing.csv. Same results, same
 scores, summary, comparisons and failures have the columns that the design fixes; `summaries` states those of
 per_source, holdout, confusion and missing, `comparing` those of effects, `every_pair` those of pairs and
 ranking, `calibrate` those of calibration and reliability, `source_matrix`, `source_spread` and `overview`
-those of source_matrix, pairwise_sources and overview, `scaling_tables` those of the learning curves.
+those of source_matrix, pairwise_sources and overview, `scaling_tables` those of the learning curves,
+`questions` those of the tables behind its answers.
 """
 
 import functools
@@ -25,6 +26,7 @@ from orchestrator.analysis.every_pair import rank_all
 from orchestrator.analysis.experiment_scores import Gathered, gather, num_expected, score_rows
 from orchestrator.analysis.garbage import rarely_collected
 from orchestrator.analysis.overview import OverviewRow, overview_rows, overview_table
+from orchestrator.analysis.questions import QuestionNumbers, question_numbers, question_tables
 from orchestrator.analysis.rows import SummaryRow
 from orchestrator.analysis.scaling import Scaling, measure_scaling
 from orchestrator.analysis.scaling_tables import crossings_table, fits_table, sizes_table
@@ -74,6 +76,7 @@ class Tables:
     reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
     experiments: Mapping[str, Gathered] = field(default_factory=dict)
     curves: Scaling = field(default_factory=Scaling)
+    questions: QuestionNumbers = field(default_factory=QuestionNumbers)
 
     @property
     def scaling(self) -> pd.DataFrame:
@@ -128,7 +131,8 @@ class Tables:
     @functools.cached_property
     def texts(self) -> dict[str, str]:
         """Every table as the text of its file, by name: written beside the results and beside the page."""
-        return {name: as_csv(getattr(self, name)) for name in FILES}
+        texts = {name: as_csv(getattr(self, name)) for name in FILES}
+        return texts | {name: as_csv(each) for name, each in question_tables(self.questions).items()}
 
     @functools.cached_property
     def overall(self) -> dict[tuple[str, str], SummaryRow]:
@@ -166,6 +170,7 @@ def collect(store: Store, phase: str) -> Tables:
         reliability=summaries.reliabilities(experiments),
         experiments=by_name,
         curves=measure_scaling(study, by_name),
+        questions=question_numbers(store, study, by_name),
     )
     for name, text in tables.texts.items():
         write_text(store.collected(phase) / f"{name}.csv", text)

@@ -111,7 +111,7 @@ def pair_up(baseline: Gathered, treatment: Gathered, metric: str, source: str = 
     """Pair two experiments by fold, if need be on the test rows that both have, or say why they can't be."""
     sides = (baseline, treatment)
     both = sorted(baseline.trials.keys() & treatment.trials.keys())
-    if reason := _other_rows(sides, both):
+    if reason := other_rows(sides, both):
         found = common_scores(*sides, metric) if source == ALL else None
         if found is None:
             return Paired(0, reason=reason)
@@ -126,7 +126,7 @@ def pair_up(baseline: Gathered, treatment: Gathered, metric: str, source: str = 
     return Paired(len(paired), one, other)
 
 
-def _other_rows(sides: tuple[Gathered, Gathered], both: Sequence[Place]) -> str:
+def other_rows(sides: tuple[Gathered, Gathered], both: Sequence[Place]) -> str:
     """Say why two experiments were not tested on the same rows; empty where they were."""
     files = [side.record.fold_files for side in sides]
     if None not in files and files[0] != files[1]:

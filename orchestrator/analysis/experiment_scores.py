@@ -230,7 +230,9 @@ def _holdout(reader: Reader, experiment: Gathered) -> list[HoldoutRow]:
             pd.concat(frames, ignore_index=True), train_sources=trained, test_share=experiment.test_share
         )
     except ValueError as error:
-        return [{"source": ALL, "n": 0, "n_expected": experiment.expected, "reason": str(error)}]
+        return [
+            {"source": ALL, "n": 0, "n_expected": experiment.expected, "by_fold": [], "reason": str(error)}
+        ]
     return [_holdout_row(delta, num_expected=experiment.expected) for delta in deltas]
 
 
@@ -254,6 +256,7 @@ def _holdout_row(found: holdout.Holdout, *, num_expected: int) -> HoldoutRow:
         "source": found.source,
         "n": found.num_folds,
         "n_expected": num_expected,
+        "by_fold": list(found.by_fold),
         "reason": reason,
     }
 

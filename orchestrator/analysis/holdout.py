@@ -33,7 +33,8 @@ class Holdout:
     """One held-out source: `delta` is in-source minus held-out, positive where generalising costs something.
 
     `num_folds` have both AUCs, of `num_expected` folds in the predictions. Unless they are all, there is no
-    mean over folds: the intervals and the p-value are NaN.
+    mean over folds: the intervals and the p-value are NaN, and `by_fold` is empty. `by_fold` are the losses
+    by repeat and fold, in order.
     """
 
     source: str
@@ -43,6 +44,7 @@ class Holdout:
     held_out: Interval
     delta: Interval
     p_value: float
+    by_fold: tuple[float, ...]
 
 
 def holdout_deltas(
@@ -133,7 +135,7 @@ def _compare(
     found, expected = int(is_whole.sum()), len(inside)
     if found < expected:
         nothing = Interval(found, math.nan, math.nan, math.nan, math.nan, math.nan, num_folds - 1)
-        return Holdout(source, found, expected, nothing, nothing, nothing, math.nan)
+        return Holdout(source, found, expected, nothing, nothing, nothing, math.nan, ())
     test: PairedTest = corrected_paired_t_test(
         outside, inside, test_share=test_share, folds=num_folds, floor=floor
     )
@@ -141,4 +143,5 @@ def _compare(
         corrected_rate(values, test_share=test_share, folds=num_folds, step=0.0)
         for values in (inside, outside)
     )
-    return Holdout(source, found, expected, in_source, held_out, test.difference, test.p_value)
+    losses = tuple((inside - outside).tolist())
+    return Holdout(source, found, expected, in_source, held_out, test.difference, test.p_value, losses)

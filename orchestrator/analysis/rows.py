@@ -24,7 +24,10 @@ class SummaryRow(TypedDict):
 
 
 class HoldoutRow(TypedDict):
-    """A row of holdout.csv: AUC on the sources trained on, on a held-out one, and what is lost."""
+    """A row of holdout.csv: AUC on the sources trained on, on a held-out one, and what is lost.
+
+    `by_fold` are the losses by repeat and fold, in order, which the file leaves out.
+    """
 
     experiment: NotRequired[str]
     source: str
@@ -37,6 +40,7 @@ class HoldoutRow(TypedDict):
     ci_low: NotRequired[float]
     ci_high: NotRequired[float]
     p_value: NotRequired[float]
+    by_fold: list[float]
     reason: str
 
 

@@ -21,7 +21,7 @@ PER_SOURCE = [
     "experiment", "source", "metric", "n", "n_expected", "mean", "std", "ci_low", "ci_high", "is_worst",
     "reason",
 ]  # fmt: skip
-HOLDOUT = list(HoldoutRow.__annotations__)
+HOLDOUT = [name for name in HoldoutRow.__annotations__ if name != "by_fold"]
 CONFUSION = ["experiment", "repeat", "fold", "actual", "predicted", "count"]
 FAILURES = ["experiment", "repeat", "fold", "state", "reason", "trial"]
 MISSING = ["experiment", "repeat", "fold", "split", "source", "metric", "reason", "trial"]

@@ -60,7 +60,8 @@ class TrialScores:
     scores: [split, source, metric, value] of what exists; missing: [split, source, metric, reason] of what
     does not. confusion: the test rows by [actual, predicted, count]. n_train counts the inner validation
     rows (n_val) too. seconds are those of the trial, training_seconds those of its epochs on `device` with
-    `threads` CPU threads; None where they were not written down, like `parameters` and `flops_per_image`.
+    `threads` CPU threads; None where they were not written down, like `parameters` and `flops_per_image`, the
+    epoch that was kept, and how many there were.
     `rows` and `val_rows` name the test rows and the inner validation rows by path, group and label; no rows
     have no name. `no_deciding` is why there are no deciding scores, and empty where there are. num_groups:
     how many groups of test rows each source has, and under ALL the class that has the fewest. pairs: the
@@ -77,6 +78,8 @@ class TrialScores:
     n_val: int
     seconds: float | None
     training_seconds: float | None
+    best_epoch: int | None
+    epochs: int | None
     threads: int
     device: str
     parameters: int | None
@@ -216,6 +219,8 @@ def _score(folder: Path, found: Predictions, threshold_by: ThresholdMetric) -> T
         n_val=metrics.n_val,
         seconds=metrics.seconds,
         training_seconds=metrics.training_seconds,
+        best_epoch=metrics.best_epoch,
+        epochs=metrics.epochs,
         threads=metrics.threads or 1,
         device=metrics.device,
         parameters=metrics.parameters,

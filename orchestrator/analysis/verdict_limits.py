@@ -4,12 +4,13 @@ Equal differences on a few folds are no certainty, and scores at their ceiling t
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.trial_scores import ALL
-from orchestrator.statistics.bootstrap import difference_error
+from orchestrator.statistics.bootstrap import contrast_error
 from orchestrator.statistics.chosen_pair import MIN_FOLDS as MIN_FOLDS
 from orchestrator.statistics.intervals import LEAST_OF_A_GROUP
 from trainables.evaluation.metrics import LOWER_IS_BETTER, is_rate
@@ -23,9 +24,18 @@ def error_floor(
     The paired group bootstrap where the metric has one. Of a rate, not less than a half of what one group of
     the rarer class weighs, which is about what one group that the two call differently would make.
     """
-    one, other = (side.deviations for side in sides)
-    is_drawn = source == ALL and has_same_rows and len(one) == len(other)
-    drawn = difference_error(one, other, metric) if is_drawn else math.nan
+    terms = [(-1.0, sides[0]), (1.0, sides[1])]
+    return contrast_floor(terms, metric, source, has_same_rows=has_same_rows)
+
+
+def contrast_floor(
+    terms: Sequence[tuple[float, Gathered]], metric: str, source: str = ALL, *, has_same_rows: bool = True
+) -> float:
+    """Return what the standard error of a weighted sum of experiments is at least; see `error_floor`."""
+    sides = [side for _, side in terms]
+    is_drawn = source == ALL and has_same_rows and len({len(side.deviations) for side in sides}) == 1
+    deviations = [(weight, side.deviations) for weight, side in terms]
+    drawn = contrast_error(deviations, metric) if is_drawn else math.nan
     step = LEAST_OF_A_GROUP * sides[0].step(source) if is_rate(metric) else 0.0
     return step if math.isnan(drawn) else max(step, drawn)
 

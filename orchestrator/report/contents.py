@@ -14,6 +14,7 @@ from orchestrator.report.sections.final import final_section
 from orchestrator.report.sections.gaps import gaps_section
 from orchestrator.report.sections.learning import learning_section
 from orchestrator.report.sections.overview import overview_section
+from orchestrator.report.sections.questions import questions_section
 from orchestrator.report.sections.ranking import ranking_section
 from orchestrator.report.sections.roc import roc_section
 from orchestrator.report.sections.runs import runs_section
@@ -31,6 +32,7 @@ from orchestrator.wording.settings_text import reader_notes
 # Provenance comes last: it lists the files of all others.
 SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     answer_section,
+    questions_section,
     final_section,
     selection_section,
     comparison_section,

@@ -16,6 +16,7 @@ from orchestrator.statistics.intervals import (
 from orchestrator.statistics.paired import (
     PairedTest,
     corrected_paired_t_test,
+    corrected_t_test,
     detectable_difference,
     effect_size,
     holm,
@@ -32,6 +33,7 @@ __all__ = [
     "corrected_intervals",
     "corrected_paired_t_test",
     "corrected_rate",
+    "corrected_t_test",
     "correlated_t",
     "detectable_difference",
     "effect_size",

@@ -101,18 +101,29 @@ def mean_bounds(repeats: Sequence[Bounds]) -> Bounds:
     return found
 
 
-def difference_error(baseline: Sequence[Deviations], treatment: Sequence[Deviations], metric: str) -> float:
-    """Return the standard error of a mean difference, paired by draw, by what other test images would change.
+def contrast_error(terms: Sequence[tuple[float, Sequence[Deviations]]], metric: str) -> float:
+    """Return the standard error of a weighted sum of mean scores, by what other test images would change.
+
+    Draws are paired, so that what all experiments have in common cancels out where the weights sum to 0. Of a
+    difference the weights are -1 and 1.
 
     Args:
-        baseline: deviations of each repeat of one experiment.
-        treatment: those of another one on the same rows, in the same order.
-        metric: what is compared; NaN where one of them does not have it.
+        terms: the weight of each experiment and its deviations of each repeat, all on the same rows, in the
+            same order.
+        metric: what is summed; NaN where one of them does not have it.
+
+    Raises:
+        ValueError: the experiments have unequally many repeats.
     """
-    pairs = list(zip(baseline, treatment, strict=True))
-    if not pairs or any(metric not in side for pair in pairs for side in pair):
+    weights = [weight for weight, _ in terms]
+    repeats = list(zip(*(deviations for _, deviations in terms), strict=True))
+    if not repeats or any(metric not in side for sides in repeats for side in sides):
         return math.nan
-    variances = [float(np.var(_paired(*pair, metric), dtype=np.float64, ddof=1)) for pair in pairs]
+    variances = []
+    for sides in repeats:
+        draws = sum(weight * side[metric] for weight, side in zip(weights, sides, strict=True))
+        kept = np.asarray(draws)[np.isfinite(draws)]
+        variances.append(float(np.var(kept, dtype=np.float64, ddof=1)))
     # Repeats test the same images again: their mean is no more certain than one of them.
     return math.sqrt(math.fsum(variances) / len(variances))
 

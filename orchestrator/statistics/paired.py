@@ -53,9 +53,25 @@ def corrected_paired_t_test(
     """
     if len(baseline) != len(treatment):
         raise ValueError(f"{len(baseline)} and {len(treatment)} scores can't be paired")
-    difference = corrected_interval(
-        np.asarray(treatment) - np.asarray(baseline), test_share=test_share, folds=folds, floor=floor
-    )
+    differences = np.asarray(treatment) - np.asarray(baseline)
+    return corrected_t_test(differences, test_share=test_share, folds=folds, floor=floor)
+
+
+def corrected_t_test(
+    differences: np.ndarray, *, test_share: float, folds: int, floor: float = 0.0
+) -> PairedTest:
+    """Test whether the mean of differences by fold, or of any contrast of scores, is 0.
+
+    Args:
+        differences: one per fold, float [n].
+        test_share: n_test / n_train of a fold.
+        folds: folds of one repeat; n is a multiple of it.
+        floor: what the standard error of the mean is at least.
+
+    Raises:
+        ValueError: no values, or one that is not finite.
+    """
+    difference = corrected_interval(differences, test_share=test_share, folds=folds, floor=floor)
     found = p_values(np.array([difference.mean]), np.array([difference.error]), difference.degrees)
     return PairedTest(difference, found.item())
 

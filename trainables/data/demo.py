@@ -2,9 +2,7 @@
 
 In: a folder, a number of faces and a seed. Out: the `sources` layout, `wiki/` (real) and the fakes
 `text2img/`, `inpainting/`, `insight/`, with one person's images under one file name in all four. Each fake
-source has an artefact of a kind known from the literature: the period grid that uneven overlap in upsampling
-leaves (Odena et al., Deconvolution and Checkerboard Artifacts, Distill 2016); a repainted region without
-sensor noise; another face blended in with colour and noise of its own (Li et al., Face X-ray, CVPR 2020).
+source has an artefact of a kind known from the literature, which `planted` names.
 
 The rule it protects: only the pixels tell the classes apart. Files have one size, format and quality, and
 about as many bytes; each strength varies per image down to nearly invisible, so that no score is perfect.
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
+from trainables.data.planted import draw_grid
 from trainables.errors import InputError
 
 Array = NDArray[np.float32]
@@ -85,6 +84,7 @@ def write_demo(
     num_faces: int = 150,
     size_px: int = 160,
     seed: int = 42,
+    has_cast: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, int]:
     """Draws the made-up set into `root` and returns the number of images per source.
@@ -97,6 +97,7 @@ def write_demo(
         num_faces: persons, at least 2; each gives one image per source.
         size_px: width and height of every image, at least 32.
         seed: decides everything that is drawn.
+        has_cast: whether the grid of text2img has a cast beside, which shows at every image size.
         progress: called after each image with (images drawn, images in all).
 
     Raises:
@@ -115,7 +116,7 @@ def write_demo(
             (drawn / source).mkdir(parents=True)
         num_drawn = 0
         for index in range(num_faces):
-            images = _images(index, num_faces=num_faces, size_px=size_px, seed=seed)
+            images = _images(index, num_faces=num_faces, size_px=size_px, seed=seed, has_cast=has_cast)
             for source, pixels in zip(SOURCES, images, strict=True):
                 path = drawn / source / f"face_{index + 1:04d}.jpg"
                 Image.fromarray(pixels).save(path, quality=JPEG_QUALITY, subsampling="4:2:0")
@@ -128,7 +129,9 @@ def write_demo(
     return dict.fromkeys(SOURCES, num_faces)
 
 
-def _images(index: int, *, num_faces: int, size_px: int, seed: int) -> list[NDArray[np.uint8]]:
+def _images(
+    index: int, *, num_faces: int, size_px: int, seed: int, has_cast: bool
+) -> list[NDArray[np.uint8]]:
     """The four images of one person, in the order of SOURCES, each from a random stream of its own."""
     streams = [np.random.default_rng([seed, index, number]) for number in range(len(SOURCES))]
     person = _person(np.random.default_rng([seed, index, PERSON_STREAM]))
@@ -138,26 +141,23 @@ def _images(index: int, *, num_faces: int, size_px: int, seed: int) -> list[NDAr
     scene = _draw(person, shot=shot)
     made = (
         (scene, np.ones((size_px, size_px), np.float32)),
-        _text2img(streams[1], person=person, size_px=size_px),
+        _text2img(streams[1], person=person, size_px=size_px, has_cast=has_cast),
         _inpainting(streams[2], scene=scene, shot=shot),
         _insight(streams[3], scene=scene, shot=shot, donor=donor),
     )
     return [_photograph(rng, scene=lit, gain=gain) for rng, (lit, gain) in zip(streams, made, strict=True)]
 
 
-def _text2img(rng: np.random.Generator, *, person: Person, size_px: int) -> tuple[Array, Array]:
+def _text2img(
+    rng: np.random.Generator, *, person: Person, size_px: int, has_cast: bool
+) -> tuple[Array, Array]:
     """A new face that shares traits with the person, under the coloured grid of two upsampling stages."""
     fresh = _person(rng)
     # Each trait is kept or drawn anew: mixing them would make generated faces more average than real ones.
     traits = {f.name: getattr(person if rng.random() < 0.6 else fresh, f.name) for f in fields(Person)}
     scene = _draw(Person(**traits), shot=_shot(rng, size_px=size_px))
     strength = _strength(rng)
-    # Overlap only adds, so that the grid's mean is not zero and leaves a cast.
-    grid = np.full((size_px, size_px), 0.6)
-    for periods, weight in ((10, 0.9), (20, 0.5)):
-        period_px = max(2, round(size_px / periods))
-        steps = np.arange(size_px) + rng.integers(period_px, size=(2, 1)) + 0.5
-        grid += weight * np.outer(*np.sin(2 * np.pi * steps / period_px))
+    grid = draw_grid(rng, size_px=size_px, has_cast=has_cast)
     tint = strength * np.array([0.14, -0.06, 0.12])
     # What the grid adds to the size of the file, the missing sensor noise takes away.
     gain = np.full((size_px, size_px), 1 - 0.45 * strength, np.float32)

@@ -11,6 +11,7 @@ from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 
 from trainables.data.demo import write_demo
+from trainables.data.planted import PLANTED
 from trainables.errors import InputError
 
 SOURCES = ["wiki", "text2img", "inpainting", "insight"]
@@ -100,6 +101,45 @@ def test_text2img_carries_a_period_grid(demo: Path) -> None:
     # A grid in every source would be a property of the drawing, not an artefact.
     assert auc_against_real(grid_power, demo, "inpainting") < 0.7
     assert auc_against_real(grid_power, demo, "insight") < 0.7
+
+
+def test_the_grid_is_there_from_the_planted_size_on_and_hidden_below(demo: Path) -> None:
+    """Catches a truth that is written down and not drawn, which no study could find."""
+    side = PLANTED["text2img"].hidden_below_px
+    assert side is not None and {name: each.hidden_below_px for name, each in PLANTED.items()} == {
+        "text2img": side, "inpainting": None, "insight": None
+    }  # fmt: skip
+
+    def peak(size_px: int) -> Callable[[NDArray[np.float64]], float]:
+        """Power where the coarse grid is, or falls to when it is sampled too rarely, over the median."""
+
+        def measure(picture: NDArray[np.float64]) -> float:
+            small = Image.fromarray(picture.astype(np.uint8)).resize(
+                (size_px, size_px), Image.Resampling.LANCZOS
+            )
+            pixels = np.asarray(small, np.float64)
+            opponent = (pixels[..., 0] + pixels[..., 2]) / 2 - pixels[..., 1]
+            window = np.outer(np.hanning(size_px), np.hanning(size_px))
+            power = np.abs(np.fft.fft2((opponent - opponent.mean()) * window)) ** 2
+            place = side // 2 if size_px >= side else size_px - side // 2
+            around = power[1 : size_px // 2, 1 : size_px // 2]
+            return float((power[place, place] + power[place, -place]) / np.median(around))
+
+        return measure
+
+    assert auc_against_real(peak(side + 4), demo, "text2img") > 0.9
+    assert auc_against_real(peak(side - 4), demo, "text2img") < 0.7
+
+
+def test_without_its_cast_the_mean_colour_of_text2img_says_nothing(demo: Path, tmp_path: Path) -> None:
+    """Catches a cast that is left: with it a small image would do, and no size would hide the grid."""
+
+    def cast(picture: NDArray[np.float64]) -> float:
+        return float(((picture[..., 0] + picture[..., 2]) / 2 - picture[..., 1]).mean())
+
+    write_demo(tmp_path / "set", num_faces=NUM_FACES, size_px=SIZE_PX, has_cast=False)
+    assert auc_against_real(cast, demo, "text2img") > 0.7
+    assert auc_against_real(cast, tmp_path / "set", "text2img") < 0.6
 
 
 def test_inpainting_lacks_noise_somewhere_in_the_face(demo: Path) -> None:

@@ -1,0 +1,141 @@
+"""Contrasts: weighted sums of the scores of experiments, paired by fold, with interval and test.
+
+A gain of a choice is one (treatments minus baselines), a difference of two gains another. Values are summed
+fold by fold first, so that a fold counts once however many experiments there are. The mean over folds has
+the corrected interval and test of every other comparison, and its standard error the same floor. Where an
+experiment lacks a fold, or was tested on other rows, there is no sum but a reason.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from orchestrator.analysis.comparing import SIGNIFICANT, other_rows, test_share
+from orchestrator.analysis.experiment_scores import Gathered
+from orchestrator.analysis.trial_scores import ALL
+from orchestrator.analysis.verdict_limits import MIN_FOLDS, contrast_floor
+from orchestrator.statistics import corrected_t_test, holm
+
+SINGLE_SPLIT = "a single split has no spread over folds, which gives no interval and no test"
+TWO_FOLDS = "two folds give no verdict: their spread says next to nothing"
+NO_SPREAD = "neither the folds nor draws of their test images vary, which gives no interval and no test"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One part of a contrast: the score of an experiment on a source, times a weight."""
+
+    weight: float
+    experiment: Gathered
+    source: str = ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Mean over n folds with its interval, two-sided p, and p after Holm's correction for its family.
+
+    `reason` is why there is no mean, or no verdict; NaN stands for what does not exist.
+    """
+
+    n: int
+    mean: float = math.nan
+    std: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    p_value: float = math.nan
+    p_holm: float = math.nan
+    reason: str = ""
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether it is shown to differ from 0, in its family."""
+        return not self.reason and self.p_holm < SIGNIFICANT
+
+    def lies_within(self, bound: float) -> bool:
+        """Tell whether the whole interval is closer to 0 than `bound`."""
+        return not self.reason and -bound < self.low and self.high < bound
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByFold:
+    """Values of n folds, float [n], in the order of repeats and folds; None with the reason."""
+
+    n: int
+    values: np.ndarray | None = None
+    reason: str = ""
+
+    @property
+    def mean(self) -> float:
+        """The mean over folds; NaN where there is none."""
+        return math.nan if self.values is None else float(np.mean(self.values))
+
+
+def fold_sums(terms: Sequence[Term], metric: str) -> ByFold:
+    """Sum scores by fold, or say what keeps them from being summed."""
+    first = terms[0].experiment
+    shared = set(first.trials).intersection(*(term.experiment.trials for term in terms))
+    places = sorted(shared)
+    for term in terms:
+        if reason := term.experiment.why_missing(term.source, metric):
+            return ByFold(len(places), reason=f"{term.experiment.name}: {reason}")
+    for term in terms:
+        if len(term.experiment.trials) != len(places):
+            return ByFold(len(places), reason=f"{first.name} and {term.experiment.name} have other folds")
+        if reason := other_rows((first, term.experiment), places):
+            return ByFold(0, reason=f"{first.name} and {term.experiment.name}: {reason}")
+    scores = (term.experiment.values[term.source, metric] for term in terms)
+    rows = [
+        term.weight * np.array([found[place] for place in places])
+        for term, found in zip(terms, scores, strict=True)
+    ]
+    # Rounded, so that what cancels out is 0 and not its last bit.
+    return ByFold(len(places), np.sum(rows, axis=0).round(12))
+
+
+def contrast_by_fold(found: ByFold, experiments: Sequence[Gathered], *, floor: float = 0.0) -> Contrast:
+    """Return mean, interval and test of values by fold, those of complete `experiments`.
+
+    Args:
+        found: the values.
+        experiments: where they come from.
+        floor: what the standard error of the mean is at least.
+    """
+    if found.values is None:
+        return Contrast(found.n, reason=found.reason)
+    folds = experiments[0].folds
+    test = corrected_t_test(found.values, test_share=test_share(experiments), folds=folds, floor=floor)
+    difference, reason = test.difference, ""
+    if found.n == 1:
+        reason = SINGLE_SPLIT
+    elif folds < MIN_FOLDS:
+        reason = TWO_FOLDS
+    elif math.isnan(difference.error):
+        reason = NO_SPREAD
+    return Contrast(
+        found.n,
+        difference.mean,
+        difference.std,
+        difference.low,
+        difference.high,
+        test.p_value,
+        test.p_value,
+        reason,
+    )
+
+
+def contrast(terms: Sequence[Term], metric: str) -> Contrast:
+    """Sum scores on one source by fold, and test the mean over folds; the p-value is that of it alone."""
+    found = fold_sums(terms, metric)
+    if found.values is None:
+        return Contrast(found.n, reason=found.reason)
+    weighted = [(term.weight, term.experiment) for term in terms]
+    floor = contrast_floor(weighted, metric, terms[0].source)
+    return contrast_by_fold(found, [term.experiment for term in terms], floor=floor)
+
+
+def corrected_family(contrasts: Sequence[Contrast]) -> list[Contrast]:
+    """Correct the p-values of contrasts that answer one question by Holm; those without a test count too."""
+    adjusted = holm([each.p_value for each in contrasts])
+    return [replace(each, p_holm=p_holm) for each, p_holm in zip(contrasts, adjusted, strict=True)]

@@ -81,19 +81,23 @@ def measured_on(cost: ExperimentCost, measure: Measure) -> str:
     return {"images_per_s": cost.measured_on, "hours": cost.device}.get(measure, "")
 
 
+def is_known(cost: ExperimentCost, measure: Measure) -> bool:
+    """Tell whether an amount can stand beside others: hours of a processor and of a GPU have no sum."""
+    found = amount(cost, measure)
+    is_one = measure != "hours" or is_one_device([cost.device])
+    return math.isfinite(found) and found > 0.0 and is_one
+
+
 def _of_measure(measure: Measure, costs: Sequence[ExperimentCost], comparable: EveryPair) -> list[ParetoRow]:
-    known = [each for each in costs if _is_known(each, measure)]
+    known = [each for each in costs if is_known(each, measure)]
     if not known:
         return []
     place_of = {name: place for place, name in enumerate(comparable.names)}
     usual = _usual_place([each for each in known if each.experiment in place_of] or known, measure)
-    reasons = {
-        each.experiment: _why_not(each, measure, comparable, usual=usual, is_known=each in known)
-        for each in costs
-    }
+    reasons = {each.experiment: _why_not(each, measure, comparable, usual=usual) for each in costs}
     entered = [each for each in costs if not reasons[each.experiment]]
     expense = np.array([amount(each, measure) for each in entered])
-    goodness = np.array([comparable.goodness[place_of[each.experiment]] for each in entered])
+    goodness = comparable.goodness[[place_of[each.experiment] for each in entered]]
     front = pareto_front(-expense if measure in MORE_IS_CHEAPER else expense, goodness)
     found: dict[str, ParetoRow] = {}
     for place, each in enumerate(entered):
@@ -130,25 +134,16 @@ def _row(metric: str, measure: Measure, cost: ExperimentCost, reason: str = "") 
     }
 
 
-def _is_known(cost: ExperimentCost, measure: Measure) -> bool:
-    """Tell whether an amount can stand beside others: hours of a processor and of a GPU have no sum."""
-    found = amount(cost, measure)
-    is_one = measure != "hours" or is_one_device([cost.device])
-    return math.isfinite(found) and found > 0.0 and is_one
-
-
 def _usual_place(costs: Sequence[ExperimentCost], measure: Measure) -> str:
     """The device that most amounts hang on; of equally many the one that comes first."""
     return Counter(measured_on(each, measure) for each in costs).most_common(1)[0][0]
 
 
-def _why_not(
-    cost: ExperimentCost, measure: Measure, comparable: EveryPair, *, usual: str, is_known: bool
-) -> str:
+def _why_not(cost: ExperimentCost, measure: Measure, comparable: EveryPair, *, usual: str) -> str:
     """Say why an experiment has no place on or off the front; empty where it has one."""
     if (reason := comparable.left_out.get(cost.experiment)) is not None:
         return reason
-    if not is_known:
+    if not is_known(cost, measure):
         return "not known, or on several kinds of device" if measure == "hours" else "not known"
     place = measured_on(cost, measure)
     return f"measured on {place}, most on {usual}" if place != usual else ""

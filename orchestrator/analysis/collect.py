@@ -6,10 +6,9 @@ incomplete set of folds is never averaged. A score that does not exist (the AUC 
 without a value in scores.csv, and the reason in missing.csv. Same results, same bytes.
 
 scores, summary, comparisons and failures have the columns that the design fixes; `summaries` states those of
-per_source, holdout, confusion and missing, `comparing` those of effects, `every_pair` those of pairs and
-ranking, `calibrate` those of calibration and reliability, `source_matrix`, `source_spread` and `overview`
-those of source_matrix, pairwise_sources and overview, `scaling_tables` those of the learning curves,
-`questions` those of the tables behind its answers.
+per_source, holdout, confusion and missing, `comparing` those of effects, `every_pair` those of pairs,
+`calibrate` those of calibration and reliability, `scaling_tables` those of the learning curves, `questions`
+those of the tables behind its answers, and a module of its name those of any other table.
 """
 
 import functools
@@ -20,13 +19,17 @@ from typing import cast
 import pandas as pd
 
 from orchestrator.analysis import comparing, summaries
+from orchestrator.analysis.balance import balance_table
 from orchestrator.analysis.comparing import COMPARISONS, SIGNIFICANT
+from orchestrator.analysis.costs import experiment_costs
 from orchestrator.analysis.csv_text import as_csv
-from orchestrator.analysis.every_pair import rank_all
+from orchestrator.analysis.every_pair import headline_metric, pair_all, pairs_table
 from orchestrator.analysis.experiment_scores import Gathered, gather, num_expected, score_rows
 from orchestrator.analysis.garbage import rarely_collected
 from orchestrator.analysis.overview import OverviewRow, overview_rows, overview_table
+from orchestrator.analysis.pareto import pareto_table
 from orchestrator.analysis.questions import QuestionNumbers, question_numbers, question_tables
+from orchestrator.analysis.ranking import ranking_table
 from orchestrator.analysis.rows import SummaryRow
 from orchestrator.analysis.scaling import Scaling, measure_scaling
 from orchestrator.analysis.scaling_tables import crossings_table, fits_table, sizes_table
@@ -48,8 +51,8 @@ __all__ = [
 SCORES = ["experiment", "repeat", "fold", "split", "source", "metric", "value", "trial"]
 FILES = (
     "scores", "summary", "comparisons", "failures", "shortcuts", "per_source", "holdout", "effects", "pairs",
-    "ranking", "confusion", "missing", "calibration", "reliability", "source_matrix", "pairwise_sources",
-    "overview", "scaling", "scaling_fits", "scaling_crossings",
+    "ranking", "balance", "pareto", "confusion", "missing", "calibration", "reliability", "source_matrix",
+    "pairwise_sources", "overview", "scaling", "scaling_fits", "scaling_crossings",
 )  # fmt: skip
 
 
@@ -70,6 +73,8 @@ class Tables:
     effects: pd.DataFrame = field(default_factory=pd.DataFrame)
     pairs: pd.DataFrame = field(default_factory=pd.DataFrame)
     ranking: pd.DataFrame = field(default_factory=pd.DataFrame)
+    balance: pd.DataFrame = field(default_factory=pd.DataFrame)
+    pareto: pd.DataFrame = field(default_factory=pd.DataFrame)
     confusion: pd.DataFrame = field(default_factory=pd.DataFrame)
     missing: pd.DataFrame = field(default_factory=pd.DataFrame)
     calibration: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -137,12 +142,17 @@ class Tables:
     @functools.cached_property
     def overall(self) -> dict[tuple[str, str], SummaryRow]:
         """Rows of `summary` over all sources, by experiment and metric."""
-        rows = cast(list[SummaryRow], self.summary[self.summary["source"] == ALL].to_dict("records"))
-        return {(row["experiment"], row["metric"]): row for row in rows}
+        return overall_rows(self.summary)
 
     def complete(self) -> bool:
         """Tell whether every planned trial is finished."""
         return self.failures.empty
+
+
+def overall_rows(summary: pd.DataFrame) -> dict[tuple[str, str], SummaryRow]:
+    """Return the rows of summary.csv over all sources, by experiment and metric."""
+    rows = cast(list[SummaryRow], summary[summary["source"] == ALL].to_dict("records"))
+    return {(row["experiment"], row["metric"]): row for row in rows}
 
 
 @rarely_collected()
@@ -152,18 +162,22 @@ def collect(store: Store, phase: str) -> Tables:
     experiments = gather(store, study)
     by_name = {experiment.name: experiment for experiment in experiments}
     comparisons, effects = comparing.answer_comparisons(study.phase.comparisons, by_name)
-    pairs, ranking = rank_all(experiments)
+    comparable = pair_all(experiments, headline_metric(study.phase.comparisons, experiments))
+    summary = summaries.summary_table(experiments)
+    overall = overall_rows(summary)
     tables = Tables(
         study,
         scores=pd.DataFrame(score_rows(experiments), columns=SCORES),
-        summary=summaries.summary_table(experiments),
+        summary=summary,
         comparisons=comparisons,
         failures=summaries.failures(experiments),
         per_source=summaries.per_source(experiments),
         holdout=summaries.holdouts(experiments),
         effects=effects,
-        pairs=pairs,
-        ranking=ranking,
+        pairs=pairs_table(comparable),
+        ranking=ranking_table(comparable, overall),
+        balance=balance_table(experiments, comparable),
+        pareto=pareto_table(experiment_costs(experiments, overall, comparable.metric), comparable),
         confusion=summaries.confusions(experiments),
         missing=summaries.missing(experiments),
         calibration=summaries.calibrations(experiments),

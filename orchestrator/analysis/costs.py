@@ -6,14 +6,11 @@ threads that they were spent on. What a trial did not record is NaN.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.rows import SummaryRow
-from orchestrator.analysis.trial_facts import TrialFacts
-from orchestrator.analysis.trial_scores import spent
-from orchestrator.store.folder import State
-from trainables.measurement import Measurement
 
 Key = tuple[str, str]
 
@@ -41,39 +38,30 @@ class ExperimentCost:
 
 
 def experiment_costs(
-    trials: Sequence[TrialFacts],
-    overall: Mapping[Key, SummaryRow],
-    metric: str,
-    *,
-    measured: Mapping[str, Measurement],
+    experiments: Iterable[Gathered], overall: Mapping[Key, SummaryRow], metric: str
 ) -> tuple[ExperimentCost, ...]:
     """Return what each experiment cost, in the order of the study.
 
     Args:
-        trials: every planned trial.
+        experiments: every experiment of it; trials that are not finished cost nothing.
         overall: rows of summary.csv over all sources, by experiment and metric.
         metric: the score beside the costs.
-        measured: what was measured of the models of experiments, by their name.
     """
-    finished: dict[str, list[TrialFacts]] = {}
-    for trial in trials:
-        mine = finished.setdefault(trial.experiment, [])
-        if trial.state == State.DONE:
-            mine.append(trial)
     found = []
-    for number, (name, done) in enumerate(finished.items(), start=1):
-        seconds = [_spent(trial) for trial in done]
-        score, measurement = overall.get((name, metric)), measured.get(name)
+    for number, experiment in enumerate(experiments, start=1):
+        done = list(experiment.trials.values())
+        seconds = [math.nan if (known := trial.spent_seconds) is None else known for trial in done]
+        score, measurement = overall.get((experiment.name, metric)), experiment.record.measurement
         found.append(
             ExperimentCost(
                 number,
-                name,
+                experiment.name,
                 parameters=_largest(trial.parameters for trial in done),
                 flops=_largest(trial.flops_per_image for trial in done),
                 images_per_s=math.nan if measurement is None else measurement.choice.images_per_s,
                 measured_on="" if measurement is None else measurement.place,
                 hours=sum(seconds) / 3600 if seconds else math.nan,
-                device="+".join(sorted({trial.device for trial in done if trial.device is not None})),
+                device="+".join(sorted({trial.device for trial in done if trial.device})),
                 mean=math.nan if score is None else score["mean"],
                 ci_low=math.nan if score is None else score["ci_low"],
                 ci_high=math.nan if score is None else score["ci_high"],
@@ -84,10 +72,3 @@ def experiment_costs(
 
 def _largest(counts: Iterable[int | None]) -> float:
     return max((float(count) for count in counts if count is not None), default=math.nan)
-
-
-def _spent(trial: TrialFacts) -> float:
-    seconds = trial.seconds if trial.training_seconds is None else trial.training_seconds
-    if seconds is None:
-        return math.nan
-    return spent(seconds, 1 if trial.threads is None else trial.threads, trial.device)

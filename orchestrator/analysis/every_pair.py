@@ -1,79 +1,166 @@
-"""Every pair and the mean ranks of all experiments of a phase, where there are more than five.
+"""Every pair of the comparable experiments of a phase, by its headline metric.
 
-pairs.csv: every pair by the headline metric, p_holm over all pairs; no p-values on two folds. ranking.csv:
-mean_rank (1 is best), critical_difference (Nemenyi), friedman_p, letters (shared: closer than the critical
-difference), and `basis`, which says that the folds are of one data set: ranks describe, they prove nothing.
+Comparable are those that have the metric on every fold, with the fold files and rows of most. Each pair is
+the paired test that `comparing` makes of two, with the same floor below its standard error; Holm's correction
+runs over all pairs, so that a pair may be picked after its numbers were seen. pairs.csv has a row for each;
+`ranking` and `pareto` stand on them. On two folds there are no p-values, on a single split no intervals.
 """
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from orchestrator.analysis.comparing import test_share
+from orchestrator.analysis.comparing import SIGNIFICANT
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.trial_scores import ALL, Place
 from orchestrator.analysis.verdict_limits import MIN_FOLDS, error_floor
-from orchestrator.statistics.ranking import all_pairs, rank
+from orchestrator.statistics.bootstrap import difference_errors
+from orchestrator.statistics.ranking import Pairs, all_pairs
+from orchestrator.store.records import Comparison
+from trainables.evaluation.metrics import LOWER_IS_BETTER
 
-MIN_RANKED, MOST_RANKED = 6, 200
-PAIRS = ["metric", "first", "second", "n", "mean_diff", "std_diff", "p_value", "p_holm"]
-RANKING = [
-    "metric", "experiment", "mean_rank", "mean", "n", "critical_difference", "friedman_p", "letters", "basis",
+MIN_RANKED, MOST_RANKED = 3, 200
+PAIRS = [
+    "metric", "first", "second", "n", "mean_diff", "std_diff", "ci_low", "ci_high", "p_value", "p_holm",
 ]  # fmt: skip
 
 
-def rank_all(experiments: Sequence[Gathered]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compare every pair and rank all, among the experiments with the folds and rows of most.
+@dataclass(frozen=True, slots=True, eq=False)
+class EveryPair:
+    """Comparable experiments, in the order of the study, and the test of every two; E of them.
 
-    Returns:
-        pairs.csv and ranking.csv; empty with fewer than 6 such experiments, or a single fold. Of more than
-        200 the 200 with the best mean are taken.
+    `scores` are those by fold, float [E, n]. `difference`, `low`, `high`, `p_value` and `p_holm` are of the
+    row's experiment minus the column's, float [E, E], NaN where there is no test. `left_out` says of every
+    other experiment of the phase why it is not among them.
     """
-    metric = next((name for name in ("auc", "accuracy") if _having(experiments, name)), "auc")
-    chosen = _alike(_having(experiments, metric))
-    if len(chosen) < MIN_RANKED or chosen[0].expected < 2:
-        return pd.DataFrame(columns=PAIRS), pd.DataFrame(columns=RANKING)
-    scores = np.array([_by_fold(each, metric) for each in chosen])
-    best = np.sort(np.argsort(-scores.mean(axis=1), kind="stable")[:MOST_RANKED])
-    chosen, scores = [chosen[place] for place in best], scores[best]
-    names, count = [each.name for each in chosen], scores.shape[1]
-    folds = chosen[0].folds
-    # Draws are kept of compared experiments alone: the floor is what one group of test images weighs.
-    floor = error_floor((chosen[0], chosen[1]), metric, has_same_rows=False)
-    pairs = all_pairs(scores, test_share=test_share(chosen), folds=folds, floor=floor)
-    is_tested = folds >= MIN_FOLDS
-    matrix = pd.DataFrame(
+
+    metric: str
+    experiments: tuple[Gathered, ...]
+    scores: np.ndarray
+    difference: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    p_value: np.ndarray
+    p_holm: np.ndarray
+    pairs: Pairs
+    left_out: Mapping[str, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the experiments."""
+        return tuple(each.name for each in self.experiments)
+
+    @property
+    def is_lower(self) -> bool:
+        """Whether the metric is better when lower."""
+        return self.metric in LOWER_IS_BETTER
+
+    @property
+    def means(self) -> np.ndarray:
+        """Mean score of each experiment, float [E]."""
+        return np.asarray(self.scores.mean(axis=1))
+
+    @property
+    def goodness(self) -> np.ndarray:
+        """Mean score of each experiment with the sign of better, float [E]."""
+        return -self.means if self.is_lower else self.means
+
+    @property
+    def is_better(self) -> np.ndarray:
+        """Whether the row's experiment is surely better than the column's, bool [E, E]."""
+        gain = -self.difference if self.is_lower else self.difference
+        return np.asarray((self.p_holm < SIGNIFICANT) & (gain > 0.0))
+
+
+def headline_metric(asked: Sequence[Comparison], experiments: Sequence[Gathered]) -> str:
+    """Name the metric that a phase is looked at by: that of its first comparison, else AUC or accuracy."""
+    if asked:
+        return asked[0].metrics[0]
+    return next((name for name in ("auc", "accuracy") if _having(experiments, name)), "auc")
+
+
+def pair_all(experiments: Sequence[Gathered], metric: str) -> EveryPair:
+    """Test every pair of the comparable experiments; of more than 200 those with the best mean are taken."""
+    having = _having(experiments, metric)
+    alike = _alike(having)
+    chosen = _best(alike, metric)
+    reasons = dict.fromkeys((each.name for each in having), "not tested on the same rows")
+    reasons |= dict.fromkeys((each.name for each in alike), f"not among the {MOST_RANKED} with the best mean")
+    taken = {each.name for each in chosen}
+    left_out = {
+        each.name: reasons.get(each.name) or each.why_missing(ALL, metric)
+        for each in experiments
+        if each.name not in taken
+    }
+    scores = np.array([_by_fold(each, metric) for each in chosen]) if chosen else np.empty((0, 1))
+    pairs = _tested(chosen, scores, metric)
+    square = functools.partial(_square, pairs, len(chosen))
+    return EveryPair(
+        metric,
+        tuple(chosen),
+        scores,
+        difference=square(pairs.mean, -pairs.mean),
+        low=square(pairs.low, -pairs.high),
+        high=square(pairs.high, -pairs.low),
+        p_value=square(pairs.p_value, pairs.p_value),
+        p_holm=square(pairs.p_holm, pairs.p_holm),
+        pairs=pairs,
+        left_out=left_out,
+    )
+
+
+def _square(pairs: Pairs, count: int, of_second: np.ndarray, of_first: np.ndarray) -> np.ndarray:
+    """Put numbers of pairs, float [M], into a matrix of the row's experiment minus the column's."""
+    found = np.full((count, count), math.nan)
+    found[pairs.second, pairs.first], found[pairs.first, pairs.second] = of_second, of_first
+    return found
+
+
+def pairs_table(found: EveryPair) -> pd.DataFrame:
+    """Return pairs.csv; empty with fewer than three experiments, or a single split."""
+    if len(found.experiments) < MIN_RANKED or found.scores.shape[1] < 2:
+        return pd.DataFrame(columns=PAIRS)
+    names, pairs = found.names, found.pairs
+    return pd.DataFrame(
         {
-            "metric": metric,
+            "metric": found.metric,
             "first": [names[place] for place in pairs.first],
             "second": [names[place] for place in pairs.second],
-            "n": count,
+            "n": found.scores.shape[1],
             "mean_diff": pairs.mean,
             "std_diff": pairs.std,
-            "p_value": pairs.p_value if is_tested else math.nan,
-            "p_holm": pairs.p_holm if is_tested else math.nan,
+            "ci_low": pairs.low,
+            "ci_high": pairs.high,
+            "p_value": pairs.p_value,
+            "p_holm": pairs.p_holm,
         },
         columns=PAIRS,
     )
-    found = rank(scores, lower_is_better=False)
-    table = pd.DataFrame(
-        {
-            "metric": metric,
-            "experiment": names,
-            "mean_rank": found.mean_rank,
-            "mean": scores.mean(axis=1),
-            "n": count,
-            "critical_difference": found.critical_difference,
-            "friedman_p": found.friedman_p,
-            "letters": found.letters,
-            "basis": f"{count} folds of one data set, which are not independent",
-        },
-        columns=RANKING,
-    )
-    return matrix, table.sort_values(["mean_rank", "experiment"], kind="stable", ignore_index=True)
+
+
+def _tested(chosen: Sequence[Gathered], scores: np.ndarray, metric: str) -> Pairs:
+    """The pairs of experiments that are alike; without what two folds, or one, can't say."""
+    first, second = np.triu_indices(len(chosen), k=1)
+    nothing = np.full(len(first), math.nan)
+    if not len(first):
+        return Pairs(first, second, *[nothing] * 6)
+    if scores.shape[1] < 2:
+        mean = (scores[second] - scores[first]).mean(axis=1)
+        return Pairs(first, second, mean, *[nothing] * 5)
+    # What one group of test images weighs, which is the same for all; and what draws of them change.
+    step = error_floor((chosen[0], chosen[1]), metric, has_same_rows=False)
+    drawn = difference_errors([each.deviations for each in chosen], metric)
+    folds = chosen[0].folds
+    shares = np.array([each.test_share for each in chosen])
+    found = all_pairs(scores, test_share=shares, folds=folds, floor=np.fmax(step, drawn))
+    if folds >= MIN_FOLDS:
+        return found
+    return Pairs(first, second, found.mean, found.std, found.low, found.high, nothing, nothing)
 
 
 def _having(experiments: Sequence[Gathered], metric: str) -> list[Gathered]:
@@ -82,6 +169,15 @@ def _having(experiments: Sequence[Gathered], metric: str) -> list[Gathered]:
 
 def _by_fold(experiment: Gathered, metric: str) -> list[float]:
     return [value for _, value in sorted(experiment.values[ALL, metric].items())]
+
+
+def _best(experiments: Sequence[Gathered], metric: str) -> list[Gathered]:
+    """The MOST_RANKED experiments with the best mean, in the order of the study."""
+    if len(experiments) <= MOST_RANKED:
+        return list(experiments)
+    means = np.array([_by_fold(each, metric) for each in experiments]).mean(axis=1)
+    order = np.argsort(means if metric in LOWER_IS_BETTER else -means, kind="stable")
+    return [experiments[place] for place in np.sort(order[:MOST_RANKED])]
 
 
 def _alike(experiments: Sequence[Gathered]) -> list[Gathered]:

@@ -129,6 +129,76 @@ class EffectRow(TypedDict, total=False):
     reason: str
 
 
+class RankingRow(TypedDict):
+    """A row of ranking.csv: place, what the tests leave open of it, and the difference to the best mean."""
+
+    metric: str
+    experiment: str
+    rank: int
+    rank_low: int
+    rank_high: int
+    may_be_best: str
+    mean: float
+    ci_low: float
+    ci_high: float
+    to_best: float
+    to_best_low: float
+    to_best_high: float
+    p_value: float
+    p_holm: float
+    n: int
+    mean_rank: float
+    critical_difference: float
+    friedman_p: float
+    letters: str
+    basis: str
+
+
+class BalanceRow(TypedDict):
+    """A row of balance.csv: an experiment on its worst source of fakes, and against the best mean there."""
+
+    experiment: str
+    n: int
+    n_expected: int
+    sources: int
+    worst_source: NotRequired[str]
+    worst_folds: NotRequired[int]
+    worst: NotRequired[float]
+    worst_std: NotRequired[float]
+    worst_low: NotRequired[float]
+    worst_high: NotRequired[float]
+    spread: NotRequired[float]
+    spread_low: NotRequired[float]
+    spread_high: NotRequired[float]
+    against: NotRequired[str]
+    difference: NotRequired[float]
+    ci_low: NotRequired[float]
+    ci_high: NotRequired[float]
+    p_value: NotRequired[float]
+    p_holm: NotRequired[float]
+    reason: str
+
+
+class ParetoRow(TypedDict):
+    """A row of pareto.csv: an experiment by one kind of cost, on or off the front, or why it is neither."""
+
+    metric: str
+    measure: str
+    experiment: str
+    cost: float
+    mean: float
+    on_front: str
+    dominated_by: str
+    against: str
+    gain: NotRequired[float]
+    ci_low: NotRequired[float]
+    ci_high: NotRequired[float]
+    p_value: NotRequired[float]
+    p_holm: NotRequired[float]
+    is_shown: str
+    reason: str
+
+
 class Difference(TypedDict, total=False):
     """One score of two experiments over all folds, in plain JSON values; a verdict is always there."""
 

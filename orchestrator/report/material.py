@@ -82,7 +82,6 @@ def read_material(
         if (part := _test_rows(store.trial(planned.folder))) is not None:
             tests.setdefault(trial.experiment, {})[trial.repeat, trial.fold] = part
     filled = [each for each in histories if len(each)]
-    measured = {each.name: each.measurement for each in tables.study.experiments if each.measurement}
     return Material(
         store,
         tables,
@@ -91,7 +90,7 @@ def read_material(
         trials,
         history=pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=["experiment"]),
         tests=tests,
-        costs=experiment_costs(trials, tables.overall, headline(tables), measured=measured),
+        costs=experiment_costs(tables.experiments.values(), tables.overall, headline(tables)),
         summary=SummaryCells.of(tables),
         final=read_final(store, tables.study.phase.name),
     )

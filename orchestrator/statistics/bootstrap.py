@@ -128,6 +128,36 @@ def contrast_error(terms: Sequence[tuple[float, Sequence[Deviations]]], metric: 
     return math.sqrt(math.fsum(variances) / len(variances))
 
 
+def difference_errors(experiments: Sequence[Sequence[Deviations]], metric: str) -> np.ndarray:
+    """Return the standard error of the mean difference of every two; `difference_error` has that of one pair.
+
+    Args:
+        experiments: deviations of each repeat of each experiment, all on the same rows.
+        metric: what is compared. Draws in which an experiment lacks it are left out for all.
+
+    Returns:
+        float [E, E]; NaN where one of the two has no draws of the metric, and on the diagonal.
+    """
+    errors = np.full((len(experiments),) * 2, math.nan)
+    repeats = max(map(len, experiments), default=0)
+    has_all = [len(each) == repeats and all(metric in draws for draws in each) for each in experiments]
+    known = [place for place, is_whole in enumerate(has_all) if is_whole]
+    if not repeats or len(known) < 2:
+        return errors
+    variances = np.zeros((len(known),) * 2)
+    with threadpool_limits(1):
+        for repeat in range(repeats):
+            drawn = np.stack([experiments[place][repeat][metric] for place in known]).astype(np.float64)
+            covariances = np.cov(drawn[:, np.isfinite(drawn).all(axis=0)])
+            own = np.diag(covariances)
+            # Of two that are equal in every draw rounding may leave less than nothing.
+            variances += np.maximum(own[:, None] + own[None, :] - 2.0 * covariances, 0.0)
+    found = np.sqrt(variances / repeats)
+    np.fill_diagonal(found, math.nan)
+    errors[np.ix_(known, known)] = found
+    return errors
+
+
 def difference_bounds(
     baseline: Deviations, treatment: Deviations, metric: str, *, difference: float
 ) -> tuple[float, float]:

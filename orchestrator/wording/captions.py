@@ -172,7 +172,7 @@ def held_out_caption(known: pd.DataFrame, shown: pd.DataFrame) -> str:
 
 
 def ranking_caption(ranking: pd.DataFrame, *, shown: int, num_sure: int, num_pairs: int) -> str:
-    """State what mean ranks and pairs show.
+    """State what differences to the best and pairs show.
 
     Args:
         ranking: ranking.csv, the best first.
@@ -180,21 +180,28 @@ def ranking_caption(ranking: pd.DataFrame, *, shown: int, num_sure: int, num_pai
         num_sure: how many of the pairs that are drawn are told apart.
         num_pairs: how many pairs are drawn.
     """
-    top = ranking.iloc[0]
-    ranks = dict(zip(ranking["experiment"].astype(str), ranking["mean_rank"], strict=True))
+    top, metric = ranking.iloc[0], str(ranking["metric"].iloc[0])
+    means = dict(zip(ranking["experiment"].astype(str), ranking["mean"], strict=True))
+    best = named(leaders(means, lowest=metric in LOWER_IS_BETTER))
     more = f" The best {shown} of {len(ranking)}." if shown < len(ranking) else ""
     return (
-        f"{named(leaders(ranks, lowest=True))} the best mean rank ({top['mean_rank']:.2f}); {num_sure} of "
-        f"{num_pairs} pairs are told apart by the corrected resampled t-test after Holm’s correction over "
-        "all pairs (dots). Blue: the row’s experiment scores higher; orange: lower; numbers are places in "
-        f"the table. Basis: {top['basis']}; ranks describe, they prove nothing.{more}"
+        f"{best} the best mean {metric_name(metric)} ({number(top['mean'])}); {num_sure} of {num_pairs} "
+        "pairs are told apart by the corrected resampled t-test after Holm’s correction over all pairs "
+        "(dots). Bars: corrected 95 % intervals. Blue: the row’s experiment scores higher; orange: lower; "
+        f"numbers are places in the table. Basis: {top['basis']}.{more}"
     )
 
 
-def cost_caption(costs: Sequence[ExperimentCost], metric: str, *, has_interval: bool) -> str:
+def cost_caption(costs: Sequence[ExperimentCost], metric: str, *, has_interval: bool, has_front: bool) -> str:
     """State what scores over costs show, and whether the best of all `costs` is also the cheapest."""
     bar = " with its corrected 95 % interval" if has_interval else ""
-    caption = f"Mean over folds{bar}; numbers as in the table. Further left is cheaper. "
+    front = (
+        "Line: the best score for at most that cost; blue: on the front, hollow where the advantage over the "
+        "next cheaper one there is not shown. "
+        if has_front
+        else ""
+    )
+    caption = f"Mean over folds{bar}; numbers as in the table. Further left is cheaper. {front}"
     return _cheapest(costs, metric) + caption
 
 

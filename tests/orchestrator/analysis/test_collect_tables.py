@@ -49,8 +49,13 @@ def test_columns_of_the_additional_tables_are_on_disk(results: Any) -> None:
         "effects": "question baseline treatment metric source better_is gain effect_size folds_won "
         "folds_tied folds_lost common_rows rope error_from error_floor detectable repeats repeats_needed "
         "hours_needed device p_delong reason",
-        "pairs": "metric first second n mean_diff std_diff p_value p_holm",
-        "ranking": "metric experiment mean_rank mean n critical_difference friedman_p letters basis",
+        "pairs": "metric first second n mean_diff std_diff ci_low ci_high p_value p_holm",
+        "ranking": "metric experiment rank rank_low rank_high may_be_best mean ci_low ci_high to_best "
+        "to_best_low to_best_high p_value p_holm n mean_rank critical_difference friedman_p letters basis",
+        "balance": "experiment n n_expected sources worst_source worst_folds worst worst_std worst_low "
+        "worst_high spread spread_low spread_high against difference ci_low ci_high p_value p_holm reason",
+        "pareto": "metric measure experiment cost mean on_front dominated_by against gain ci_low ci_high "
+        "p_value p_holm is_shown reason",
         "confusion": "experiment repeat fold actual predicted count",
         "missing": "experiment repeat fold split source metric reason trial",
     }
@@ -252,41 +257,6 @@ def test_delong_stands_beside_the_tests_when_it_is_asked_for(results: Any) -> No
     ]
     assert np.isnan(effects["p_delong"].iloc[0])
     assert effects["p_delong"].iloc[1] == pytest.approx(combined_p(tests))
-
-
-def test_more_than_five_experiments_are_all_compared_and_ranked(results: Any) -> None:
-    for number in range(6):
-        results.add(f"m{number}", folds=3, shift=0.3 * number)
-    results.add("unfinished", folds=3, states={0: "failed"})
-    results.add("elsewhere", folds=3, fold_file="ba9876543210.csv")
-    found = tables(results)
-    assert len(found.pairs) == 15 and len(found.ranking) == 6
-    assert set(found.ranking["experiment"]) == {f"m{number}" for number in range(6)}
-    assert found.ranking["mean_rank"].is_monotonic_increasing and found.ranking["experiment"].iloc[-1] == "m0"
-    assert (found.ranking["basis"] == "3 folds of one data set, which are not independent").all()
-    results.compare("m1", "m4")
-    row = one(tables(results).comparisons, baseline="m1")
-    pair = one(found.pairs, first="m1", second="m4")
-    assert (pair["mean_diff"], pair["std_diff"]) == pytest.approx((row["mean_diff"], row["std_diff"]))
-    # The floor is a half of one of 18 groups of a class, without the draws that a declared comparison has.
-    t = pair["mean_diff"] / max(pair["std_diff"] * np.sqrt(1 / 3 + SHARE), 1 / 36)
-    assert pair["p_value"] == pytest.approx(2 * stats.t.sf(abs(t), 2)) and pair["p_value"] <= row["p_value"]
-
-
-def test_two_folds_tell_no_pair_apart(results: Any) -> None:
-    """Catches a matrix of pairs with dots where a comparison of the same two has no verdict."""
-    for number in range(6):
-        results.add(f"m{number}", folds=2, shift=1.5 * number)
-    found = tables(results)
-    assert len(found.ranking) == 6 and len(found.pairs) == 15
-    assert found.pairs["p_value"].isna().all() and found.pairs["p_holm"].isna().all()
-
-
-def test_five_experiments_have_no_ranking(results: Any) -> None:
-    for number in range(5):
-        results.add(f"m{number}", folds=2)
-    found = tables(results)
-    assert found.pairs.empty and found.ranking.empty
 
 
 def test_several_classes_have_rows_for_each_class(results: Any) -> None:

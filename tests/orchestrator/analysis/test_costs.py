@@ -8,7 +8,6 @@ import pytest
 
 from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.costs import experiment_costs
-from orchestrator.analysis.trial_facts import read_files, trial_facts
 from orchestrator.store.folder import Store
 from trainables.measurement import Measurement, Speed
 
@@ -22,11 +21,10 @@ def test_costs_are_those_of_the_model_with_one_speed_and_the_hours_of_all_trials
     results.add("b", folds=2)
     results.facts("a", device="cpu", threads=4, training_seconds=30.0, parameters=1000, flops_per_image=5000)
     results.facts("b", device="cuda", threads=4, training_seconds=45.0, parameters=2000)
-    store, tables = tables_of()
-    facts = trial_facts(store, tables, read_files(store, tables.study))
     choice = Speed(precision="float32", memory_format="contiguous", images_per_s=450.0, peak_mib=1.0)
-    measured = {"a": Measurement(device="cpu", choice=choice)}
-    found = experiment_costs(facts, tables.overall, "auc", measured=measured)
+    results.experiments[0]["measurement"] = Measurement(device="cpu", choice=choice).model_dump()
+    tables = tables_of()[1]
+    found = experiment_costs(tables.experiments.values(), tables.overall, "auc")
     assert [each.parameters for each in found] == [1000, 2000]
     assert found[0].flops == 5000 and math.isnan(found[1].flops)
     assert (found[0].images_per_s, found[0].measured_on) == (450.0, "cpu")

@@ -295,10 +295,13 @@ def test_held_out_sources_and_ranking_appear_where_they_exist(
     said = "p1_c loses most on inpainting" if delta > 0 else "the least gain is p1_c’s on inpainting"
     assert said in found.words and "A delta above 0.07 is flagged, one above 0.10" in found.words
     figures = {path.stem for path in (found.page.parent / "figures").glob("*.svg")}
-    assert {"holdout", "ranks", "pairs", "sources-auc", "cost-parameters", "cost-flops"} <= figures
+    assert {"holdout", "standing", "ranks", "pairs", "sources-auc"} <= figures
+    assert {"cost-parameters", "cost-flops", "cost-hours"} <= figures
     places = pd.read_csv(found.page.parent / "tables" / "paper" / "ranking.csv")
     assert list(places["Experiment"]) == list(found.tables.ranking["experiment"]) and len(places) == 6
-    assert "the best mean rank (" in found.words and "folds of one data set" in found.words
+    assert "By accuracy, " in found.words and "folds of one data set" in found.words
+    # What is against all six, and what is against the only baseline.
+    assert "What the winner costs and gains" in found.words and "p1_a: gain " in found.words
 
 
 def test_shortcut_share_is_beside_the_score_and_never_made_up() -> None:

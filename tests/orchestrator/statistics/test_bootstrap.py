@@ -16,6 +16,7 @@ from orchestrator.statistics.bootstrap import (
     bootstrap,
     contrast_error,
     difference_bounds,
+    difference_errors,
     mean_bounds,
     resampled_counts,
 )
@@ -307,6 +308,24 @@ def test_repeats_make_the_error_of_a_difference_no_smaller() -> None:
     once = contrast_error([(-1.0, [one]), (1.0, [other])], "f1")
     assert contrast_error([(-1.0, [one, one]), (1.0, [other, other])], "f1") == pytest.approx(once)
     assert np.isnan(contrast_error([(-1.0, [one]), (1.0, [other])], "eer"))
+
+
+def test_errors_of_all_differences_are_those_of_every_two() -> None:
+    """Catches draws of one experiment beside those of another one's repeat, and what has no draws."""
+    every = [
+        [bootstrap([[sample(rows(120, seed=seed + number))]])[0].deviations for seed in (1, 2)]
+        for number in (0, 10, 20)
+    ]
+    found = difference_errors([every[0], [], every[1], every[2], every[0]], "auc")
+    for one, first in ((0, 0), (2, 1), (3, 2)):
+        for other, second in ((0, 0), (2, 1), (3, 2)):
+            if one != other:
+                expected = contrast_error([(-1.0, every[first]), (1.0, every[second])], "auc")
+                assert found[one, other] == pytest.approx(expected, rel=1e-5)
+    assert np.isnan(found[1]).all() and np.isnan(found[:, 1]).all() and np.isnan(np.diag(found)).all()
+    # No draw tells equals apart.
+    assert found[0, 4] == pytest.approx(0.0, abs=1e-8)
+    assert np.isnan(difference_errors(every, "eer")).all() and np.isnan(difference_errors([], "auc")).all()
 
 
 def test_near_one_the_interval_holds_the_truth_where_percentiles_do_not() -> None:

@@ -1,11 +1,11 @@
-"""Mean ranks of many experiments."""
+"""Rankings of many experiments, and of few; balance beside them."""
 
 import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 from orchestrator.analysis.collect import Tables
-from orchestrator.report.sections.ranking import ranking_figure
+from orchestrator.report.sections.ranking import ranking_figure, ranking_grid
 from orchestrator.store.folder import Store
 
 TablesOf = Callable[[], tuple[Store, Tables]]
@@ -27,3 +27,28 @@ def test_of_many_experiments_the_best_are_shown(results: Any, tables_of: TablesO
     assert ranked.caption.endswith("The best 12 of 21.")
     few = dataclasses.replace(tables, ranking=tables.ranking.head(20))
     assert "The best" not in ranking_figure(few).caption
+
+
+def test_few_experiments_have_ranks_that_tests_leave_open_and_no_mean_ranks(
+    results: Any, tables_of: TablesOf
+) -> None:
+    """Catches a table without the numbers of its claims, and a best one that differs from itself."""
+    for name, good, noise in (("a", 1.0, 1.0), ("b", 1.1, 1.0), ("low", -3.0, 0.05)):
+        results.add(name)
+        results.separate(name, "test", good, noise)
+    _, tables = tables_of()
+    ranked = ranking_figure(tables)
+    assert ranked is not None and [panel.name for panel in ranked.panels] == ["standing", "pairs"]
+    picture = ranked.panels[0].picture.svg
+    assert picture.count(">rank 1 to 2<") == 2 and ">rank 3<" in picture
+    found = ranking_grid(tables, ["b", "low"])
+    assert found is not None
+    best, last = found.rows
+    assert [cell.text for cell in best[:2]] == ["1", "b"] and [cell.text for cell in last[:2]] == ["3", "low"]
+    assert (best[3].text, best[3].note) == ("1 to 2", "may be the best") and last[3].note == ""
+    assert (best[4].text, best[5].text) == ("–", "–") and last[4].text.startswith("−0.")
+    worst = tables.balance.set_index("experiment").loc["low"]
+    assert last[6].text == f"{worst['worst']:.3f}" and f"mostly {worst['worst_source']}" in last[6].note
+    without = dataclasses.replace(tables, balance=tables.balance.iloc[:0])
+    narrow = ranking_grid(without, ["b"])
+    assert narrow is not None and "Worst source" not in narrow.columns

@@ -64,6 +64,15 @@ AcceptOption = Annotated[
         "--accept-shortcut", help="Run although file facts give the classes away; the report says so."
     ),
 ]
+PriceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--price",
+        metavar="NUMBER|INSTANCE",
+        help="What an hour costs of one GPU, or of a machine without one: 1.2, or an instance of "
+        "cluster/prices.json.",
+    ),
+]
 
 RESULTS = Path("results")
 

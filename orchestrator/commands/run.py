@@ -11,6 +11,7 @@ from orchestrator.commands.completion import experiment_completions, phase_compl
 from orchestrator.commands.exit_codes import EXIT_FAILED
 from orchestrator.commands.outcome import PhaseOutcome, phase_outcome, say_outcome, show_outcome
 from orchestrator.commands.run_options import RunOptions, with_run_options
+from orchestrator.commands.study_plan import show_study_plan
 from orchestrator.console import complain, say, screen
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ def study_command(
         list[str] | None,
         typer.Argument(metavar="PHASE...", help="Phases.", autocompletion=phase_completions),
     ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show what each phase still costs, and start nothing.")
+    ] = False,
     *,
     options: RunOptions,
 ) -> None:
@@ -69,6 +73,9 @@ def study_command(
 
     library = options.library()
     phases = phases_in_order(library, names or library.own_phases())
+    if plan:
+        show_study_plan(phases, options)
+        return
     needed = {earlier for name in phases for earlier in load_phase(library, name).builds_on}
     outcomes, num_failed = [], 0
     for number, name in enumerate(phases, start=1):

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from orchestrator.commands.options import (
     MaxOption,
     OnlyOption,
     PresetOption,
+    PriceOption,
     QuietOption,
     ResultsOption,
     SetOption,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from orchestrator.config.library import Library
     from orchestrator.config.load import ResolvedPhase
     from orchestrator.plan.plan import Options
+    from orchestrator.store.price_record import PriceRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class RunOptions:
     accept_shortcut: AcceptOption = False
     quiet: QuietOption = False
     as_json: JsonOption = False
+    price: PriceOption = None
     debug: DebugOption = False
     experiments: ExperimentsOption = None
 
@@ -54,8 +57,12 @@ class RunOptions:
 
         return find_library(self.experiments)
 
-    def question(self, names: Sequence[str]) -> "ResolvedPhase":
+    def question(
+        self, names: Sequence[str], *, expected: Mapping[str, Sequence[str]] | None = None
+    ) -> "ResolvedPhase":
         """Load a phase or experiments as these options change them.
+
+        For a plan alone, `expected` are phases whose decision is still to come, and what each may select.
 
         Raises:
             InputError: something in the files or the options is wrong.
@@ -68,6 +75,7 @@ class RunOptions:
             results=self.results,
             preset=self.preset,
             settings=self.settings or (),
+            expected=expected or {},
         )
 
     def plan_options(self) -> "Options":
@@ -89,6 +97,17 @@ class RunOptions:
             debug=self.debug,
             accept_shortcut=self.accept_shortcut,
         )
+
+    def price_record(self) -> "PriceRecord | None":
+        """Return the price that --price stands for; None without one.
+
+        Raises:
+            InputError: it is no positive number and no instance that is known.
+        """
+        from orchestrator.plan.price import find_price
+        from trainables.device import device_type
+
+        return None if self.price is None else find_price(self.price, device=device_type())
 
 
 def with_run_options(

@@ -73,6 +73,20 @@ PriceOption = Annotated[
         "cluster/prices.json.",
     ),
 ]
+MaxHoursOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-hours",
+        metavar="HOURS",
+        help="The most hours on the clock; what is left then goes on another time.",
+    ),
+]
+MaxCostOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-cost", metavar="MONEY", help="The most money; needs --price, in whose currency it is."
+    ),
+]
 
 RESULTS = Path("results")
 

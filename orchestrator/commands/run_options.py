@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from orchestrator.commands.options import (
     ExperimentsOption,
     FoldsOption,
     JsonOption,
+    MaxCostOption,
+    MaxHoursOption,
     MaxOption,
     OnlyOption,
     PresetOption,
@@ -28,6 +31,7 @@ from trainables.errors import InputError
 if TYPE_CHECKING:
     from orchestrator.config.library import Library
     from orchestrator.config.load import ResolvedPhase
+    from orchestrator.execution.caps import Budget
     from orchestrator.plan.plan import Options
     from orchestrator.store.price_record import PriceRecord
 
@@ -48,6 +52,8 @@ class RunOptions:
     quiet: QuietOption = False
     as_json: JsonOption = False
     price: PriceOption = None
+    max_hours: MaxHoursOption = None
+    max_cost: MaxCostOption = None
     debug: DebugOption = False
     experiments: ExperimentsOption = None
 
@@ -108,6 +114,25 @@ class RunOptions:
         from trainables.device import device_type
 
         return None if self.price is None else find_price(self.price, device=device_type())
+
+    def budget(self) -> "Budget":
+        """Return what the command may take, from now on.
+
+        Raises:
+            InputError: a cap is not above 0, or one on money has no price.
+        """
+        from orchestrator.execution.caps import Budget
+
+        for name, value in (("--max-hours", self.max_hours), ("--max-cost", self.max_cost)):
+            if value is not None and not (math.isfinite(value) and value > 0.0):
+                raise InputError(f"{name} {value:g}: give a number above 0, or leave it out")
+        price = self.price_record()
+        if self.max_cost is not None and price is None:
+            raise InputError(
+                "--max-cost needs --price: what an hour costs, or an instance of cluster/prices.json"
+            )
+        max_s = None if self.max_hours is None else self.max_hours * 3600
+        return Budget(max_s=max_s, max_cost=self.max_cost, price=price)
 
 
 def with_run_options(

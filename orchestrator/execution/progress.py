@@ -5,7 +5,7 @@
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,12 +83,16 @@ class TrialCell:
 
 @dataclass(slots=True)
 class Board:
-    """All trials of a run, by experiment and key (experiments that differ in name alone share trials)."""
+    """All trials of a run, by experiment and key (experiments that differ in name alone share trials).
+
+    `spent` says what was taken so far, nothing where that is not known.
+    """
 
     cells: dict[tuple[str, str], TrialCell]
     metric: str = "auc"
     started: float = field(default_factory=time.monotonic)
     done_before: float = 0.0
+    spent: Callable[[], str] = str
 
     def start(self) -> None:
         """Begin to measure: what is done by now was not done by this run."""
@@ -129,7 +133,7 @@ class Board:
         return lay_out(heads, rows, width=width)
 
     def headline(self) -> str:
-        """One line: how many trials in which state, and the time left."""
+        """One line: how many trials in which state, the time left, and what was taken so far."""
         counts = self.counts()
         parts = [f"{counts.get(State.DONE, 0)}/{len(self.cells)} trials done"]
         parts += [
@@ -140,6 +144,7 @@ class Board:
         left = self.seconds_left()
         if left is not None and counts.get(State.DONE, 0) < len(self.cells):
             parts.append(f"about {duration(left)} left")
+        parts += filter(None, [self.spent()])
         return ", ".join(parts) + f" (validation {self.metric})"
 
     def to_json(self) -> dict[str, JsonValue]:

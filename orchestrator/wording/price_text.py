@@ -1,5 +1,6 @@
 """Hours, money, and what a plan or a cap comes to, in sentences for the command line and the page."""
 
+import math
 from collections.abc import Sequence
 
 from orchestrator.console import duration
@@ -70,3 +71,58 @@ def total_sentence(estimates: Sequence[PhaseEstimate], price: PriceRecord | None
 
 def _cost(estimates: Sequence[PhaseEstimate], price: PriceRecord) -> float:
     return sum(cost_of(each.clock_s, price, units=each.units) for each in estimates)
+
+
+def spent_text(seconds: float, price: PriceRecord | None, *, units: float) -> str:
+    """Say what has been taken so far: 12 min so far, $0.24."""
+    cost = "" if price is None else f", {money(cost_of(seconds, price, units=units), price.currency)}"
+    return f"{duration(seconds)} so far{cost}"
+
+
+def fitting_sentence(fit: int, whole: Sequence[str], *, missing: int, experiments: int, left_s: float) -> str:
+    """Say before a capped run starts how much of it fits by the estimate."""
+    if fit >= missing:
+        return f"All {missing} trials fit within what the cap leaves ({duration(left_s)}), by the estimate"
+    finished = (
+        f"{len(whole)} of {experiments} experiments as a whole, which come first"
+        if whole
+        else "no experiment as a whole"
+    )
+    within = f"within what the cap leaves ({duration(left_s)}), by the estimate"
+    return f"{fit} of {missing} trials fit {within}: {finished}"
+
+
+def cut_sentence(
+    phase: str,
+    *,
+    unfinished: int,
+    stopped: int,
+    planned: int,
+    more_s: float,
+    price: PriceRecord | None,
+    units: int,
+) -> str:
+    """Say what a cap left undone, what that takes, and how to go on.
+
+    Args:
+        phase: the phase that was cut.
+        unfinished: its trials that are not finished because of the cap.
+        stopped: those of them that had begun.
+        planned: all its trials.
+        more_s: seconds on the clock that a command would take for them, start-up included.
+        price: what an hour costs; None = not known.
+        units: how many GPUs or machines are paid for.
+    """
+    begun = unfinished - stopped
+    what = f"{begun} of {planned} trials of {phase} were not begun" if begun else ""
+    if stopped:
+        kept = "and goes on from its checkpoint" if stopped == 1 else "and go on from their checkpoints"
+        what += (
+            f"{', ' if what else ''}{stopped} {'was' if stopped == 1 else 'were'} stopped at the cap {kept}"
+        )
+    cost = "" if price is None else f" ({money(cost_of(more_s, price, units=units), price.currency)})"
+    hours = math.ceil(more_s / 36) / 100
+    return (
+        f"{what}: about {duration(more_s)} more{cost}; the same command goes on with "
+        f"{'it' if unfinished == 1 else 'them'}, without a cap or with --max-hours {hours:g}"
+    )

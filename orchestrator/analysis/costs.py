@@ -8,6 +8,7 @@ threads that they were spent on. What a trial did not record is NaN.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from orchestrator.analysis.rows import SummaryRow
 from orchestrator.analysis.trial_facts import TrialFacts
@@ -16,6 +17,7 @@ from orchestrator.store.folder import State
 from trainables.measurement import Measurement
 
 Key = tuple[str, str]
+NO_PRICE: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class ExperimentCost:
 
     `number` is its place in the study, from 1; `flops` are operations for one image, `images_per_s` those of
     training in one measurement on `measured_on`; `device` is cpu, cuda, or both with a plus. `mean`, `ci_low`
-    and `ci_high` are those of its score. NaN is not known.
+    and `ci_high` are those of its score; `money` is what all of its trials cost. NaN is not known.
     """
 
     number: int
@@ -38,6 +40,7 @@ class ExperimentCost:
     mean: float
     ci_low: float
     ci_high: float
+    money: float = math.nan
 
 
 def experiment_costs(
@@ -46,6 +49,7 @@ def experiment_costs(
     metric: str,
     *,
     measured: Mapping[str, Measurement],
+    a_second: Mapping[str, float] = NO_PRICE,
 ) -> tuple[ExperimentCost, ...]:
     """Return what each experiment cost, in the order of the study.
 
@@ -54,6 +58,7 @@ def experiment_costs(
         overall: rows of summary.csv over all sources, by experiment and metric.
         metric: the score beside the costs.
         measured: what was measured of the models of experiments, by their name.
+        a_second: money for a second of one trial of an experiment, by its name.
     """
     finished: dict[str, list[TrialFacts]] = {}
     for trial in trials:
@@ -77,6 +82,9 @@ def experiment_costs(
                 mean=math.nan if score is None else score["mean"],
                 ci_low=math.nan if score is None else score["ci_low"],
                 ci_high=math.nan if score is None else score["ci_high"],
+                money=a_second.get(name, math.nan) * sum(_in_all(trial) for trial in done)
+                if done
+                else math.nan,
             )
         )
     return tuple(found)
@@ -84,6 +92,11 @@ def experiment_costs(
 
 def _largest(counts: Iterable[int | None]) -> float:
     return max((float(count) for count in counts if count is not None), default=math.nan)
+
+
+def _in_all(trial: TrialFacts) -> float:
+    """Seconds on the clock of all that a trial did: they are paid for, whatever it did in them."""
+    return math.nan if trial.seconds is None else trial.seconds
 
 
 def _spent(trial: TrialFacts) -> float:

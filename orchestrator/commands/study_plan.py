@@ -80,12 +80,8 @@ def _assumptions(study: "Study", expected: dict[str, tuple[str, ...]]) -> list[s
     for taken in study.handed_over:
         if taken.phase not in expected or not taken.is_assumed:
             continue
-        models = (
-            f"that {taken.phase} selects {', '.join(taken.selected)}, its slowest" if taken.selected else ""
-        )
         values = ", ".join(f"{key} {value}" for key, value in taken.values.items())
-        settings = f"the settings of the files for what {taken.phase} decides" + (
-            f" ({values})" if values else ""
-        )
-        said.append(f"assumes {' and '.join(filter(None, (models, settings)))}")
+        files = f"settings as the files have them{f' ({values})' if values else ''}"
+        slowest = f"that {taken.phase} selects its slowest models ({', '.join(taken.selected)}), and "
+        said.append(f"assumes {slowest if taken.selected else ''}{files}, until {taken.phase} has decided")
     return said

@@ -91,7 +91,13 @@ def read_material(
         trials,
         history=pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=["experiment"]),
         tests=tests,
-        costs=experiment_costs(trials, tables.overall, headline(tables), measured=measured),
+        costs=experiment_costs(
+            trials,
+            tables.overall,
+            headline(tables),
+            measured=measured,
+            a_second=tables.study.money_a_second(),
+        ),
         summary=SummaryCells.of(tables),
         final=read_final(store, tables.study.phase.name),
     )

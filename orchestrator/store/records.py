@@ -368,6 +368,11 @@ class StudyRecord(Record):
             for trial in experiment.trials:
                 yield experiment, trial
 
+    def money_a_second(self) -> dict[str, float]:
+        """Return what a second of one trial of each experiment costs; nothing without a price."""
+        a_second = 0.0 if self.price is None else self.price.per_hour / 3600
+        return {name: share * a_second for name, share in self.unit_shares.items() if a_second}
+
     def recipes(self) -> list[dict[str, JsonValue]]:
         """Return what decides the numbers of each experiment, as JSON has it."""
         return [each.recipe.plain() for each in self.experiments]

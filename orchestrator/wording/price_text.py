@@ -79,6 +79,18 @@ def spent_text(seconds: float, price: PriceRecord | None, *, units: float) -> st
     return f"{duration(seconds)} so far{cost}"
 
 
+def money_note(price: PriceRecord | None) -> str:
+    """Say below a table what its money is; nothing without a price."""
+    if price is None:
+        return ""
+    of = f" ({price.instance}, from a list of {price.date or 'no date'})" if price.instance else ""
+    hour = f"{money(price.per_hour, price.currency)} for an hour of one {price.per}{of}"
+    return (
+        f"Money is {hour} × the time of all finished trials × the part of it that each had; start-up "
+        "and idle time are not in it. "
+    )
+
+
 def fitting_sentence(fit: int, whole: Sequence[str], *, missing: int, experiments: int, left_s: float) -> str:
     """Say before a capped run starts how much of it fits by the estimate."""
     if fit >= missing:

@@ -10,8 +10,10 @@ from orchestrator.report.drawing.cost import draw_cost
 from orchestrator.report.grid import Grid, GridCell, grid
 from orchestrator.report.material import Material
 from orchestrator.report.section import Figure, Panel, Section, Table, figure, note
+from orchestrator.store.price_record import PriceRecord
 from orchestrator.wording.captions import cost_caption
 from orchestrator.wording.numbers import DASH, capital, integer, metric_name, number, operations
+from orchestrator.wording.price_text import money, money_note
 from orchestrator.wording.verdict import headline
 
 
@@ -24,14 +26,16 @@ def cost_section(material: Material) -> Section:
         "attention, a multiplication and an addition being two; with the parameters they say what is "
         "cheaper. Images/s is the training speed in one measurement, and hours are what all trials took: of "
         "one GPU, or on a CPU hours × threads. Both hang on the machine and decide nothing. "
-        f"{bounds.listed.note}"
+        f"{money_note(tables.study.price)}{bounds.listed.note}"
     )
     drawn = cost_figure(material.costs, tables, bounds.lines.names, bounds.lines.note)
-    return Section.of("cost", "Cost", [drawn, Table(cost_grid(listed, headline(tables)), "costs"), said])
+    return Section.of(
+        "cost", "Cost", [drawn, Table(cost_grid(listed, headline(tables), tables.study.price), "costs"), said]
+    )
 
 
-def cost_grid(costs: Sequence[ExperimentCost], metric: str) -> Grid:
-    """Typeset what each experiment cost beside its score by `metric`."""
+def cost_grid(costs: Sequence[ExperimentCost], metric: str, price: PriceRecord | None = None) -> Grid:
+    """Typeset what each experiment cost beside its score by `metric`, in money where there is a price."""
     rows: list[list[GridCell | str]] = []
     for each in costs:
         rows.append(
@@ -42,6 +46,7 @@ def cost_grid(costs: Sequence[ExperimentCost], metric: str) -> Grid:
                 operations(int(each.flops)) if each.flops == each.flops else DASH,
                 _speed(each),
                 _hours(each.hours) if each.hours == each.hours else DASH,
+                *([] if price is None else [_money(each.money, price)]),
                 each.device or DASH,
                 number(each.mean),
             ]
@@ -53,6 +58,7 @@ def cost_grid(costs: Sequence[ExperimentCost], metric: str) -> Grid:
         "FLOPs per image",
         "Images/s",
         "Hours in all",
+        *([] if price is None else ["Money in all"]),
         "Device",
         capital(metric_name(metric)),
     ]
@@ -63,6 +69,10 @@ def _speed(cost: ExperimentCost) -> GridCell | str:
     if cost.images_per_s != cost.images_per_s:
         return DASH
     return GridCell(integer(round(cost.images_per_s)), cost.measured_on)
+
+
+def _money(amount: float, price: PriceRecord) -> str:
+    return money(amount, price.currency) if amount == amount else DASH
 
 
 def _hours(value: float) -> str:

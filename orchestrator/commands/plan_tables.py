@@ -28,7 +28,7 @@ def show_experiments(estimate: "PhaseEstimate", price: "PriceRecord | None", *, 
             f"{each.missing} of {each.trials}",
             str(each.at_a_time),
             _memory(each),
-            f"{each.images_per_s:,.3g} {each.basis.value}",
+            f"{each.images_per_s:,.3g} ({each.basis.value})",
             duration(each.clock_s),
             size_text(each.disk_bytes),
             *_money(each.clock_s, price, estimate.units),
@@ -143,7 +143,7 @@ def _speeds(estimate: "PhaseEstimate") -> str:
         return ""
     least, most = f"{min(speeds):,.3g}", f"{max(speeds):,.3g}"
     return (least if least == most else f"{least} to {most}") + "".join(
-        f" {basis.value}" for basis in estimate.bases[-1:]
+        f" ({basis.value})" for basis in estimate.bases[-1:]
     )
 
 

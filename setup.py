@@ -1,20 +1,22 @@
 """Packages of the distribution, the shipped experiments among them: a mapping that pyproject.toml can't say.
 
 experiments/ stays at the top of the repository, where it is read and edited; in a wheel it is the data of
-the package `orchestrator.experiments`, so that no other distribution can write into it.
+the package `orchestrator.experiments`, so that no other distribution can write into it. The list of prices
+in cluster/ likewise.
 """
 
 from setuptools import find_namespace_packages, find_packages, setup
 
-SHIPPED = "orchestrator.experiments"
+SHIPPED, CLUSTER = "orchestrator.experiments", "orchestrator.cluster"
 
 folders = [f"{SHIPPED}.{name}" for name in find_namespace_packages("experiments")]
 setup(
-    packages=[*find_packages(include=["orchestrator*", "trainables*"]), SHIPPED, *folders],
-    package_dir={SHIPPED: "experiments"},
+    packages=[*find_packages(include=["orchestrator*", "trainables*"]), SHIPPED, CLUSTER, *folders],
+    package_dir={SHIPPED: "experiments", CLUSTER: "cluster"},
     package_data={
         "orchestrator.report": ["*.j2", "*.css"],
         SHIPPED: ["*.json"],
+        CLUSTER: ["prices.json"],
         **{name: ["*.json"] for name in folders},
     },
 )

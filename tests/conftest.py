@@ -14,7 +14,7 @@ from filelock import FileLock
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
-PACKAGED = ("orchestrator", "trainables", "experiments", "setup.py", "pyproject.toml", "README.md")
+PACKAGED = ("orchestrator", "trainables", "experiments", "cluster", "setup.py", "pyproject.toml", "README.md")
 SOURCES = ("wiki", "text2img", "inpainting")
 NUM_BASENAMES = 12
 

@@ -26,6 +26,7 @@ def test_the_wheel_holds_every_module_and_template(wheel: Path) -> None:
     files = [path for package in ("orchestrator", "trainables") for path in (ROOT / package).rglob("*")]
     wanted = {path.relative_to(ROOT).as_posix() for path in files if path.suffix in (".py", ".j2", ".css")}
     assert wanted - names == set()
+    assert "orchestrator/cluster/prices.json" in names
 
 
 def test_a_project_of_ones_own_is_planned_from_the_wheel_alone(

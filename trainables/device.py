@@ -1,6 +1,6 @@
-"""Kind of device that trains here, found out without importing torch (which takes seconds).
+"""Kind of device that trains here, and its GPUs, found out without importing torch (which takes seconds).
 
-torch is asked again inside the trial; this answer is for plans, which must be quick.
+torch is asked again inside the trial; these answers are for plans, which must be quick.
 """
 
 import ctypes
@@ -8,9 +8,15 @@ import ctypes.util
 import functools
 import importlib.metadata
 import os
+from dataclasses import dataclass
 from typing import Literal
 
 DeviceType = Literal["cpu", "cuda"]
+# Attributes of a device by their numbers in CUDA's driver interface (CUdevice_attribute).
+CLOCK_KHZ, PROCESSORS, MEMORY_CLOCK_KHZ, BUS_BITS, MAJOR, MINOR = 13, 16, 36, 37, 75, 76
+# Multiplications of float32 that a multiprocessor does at a time, by compute capability; 128 elsewhere
+# (CUDA C++ programming guide, arithmetic instructions).
+NARROW = {(7, 0): 64, (7, 2): 64, (7, 5): 64, (8, 0): 64}
 
 
 @functools.cache
@@ -27,3 +33,46 @@ def device_type() -> DeviceType:
     except OSError:
         return "cpu"
     return "cuda" if found and count.value > 0 else "cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A GPU by its driver: peak rates of float32 outside tensor cores, and of its memory."""
+
+    name: str
+    memory_mib: float
+    flops_per_s: float
+    bytes_per_s: float
+
+
+@functools.cache
+def gpus() -> tuple[Gpu, ...]:
+    """Return the GPUs of this machine that train; none where `device_type` is "cpu"."""
+    if device_type() == "cpu":
+        return ()
+    driver = ctypes.CDLL(ctypes.util.find_library("cuda") or "libcuda.so.1")
+    count = ctypes.c_int()
+    driver.cuDeviceGetCount(ctypes.byref(count))
+    return tuple(_gpu(driver, place) for place in range(count.value))
+
+
+def _gpu(driver: ctypes.CDLL, place: int) -> Gpu:
+    device, memory = ctypes.c_int(), ctypes.c_size_t()
+    name = ctypes.create_string_buffer(128)
+    driver.cuDeviceGet(ctypes.byref(device), place)
+    driver.cuDeviceGetName(name, len(name), device)
+    driver.cuDeviceTotalMem_v2(ctypes.byref(memory), device)
+
+    def attribute(number: int) -> int:
+        value = ctypes.c_int()
+        driver.cuDeviceGetAttribute(ctypes.byref(value), number, device)
+        return value.value
+
+    lanes = NARROW.get((attribute(MAJOR), attribute(MINOR)), 128)
+    return Gpu(
+        name=name.value.decode(),
+        memory_mib=memory.value / 2**20,
+        # A multiplication and an addition are two operations, and memory moves twice in a cycle.
+        flops_per_s=2e3 * lanes * attribute(PROCESSORS) * attribute(CLOCK_KHZ),
+        bytes_per_s=2e3 * attribute(MEMORY_CLOCK_KHZ) * attribute(BUS_BITS) / 8,
+    )

@@ -64,6 +64,29 @@ AcceptOption = Annotated[
         "--accept-shortcut", help="Run although file facts give the classes away; the report says so."
     ),
 ]
+PriceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--price",
+        metavar="NUMBER|INSTANCE",
+        help="What an hour costs of one GPU, or of a machine without one: 1.2, or an instance of "
+        "cluster/prices.json.",
+    ),
+]
+MaxHoursOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-hours",
+        metavar="HOURS",
+        help="The most hours on the clock; what is left then goes on another time.",
+    ),
+]
+MaxCostOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-cost", metavar="MONEY", help="The most money; needs --price, in whose currency it is."
+    ),
+]
 
 RESULTS = Path("results")
 

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from orchestrator.config.load import ResolvedPhase
+    from orchestrator.plan.estimates import PhaseEstimate
     from orchestrator.plan.plan import Options, Study
+    from orchestrator.store.price_record import PriceRecord
 
 
-@with_run_options(without=("max_concurrent", "address", "accept_shortcut", "quiet"))
+@with_run_options(without=("max_concurrent", "address", "accept_shortcut", "quiet", "max_hours", "max_cost"))
 def plan_command(
     names: Annotated[
         list[str],
@@ -27,23 +29,30 @@ def plan_command(
     ],
     options: RunOptions,
 ) -> None:
-    """Show every trial with its state, why, resources and estimate; start nothing.
+    """Show every trial with its state, why and resources, and what experiments cost; start nothing.
 
     Example: python -m orchestrator plan phase1 --data ~/faces --preset smoke
     """
+    from orchestrator.commands.plan_tables import show_experiments
+    from orchestrator.plan.estimates import Estimator, with_estimates
     from orchestrator.plan.pixel_plan import pixel_line
+    from orchestrator.plan.resources import this_machine
 
     as_json = options.as_json
     plan_options = replace(options.plan_options(), quiet=as_json)
-    study = _make_plan(options.question(names), plan_options, console=screen(stderr=as_json))
+    price = options.price_record()
+    study = make_plan(options.question(names), plan_options, console=screen(stderr=as_json))
+    estimate = Estimator(study.store, this_machine(), study.device).phase(study)
+    study = with_estimates(study, estimate)
     if as_json:
-        print(_json_text(study))
+        print(_json_text(study, estimate, price))
     else:
         _show(study, console=screen())
+        show_experiments(estimate, price, console=screen())
         say(pixel_line(study))
 
 
-def _make_plan(question: "ResolvedPhase", options: "Options", *, console: "Console") -> "Study":
+def make_plan(question: "ResolvedPhase", options: "Options", *, console: "Console") -> "Study":
     """Plan without starting anything; what was found in the data folder is remembered."""
     from orchestrator.execution.run import plan_question
     from orchestrator.plan.data_sets import DataSets
@@ -54,9 +63,10 @@ def _make_plan(question: "ResolvedPhase", options: "Options", *, console: "Conso
         return plan_question(question, options, data)
 
 
-def _json_text(study: "Study") -> str:
+def _json_text(study: "Study", estimate: "PhaseEstimate", price: "PriceRecord | None") -> str:
     from orchestrator.checks import data_gate
     from orchestrator.checks.shortcuts import CHECKS
+    from orchestrator.commands.plan_tables import estimate_json, price_json
     from orchestrator.plan.pixel_plan import pixel_json
 
     held_out: list[dict[str, object]] = [
@@ -97,6 +107,8 @@ def _json_text(study: "Study") -> str:
         "uneven": [each.plain() for each in study.uneven],
         "pixel_caches": pixel_json(study),
         "held_out": held_out,
+        "price": price_json(price),
+        "estimate": estimate_json(estimate, price),
     }
     return json.dumps(content, indent=1)
 
@@ -108,11 +120,12 @@ def _show(study: "Study", *, console: "Console") -> None:
     from orchestrator.checks.shortcuts import plan_text
     from orchestrator.config.earlier_decisions import sentence
     from orchestrator.plan.held_out import held_out_line
+    from orchestrator.wording.numbers import DASH
     from orchestrator.wording.settings_text import undeclared_sentences
     from orchestrator.wording.uneven_parts import uneven_sentences
 
-    left = [trial.estimate_s for trial in study.missing()]
-    total = f", about {duration(sum(filter(None, left)))} of work" if left and all(left) else ""
+    left = [trial.estimate_s or 0.0 for trial in study.missing()]
+    total = f", about {duration(sum(left))} of work" if left else ""
     title = (
         f"{study.phase.title}: {len(study.selected())} trials, {len(left)} to run on {study.device}{total}"
     )
@@ -127,7 +140,7 @@ def _show(study: "Study", *, console: "Console") -> None:
             trial.state,
             "/".join(str(trial.sizes.get(part, 0)) for part in ("train", "val", "test")),
             f"{share.cpus} CPU" + (f", {share.gpus:g} GPU" if share.gpus else ""),
-            "?" if trial.estimate_s is None else duration(trial.estimate_s),
+            DASH if trial.estimate_s is None else duration(trial.estimate_s),
             trial.why,
         )
     recipes = study.recipes()

@@ -11,10 +11,12 @@ from orchestrator.commands.completion import experiment_completions, phase_compl
 from orchestrator.commands.exit_codes import EXIT_FAILED
 from orchestrator.commands.outcome import PhaseOutcome, phase_outcome, say_outcome, show_outcome
 from orchestrator.commands.run_options import RunOptions, with_run_options
-from orchestrator.console import complain, say, screen
+from orchestrator.commands.study_plan import show_study_plan
+from orchestrator.console import complain, say, screen, warn
 
 if TYPE_CHECKING:
     from orchestrator.analysis.collect import Tables
+    from orchestrator.execution.caps import Budget
 
 
 def phase_command(name: str) -> Callable[..., None]:
@@ -52,6 +54,9 @@ def study_command(
         list[str] | None,
         typer.Argument(metavar="PHASE...", help="Phases.", autocompletion=phase_completions),
     ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show what each phase still costs, and start nothing.")
+    ] = False,
     *,
     options: RunOptions,
 ) -> None:
@@ -69,15 +74,22 @@ def study_command(
 
     library = options.library()
     phases = phases_in_order(library, names or library.own_phases())
+    if plan:
+        show_study_plan(phases, options)
+        return
     needed = {earlier for name in phases for earlier in load_phase(library, name).builds_on}
+    budget = options.budget()
     outcomes, num_failed = [], 0
     for number, name in enumerate(phases, start=1):
         if not options.quiet and not options.as_json:
             say(f"{name} ({number} of {len(phases)})")
-        tables = _run([name], options)
+        tables = _run([name], options, budget)
         store = Store.look(options.results)
         outcomes.append(phase_outcome(tables, store))
         num_failed += say_outcome(tables, store, as_json=options.as_json)
+        if _say_cut(budget):
+            _print_outcomes(outcomes, options=options)
+            raise typer.Exit(EXIT_FAILED)
         if name in needed and in_force(store, name) is None:
             _print_outcomes(outcomes, options=options)
             complain(
@@ -101,13 +113,26 @@ def _print_outcomes(outcomes: Sequence[PhaseOutcome], *, options: RunOptions) ->
 def _run_and_show(names: Sequence[str], options: RunOptions) -> None:
     from orchestrator.store.folder import Store
 
-    tables = _run(names, options)
+    budget = options.budget()
+    tables = _run(names, options, budget)
+    is_cut = _say_cut(budget)
     show_outcome(tables, Store.look(options.results), as_json=options.as_json)
+    if is_cut:
+        raise typer.Exit(EXIT_FAILED)
 
 
-def _run(names: Sequence[str], options: RunOptions) -> "Tables":
-    """Run what is missing of a phase or of experiments; return the tables."""
+def _say_cut(budget: "Budget") -> bool:
+    """Say what a cap left undone; return whether it left anything."""
+    from orchestrator.execution.within_caps import cut_sentences
+
+    for sentence in cut_sentences(budget):
+        warn(sentence)
+    return bool(budget.cut)
+
+
+def _run(names: Sequence[str], options: RunOptions, budget: "Budget") -> "Tables":
+    """Run what is missing of a phase or of experiments, within a budget; return the tables."""
     from orchestrator.execution.run import run_study
 
     console = screen(stderr=options.as_json)
-    return run_study(options.question(names), options.plan_options(), console=console)
+    return run_study(options.question(names), options.plan_options(), console=console, budget=budget)

@@ -2,7 +2,8 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,12 @@ from orchestrator.commands.options import (
     ExperimentsOption,
     FoldsOption,
     JsonOption,
+    MaxCostOption,
+    MaxHoursOption,
     MaxOption,
     OnlyOption,
     PresetOption,
+    PriceOption,
     QuietOption,
     ResultsOption,
     SetOption,
@@ -27,7 +31,9 @@ from trainables.errors import InputError
 if TYPE_CHECKING:
     from orchestrator.config.library import Library
     from orchestrator.config.load import ResolvedPhase
+    from orchestrator.execution.caps import Budget
     from orchestrator.plan.plan import Options
+    from orchestrator.store.price_record import PriceRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,9 @@ class RunOptions:
     accept_shortcut: AcceptOption = False
     quiet: QuietOption = False
     as_json: JsonOption = False
+    price: PriceOption = None
+    max_hours: MaxHoursOption = None
+    max_cost: MaxCostOption = None
     debug: DebugOption = False
     experiments: ExperimentsOption = None
 
@@ -54,8 +63,12 @@ class RunOptions:
 
         return find_library(self.experiments)
 
-    def question(self, names: Sequence[str]) -> "ResolvedPhase":
+    def question(
+        self, names: Sequence[str], *, expected: Mapping[str, Sequence[str]] | None = None
+    ) -> "ResolvedPhase":
         """Load a phase or experiments as these options change them.
+
+        For a plan alone, `expected` are phases whose decision is still to come, and what each may select.
 
         Raises:
             InputError: something in the files or the options is wrong.
@@ -68,6 +81,7 @@ class RunOptions:
             results=self.results,
             preset=self.preset,
             settings=self.settings or (),
+            expected=expected or {},
         )
 
     def plan_options(self) -> "Options":
@@ -89,6 +103,36 @@ class RunOptions:
             debug=self.debug,
             accept_shortcut=self.accept_shortcut,
         )
+
+    def price_record(self) -> "PriceRecord | None":
+        """Return the price that --price stands for; None without one.
+
+        Raises:
+            InputError: it is no positive number and no instance that is known.
+        """
+        from orchestrator.plan.price import find_price
+        from trainables.device import device_type
+
+        return None if self.price is None else find_price(self.price, device=device_type())
+
+    def budget(self) -> "Budget":
+        """Return what the command may take, from now on.
+
+        Raises:
+            InputError: a cap is not above 0, or one on money has no price.
+        """
+        from orchestrator.execution.caps import Budget
+
+        for name, value in (("--max-hours", self.max_hours), ("--max-cost", self.max_cost)):
+            if value is not None and not (math.isfinite(value) and value > 0.0):
+                raise InputError(f"{name} {value:g}: give a number above 0, or leave it out")
+        price = self.price_record()
+        if self.max_cost is not None and price is None:
+            raise InputError(
+                "--max-cost needs --price: what an hour costs, or an instance of cluster/prices.json"
+            )
+        max_s = None if self.max_hours is None else self.max_hours * 3600
+        return Budget(max_s=max_s, max_cost=self.max_cost, price=price)
 
 
 def with_run_options(

@@ -8,7 +8,8 @@ decided before. Only values get into a trial's identity, so a decision that is t
 outcome runs nothing again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from orchestrator.config.experiment import Layer, values_of_files
 from orchestrator.config.generated import DataFacts
@@ -22,6 +23,7 @@ from trainables.files import JsonObject
 from trainables.recipe import RecipeKeys
 
 Key = tuple[str, ...]
+NOTHING: Mapping[str, Sequence[str]] = MappingProxyType({})
 HELD_OUT = ("train_sources", "eval_sources")
 
 
@@ -50,13 +52,16 @@ def sentence(taken: HandedOver, recipes: Sequence[JsonObject]) -> str:
     return f"From the {taken.origin}{chosen}: {selected}{values or 'no setting'}{own}{instead}"
 
 
-def take_over(library: Library, phase: Phase, store: Store) -> tuple[HandedOver, ...]:
+def take_over(
+    library: Library, phase: Phase, store: Store, *, expected: Mapping[str, Sequence[str]] = NOTHING
+) -> tuple[HandedOver, ...]:
     """Read the decisions that a phase builds on.
 
     Args:
         library: where the files are found.
         phase: a phase of `library`, its templates included.
         store: the results that hold the decisions.
+        expected: for a plan alone, phases whose decision is still to come, and what each may select.
 
     Raises:
         InputError: a decision has not been taken and nothing is assumed in its place, or its file is damaged
@@ -65,7 +70,7 @@ def take_over(library: Library, phase: Phase, store: Store) -> tuple[HandedOver,
     if not phase.builds_on:
         return ()
     records = {earlier: in_force(store, earlier) for earlier in phase.builds_on}
-    missing = [earlier for earlier, record in records.items() if record is None]
+    missing = [earlier for earlier, record in records.items() if record is None and earlier not in expected]
     if missing and not phase.assumes:
         raise InputError(
             f"{phase.name} builds on the decision of {' and of '.join(missing)}, which {store.root} does not "
@@ -82,7 +87,9 @@ def take_over(library: Library, phase: Phase, store: Store) -> tuple[HandedOver,
         )
     varied = _varied(library, phase)
     return tuple(
-        _take(earlier, record, varied) if record is not None else _assume(library, phase, earlier)
+        _take(earlier, record, varied)
+        if record is not None
+        else _assume(library, phase, earlier, selected=expected.get(earlier, ()))
         for earlier, record in records.items()
     )
 
@@ -154,11 +161,11 @@ def _take(earlier: str, record: DecisionRecord, varied: frozenset[Key]) -> Hande
     )
 
 
-def _assume(library: Library, phase: Phase, earlier: str) -> HandedOver:
+def _assume(library: Library, phase: Phase, earlier: str, *, selected: Sequence[str]) -> HandedOver:
     files = values_of_files(library, phase.experiments[0]) if phase.experiments else {}
     usual = RecipeKeys.model_fields
     values = {key: files.get(key, usual[key].default if key in usual else None) for key in phase.assumes}
-    return HandedOver(phase=earlier, version=0, chosen="", values=values, own=())
+    return HandedOver(phase=earlier, version=0, chosen="", values=values, own=(), selected=tuple(selected))
 
 
 def _without(values: JsonObject, varied: frozenset[Key], above: Key, own: list[str]) -> JsonObject:

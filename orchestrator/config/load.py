@@ -4,11 +4,11 @@
 then adds the experiments that hang on what the data is, and says what a reader has to know beforehand.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from orchestrator.config.earlier_decisions import data_notes, layers, preset_notes, take_over
+from orchestrator.config.earlier_decisions import NOTHING, data_notes, layers, preset_notes, take_over
 from orchestrator.config.ensembles import with_bases
 from orchestrator.config.experiment import Experiment, Made, files_read, load_experiments
 from orchestrator.config.generated import Generated, Look, for_selected, for_sources, maker_of
@@ -46,7 +46,13 @@ class ResolvedPhase:
 
 
 def load(
-    names: Sequence[str], library: Library, *, results: Path, preset: str | None, settings: Sequence[str]
+    names: Sequence[str],
+    library: Library,
+    *,
+    results: Path,
+    preset: str | None,
+    settings: Sequence[str],
+    expected: Mapping[str, Sequence[str]] = NOTHING,
 ) -> ResolvedPhase:
     """Load a phase by its name, or make one of single experiments, which are what their files say.
 
@@ -56,6 +62,7 @@ def load(
         results: where decisions of earlier phases lie.
         preset: the stem of a file in presets/.
         settings: "key=value" strings.
+        expected: for a plan alone, phases whose decision is still to come, and what each may select.
 
     Raises:
         InputError: a file is wrong, or a decision that the phase builds on has not been taken.
@@ -70,7 +77,7 @@ def load(
         return replace(_resolved(request, phase, experiments, ()), notes=notes)
     store = Store.look(results)
     phase = load_phase(library, names[0])
-    taken = take_over(library, phase, store)
+    taken = take_over(library, phase, store, expected=expected)
     made = Generated()
     for each in taken:
         made += for_selected(library.phase(phase.name), phase, each.selected)

@@ -5,7 +5,7 @@
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from orchestrator.execution.board_table import lay_out
 from orchestrator.execution.executor import Event, EventKind
 from orchestrator.store.folder import State, Store, read_error, read_metrics, trial_state
 from orchestrator.store.records import StudyRecord
+from orchestrator.wording.price_text import money
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 from trainables.trial_files import HISTORY
 
@@ -46,7 +47,11 @@ STATES = {
 
 @dataclass(slots=True)
 class TrialCell:
-    """One trial on the board. `weight_s` is its estimated length, `share` how much of it is done."""
+    """One trial on the board.
+
+    `weight_s` is its estimated length, `share` how much of it is done, `seconds` what it took by what is on
+    disk.
+    """
 
     experiment: str
     repeat: int
@@ -57,6 +62,7 @@ class TrialCell:
     score: float | None = None
     message: str = ""
     weight_s: float = 1.0
+    seconds: float = 0.0
 
     @property
     def is_over(self) -> bool:
@@ -83,12 +89,16 @@ class TrialCell:
 
 @dataclass(slots=True)
 class Board:
-    """All trials of a run, by experiment and key (experiments that differ in name alone share trials)."""
+    """All trials of a run, by experiment and key (experiments that differ in name alone share trials).
+
+    `spent` says what was taken so far, nothing where that is not known.
+    """
 
     cells: dict[tuple[str, str], TrialCell]
     metric: str = "auc"
     started: float = field(default_factory=time.monotonic)
     done_before: float = 0.0
+    spent: Callable[[], str] = str
 
     def start(self) -> None:
         """Begin to measure: what is done by now was not done by this run."""
@@ -129,7 +139,7 @@ class Board:
         return lay_out(heads, rows, width=width)
 
     def headline(self) -> str:
-        """One line: how many trials in which state, and the time left."""
+        """One line: how many trials in which state, the time left, and what was taken so far."""
         counts = self.counts()
         parts = [f"{counts.get(State.DONE, 0)}/{len(self.cells)} trials done"]
         parts += [
@@ -140,6 +150,7 @@ class Board:
         left = self.seconds_left()
         if left is not None and counts.get(State.DONE, 0) < len(self.cells):
             parts.append(f"about {duration(left)} left")
+        parts += filter(None, [self.spent()])
         return ", ".join(parts) + f" (validation {self.metric})"
 
     def to_json(self) -> dict[str, JsonValue]:
@@ -237,7 +248,10 @@ def board_from_disk(store: Store, study: StudyRecord) -> Board:
         )
         _fill(cell, store.trial(trial.folder), lower=experiment.recipe.select_by in LOWER_IS_BETTER)
         cells[experiment.name, trial.key] = cell
-    board = Board(cells, metric=score_names(experiment.recipe.select_by for experiment in study.experiments))
+    metric = score_names(experiment.recipe.select_by for experiment in study.experiments)
+    board = Board(cells, metric=metric)
+    said = _spent_so_far(board, study)
+    board.spent = lambda: said
     board.start()
     return board
 
@@ -255,10 +269,12 @@ def _fill(cell: TrialCell, folder: Path, *, lower: bool) -> None:
         metrics = read_metrics(folder)
         cell.epoch = cell.epochs
         cell.score = metrics.score if metrics else None
+        cell.seconds = float(metrics.seconds or 0.0) if metrics else 0.0
         return
     try:
         history = pd.read_csv(folder / HISTORY)
         cell.epoch = len(history)
+        cell.seconds = float(history["seconds"].sum())
         cell.score = float(history["score"].min() if lower else history["score"].max())
     except (OSError, ValueError, KeyError):
         return
@@ -278,6 +294,20 @@ def time_left_from_disk(store: Store, study: StudyRecord, board: Board) -> float
             return None
         left += epochs * (sum(seconds) / len(seconds) if seconds else 0.0)
     return left / running
+
+
+def _spent_so_far(board: Board, study: StudyRecord) -> str:
+    """Say what all trials took so far, and cost where the study has a price; nothing before that."""
+    a_second = study.money_a_second()
+    # Experiments that differ in name alone share trials, which took their time once.
+    cells = {key: cell for (_, key), cell in board.cells.items()}.values()
+    seconds = sum(cell.seconds for cell in cells)
+    if not seconds:
+        return ""
+    if study.price is None:
+        return f"{duration(seconds)} of training so far"
+    cost = sum(cell.seconds * a_second.get(cell.experiment, 0.0) for cell in cells)
+    return f"{duration(seconds)} of training so far, {money(cost, study.price.currency)}"
 
 
 def _epoch_seconds(folder: Path) -> Iterable[float]:

@@ -325,6 +325,7 @@ def _machine(*, local: bool) -> Machine:
         memory_mib=memory_mib,
         gpus=int(min(node.get("GPU", 0) for node in workers)),
         gpu_memory_mib=_gpu_memory_mib() if gpus else 0.0,
+        nodes=len(workers),
     )
 
 

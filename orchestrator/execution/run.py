@@ -18,6 +18,7 @@ from orchestrator.config.load import ResolvedPhase, complete
 from orchestrator.console import progress_bar, say
 from orchestrator.decisions import decision
 from orchestrator.execution import probe
+from orchestrator.execution.caps import Budget
 from orchestrator.execution.executor import (
     HERE,
     IN_PROCESS,
@@ -25,7 +26,7 @@ from orchestrator.execution.executor import (
     start_executor,
 )
 from orchestrator.execution.faces import find_faces
-from orchestrator.execution.trial_runs import run_trials
+from orchestrator.execution.within_caps import run_within
 from orchestrator.plan import record
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.held_out import held_out_line
@@ -33,6 +34,7 @@ from orchestrator.plan.plan import Options, Study, plan_study
 from orchestrator.store.caches import image_caches
 from orchestrator.store.decision_file import in_force
 from orchestrator.store.folder import Store
+from orchestrator.store.price_record import PriceRecord
 from orchestrator.store.records import ShortcutRecord
 from orchestrator.store.starting import OnStep, announced
 from orchestrator.wording.numbers import capital
@@ -44,12 +46,15 @@ from trainables.trial_inputs import prepare_pixels
 Shortcuts = Sequence[ShortcutRecord]
 
 
-def run_study(question: ResolvedPhase, options: Options, *, console: Console) -> Tables:
-    """Run what is missing of a phase and leave tables, decision, tracking and report.
+def run_study(
+    question: ResolvedPhase, options: Options, *, console: Console, budget: Budget | None = None
+) -> Tables:
+    """Run what is missing of a phase, within a budget, and leave tables, decision, tracking and report.
 
     Raises:
         InputError: something that the user has to mend; nothing was started.
     """
+    budget = budget or Budget()
     store = Store.open(options.results)
     with announced(store, question.phase.name) as on_step:
         on_step("reading images")
@@ -63,10 +68,10 @@ def run_study(question: ResolvedPhase, options: Options, *, console: Console) ->
             on_step("looking for near-duplicates")
             for leak in data_gate.group_leaks(study, options, console=console):
                 say(f"Warning: {leak}", console=console, style="yellow")
-            _run_missing(study, data, options, console, shortcuts, on_step)
+            _run_missing(study, data, options, console, shortcuts, on_step, budget)
         else:
             record.write_rows(study)
-            _record_if_new(study, shortcuts)
+            _record_if_new(study, shortcuts, budget.price)
     return finish(store, question.phase.name, console=console, quiet=options.quiet, decides=True)
 
 
@@ -189,6 +194,7 @@ def _run_missing(
     console: Console,
     shortcuts: Shortcuts,
     on_step: OnStep,
+    budget: Budget,
 ) -> None:
     if any(planned.experiment.pretrained is True for planned in study.experiments):
         # Before Ray starts, so that its workers inherit what is found out.
@@ -215,13 +221,13 @@ def _run_missing(
         on_step("looking for faces and preparing pixels")
         find_faces(study, executor, console=console, quiet=options.quiet)
         files = record.write_rows(study)
-        record.write_study(study, shortcuts=shortcuts)
+        record.write_study(study, shortcuts=shortcuts, price=budget.price, machine=executor.machine)
         _build_pixels(study, options, console)
         _warn_split_batches(study, console)
         on_step("")
         # Where the measurement was all that was missing, nothing is left to run.
         if study.missing():
-            run_trials(study, files, executor, options, console)
+            run_within(study, files, executor, options, console, budget)
 
 
 def _warn_split_batches(study: Study, console: Console) -> None:
@@ -286,11 +292,11 @@ def _say_weights(notes: Sequence[str], options: Options, console: Console) -> No
             say(f"Pretrained: {note}", console=console)
 
 
-def _record_if_new(study: Study, shortcuts: Shortcuts) -> None:
+def _record_if_new(study: Study, shortcuts: Shortcuts, price: PriceRecord | None) -> None:
     """Rewrite the plan's record only when it plans something else, so that a second run changes no file."""
     known = study.store.known_study(study.phase.name)
-    planned = record.study_record(study, shortcuts=shortcuts)
-    if known is None or not known.asks_the_same(planned):
+    planned = record.study_record(study, shortcuts=shortcuts, price=price)
+    if known is None or not known.asks_the_same(planned) or known.price != planned.price:
         study.store.write_study(planned)
 
 

@@ -24,10 +24,11 @@ def run_trials(
     options: Options,
     console: Console,
     referees: Sequence[Referee] = (),
+    spent: Callable[[], str] = str,
 ) -> None:
-    """Run what is missing, as far as no referee stops it; show it, and tell MLflow."""
+    """Run what is missing, as far as no referee stops it; show it, and what is `spent`, and tell MLflow."""
     tracker = tracking.Tracker(study.store, study.store.study(study.phase.name))
-    with Display(_board(study), console=console, quiet=options.quiet) as display:
+    with Display(_board(study, spent), console=console, quiet=options.quiet) as display:
         for wave in study.waves():
             tasks = {trial.key: _task(study, trial, files) for trial in wave}
 
@@ -50,6 +51,8 @@ def run_trials(
 
             for referee in referees:
                 tasks = {key: tasks[key] for key in referee.order(wave)}
+            if not tasks:
+                continue
             executor.run(
                 list(tasks.values()),
                 target=worker.run_task,
@@ -85,7 +88,7 @@ def _task(study: Study, trial: Trial, files: Mapping[str, Sequence[Path]]) -> Ta
     return Task((job,), trial.share, study.device)
 
 
-def _board(study: Study) -> Board:
+def _board(study: Study, spent: Callable[[], str]) -> Board:
     every = board_from_disk(study.store, study.store.study(study.phase.name)).cells
     trials = study.selected()
     weighted = all(trial.estimate_s for trial in trials)
@@ -94,7 +97,8 @@ def _board(study: Study) -> Board:
         cell = every[trial.experiment, trial.key]
         cell.weight_s = (trial.estimate_s if weighted else None) or 1.0
         cells[trial.experiment, trial.key] = cell
-    return Board(cells, metric=score_names(planned.experiment.select_by for planned in study.experiments))
+    metric = score_names(planned.experiment.select_by for planned in study.experiments)
+    return Board(cells, metric=metric, spent=spent)
 
 
 def _record_loss(study: Study, event: Event) -> None:

@@ -25,6 +25,7 @@ from orchestrator.plan.class_count import refuse_classes
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.held_out import HeldOut, refuse_held_out
 from orchestrator.plan.resources import Machine, Share, share_of, this_machine
+from orchestrator.plan.trial_work import trial_seconds
 from orchestrator.plan.weights_lookup import starting_weights
 from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.folder import State, Store, read_error, read_measurement, trial_state
@@ -301,7 +302,7 @@ class _Planner:
             share=share_of(
                 self.machine, peak_mib=speed.peak_mib if speed else None, wanted=experiment.resources
             ),
-            estimate_s=_estimate(sizes, experiment, speed.images_per_s if speed else None),
+            estimate_s=trial_seconds(sizes, experiment, speed.images_per_s) if speed else None,
             selected=selected,
             bases=bases,
         )
@@ -348,29 +349,6 @@ def _uneven(planned: Sequence[PlannedExperiment], planner: _Planner) -> tuple[Un
         UnevenParts(name=name, sentence=sentence, experiments=tuple(names))
         for (name, sentence), names in found.items()
     )
-
-
-def _estimate(sizes: Mapping[str, int], experiment: Experiment, images_per_s: float | None) -> float | None:
-    """Seconds that a trial takes; scoring an image costs about a third of training on it.
-
-    Where the head alone learns and images don't change, a stage costs one pass without gradients.
-    """
-    if not images_per_s:
-        return None
-    changing = bool(experiment.augment or experiment.mix)
-    once, epochs = 0, 0.0
-    for stage in experiment.training_stages:
-        if stage.trainable != "head" and not experiment.bases:
-            epochs += stage.epochs
-        elif changing:
-            epochs += stage.epochs / 3
-        else:
-            once += 1
-    one_pass = (sizes["train"] + sizes["val"]) / 3
-    images = (
-        epochs * (sizes["train"] + sizes["val"] / 3) + once * one_pass + (sizes["val"] + sizes["test"]) / 3
-    )
-    return round(images / images_per_s, 1)
 
 
 def _why(state: State, folder: Path) -> str:

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from orchestrator.plan import face_counts, identity
 from orchestrator.plan.plan import PlannedExperiment, Study, Trial
+from orchestrator.plan.resources import Machine, this_machine, unit_share
 from orchestrator.store import provenance
 from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.fold_files import FOLD_COLUMNS, fold_file, write_once
 from orchestrator.store.folder import Store
 from orchestrator.store.held_out_files import held_out_file
+from orchestrator.store.price_record import PriceRecord
 from orchestrator.store.records import (
     DataRecord,
     Excluded,
@@ -55,16 +57,33 @@ def write_rows(study: Study) -> dict[str, tuple[Path, ...]]:
     return files
 
 
-def write_study(study: Study, *, shortcuts: Sequence[ShortcutRecord] = ()) -> None:
+def write_study(
+    study: Study,
+    *,
+    shortcuts: Sequence[ShortcutRecord] = (),
+    price: PriceRecord | None = None,
+    machine: Machine | None = None,
+) -> None:
     """Leave the record of this plan in studies/<phase>.json."""
-    study.store.write_study(study_record(study, shortcuts=shortcuts))
+    study.store.write_study(study_record(study, shortcuts=shortcuts, price=price, machine=machine))
 
 
-def study_record(study: Study, *, shortcuts: Sequence[ShortcutRecord] = ()) -> StudyRecord:
+def study_record(
+    study: Study,
+    *,
+    shortcuts: Sequence[ShortcutRecord] = (),
+    price: PriceRecord | None = None,
+    machine: Machine | None = None,
+) -> StudyRecord:
     """Describe a plan: what was asked, which trials answer it, what the data is.
 
-    `shortcuts` is what `data_gate.check_study` found in that data.
+    `shortcuts` is what `data_gate.check_study` found in that data, `price` that of an hour of `machine`; None
+    = what an earlier run has recorded, which is true of the trials that are finished.
     """
+    known = study.store.known_study(study.phase.name)
+    price = price or (None if known is None else known.price)
+    # Of a study without a price the record has no such keys.
+    priced = {} if price is None else {"price": price, "unit_shares": _unit_shares(study, known, machine)}
     manifests = {str(planned.manifest.root.resolve()): planned for planned in study.experiments}
     return StudyRecord(
         format=FORMAT,
@@ -83,6 +102,7 @@ def study_record(study: Study, *, shortcuts: Sequence[ShortcutRecord] = ()) -> S
         command=provenance.command_line(),
         started=provenance.now(),
         environment=provenance.environment(),
+        **priced,
     )
 
 
@@ -106,6 +126,14 @@ def _experiment_record(study: Study, planned: PlannedExperiment) -> ExperimentRe
         ),
         **apart,
     )
+
+
+def _unit_shares(study: Study, known: StudyRecord | None, machine: Machine | None) -> dict[str, float]:
+    """What part of a GPU or a machine each experiment's trials have; what is on record if nothing runs."""
+    here = machine or this_machine()
+    before = {} if known is None or machine is not None else known.unit_shares
+    found = {trial.experiment: round(unit_share(here, trial.share), 4) for trial in study.trials}
+    return {**found, **{name: share for name, share in before.items() if name in found}}
 
 
 def _planned_trial(trial: Trial, store: Store) -> PlannedTrial:

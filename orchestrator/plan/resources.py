@@ -12,6 +12,7 @@ import psutil
 
 from orchestrator.config.experiment import Resources
 from trainables.data.images.inspection import num_workers
+from trainables.device import gpus
 from trainables.errors import InputError
 
 MEMORY_SHARE = 0.8
@@ -23,12 +24,18 @@ MAX_TRIALS_A_GPU = 8
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What there is to share out: of this machine, or of a cluster's smallest working node."""
+    """What there is to share out: of this machine, or of a cluster's smallest of `nodes` working nodes."""
 
     cores: int
     memory_mib: float
     gpus: int = 0
     gpu_memory_mib: float = 0.0
+    nodes: int = 1
+
+    @property
+    def units(self) -> int:
+        """How many GPUs there are, or where there are none, machines: what hours are paid for."""
+        return self.nodes * (self.gpus or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +48,25 @@ class Share:
 
 
 def this_machine() -> Machine:
-    """Return the cores that this process may use and the machine's memory."""
-    return Machine(num_workers(), psutil.virtual_memory().total / 2**20)
+    """Return the cores that this process may use, the machine's memory, and its GPUs."""
+    memory_mib, found = psutil.virtual_memory().total / 2**20, gpus()
+    least = min((each.memory_mib for each in found), default=0.0)
+    return Machine(num_workers(), memory_mib, len(found), least)
+
+
+def trials_at_a_time(machine: Machine, share: Share, *, most: int | None = None) -> int:
+    """Return how many trials with such a share run at a time, `most` if that is less; at least one."""
+    fit = machine.cores // share.cpus
+    if share.gpus:
+        # A third of a GPU is rounded down, so that three of them fit.
+        fit = min(fit, math.floor(machine.gpus / share.gpus + 1e-6))
+    together = machine.nodes * max(1, fit)
+    return together if most is None else min(together, most)
+
+
+def unit_share(machine: Machine, share: Share) -> float:
+    """Return the part of a GPU, or where there is none of a machine, that a trial has while it runs."""
+    return share.gpus or share.cpus / machine.cores
 
 
 def share_of(machine: Machine, *, peak_mib: float | None, wanted: Resources) -> Share:

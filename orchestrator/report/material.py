@@ -90,7 +90,12 @@ def read_material(
         trials,
         history=pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=["experiment"]),
         tests=tests,
-        costs=experiment_costs(tables.experiments.values(), tables.overall, headline(tables)),
+        costs=experiment_costs(
+            tables.experiments.values(),
+            tables.overall,
+            headline(tables),
+            a_second=tables.study.money_a_second(),
+        ),
         summary=SummaryCells.of(tables),
         final=read_final(store, tables.study.phase.name),
     )

@@ -129,7 +129,7 @@ def contrast_error(terms: Sequence[tuple[float, Sequence[Deviations]]], metric: 
 
 
 def difference_errors(experiments: Sequence[Sequence[Deviations]], metric: str) -> np.ndarray:
-    """Return the standard error of the mean difference of every two; `difference_error` has that of one pair.
+    """Return the standard error of the mean difference of every two; `contrast_error` has that of one pair.
 
     Args:
         experiments: deviations of each repeat of each experiment, all on the same rows.

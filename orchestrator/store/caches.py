@@ -31,6 +31,7 @@ KINDS = {
     "pixels": "images decoded and resized, read by every trial",
     "scans": "what was found in a data folder's files: facts, fingerprints, near-duplicates",
     "rows": "the rows of an experiment, for workers",
+    "speeds": "rates of this machine, and the work of networks, for estimates",
     "faces": "detected faces",
     "facts": "what files say of themselves, for the shortcut check",
     "scores": "scores and bootstrap intervals of finished trials",

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, model_validator
 
 from orchestrator.store.differing_keys import DifferingKeys
+from orchestrator.store.price_record import PriceRecord
 from orchestrator.store.record import Record
 from trainables.errors import nearest
 from trainables.evaluation.metrics import ROPE, ComparedMetric, ThresholdMetric
@@ -339,7 +340,11 @@ class TrialRecord(Record):
 
 
 class StudyRecord(Record):
-    """studies/<phase>.json: what the last run of a phase planned."""
+    """studies/<phase>.json: what the last run of a phase planned.
+
+    `price` is that of an hour of one GPU or one machine, and `unit_shares` what part of it a trial of each
+    experiment has.
+    """
 
     format: int = FORMAT
     phase: PhaseRecord
@@ -354,12 +359,19 @@ class StudyRecord(Record):
     command: str
     started: str
     environment: Environment
+    price: PriceRecord | None = None
+    unit_shares: dict[str, float] = Field(default_factory=dict)
 
     def trials(self) -> Iterator[tuple[ExperimentRecord, PlannedTrial]]:
         """Yield every trial, with its experiment."""
         for experiment in self.experiments:
             for trial in experiment.trials:
                 yield experiment, trial
+
+    def money_a_second(self) -> dict[str, float]:
+        """Return what a second of one trial of each experiment costs; nothing without a price."""
+        a_second = 0.0 if self.price is None else self.price.per_hour / 3600
+        return {name: share * a_second for name, share in self.unit_shares.items() if a_second}
 
     def recipes(self) -> list[dict[str, JsonValue]]:
         """Return what decides the numbers of each experiment, as JSON has it."""

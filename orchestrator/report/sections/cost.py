@@ -13,6 +13,7 @@ from orchestrator.report.grid import Grid, GridCell, grid
 from orchestrator.report.material import Material
 from orchestrator.report.section import Details, Figure, Panel, Section, Table, figure, note, prose
 from orchestrator.report.shown import MOST_LISTED
+from orchestrator.store.price_record import PriceRecord
 from orchestrator.wording.captions import cost_caption
 from orchestrator.wording.front_text import MEASURE_NAMES, cost_gaps, front_rows, front_sentences
 from orchestrator.wording.numbers import (
@@ -25,6 +26,7 @@ from orchestrator.wording.numbers import (
     operations,
     p_value,
 )
+from orchestrator.wording.price_text import money, money_note
 from orchestrator.wording.verdict import headline
 
 # Counted of the model; the others hang on the machine, and are compared on one device alone.
@@ -53,10 +55,11 @@ def cost_section(material: Material) -> Section:
     """Show what each experiment cost."""
     tables, bounds = material.tables, material.bounds
     listed = [each for each in material.costs if each.experiment in bounds.listed.names]
-    notes = (_NOTE, cost_gaps(tables.pareto), bounds.listed.note)
+    notes = (_NOTE, money_note(tables.study.price).strip(), cost_gaps(tables.pareto), bounds.listed.note)
     drawn = cost_figure(material.costs, tables, bounds.lines.names, bounds.lines.note)
     fronts = [prose(sentence) for sentence in front_sentences(tables.pareto)]
-    table = Table(cost_grid(listed, headline(tables), fronts_of(tables.pareto)), "costs")
+    fronts_by_name, price = fronts_of(tables.pareto), tables.study.price
+    table = Table(cost_grid(listed, headline(tables), fronts_by_name, price), "costs")
     steps = fronts_grid(tables.pareto)
     folded = None if steps is None else Details(("The fronts, step by step",), (Table(steps, "fronts"),))
     return Section.of("cost", "Cost", [*fronts, drawn, table, folded, note(" ".join(filter(None, notes)))])
@@ -96,8 +99,16 @@ def fronts_of(pareto: pd.DataFrame) -> dict[str, str]:
     return {name: ", ".join(each) for name, each in found.items()}
 
 
-def cost_grid(costs: Sequence[ExperimentCost], metric: str, fronts: Mapping[str, str]) -> Grid:
-    """Typeset what each experiment cost beside its score by `metric`, and on which fronts it is."""
+def cost_grid(
+    costs: Sequence[ExperimentCost],
+    metric: str,
+    fronts: Mapping[str, str],
+    price: PriceRecord | None = None,
+) -> Grid:
+    """Typeset what each experiment cost beside its score by `metric`, and on which fronts it is.
+
+    Where there is a price, in money too.
+    """
     rows: list[list[GridCell | str]] = []
     for each in costs:
         rows.append(
@@ -108,6 +119,7 @@ def cost_grid(costs: Sequence[ExperimentCost], metric: str, fronts: Mapping[str,
                 _written("flops", each.flops),
                 _speed(each),
                 _written("hours", each.hours),
+                *([] if price is None else [_money(each.money, price)]),
                 each.device or DASH,
                 number(each.mean),
                 fronts.get(each.experiment, DASH),
@@ -120,6 +132,7 @@ def cost_grid(costs: Sequence[ExperimentCost], metric: str, fronts: Mapping[str,
         "FLOPs per image",
         "Images/s",
         "Hours in all",
+        *([] if price is None else ["Money in all"]),
         "Device",
         capital(metric_name(metric)),
         "On the front of",
@@ -139,6 +152,10 @@ def _written(measure: Measure, value: float) -> str:
     if measure == "hours":
         return "< 0.01" if value < 0.01 else f"{value:,.2f}"
     return operations(int(value)) if measure == "flops" else integer(round(value))
+
+
+def _money(amount: float, price: PriceRecord) -> str:
+    return money(amount, price.currency) if amount == amount else DASH
 
 
 def cost_figure(

@@ -32,3 +32,14 @@ def test_costs_are_those_of_the_model_with_one_speed_and_the_hours_of_all_trials
     # Threads count on a processor and not on a GPU.
     assert [each.hours for each in found] == pytest.approx([240 / 3600, 90 / 3600])
     assert [each.device for each in found] == ["cpu", "cuda"]
+
+
+def test_money_is_that_of_all_the_time_of_finished_trials(results: Any, tables_of: TablesOf) -> None:
+    """Catches hours of threads that are paid for as hours of machines. Both trials took 7 s."""
+    results.add("a", folds=2)
+    results.add("b", folds=2, states={0: "missing", 1: "missing"})
+    store, tables = tables_of()
+    facts = trial_facts(store, tables, read_files(store, tables.study))
+    found = experiment_costs(facts, tables.overall, "auc", measured={}, a_second={"a": 0.5, "b": 0.5})
+    assert found[0].money == 7.0 and math.isnan(found[1].money)
+    assert all(math.isnan(each.money) for each in experiment_costs(facts, tables.overall, "auc", measured={}))

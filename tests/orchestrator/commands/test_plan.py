@@ -59,3 +59,52 @@ def test_plan_names_differences_that_a_comparison_does_not_declare(
     assert json.loads(run_command_line(*words, "--json"))["undeclared"] == [
         {"baseline": "a", "treatment": "b", "key": "epochs", "baseline_value": epochs, "treatment_value": 3}
     ]
+
+
+def test_plan_json_has_what_every_experiment_costs(run_command_line: Run, planned: list[object]) -> None:
+    """Catches a plan that knows nothing before the first measurement."""
+    found = json.loads(run_command_line(*planned, "--json", "--price", "3.6"))
+    assert found["price"]["per_hour"] == 3.6
+    assert all(trial["estimate_s"] > 0 for trial in found["trials"])
+    estimate = found["estimate"]
+    assert (estimate["trials"], estimate["to_run"]) == (10, 10)
+    assert estimate["cost"] == pytest.approx(estimate["hours"] * 3.6 * estimate["units"], abs=1e-3)
+    for each in estimate["experiments"]:
+        assert each["images_per_s"] > 0 and each["images_per_s_is"] == "estimated"
+        assert each["peak_mib"] > 0 and each["disk_bytes"] > 0 and each["cost"] >= 0
+
+
+def test_plan_says_time_and_money_for_people(run_command_line: Run, planned: list[object]) -> None:
+    out = run_command_line(*planned, "--price", "1.2")
+    assert "a+b: 10 of 10 trials to run, about" in out
+    assert "estimated from operations and memory traffic" in out
+    assert "Price: $1.20 an hour of one machine" in out and "?" not in out
+    assert " money " not in run_command_line(*planned)
+
+
+def test_the_plan_of_a_study_counts_shared_trials_once_and_says_what_it_assumes(
+    run_command_line: Run, write_experiments: Write, faces: Path, tmp_path: Path
+) -> None:
+    """Catches a study whose later phases can't be planned before the earlier ones have run."""
+    rule = {"choose": "auc", "top": 2}
+    template = {"name": "again_{model}", "extends": "{experiment}", "values": {"subsample": 0.5}}
+    one = {"title": "One", "experiments": ["one_a", "one_b", "one_c"], "decision": rule}
+    two = {"title": "Two", "builds_on": "one", "experiments": ["one_a"], "for_each_selected": [template]}
+    sizes = {"one_a": 32, "one_b": 64, "one_c": 96}
+    folder = write_experiments(
+        {"one/phase.json": one, "two/phase.json": two}
+        | {f"one/{name}.json": {"image_size": px} for name, px in sizes.items()}
+    )
+    words = ["study", "--plan", "--experiments", folder, "--data", faces, "--results", tmp_path / "results"]
+    found = json.loads(run_command_line(*words, "--json", "--price", "1"))
+    first, second = found["phases"]
+    assert (first["to_run"], second["trials"], second["to_run"]) == (15, 15, 10)
+    assert [each["name"] for each in second["experiments"]] == ["one_a", "again_c", "again_b"]
+    assert second["assumes"] == [
+        "assumes that one selects its slowest models (one_c, one_b), and settings as the files have them, "
+        "until one has decided"
+    ]
+    assert found["hours"] == pytest.approx(first["hours"] + second["hours"], abs=1e-4)
+    out = run_command_line(*words)
+    assert "In all 25 trials to run" in out and "two assumes that one selects its slowest" in out
+    assert not (tmp_path / "results" / "studies").exists()

@@ -1,5 +1,6 @@
 """Options of a run: what the command line says arrives in one value, in every command that takes them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 from orchestrator.commands.run_options import RunOptions, with_run_options
 from trainables.errors import InputError
 
+Call = Callable[..., tuple[int, str, str]]
 LINE = [
     *("--data", "faces", "--results", "out", "--preset", "smoke", "--set", "a=1", "--set", "b=2"),
     *("--folds", "0,2", "--only", "p*", "--max-concurrent", "3", "--address", "auto"),
@@ -60,3 +62,20 @@ def test_an_option_that_a_command_does_not_take_is_refused_there() -> None:
 def test_folds_that_are_no_numbers_are_named() -> None:
     with pytest.raises(InputError, match="--folds first: give numbers"):
         RunOptions(folds="first").plan_options()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--max-hours", "0"], "--max-hours 0: give a number above 0"),
+        (["--max-hours", "-1"], "--max-hours -1: give a number above 0"),
+        (["--max-cost", "2"], "--max-cost needs --price"),
+        (["--max-cost", "0", "--price", "1"], "--max-cost 0: give a number above 0"),
+        (["--price", "g5.xlarg"], "no instance of"),
+        (["--price", "-3"], "a number above 0"),
+    ],
+)
+def test_a_cap_or_a_price_that_is_none_starts_nothing(call: Call, words: list[str], said: str) -> None:
+    for command in (["phase1"], ["study"], ["run", "p1_resnet18_baseline"]):
+        code, _, err = call(*command, *words)
+        assert code == 2 and said in err

@@ -94,3 +94,15 @@ def test_a_run_that_starts_again_is_shown_with_what_it_left(run_command_line: Ru
         on_step("starting Ray")
         out = run_command_line("status", "--results", store.root)
     assert out.startswith("phase1: a run is starting (starting Ray)\nphase1: 4/5 trials done, 1 interrupted")
+
+
+def test_status_says_what_was_taken_so_far(run_command_line: Run, results: Any) -> None:
+    """Catches trials that are finished and were free. Four took 7 s each, one 2 epochs of 2 s."""
+    results.add("a", states={2: "interrupted"})
+    root = results.write()
+    assert "32 s of training so far (" in run_command_line("status", "--results", root)
+    path = root / "studies" / "phase1.json"
+    price = {"per_hour": 3600.0, "per": "machine", "currency": "EUR"}
+    record = {**json.loads(path.read_text()), "price": price, "unit_shares": {"a": 0.5}}
+    path.write_text(json.dumps(record))
+    assert "32 s of training so far, €16.00" in run_command_line("status", "--results", root)

@@ -13,6 +13,7 @@ from orchestrator.report.drawing.cost import MOST_NAMED, NOT_SHOWN, OFF, SHOWN, 
 from orchestrator.report.kept import keeping
 from orchestrator.report.section import Figure
 from orchestrator.report.sections.cost import cost_figure, cost_grid, fronts_grid, fronts_of
+from orchestrator.store.price_record import PriceRecord
 
 
 def costs_of(**flops: float) -> tuple[ExperimentCost, ...]:
@@ -169,3 +170,11 @@ def test_the_table_has_operations_and_one_speed_and_no_seconds() -> None:
     assert found.columns[2:6] == ("Parameters", "FLOPs per image", "Images/s", "Hours in all")
     assert [row[3].text for row in found.rows] == ["1.8 GFLOPs", "–"]
     assert (found.rows[0][4].text, found.rows[0][4].note) == ("450", "cpu")
+
+
+def test_money_has_a_column_where_there_is_a_price() -> None:
+    costs = (dataclasses.replace(costs_of(a=1.0)[0], money=1.239), *costs_of(b=2.0))
+    priced = cost_grid(costs, "auc", {}, PriceRecord(per_hour=1.2, per="GPU"))
+    assert "Money in all" in priced.columns
+    assert [row[6].text for row in priced.rows] == ["$1.24", "–"]
+    assert "Money in all" not in cost_grid(costs, "auc", {}).columns

@@ -7,7 +7,7 @@ without a value in scores.csv, and the reason in missing.csv. Same results, same
 
 scores, summary, comparisons and failures have the columns that the design fixes; `summaries` states those of
 per_source, holdout, confusion and missing, `comparing` those of effects, `every_pair` those of pairs and
-ranking, `calibrate` those of calibration and reliability.
+ranking, `calibrate` those of calibration and reliability, `tried` those of tried.
 """
 
 import functools
@@ -26,6 +26,7 @@ from orchestrator.analysis.garbage import rarely_collected
 from orchestrator.analysis.rows import SummaryRow
 from orchestrator.analysis.summaries import FAILURES, SUMMARY
 from orchestrator.analysis.trial_scores import ALL
+from orchestrator.analysis.tried import tried_table
 from orchestrator.checks.shortcuts import shortcut_table
 from orchestrator.store.folder import Store
 from orchestrator.store.records import StudyRecord
@@ -40,7 +41,7 @@ __all__ = [
 SCORES = ["experiment", "repeat", "fold", "split", "source", "metric", "value", "trial"]
 FILES = (
     "scores", "summary", "comparisons", "failures", "shortcuts", "per_source", "holdout", "effects", "pairs",
-    "ranking", "confusion", "missing", "calibration", "reliability",
+    "ranking", "confusion", "missing", "calibration", "reliability", "tried",
 )  # fmt: skip
 
 
@@ -65,6 +66,7 @@ class Tables:
     missing: pd.DataFrame = field(default_factory=pd.DataFrame)
     calibration: pd.DataFrame = field(default_factory=pd.DataFrame)
     reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
+    tried: pd.DataFrame = field(default_factory=pd.DataFrame)
     experiments: Mapping[str, Gathered] = field(default_factory=dict)
 
     @property
@@ -111,6 +113,7 @@ def collect(store: Store, phase: str) -> Tables:
         missing=summaries.missing(experiments),
         calibration=summaries.calibrations(experiments),
         reliability=summaries.reliabilities(experiments),
+        tried=tried_table(study, by_name),
         experiments=by_name,
     )
     for name, text in tables.texts.items():

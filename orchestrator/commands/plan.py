@@ -66,6 +66,7 @@ def _json_text(study: "Study") -> str:
         "phase": study.phase.name,
         "preset": study.preset,
         "handed_over": [each.plain() for each in study.handed_over],
+        "sweeps": [each.plain() for each in study.sweeps],
         "notes": list(study.notes),
         "undeclared": [asdict(each) for each in study.undeclared()],
         "device": study.device,
@@ -109,6 +110,7 @@ def _show(study: "Study", *, console: "Console") -> None:
     from orchestrator.config.earlier_decisions import sentence
     from orchestrator.plan.held_out import held_out_line
     from orchestrator.wording.settings_text import undeclared_sentences
+    from orchestrator.wording.sweep_text import sweep_sentences
     from orchestrator.wording.uneven_parts import uneven_sentences
 
     left = [trial.estimate_s for trial in study.missing()]
@@ -133,7 +135,7 @@ def _show(study: "Study", *, console: "Console") -> None:
     recipes = study.recipes()
     lines = study.data_lines()
     lines += [sentence(each, recipes) for each in study.handed_over]
-    lines += [*study.notes, *map(held_out_line, study.held_out())]
+    lines += [*sweep_sentences(study.sweeps), *study.notes, *map(held_out_line, study.held_out())]
     lines += undeclared_sentences(study.undeclared())
     lines += uneven_sentences(study.uneven, num_experiments=len(study.experiments))
     lines += [

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator.commands.options import (
     RESULTS,
     AcceptOption,
+    AcceptTrialsOption,
     AddressOption,
     DataOption,
     DebugOption,
@@ -43,6 +44,7 @@ class RunOptions:
     max_concurrent: MaxOption = None
     address: AddressOption = "local"
     accept_shortcut: AcceptOption = False
+    accept_trials: AcceptTrialsOption = 0
     quiet: QuietOption = False
     as_json: JsonOption = False
     debug: DebugOption = False
@@ -68,6 +70,7 @@ class RunOptions:
             results=self.results,
             preset=self.preset,
             settings=self.settings or (),
+            accepted=self.accept_trials,
         )
 
     def plan_options(self) -> "Options":

@@ -14,6 +14,7 @@ from orchestrator.config.experiment import Layer, values_of_files
 from orchestrator.config.generated import DataFacts
 from orchestrator.config.library import Library
 from orchestrator.config.phase import Phase
+from orchestrator.config.sweep import key_path
 from orchestrator.store.decision_file import DecisionRecord, in_force
 from orchestrator.store.folder import Store
 from orchestrator.store.records import HandedOver
@@ -132,11 +133,12 @@ def varied_keys(experiments: Sequence[JsonObject]) -> frozenset[Key]:
 
 
 def _varied(library: Library, phase: Phase) -> frozenset[Key]:
-    """The keys that are a phase's own question: in which its files, or its templates, differ."""
+    """The keys that are a phase's own question: files or templates differ in them, or sweeps vary them."""
     files = varied_keys([values_of_files(library, name) for name in phase.experiments])
     templates = varied_keys([template.values for template in phase.templates])
     held_out = frozenset((name,) for name in HELD_OUT) if phase.for_each_source else frozenset()
-    return files | templates | held_out
+    swept = frozenset(key_path(key) for sweep in phase.sweeps for key in sweep.keys)
+    return files | templates | held_out | swept
 
 
 def _take(earlier: str, record: DecisionRecord, varied: frozenset[Key]) -> HandedOver:

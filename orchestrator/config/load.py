@@ -1,12 +1,14 @@
 """Loading of the phase and the experiments that a command line names, with what earlier phases decided.
 
 `load` reads files alone, so that whatever is wrong in them is said before anything is looked at. `complete`
-then adds the experiments that hang on what the data is, and says what a reader has to know beforehand.
+then adds the experiments that hang on what the data is and on what searches have proposed, and says what a
+reader has to know beforehand.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from orchestrator.config.earlier_decisions import data_notes, layers, preset_notes, take_over
 from orchestrator.config.ensembles import with_bases
@@ -15,26 +17,42 @@ from orchestrator.config.generated import Generated, Look, for_selected, for_sou
 from orchestrator.config.held_out import check_held_out
 from orchestrator.config.library import Library
 from orchestrator.config.phase import Phase, completed, load_phase, phase_of
+from orchestrator.config.sweep_size import refuse_large
+from orchestrator.config.swept import (
+    Load,
+    Proposed,
+    check_space,
+    refuse_clashes,
+    refuse_settings,
+    sweep_experiments,
+)
 from orchestrator.store.folder import Store
 from orchestrator.store.records import HandedOver
 from trainables.errors import InputError, nearest
 
+NOTHING: Mapping[int, Sequence[Proposed]] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Which experiments a command names, and what it puts on top of their files."""
+    """Which experiments a command names, and what it puts on top of their files.
+
+    `accepted` is how many trials of sweeps it accepts where they are many; 0 = it says nothing.
+    """
 
     names: tuple[str, ...]
     library: Library
     preset: str | None = None
     settings: tuple[str, ...] = ()
+    accepted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedPhase:
     """What a command is about: a phase, its experiments in running order, and what it takes over.
 
-    `made` came of the phase's templates so far, and `notes` are sentences that belong beside its answers.
+    `made` came of the phase's templates and sweeps so far, and `notes` are sentences that belong beside its
+    answers.
     """
 
     request: Request
@@ -46,7 +64,13 @@ class ResolvedPhase:
 
 
 def load(
-    names: Sequence[str], library: Library, *, results: Path, preset: str | None, settings: Sequence[str]
+    names: Sequence[str],
+    library: Library,
+    *,
+    results: Path,
+    preset: str | None,
+    settings: Sequence[str],
+    accepted: int = 0,
 ) -> ResolvedPhase:
     """Load a phase by its name, or make one of single experiments, which are what their files say.
 
@@ -56,11 +80,13 @@ def load(
         results: where decisions of earlier phases lie.
         preset: the stem of a file in presets/.
         settings: "key=value" strings.
+        accepted: how many trials of sweeps are accepted where they are many; 0 = nothing is said of it.
 
     Raises:
-        InputError: a file is wrong, or a decision that the phase builds on has not been taken.
+        InputError: a file is wrong, sweeps are too large, or a decision that the phase builds on has not been
+            taken.
     """
-    request = Request(tuple(names), library, preset, tuple(settings))
+    request = Request(tuple(names), library, preset, tuple(settings), accepted)
     if not _is_phase(library, names):
         _refuse_unknown(library, names)
         experiments = _experiments(request, request.names, ())
@@ -74,21 +100,28 @@ def load(
     made = Generated()
     for each in taken:
         made += for_selected(library.phase(phase.name), phase, each.selected)
+    made += _checked_sweeps(request, phase, taken, store)
+    phase = _with_bases(phase, made)
     asked: tuple[str | Made, ...] = (*phase.experiments, *made.experiments)
     experiments = _experiments(request, asked, taken)
-    if phase.templates and not phase.for_each_source:
+    if (phase.templates or phase.sweeps) and not _is_open(phase):
         phase = _completed(library, phase, made)
     replaced = library.replacements([library.phase(phase.name), *_files(request, asked, experiments)])
     notes = (*replaced, *_not_run(library, phase, store), *preset_notes(taken, preset))
     return replace(_resolved(request, phase, experiments, taken), notes=notes, made=made)
 
 
-def complete(resolved: ResolvedPhase, look: Look) -> ResolvedPhase:
-    """Add the experiments that hold a source out, and say which decisions were taken on other data.
+def complete(
+    resolved: ResolvedPhase, look: Look, proposals: Mapping[int, Sequence[Proposed]] = NOTHING
+) -> ResolvedPhase:
+    """Add the experiments that hold a source out, or that searches have proposed so far.
+
+    It also says which decisions were taken on other data.
 
     Args:
         resolved: what `load` gave.
         look: finds out about the data of an experiment.
+        proposals: of each search, by its place among the phase's sweeps, what it has proposed.
 
     Raises:
         InputError: the data can't be used, or a made experiment is wrong.
@@ -97,13 +130,17 @@ def complete(resolved: ResolvedPhase, look: Look) -> ResolvedPhase:
     notes = resolved.notes
     if taken:
         notes += data_notes(taken, [look(experiment) for experiment in resolved.experiments])
-    if not phase.for_each_source:
+    if not _is_open(phase):
         return replace(resolved, notes=notes)
-    held_out = for_sources(request.library.phase(phase.name), phase, look(_parent(phase, request)))
-    made = resolved.made + held_out
+    file, made, held_out = request.library.phase(phase.name), resolved.made, Generated()
+    if phase.for_each_source:
+        held_out = for_sources(file, phase, look(_parent(phase, request)))
+    for place in phase.searches:
+        made += sweep_experiments(file, phase, place, proposals.get(place, ()), load=_loader(request, taken))
+    made += held_out
     before = {each.name for each in resolved.made.experiments}
     with_files = tuple(name for name in phase.experiments if name not in before)
-    phase = phase.model_copy(update={"experiments": with_files})
+    phase = _with_bases(phase.model_copy(update={"experiments": with_files}), made)
     asked: tuple[str | Made, ...] = (*phase.experiments, *made.experiments)
     experiments = _experiments(request, asked, taken)
     if not experiments:
@@ -111,7 +148,40 @@ def complete(resolved: ResolvedPhase, look: Look) -> ResolvedPhase:
     phase = _completed(request.library, phase, made)
     replaced = request.library.replacements(_files(request, asked, experiments))
     notes = tuple(dict.fromkeys((*notes, *replaced, *held_out.notes)))
-    return replace(_resolved(request, phase, experiments, taken), notes=notes)
+    return replace(_resolved(request, phase, experiments, taken), notes=notes, made=made)
+
+
+def _is_open(phase: Phase) -> bool:
+    """Whether a part of the phase's experiments is known only from its data, or from scores."""
+    return bool(phase.for_each_source or phase.searches)
+
+
+def _with_bases(phase: Phase, made: Generated) -> Phase:
+    """Add the experiments that sweeps need beside their own."""
+    return phase.model_copy(update={"experiments": tuple(dict.fromkeys((*phase.experiments, *made.bases)))})
+
+
+def _loader(request: Request, taken: Sequence[HandedOver]) -> Load:
+    return lambda names: _experiments(request, names, taken)
+
+
+def _checked_sweeps(request: Request, phase: Phase, taken: Sequence[HandedOver], store: Store) -> Generated:
+    """Make the experiments of grids, after every sweep was looked at: none is too large, none can't be."""
+    made, library = Generated(), request.library
+    if not phase.sweeps:
+        return made
+    file, load_as_here = library.phase(phase.name), _loader(request, taken)
+    refuse_settings(file, phase.sweeps, request.settings)
+    names = tuple(dict.fromkeys(sweep.extends for sweep in phase.sweeps))
+    bases = {each.name: each for each in load_as_here(names)}
+    refuse_large(file, phase.sweeps, bases, store, accepted=request.accepted)
+    for place, sweep in enumerate(phase.sweeps):
+        if sweep.search is None:
+            made += sweep_experiments(file, phase, place, None, load=load_as_here)
+        else:
+            check_space(file, sweep, load=load_as_here)
+    refuse_clashes(file, made, library.experiments())
+    return made
 
 
 def _experiments(

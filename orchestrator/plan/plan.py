@@ -29,6 +29,7 @@ from orchestrator.plan.weights_lookup import starting_weights
 from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.folder import State, Store, read_error, read_measurement, trial_state
 from orchestrator.store.records import HandedOver, UnevenParts
+from orchestrator.store.sweep_record import SweepRecord
 from trainables.backbones import is_kernel_machine
 from trainables.data.dataset.manifest import Manifest
 from trainables.data.splits.trial_rows import trial_table
@@ -97,6 +98,7 @@ class Study:
     preset: str | None = None
     notes: tuple[str, ...] = ()
     uneven: tuple[UnevenParts, ...] = ()
+    sweeps: tuple[SweepRecord, ...] = ()
 
     def recipes(self) -> list[dict[str, JsonValue]]:
         """Return what decides the numbers of each experiment, in plain JSON values."""
@@ -165,13 +167,14 @@ def plan_study(
     handed_over: tuple[HandedOver, ...] = (),
     preset: str | None = None,
     notes: tuple[str, ...] = (),
+    sweeps: tuple[SweepRecord, ...] = (),
     machine: Machine | None = None,
     device: str | None = None,
 ) -> Study:
     """Plan a phase for this machine, or for another `machine` with another `device` ("cpu" or "cuda").
 
-    What the experiments took over when they were loaded, the preset that they have, and the notes that belong
-    beside their answers are recorded.
+    What the experiments took over when they were loaded, the preset that they have, the notes that belong
+    beside their answers, and the sweeps that they come from are recorded.
 
     Raises:
         InputError: the data can't be used as asked.
@@ -207,6 +210,7 @@ def plan_study(
         preset,
         notes,
         _uneven(planned, planner),
+        sweeps,
     )
 
 

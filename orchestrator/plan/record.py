@@ -65,6 +65,8 @@ def study_record(study: Study, *, shortcuts: Sequence[ShortcutRecord] = ()) -> S
 
     `shortcuts` is what `data_gate.check_study` found in that data.
     """
+    # Of a study without sweeps the record has no such key.
+    swept = {"sweeps": study.sweeps} if study.sweeps else {}
     manifests = {str(planned.manifest.root.resolve()): planned for planned in study.experiments}
     return StudyRecord(
         format=FORMAT,
@@ -83,6 +85,7 @@ def study_record(study: Study, *, shortcuts: Sequence[ShortcutRecord] = ()) -> S
         command=provenance.command_line(),
         started=provenance.now(),
         environment=provenance.environment(),
+        **swept,
     )
 
 

@@ -18,6 +18,7 @@ from orchestrator.report.sections.roc import roc_section
 from orchestrator.report.sections.runs import runs_section
 from orchestrator.report.sections.scores import scores_section
 from orchestrator.report.sections.sources import sources_section
+from orchestrator.report.sections.tried import tried_section
 from orchestrator.report.shortcuts import shortcut_callout
 from orchestrator.store.folder import State
 from orchestrator.wording.gaps import gap_sentences
@@ -32,6 +33,7 @@ SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     scores_section,
     sources_section,
     ranking_section,
+    tried_section,
     learning_section,
     roc_section,
     confusion_section,

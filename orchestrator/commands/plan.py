@@ -66,6 +66,7 @@ def _json_text(study: "Study") -> str:
         "phase": study.phase.name,
         "preset": study.preset,
         "handed_over": [each.plain() for each in study.handed_over],
+        "changed": _changed(study),
         "sweeps": [each.plain() for each in study.sweeps],
         "notes": list(study.notes),
         "undeclared": [asdict(each) for each in study.undeclared()],
@@ -102,6 +103,13 @@ def _json_text(study: "Study") -> str:
     return json.dumps(content, indent=1)
 
 
+def _changed(study: "Study") -> list[str]:
+    from orchestrator.plan.changed import changed_since
+    from orchestrator.wording.changed_text import changed_sentences
+
+    return changed_sentences(changed_since(study), phase=study.phase.name, results=str(study.store.root))
+
+
 def _show(study: "Study", *, console: "Console") -> None:
     from rich.table import Table
 
@@ -135,6 +143,7 @@ def _show(study: "Study", *, console: "Console") -> None:
     recipes = study.recipes()
     lines = study.data_lines()
     lines += [sentence(each, recipes) for each in study.handed_over]
+    lines += _changed(study)
     lines += [*sweep_sentences(study.sweeps), *study.notes, *map(held_out_line, study.held_out())]
     lines += undeclared_sentences(study.undeclared())
     lines += uneven_sentences(study.uneven, num_experiments=len(study.experiments))

@@ -9,6 +9,7 @@ outcome runs nothing again.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from orchestrator.config.experiment import Layer, values_of_files
 from orchestrator.config.generated import DataFacts
@@ -36,11 +37,11 @@ def sentence(taken: HandedOver, recipes: Sequence[JsonObject]) -> str:
 
     `recipes` are those of the experiments that took it over.
     """
-    values = ", ".join(f"{key} = {_text(value)}" for key, value in _dotted(taken.values))
+    values = ", ".join(f"{key} = {_text(value)}" for key, value in dotted_values(taken.values))
     own = f"; its own question: {', '.join(taken.own)}" if taken.own else ""
     replaced = [
         f"{key} = {_text(found)}"
-        for key, value in _dotted(taken.values)
+        for key, value in dotted_values(taken.values)
         for found in _others(key, value, recipes)
     ]
     instead = f"; --preset or --set puts in its place: {', '.join(replaced)}" if replaced else ""
@@ -187,7 +188,8 @@ def _leaves(values: JsonObject, above: Key = ()) -> Iterator[tuple[Key, object]]
             yield (*above, name), value
 
 
-def _dotted(values: JsonObject) -> Iterator[tuple[str, object]]:
+def dotted_values(values: JsonObject) -> Iterator[tuple[str, Any]]:
+    """Yield the innermost values of an object by dotted key: optimizer.lr."""
     for key, value in _leaves(values):
         yield ".".join(key), value
 

@@ -29,6 +29,7 @@ from orchestrator.execution.faces import find_faces
 from orchestrator.execution.searching import Heard, further_rounds, propose
 from orchestrator.execution.trial_runs import run_trials
 from orchestrator.plan import record
+from orchestrator.plan.changed import changed_since
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.held_out import held_out_line
 from orchestrator.plan.plan import Options, Study, plan_study
@@ -37,6 +38,7 @@ from orchestrator.store.decision_file import in_force
 from orchestrator.store.folder import Store
 from orchestrator.store.records import ShortcutRecord
 from orchestrator.store.starting import OnStep, announced
+from orchestrator.wording.changed_text import changed_sentences
 from orchestrator.wording.numbers import capital
 from orchestrator.wording.sweep_text import sweep_sentences
 from orchestrator.wording.uneven_parts import uneven_sentences
@@ -135,7 +137,8 @@ def _say_notes(study: Study, console: Console, *, quiet: bool) -> None:
     for each in study.handed_over:
         if each.is_assumed or not quiet:
             say(sentence(each, recipes), console=console, style="yellow" if each.is_assumed else "")
-    for line in () if quiet else sweep_sentences(study.sweeps):
+    changed = changed_sentences(changed_since(study), phase=study.phase.name, results=str(study.store.root))
+    for line in () if quiet else (*changed, *sweep_sentences(study.sweeps)):
         say(line, console=console)
     for note in study.notes:
         say(f"Note: {note}", console=console, style="yellow")

@@ -271,7 +271,8 @@ def _resolved(
 
 def _completed(library: Library, phase: Phase, made: Generated) -> Phase:
     names = [each.name for each in made.experiments]
-    return completed(phase, str(library.phase(phase.name)), names, made.comparisons)
+    grows = any(len(each.settings) < each.num_planned for each in made.sweeps)
+    return completed(phase, str(library.phase(phase.name)), names, made.comparisons, grows=grows)
 
 
 def _not_run(library: Library, phase: Phase, store: Store) -> tuple[str, ...]:

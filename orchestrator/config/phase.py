@@ -143,11 +143,17 @@ def _with_short_sweep(path: Path, values: JsonObject) -> tuple[JsonObject, bool]
 
 
 def completed(
-    phase: Phase, where: str, made: Sequence[str] = (), comparisons: Sequence[Comparison] = ()
+    phase: Phase,
+    where: str,
+    made: Sequence[str] = (),
+    comparisons: Sequence[Comparison] = (),
+    *,
+    grows: bool = False,
 ) -> Phase:
     """Return a phase with the experiments that were made for it, every name in it checked.
 
-    `where` is its file; `made` and `comparisons` are what came of its templates.
+    `where` is its file; `made` and `comparisons` are what came of its templates and sweeps. While it `grows`,
+    a decision may have a single candidate: a search will propose more.
 
     Raises:
         InputError: a comparison or the decision names an experiment that the phase does not run.
@@ -172,7 +178,7 @@ def completed(
                     f"{where}: comparison {comparison.question!r} names {side!r}, which the phase does not "
                     f"run; {nearest(side, phase.experiments)}"
                 )
-    return phase if phase.decision is None else _with_candidates(where, phase, phase.decision)
+    return phase if phase.decision is None else _with_candidates(where, phase, phase.decision, grows)
 
 
 def _check_order(library: Library, phase: Phase) -> None:
@@ -199,7 +205,7 @@ def _check_order(library: Library, phase: Phase) -> None:
             waiting += [(earlier, str(name)) for name in further] if isinstance(further, tuple) else []
 
 
-def _with_candidates(where: str, phase: Phase, rule: Rule) -> Phase:
+def _with_candidates(where: str, phase: Phase, rule: Rule, grows: bool) -> Phase:
     """Check the candidates of a decision; where none are named they are all experiments of the phase."""
     kind = "factors" if rule.factors else "among"
     found: list[str] = []
@@ -213,7 +219,7 @@ def _with_candidates(where: str, phase: Phase, rule: Rule) -> Phase:
         found += matching
     if len(set(found)) < len(found):
         raise InputError(f"{where}: decision.{kind} names an experiment more than once")
-    if len(found) < 2:
+    if len(found) < 2 and not grows:
         raise InputError(
             f"{where}: decision.{kind} names {found[0]} alone; a decision is between two or more"
         )

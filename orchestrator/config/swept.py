@@ -160,6 +160,8 @@ def _comparison(sweep: Sweep, name: str, values: Setting) -> Comparison:
 def asked_of(sweep: Sweep) -> dict[str, JsonValue]:
     """Return what the phase file says of a sweep, as its record keeps it."""
     asked = sweep.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    if sweep.search is not None:
+        asked["search"] = sweep.search.model_dump(mode="json", exclude_none=True)
     return {**asked, "compare": sweep.is_compared}
 
 

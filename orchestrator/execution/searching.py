@@ -138,7 +138,10 @@ class _Search:
 
     def _plan(self, proposed: Sequence[Proposed], number: int) -> tuple[list[str], Study]:
         """Plan the experiments of the last `number` settings; return the name of each with them."""
-        completed = complete(self.question, self.data.facts, {self.place: proposed})
+        # What is asked of other experiments of the phase is not looked at here: not all of them are known.
+        phase = self.question.phase.model_copy(update={"comparisons": (), "decision": None})
+        question = replace(self.question, phase=phase)
+        completed = complete(question, self.data.facts, {self.place: proposed})
         searches = [each for each in completed.made.sweeps if each.is_search]
         record = searches[[*self.question.phase.searches].index(self.place)]
         names = [each.experiment for each in record.settings[-number:]]

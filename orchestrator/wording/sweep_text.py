@@ -40,10 +40,8 @@ def _grid(sweep: SweepRecord) -> str:
 
 
 def _search(sweep: SweepRecord) -> str:
-    found, search = len(sweep.settings), sweep.asked.get("search")
-    asked = search if isinstance(search, dict) else {}
-    how = {"random": "Random search"}.get(str(asked.get("sampler")), "Search")
-    said = f"{how} over {_keys(sweep)} on top of {sweep.base}: "
+    found = len(sweep.settings)
+    said = f"Search ({_how(sweep)}) over {_keys(sweep)} on top of {sweep.base}: "
     left = sweep.num_planned - found
     if not left:
         return f"{said}{_settings(found)}, all proposed{_base_itself(sweep)}{_given_up(sweep)}."
@@ -51,6 +49,14 @@ def _search(sweep: SweepRecord) -> str:
         f"{said}{found} of {_settings(sweep.num_planned)} so far{_base_itself(sweep)}"
         f"{_given_up(sweep)}; {left} more, proposed when these are finished."
     )
+
+
+def _how(sweep: SweepRecord) -> str:
+    """How a search proposes: its sampler, its seed, and how many settings at a time."""
+    search = sweep.asked.get("search")
+    asked = search if isinstance(search, dict) else {}
+    sampler = {"tpe": "TPE", "random": "at random"}.get(str(asked.get("sampler")), str(asked.get("sampler")))
+    return f"{sampler}, seed {asked.get('seed')}, {asked.get('parallel')} at a time"
 
 
 def _settings(number: int) -> str:

@@ -158,6 +158,16 @@ def test_a_search_has_what_was_proposed_and_what_it_began_from(phase: Callable[.
     assert found.phase.decision is not None and found.phase.decision.among == found.phase.experiments
 
 
+def test_a_decision_may_wait_for_what_a_search_will_propose(phase: Callable[..., Path]) -> None:
+    """Catches a search of one setting at a time that is refused for its single candidate so far."""
+    rule = {"choose": "auc", "among": ["base-*"]}
+    folder = phase(extends="base", search={"trials": 5, "parallel": 1, "space": SPACE}, decision=rule)
+    found = proposed(folder, {"lr": 1e-3, "backbone": "resnet18"})
+    assert found.phase.decision is not None and len(found.phase.decision.among) == 1
+    with pytest.raises(InputError, match="a decision is between two or more"):
+        swept(phase(extends="base", grid={"dropout": [0.4]}, decision=rule))
+
+
 def test_a_grid_of_ten_thousand_is_refused_with_its_cost_before_it_is_made(
     phase: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from orchestrator.store.sweep_record import SweepRecord, TriedSetting
 from orchestrator.wording.sweep_text import sweep_sentences
 from orchestrator.wording.tried_text import tried_sentences
 
-SEARCH = {"extends": "base", "search": {"trials": 9, "space": {}}}
+SEARCH = {"extends": "base", "search": {"trials": 9, "sampler": "tpe", "seed": 7, "parallel": 2}}
 
 
 def sweep(number: int, *, planned: int = 0, asked: dict[str, Any] = SEARCH, gave_up: int = 0) -> SweepRecord:
@@ -39,10 +39,12 @@ def rows(means: list[float], *, states: dict[int, str] | None = None) -> pd.Data
 
 def test_a_search_says_what_is_still_to_come_and_what_it_went_on_without() -> None:
     assert sweep_sentences([sweep(4, planned=9, gave_up=2)]) == [
-        "Search over lr on top of base: 4 of 9 settings so far; it went on without e2, which had no score: a "
-        "trial had failed; 5 more, proposed when these are finished."
+        "Search (TPE, seed 7, 2 at a time) over lr on top of base: 4 of 9 settings so far; it went on "
+        "without e2, which had no score: a trial had failed; 5 more, proposed when these are finished."
     ]
-    assert sweep_sentences([sweep(4)]) == ["Search over lr on top of base: 4 settings, all proposed."]
+    assert sweep_sentences([sweep(4)]) == [
+        "Search (TPE, seed 7, 2 at a time) over lr on top of base: 4 settings, all proposed."
+    ]
     grid = sweep(4, asked={"extends": "base", "grid": {"lr": [1]}})
     assert sweep_sentences([grid]) == ["Grid over lr on top of base: 4 settings."]
 

@@ -8,6 +8,7 @@ are refused: settings are compared on the same folds, and told apart by the same
 
 import itertools
 import math
+import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, Self, get_args
 
@@ -78,7 +79,7 @@ class Search(Frozen):
         for key, values in space.items():
             refuse_swept("search.space", key)
             if isinstance(values, Range):
-                _refuse_range(key)
+                _refuse_range(key, values)
             else:
                 _refuse_values("search.space", key, values)
         return space
@@ -98,6 +99,13 @@ class Sweep(Frozen):
     search: Search | None = None
     compare: bool | None = None
     metrics: tuple[ComparedMetric, ...] = Field(("auc",), min_length=1)
+
+    @field_validator("extends", "name")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        if name.endswith(".json") or not re.fullmatch(r"[\w.=+-]*", name, flags=re.ASCII):
+            raise ValueError("give the name of an experiment: letters, digits, dots, hyphens, no .json")
+        return name
 
     @field_validator("grid")
     @classmethod
@@ -219,9 +227,13 @@ def _refuse_values(where: str, key: str, values: Sequence[JsonValue]) -> None:
         seen.append(value)
 
 
-def _refuse_range(key: str) -> None:
-    if not _kinds(key) & {int, float}:
+def _refuse_range(key: str, values: Range) -> None:
+    kinds = _kinds(key) & {int, float}
+    if not kinds:
         raise ValueError(f"search.space.{key} takes no numbers; list the values to try")
+    broken = [each for each in (values.low, values.high, values.step or 1) if each != round(each)]
+    if kinds == {int} and broken:
+        raise ValueError(f"search.space.{key} takes whole numbers, and {broken[0]:g} is none")
 
 
 def _every_key() -> list[str]:
@@ -246,7 +258,10 @@ def _kinds(key: str) -> set[object]:
 
 def _plain_types(annotation: object) -> set[object]:
     inner = get_args(annotation)
-    return set().union(*map(_plain_types, inner)) if inner else {annotation}
+    if inner:
+        return set().union(*map(_plain_types, inner))
+    # What an annotation says beside the type is none.
+    return {annotation} if isinstance(annotation, type) else set()
 
 
 def _part_in(annotation: object) -> type[BaseModel] | None:

@@ -21,8 +21,9 @@ class Proposer:
     """A search under way: `ask` for a round, and `tell` what it scored."""
 
     def __init__(self, search: Search, *, lower_is_better: bool) -> None:
-        # It prints a line for each study and trial, and to say what its authors think of an option.
+        # It prints a line for each study and trial, and warns of steps that do not end at `high`.
         optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._search = search
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             sampler = (
@@ -30,11 +31,10 @@ class Proposer:
                 if search.sampler == "tpe"
                 else optuna.samplers.RandomSampler(seed=search.seed)
             )
+            self._space = {key: _distribution(key, values) for key, values in search.space.items()}
         self._study = optuna.create_study(
             sampler=sampler, direction="minimize" if lower_is_better else "maximize"
         )
-        self._search = search
-        self._space = {key: _distribution(key, values) for key, values in search.space.items()}
         self._asked: list[optuna.Trial] = []
 
     def ask(self) -> list[Setting]:

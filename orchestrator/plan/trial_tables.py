@@ -16,7 +16,7 @@ from trainables.recipe import RecipeKeys
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TrialRows:
+class DealtRows:
     """The rows of a trial: columns sha256, group, label and part; how many each part has; their hash."""
 
     table: pd.DataFrame
@@ -29,9 +29,9 @@ class TrialTables:
     """The rows of trials that were dealt so far."""
 
     # With the rows that they were dealt from, which so keep their id.
-    _known: dict[Hashable, tuple[pd.DataFrame, TrialRows]] = field(default_factory=dict)
+    _known: dict[Hashable, tuple[pd.DataFrame, DealtRows]] = field(default_factory=dict)
 
-    def of(self, rows: pd.DataFrame, recipe: RecipeKeys, *, repeat: int, fold: int) -> TrialRows:
+    def of(self, rows: pd.DataFrame, recipe: RecipeKeys, *, repeat: int, fold: int) -> DealtRows:
         """Deal the rows of a trial from those of its experiment and repeat, or return what was dealt.
 
         Raises:
@@ -42,7 +42,7 @@ class TrialTables:
         if place not in self._known:
             table = trial_table(rows, recipe, repeat=repeat, fold=fold)
             sizes = {part: int(count) for part, count in Counter(table["part"]).items()}
-            found = TrialRows(
+            found = DealtRows(
                 table[["sha256", "group", "label", "part"]], sizes, identity.rows_fingerprint(table)
             )
             self._known[place] = (rows, found)

@@ -76,4 +76,4 @@ def _given_up(sweep: SweepRecord) -> str:
     failed = list(dict.fromkeys(each.experiment for each in sweep.settings if each.gave_up))
     if not failed:
         return ""
-    return f"; it went on without {few(failed)}, which had no score: a trial had failed"
+    return f"; it went on without {few(failed)}, which had no deciding score, or a failed trial"

@@ -11,7 +11,7 @@ from trainables.evaluation.metrics import LOWER_IS_BETTER
 LACKING = {
     FAILED: "failed",
     UNFINISHED: "not finished",
-    UNSCORED: "without a deciding score (their validation parts are too small for halves)",
+    UNSCORED: "without a deciding score (no halves of the validation part, or of an earlier version)",
 }
 
 
@@ -31,7 +31,7 @@ def tried_sentences(sweep: SweepRecord, rows: pd.DataFrame) -> list[str]:
         lines = [f"{len(apart)} different settings were tried{repeated}{lacking}."]
     scored = apart[apart["state"] == FINISHED]
     if scored.empty:
-        return [*lines, "None of them has a score yet."]
+        return [*lines, "None of them has a score."]
     metric = str(rows["metric"].iloc[0])
     ordered = scored.sort_values("mean", ascending=metric in LOWER_IS_BETTER, kind="stable")
     best = ordered.iloc[0]

@@ -82,7 +82,7 @@ def tried_figure(place: int, sweep: SweepRecord, rows: pd.DataFrame) -> Figure |
 
 def tried_grid(sweep: SweepRecord, rows: pd.DataFrame) -> Grid:
     """Typeset settings: a column for each key that is swept, then the score."""
-    metric = capital(metric_name(str(rows["metric"].iloc[0])))
+    metric = metric_name(str(rows["metric"].iloc[0]))
     table = []
     for row in rows.to_dict("records"):
         values = json.loads(row["settings"])
@@ -96,7 +96,7 @@ def tried_grid(sweep: SweepRecord, rows: pd.DataFrame) -> Grid:
                 between(row["ci_low"], row["ci_high"]),
             ]
         )
-    heads = ["#", *sweep.keys, "State", "Folds", metric, "95 % interval"]
+    heads = ["#", *sweep.keys, "State", "Folds", f"Deciding {metric}", "95 % interval"]
     return grid("Settings tried", heads, table, 2 + len(sweep.keys))
 
 

@@ -215,6 +215,8 @@ SEARCH = {"trials": 4, "space": {"dropout": {"low": 0, "high": 0.5}}}
         ({"search": {"trials": 3, "space": {"backbone": {"low": 0, "high": 1}}}}, "takes no numbers"),
         ({"search": {"trials": 3, "space": {"dropout": {"low": 0, "high": 2}}}}, "dropout is 2"),
         ({"search": {"trials": 3, "space": {"epochs": []}}}, "empty list"),
+        ({"search": {"trials": 3, "space": {"epochs": {"low": 1.5, "high": 9}}}}, "takes whole numbers"),
+        ({"search": {"trials": 3, "space": {"scheduler.T_max": {"low": 0, "high": 9}}}}, "T_max is 0"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_sweep_is_said_before_anything_starts(
@@ -231,6 +233,7 @@ def test_what_is_wrong_with_a_sweep_is_said_before_anything_starts(
     [
         ({"grid": GRID}, 'name it with "extends"'),
         ({"extends": "base", "grid": GRID, "sweeps": []}, 'extends stands beside "sweeps"'),
+        ({"extends": "base.json", "grid": GRID}, 'extends is "base.json": give the name of an experiment'),
         ({"extends": "bass", "grid": GRID}, "no experiment 'bass'.*nearest: base"),
         ({"extends": "base", "grid": {"dropout": [0.4]}, "name": "other"}, "name is 'other'"),
         ({"sweeps": [{"extends": "base", "grid": {"dropout": [0.4]}}] * 2}, "two of its sweeps make"),

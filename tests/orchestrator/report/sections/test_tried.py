@@ -40,7 +40,8 @@ def rows(means: list[float], *, states: dict[int, str] | None = None) -> pd.Data
 def test_a_search_says_what_is_still_to_come_and_what_it_went_on_without() -> None:
     assert sweep_sentences([sweep(4, planned=9, gave_up=2)]) == [
         "Search (TPE, seed 7, 2 at a time) over lr on top of base: 4 of 9 settings so far; it went on "
-        "without e2, which had no score: a trial had failed; 5 more, proposed when these are finished."
+        "without e2, which had no deciding score, or a failed trial; 5 more, proposed when these are "
+        "finished."
     ]
     assert sweep_sentences([sweep(4)]) == [
         "Search (TPE, seed 7, 2 at a time) over lr on top of base: 4 settings, all proposed."
@@ -57,7 +58,7 @@ def test_the_best_is_said_with_its_interval_and_among_how_many() -> None:
         "e2. It is the best of 3, "
     )
     assert tried_sentences(sweep(1), rows([np.nan], states={1: "unfinished"}))[1:] == [
-        "None of them has a score yet."
+        "None of them has a score."
     ]
 
 

@@ -51,8 +51,8 @@ class Request:
 class ResolvedPhase:
     """What a command is about: a phase, its experiments in running order, and what it takes over.
 
-    `made` came of the phase's templates and sweeps so far, and `notes` are sentences that belong beside its
-    answers.
+    `made` came of the phase's templates and sweeps so far, `possible` are examples of what its searches may
+    propose, and `notes` are sentences that belong beside its answers.
     """
 
     request: Request
@@ -60,6 +60,7 @@ class ResolvedPhase:
     experiments: tuple[Experiment, ...]
     handed_over: tuple[HandedOver, ...] = ()
     made: Generated = field(default_factory=Generated)
+    possible: tuple[Experiment, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -100,7 +101,8 @@ def load(
     made = Generated()
     for each in taken:
         made += for_selected(library.phase(phase.name), phase, each.selected)
-    made += _checked_sweeps(request, phase, taken, store)
+    of_grids, possible = _checked_sweeps(request, phase, taken, store)
+    made += of_grids
     phase = _with_bases(phase, made)
     asked: tuple[str | Made, ...] = (*phase.experiments, *made.experiments)
     experiments = _experiments(request, asked, taken)
@@ -108,7 +110,8 @@ def load(
         phase = _completed(library, phase, made)
     replaced = library.replacements([library.phase(phase.name), *_files(request, asked, experiments)])
     notes = (*replaced, *_not_run(library, phase, store), *preset_notes(taken, preset))
-    return replace(_resolved(request, phase, experiments, taken), notes=notes, made=made)
+    resolved = _resolved(request, phase, experiments, taken)
+    return replace(resolved, notes=notes, made=made, possible=possible)
 
 
 def complete(
@@ -165,11 +168,17 @@ def _loader(request: Request, taken: Sequence[HandedOver]) -> Load:
     return lambda names: _experiments(request, names, taken)
 
 
-def _checked_sweeps(request: Request, phase: Phase, taken: Sequence[HandedOver], store: Store) -> Generated:
-    """Make the experiments of grids, after every sweep was looked at: none is too large, none can't be."""
+def _checked_sweeps(
+    request: Request, phase: Phase, taken: Sequence[HandedOver], store: Store
+) -> tuple[Generated, tuple[Experiment, ...]]:
+    """Make the experiments of grids, and examples of what searches may propose.
+
+    Every sweep is looked at before: none is too large, none can't be.
+    """
     made, library = Generated(), request.library
+    possible: tuple[Experiment, ...] = ()
     if not phase.sweeps:
-        return made
+        return made, possible
     file, load_as_here = library.phase(phase.name), _loader(request, taken)
     refuse_settings(file, phase.sweeps, request.settings)
     names = tuple(dict.fromkeys(sweep.extends for sweep in phase.sweeps))
@@ -179,9 +188,9 @@ def _checked_sweeps(request: Request, phase: Phase, taken: Sequence[HandedOver],
         if sweep.search is None:
             made += sweep_experiments(file, phase, place, None, load=load_as_here)
         else:
-            check_space(file, sweep, load=load_as_here)
+            possible += check_space(file, sweep, load=load_as_here)
     refuse_clashes(file, made, library.experiments())
-    return made
+    return made, possible
 
 
 def _experiments(

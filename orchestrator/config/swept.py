@@ -85,17 +85,22 @@ def sweep_experiments(
     )
 
 
-def check_space(file: Path, sweep: Sweep, *, load: Load) -> None:
+def check_space(file: Path, sweep: Sweep, *, load: Load) -> tuple[Experiment, ...]:
     """Refuse a search that could propose what no experiment can be, before anything of it runs.
+
+    Returns:
+        An experiment for each model and loss that it may propose, for whoever knows more of these.
 
     Raises:
         InputError: the ends of its ranges and its values do not all go together.
     """
     origin = f"{file}: the search from {sweep.extends}"
-    load([
+    made = [
         Made(f"{sweep.called}-corner{number}", sweep.extends, nested(values), file.parent, origin)
         for number, values in enumerate(sweep.corners())
-    ])  # fmt: skip
+    ]
+    found = {f"{each.backbone} {each.pretrained} {each.loss}": each for each in load(made)}
+    return tuple(found.values())
 
 
 def refuse_settings(file: Path, sweeps: Sequence[Sweep], settings: Sequence[str]) -> None:

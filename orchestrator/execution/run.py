@@ -103,7 +103,7 @@ def plan_question(
         InputError: what the user has to mend before anything of it can run.
     """
     is_here = options.address in HERE
-    refuse_before_images(question.experiments, data, is_here=is_here)
+    refuse_before_images((*question.experiments, *question.possible), data, is_here=is_here)
     completed = complete(question, data.facts, propose(question, options, data, heard or Heard()))
     before = {each.name for each in question.experiments}
     made = [each for each in completed.experiments if each.name not in before]

@@ -19,6 +19,7 @@ from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.plan import Options, Study, Trial
 from orchestrator.plan.record import write_study
 from orchestrator.store.folder import State, Store
+from trainables.errors import InputError
 from trainables.files import read_json, write_json
 
 Write = Callable[..., Path]
@@ -144,6 +145,17 @@ def test_deciding_scores_lead_the_search_and_test_scores_do_not(rounds: Rounds) 
     turned = settings(rounds.plan())
     # The first ten are random.
     assert turned[:10] == whole[:10] and turned != whole[: len(turned)]
+
+
+def test_what_a_search_may_propose_fits_the_data_before_anything_runs(
+    rounds: Rounds, write_experiments: Write
+) -> None:
+    """Catches a loss, or a model that there is not, that a search meets after hours."""
+    space = {"loss.class_weights": ["balanced", [1.0, 2.0, 3.0]]}
+    phase = {"title": "Mine", "extends": "base", "search": {"trials": 2, "space": space}}
+    write_experiments({"mine/phase.json": phase}, folder=rounds.library.folders[0])
+    with pytest.raises(InputError, match="class_weights"):
+        rounds.plan()
 
 
 def test_a_search_goes_on_without_what_failed_and_stays_as_it_went(rounds: Rounds) -> None:

@@ -100,14 +100,12 @@ def for_sources(file: Path, phase: Phase, data: DataFacts) -> Generated:
 
 
 def maker_of(phases: Sequence[Phase], name: str) -> str | None:
-    """Name the phase one of whose templates or sweeps makes experiments of such a name; None = none does."""
+    """Name the phase one of whose templates makes experiments of such a name; None where none does."""
     for phase in phases:
         for template in phase.templates:
             parts = re.split(r"{.*?}", template.name)
             if re.fullmatch(".+".join(map(re.escape, parts)), name):
                 return phase.name
-        if any(name.startswith(f"{sweep.called}-") for sweep in phase.sweeps):
-            return phase.name
     return None
 
 

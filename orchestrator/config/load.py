@@ -25,6 +25,7 @@ from orchestrator.config.swept import (
     refuse_clashes,
     refuse_settings,
     sweep_experiments,
+    sweeper_of,
 )
 from orchestrator.store.folder import Store
 from orchestrator.store.records import HandedOver
@@ -242,7 +243,8 @@ def _refuse_unknown(library: Library, names: Sequence[str]) -> None:
             continue
         if name in phases:
             raise InputError(f"{name} is a phase, which is named alone; leave out the other names")
-        maker = maker_of(list(_readable_phases(library)), name)
+        known = list(_readable_phases(library))
+        maker = maker_of(known, name) or sweeper_of(known, name)
         if maker is not None:
             command = f"python -m orchestrator {maker} --only {name}"
             raise InputError(f"{name} has no file: {maker} makes it, and `{command}` runs it")

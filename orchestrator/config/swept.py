@@ -141,6 +141,20 @@ def refuse_clashes(file: Path, made: Generated, files: Mapping[str, Path]) -> No
         seen.add(each.name)
 
 
+def sweeper_of(phases: Sequence[Phase], name: str) -> str | None:
+    """Name the phase one of whose sweeps has such a setting, or may propose it; None where none does."""
+    for phase in phases:
+        for sweep in phase.sweeps:
+            pattern = "-".join(
+                [re.escape(sweep.called), *(f".*{key_path(key)[-1]}=.+" for key in sweep.keys)]
+            )
+            if sweep.search is not None and re.fullmatch(pattern, name):
+                return phase.name
+            if any(_setting_name(sweep, values) == name for values in sweep.combinations()):
+                return phase.name
+    return None
+
+
 def setting_text(values: Setting) -> str:
     """Write a setting in words: lr 0.0003 and dropout 0.3."""
     said = [f"{key} {_plain_text(value)}" for key, value in values.items()]

@@ -269,13 +269,16 @@ def test_a_space_with_settings_that_can_not_be_is_refused(phase: Callable[..., P
         swept(phase(extends="base", search={"trials": 3, "space": space}))
 
 
-def test_a_setting_that_is_asked_for_by_name_says_who_makes_it(phase: Callable[..., Path]) -> None:
+def test_a_setting_that_is_asked_for_by_name_says_who_makes_it(
+    phase: Callable[..., Path], write_experiments: Write
+) -> None:
+    """Catches the first phase with a sweep of the same experiment, whatever it varies."""
     folder = phase(extends="base", grid=GRID)
-    with pytest.raises(InputError, match=r"mine makes it, .*mine --only base-lr=0.0003-dropout=0"):
-        load(
-            ["base-lr=0.0003-dropout=0"],
-            Library((folder,)),
-            results=folder.parent / "results",
-            preset=None,
-            settings=(),
-        )
+    other = {"title": "A", "extends": "base", "grid": {"lr": [0.5], "dropout": [0.5]}}
+    search = {"title": "S", "extends": "base", "search": {"trials": 2, "space": SPACE}}
+    write_experiments({"a/phase.json": other, "s/phase.json": search}, folder=folder)
+    for name, maker in (("lr=0.0003-dropout=0", "mine"), ("lr=0.007-backbone=resnet18", "s")):
+        with pytest.raises(InputError, match=rf"{maker} makes it, .* {maker} --only base-{name}"):
+            load([f"base-{name}"], Library((folder,)), results=folder, preset=None, settings=())
+    with pytest.raises(InputError, match=r"no experiment 'base-lr=0.7-dropout=0'"):
+        load(["base-lr=0.7-dropout=0"], Library((folder,)), results=folder, preset=None, settings=())

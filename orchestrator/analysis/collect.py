@@ -37,6 +37,7 @@ from orchestrator.analysis.source_matrix import SourceMatrix, matrix_table, sour
 from orchestrator.analysis.source_spread import SourceSpread, pairwise_table, source_spreads
 from orchestrator.analysis.summaries import FAILURES, SUMMARY
 from orchestrator.analysis.trial_scores import ALL
+from orchestrator.analysis.tried import tried_table
 from orchestrator.checks.shortcuts import shortcut_table
 from orchestrator.store.folder import Store
 from orchestrator.store.records import StudyRecord
@@ -52,7 +53,7 @@ SCORES = ["experiment", "repeat", "fold", "split", "source", "metric", "value", 
 FILES = (
     "scores", "summary", "comparisons", "failures", "shortcuts", "per_source", "holdout", "effects", "pairs",
     "ranking", "balance", "pareto", "confusion", "missing", "calibration", "reliability", "source_matrix",
-    "pairwise_sources", "overview", "scaling", "scaling_fits", "scaling_crossings",
+    "pairwise_sources", "overview", "scaling", "scaling_fits", "scaling_crossings", "tried",
 )  # fmt: skip
 
 
@@ -79,6 +80,7 @@ class Tables:
     missing: pd.DataFrame = field(default_factory=pd.DataFrame)
     calibration: pd.DataFrame = field(default_factory=pd.DataFrame)
     reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
+    tried: pd.DataFrame = field(default_factory=pd.DataFrame)
     experiments: Mapping[str, Gathered] = field(default_factory=dict)
     curves: Scaling = field(default_factory=Scaling)
     questions: QuestionNumbers = field(default_factory=QuestionNumbers)
@@ -182,6 +184,7 @@ def collect(store: Store, phase: str) -> Tables:
         missing=summaries.missing(experiments),
         calibration=summaries.calibrations(experiments),
         reliability=summaries.reliabilities(experiments),
+        tried=tried_table(study, by_name),
         experiments=by_name,
         curves=measure_scaling(study, by_name),
         questions=question_numbers(store, study, by_name),

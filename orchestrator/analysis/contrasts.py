@@ -15,8 +15,9 @@ import numpy as np
 from orchestrator.analysis.comparing import SIGNIFICANT, other_rows, test_share
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.trial_scores import ALL
-from orchestrator.analysis.verdict_limits import MIN_FOLDS, contrast_floor
+from orchestrator.analysis.verdict_limits import contrast_floor
 from orchestrator.statistics import corrected_t_test, holm
+from orchestrator.statistics.chosen_pair import MIN_FOLDS
 
 SINGLE_SPLIT = "a single split has no spread over folds, which gives no interval and no test"
 TWO_FOLDS = "two folds give no verdict: their spread says next to nothing"

@@ -18,8 +18,9 @@ import pandas as pd
 from orchestrator.analysis.comparing import SIGNIFICANT
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.trial_scores import ALL, Place
-from orchestrator.analysis.verdict_limits import MIN_FOLDS, error_floor
+from orchestrator.analysis.verdict_limits import error_floor
 from orchestrator.statistics.bootstrap import difference_errors
+from orchestrator.statistics.chosen_pair import MIN_FOLDS
 from orchestrator.statistics.ranking import Pairs, all_pairs
 from orchestrator.store.records import Comparison
 from trainables.evaluation.metrics import LOWER_IS_BETTER

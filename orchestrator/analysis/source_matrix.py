@@ -31,9 +31,9 @@ from orchestrator.analysis.source_aucs import (
     has_two_classes,
     is_trained_on,
 )
-from orchestrator.analysis.verdict_limits import MIN_FOLDS, no_verdict
+from orchestrator.analysis.verdict_limits import no_verdict
 from orchestrator.statistics import Interval, PairedTest, corrected_paired_t_test, holm
-from orchestrator.statistics.chosen_pair import chosen_pair
+from orchestrator.statistics.chosen_pair import MIN_FOLDS, chosen_pair
 from orchestrator.statistics.intervals import LEAST_OF_A_GROUP
 from orchestrator.store.records import StudyRecord
 

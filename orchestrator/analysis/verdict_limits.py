@@ -11,7 +11,7 @@ import numpy as np
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.trial_scores import ALL
 from orchestrator.statistics.bootstrap import contrast_error
-from orchestrator.statistics.chosen_pair import MIN_FOLDS as MIN_FOLDS
+from orchestrator.statistics.chosen_pair import MIN_FOLDS
 from orchestrator.statistics.intervals import LEAST_OF_A_GROUP
 from trainables.evaluation.metrics import LOWER_IS_BETTER, is_rate
 

@@ -88,6 +88,17 @@ MaxCostOption = Annotated[
     ),
 ]
 
+AcceptTrialsOption = Annotated[
+    int,
+    typer.Option(
+        "--accept-trials",
+        metavar="N",
+        min=0,
+        help="Run sweeps of a phase that make more than 64 experiments, as long as they have up to N trials.",
+        show_default=False,
+    ),
+]
+
 RESULTS = Path("results")
 
 

@@ -76,6 +76,8 @@ def _json_text(study: "Study", estimate: "PhaseEstimate", price: "PriceRecord | 
         "phase": study.phase.name,
         "preset": study.preset,
         "handed_over": [each.plain() for each in study.handed_over],
+        "changed": _changed(study),
+        "sweeps": [each.plain() for each in study.sweeps],
         "notes": list(study.notes),
         "undeclared": [asdict(each) for each in study.undeclared()],
         "device": study.device,
@@ -113,6 +115,13 @@ def _json_text(study: "Study", estimate: "PhaseEstimate", price: "PriceRecord | 
     return json.dumps(content, indent=1)
 
 
+def _changed(study: "Study") -> list[str]:
+    from orchestrator.plan.changed import changed_since
+    from orchestrator.wording.changed_text import changed_sentences
+
+    return changed_sentences(changed_since(study), phase=study.phase.name, results=str(study.store.root))
+
+
 def _show(study: "Study", *, console: "Console") -> None:
     from rich.table import Table
 
@@ -122,6 +131,7 @@ def _show(study: "Study", *, console: "Console") -> None:
     from orchestrator.plan.held_out import held_out_line
     from orchestrator.wording.numbers import DASH
     from orchestrator.wording.settings_text import undeclared_sentences
+    from orchestrator.wording.sweep_text import sweep_sentences
     from orchestrator.wording.uneven_parts import uneven_sentences
 
     left = [trial.estimate_s or 0.0 for trial in study.missing()]
@@ -146,7 +156,8 @@ def _show(study: "Study", *, console: "Console") -> None:
     recipes = study.recipes()
     lines = study.data_lines()
     lines += [sentence(each, recipes) for each in study.handed_over]
-    lines += [*study.notes, *map(held_out_line, study.held_out())]
+    lines += _changed(study)
+    lines += [*sweep_sentences(study.sweeps), *study.notes, *map(held_out_line, study.held_out())]
     lines += undeclared_sentences(study.undeclared())
     lines += uneven_sentences(study.uneven, num_experiments=len(study.experiments))
     lines += [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.commands.options import (
     RESULTS,
     AcceptOption,
+    AcceptTrialsOption,
     AddressOption,
     DataOption,
     DebugOption,
@@ -49,6 +50,7 @@ class RunOptions:
     max_concurrent: MaxOption = None
     address: AddressOption = "local"
     accept_shortcut: AcceptOption = False
+    accept_trials: AcceptTrialsOption = 0
     quiet: QuietOption = False
     as_json: JsonOption = False
     price: PriceOption = None
@@ -82,6 +84,7 @@ class RunOptions:
             preset=self.preset,
             settings=self.settings or (),
             expected=expected or {},
+            accepted=self.accept_trials,
         )
 
     def plan_options(self) -> "Options":

@@ -10,11 +10,13 @@ outcome runs nothing again.
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from orchestrator.config.experiment import Layer, values_of_files
 from orchestrator.config.generated import DataFacts
 from orchestrator.config.library import Library
 from orchestrator.config.phase import Phase
+from orchestrator.config.sweep import key_path
 from orchestrator.store.decision_file import DecisionRecord, in_force
 from orchestrator.store.folder import Store
 from orchestrator.store.records import HandedOver
@@ -37,11 +39,11 @@ def sentence(taken: HandedOver, recipes: Sequence[JsonObject]) -> str:
 
     `recipes` are those of the experiments that took it over.
     """
-    values = ", ".join(f"{key} = {_text(value)}" for key, value in _dotted(taken.values))
+    values = ", ".join(f"{key} = {_text(value)}" for key, value in dotted_values(taken.values))
     own = f"; its own question: {', '.join(taken.own)}" if taken.own else ""
     replaced = [
         f"{key} = {_text(found)}"
-        for key, value in _dotted(taken.values)
+        for key, value in dotted_values(taken.values)
         for found in _others(key, value, recipes)
     ]
     instead = f"; --preset or --set puts in its place: {', '.join(replaced)}" if replaced else ""
@@ -139,11 +141,12 @@ def varied_keys(experiments: Sequence[JsonObject]) -> frozenset[Key]:
 
 
 def _varied(library: Library, phase: Phase) -> frozenset[Key]:
-    """The keys that are a phase's own question: in which its files, or its templates, differ."""
+    """The keys that are a phase's own question: files or templates differ in them, or sweeps vary them."""
     files = varied_keys([values_of_files(library, name) for name in phase.experiments])
     templates = varied_keys([template.values for template in phase.templates])
     held_out = frozenset((name,) for name in HELD_OUT) if phase.for_each_source else frozenset()
-    return files | templates | held_out
+    swept = frozenset(key_path(key) for sweep in phase.sweeps for key in sweep.keys)
+    return files | templates | held_out | swept
 
 
 def _take(earlier: str, record: DecisionRecord, varied: frozenset[Key]) -> HandedOver:
@@ -192,7 +195,8 @@ def _leaves(values: JsonObject, above: Key = ()) -> Iterator[tuple[Key, object]]
             yield (*above, name), value
 
 
-def _dotted(values: JsonObject) -> Iterator[tuple[str, object]]:
+def dotted_values(values: JsonObject) -> Iterator[tuple[str, Any]]:
+    """Yield the innermost values of an object by dotted key: optimizer.lr."""
     for key, value in _leaves(values):
         yield ".".join(key), value
 

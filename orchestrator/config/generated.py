@@ -14,6 +14,7 @@ from pathlib import Path
 from orchestrator.config.experiment import Experiment, Made
 from orchestrator.config.phase import Phase, Template
 from orchestrator.store.records import Comparison
+from orchestrator.store.sweep_record import SweepRecord
 from trainables.errors import InputError
 from trainables.files import JsonObject
 
@@ -39,11 +40,16 @@ Look = Callable[[Experiment], DataFacts]
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """What came of a phase's templates, and in sentences what did not."""
+    """What came of a phase's templates and sweeps, and in sentences what did not.
+
+    `bases` are experiments with a file that the sweeps need beside their own.
+    """
 
     experiments: tuple[Made, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     notes: tuple[str, ...] = ()
+    sweeps: tuple[SweepRecord, ...] = ()
+    bases: tuple[str, ...] = ()
 
     def __add__(self, other: "Generated") -> "Generated":
         """Put two together."""
@@ -51,6 +57,8 @@ class Generated:
             self.experiments + other.experiments,
             self.comparisons + other.comparisons,
             self.notes + other.notes,
+            self.sweeps + other.sweeps,
+            self.bases + other.bases,
         )
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -98,15 +98,18 @@ def _key_path(error: ErrorDetails, given: object) -> tuple[str, ...]:
 
 def _keys(model: type[BaseModel], path: Sequence[str], shorthands: Sequence[str]) -> list[str]:
     extra = shorthands if not path else ()
+    is_entry = False
     for part in path:
-        if part.isdecimal():
-            # A place in a list.
+        if part.isdecimal() or is_entry:
+            # A place in a list, or a name of the user's own.
+            is_entry = False
             continue
         field = model.model_fields.get(part)
-        inner = _model_in(field.annotation) if field is not None else None
+        annotation = field.annotation if field is not None else None
+        inner = _model_in(annotation)
         if inner is None:
             return []
-        model = inner
+        model, is_entry = inner, get_origin(annotation) is dict
     return [*model.model_fields, *extra]
 
 

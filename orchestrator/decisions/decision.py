@@ -20,6 +20,7 @@ from pydantic import JsonValue
 from orchestrator.analysis.collect import Tables, collect
 from orchestrator.decisions.decide import NOT_YET, Candidate, choose, differing_keys, read_candidates
 from orchestrator.decisions.factors import choose_values
+from orchestrator.decisions.tried import tried_candidates
 from orchestrator.decisions.winner import with_winner
 from orchestrator.store import provenance
 from orchestrator.store.decision_file import (
@@ -75,6 +76,8 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
     if old is not None and not again:
         moved, now = moved_since(old, store, tables)
         return Decided(old, path, is_new=False, moved=moved, now=now)
+    tried = tried_candidates(tables, rule)
+    rule = rule if tried is None else tried.rule
     candidates = read_candidates(tables, rule)
     trials = _trial_hashes(store, candidates)
     changed: tuple[str, ...] = ()
@@ -84,6 +87,7 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
         return Decided(old, path, is_new=False)
     has_held_out = any(each.held_out_file is not None for each in tables.study.experiments)
     outcome = with_winner(_outcome(candidates, rule), candidates, rule, has_held_out=has_held_out)
+    outcome = outcome if tried is None else tried.told_in(outcome)
     record = DecisionRecord(
         format=FORMAT,
         phase=phase,
@@ -114,6 +118,8 @@ def moved_since(old: DecisionRecord, store: Store, tables: Tables) -> tuple[tupl
         return ("the phase has no decision rule any more",), cannot
     rule = _rule(tables.study, old.phase)
     try:
+        tried = tried_candidates(tables, rule)
+        rule = rule if tried is None else tried.rule
         candidates = read_candidates(tables, rule)
         moved = _moved(old, rule, _trial_hashes(store, candidates))
         if not moved:

@@ -6,6 +6,7 @@ already is not done again. Ray is started only when a trial is missing.
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -26,8 +27,10 @@ from orchestrator.execution.executor import (
     start_executor,
 )
 from orchestrator.execution.faces import find_faces
+from orchestrator.execution.searching import Heard, further_rounds, propose
 from orchestrator.execution.within_caps import run_within
 from orchestrator.plan import record
+from orchestrator.plan.changed import changed_since
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.held_out import held_out_line
 from orchestrator.plan.plan import Options, Study, plan_study
@@ -37,7 +40,9 @@ from orchestrator.store.folder import Store
 from orchestrator.store.price_record import PriceRecord
 from orchestrator.store.records import ShortcutRecord
 from orchestrator.store.starting import OnStep, announced
+from orchestrator.wording.changed_text import changed_sentences
 from orchestrator.wording.numbers import capital
+from orchestrator.wording.sweep_text import sweep_sentences
 from orchestrator.wording.uneven_parts import uneven_sentences
 from trainables.errors import InputError
 from trainables.hub import prepare_hub
@@ -60,7 +65,7 @@ def run_study(
         on_step("reading images")
         with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
             data = DataSets(store, override=options.data, progress=progress)
-            study = plan_question(question, options, data)
+            study = plan_question(question, options, data, heard := Heard())
         _say_notes(study, console, quiet=options.quiet)
         on_step("looking for shortcuts")
         shortcuts = data_gate.check_study(study, options, console=console)
@@ -68,22 +73,44 @@ def run_study(
             on_step("looking for near-duplicates")
             for leak in data_gate.group_leaks(study, options, console=console):
                 say(f"Warning: {leak}", console=console, style="yellow")
-            _run_missing(study, data, options, console, shortcuts, on_step, budget)
-        else:
-            record.write_rows(study)
-            _record_if_new(study, shortcuts, budget.price)
+        _run_or_record(study, data, options, console, shortcuts, on_step, budget)
+        for further in further_rounds(study, heard, lambda: plan_question(question, options, data, heard)):
+            for line in () if options.quiet else sweep_sentences(further.sweeps):
+                say(line, console=console)
+            shortcuts = data_gate.check_study(further, replace(options, quiet=True), console=console)
+            _run_or_record(further, data, options, console, shortcuts, on_step, budget)
     return finish(store, question.phase.name, console=console, quiet=options.quiet, decides=True)
 
 
-def plan_question(question: ResolvedPhase, options: Options, data: DataSets) -> Study:
+def _run_or_record(
+    study: Study,
+    data: DataSets,
+    options: Options,
+    console: Console,
+    shortcuts: Shortcuts,
+    on_step: OnStep,
+    budget: Budget,
+) -> None:
+    if study.missing():
+        _run_missing(study, data, options, console, shortcuts, on_step, budget)
+    else:
+        record.write_rows(study)
+        _record_if_new(study, shortcuts, budget.price)
+
+
+def plan_question(
+    question: ResolvedPhase, options: Options, data: DataSets, heard: Heard | None = None
+) -> Study:
     """Plan what a question asks for, or refuse it: at once where no image has to be read to see why.
+
+    Of a search that is what it has proposed by now, with what it has `heard` in this run.
 
     Raises:
         InputError: what the user has to mend before anything of it can run.
     """
     is_here = options.address in HERE
-    refuse_before_images(question.experiments, data, is_here=is_here)
-    completed = complete(question, data.facts)
+    refuse_before_images((*question.experiments, *question.possible), data, is_here=is_here)
+    completed = complete(question, data.facts, propose(question, options, data, heard or Heard()))
     before = {each.name for each in question.experiments}
     made = [each for each in completed.experiments if each.name not in before]
     refuse_before_images(made, data, is_here=is_here)
@@ -101,6 +128,7 @@ def _plan_completed(question: ResolvedPhase, options: Options, data: DataSets) -
         handed_over=question.handed_over,
         preset=question.request.preset,
         notes=question.notes,
+        sweeps=question.made.sweeps,
     )
 
 
@@ -115,6 +143,9 @@ def _say_notes(study: Study, console: Console, *, quiet: bool) -> None:
     for each in study.handed_over:
         if each.is_assumed or not quiet:
             say(sentence(each, recipes), console=console, style="yellow" if each.is_assumed else "")
+    changed = changed_sentences(changed_since(study), phase=study.phase.name, results=str(study.store.root))
+    for line in () if quiet else (*changed, *sweep_sentences(study.sweeps)):
+        say(line, console=console)
     for note in study.notes:
         say(f"Note: {note}", console=console, style="yellow")
     for uneven in uneven_sentences(study.uneven, num_experiments=len(study.experiments)):
@@ -215,6 +246,7 @@ def _run_missing(
             handed_over=study.handed_over,
             preset=study.preset,
             notes=study.notes,
+            sweeps=study.sweeps,
             machine=executor.machine,
             device=executor.device,
         )

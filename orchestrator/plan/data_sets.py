@@ -10,6 +10,7 @@ from orchestrator.config.experiment import Experiment
 from orchestrator.config.generated import DataFacts
 from orchestrator.plan import identity
 from orchestrator.plan.held_out import HeldOut, find_held_out
+from orchestrator.plan.trial_tables import TrialTables
 from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import Store
 from trainables.data.dataset.layouts import UNLABELLED, Listing
@@ -28,6 +29,7 @@ class DataSets:
     store: Store
     override: Path | None = None
     progress: OnProgress | None = None
+    trial_tables: TrialTables = field(default_factory=TrialTables)
     _listings: dict[Any, Listing] = field(default_factory=dict)
     _manifests: dict[Any, Manifest] = field(default_factory=dict)
     _rows: dict[Any, pd.DataFrame] = field(default_factory=dict)

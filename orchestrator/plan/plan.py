@@ -7,7 +7,6 @@ be done, and it is planned again when they are known. `write_study` in record.py
 """
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
@@ -25,14 +24,16 @@ from orchestrator.plan.class_count import refuse_classes
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.held_out import HeldOut, refuse_held_out
 from orchestrator.plan.resources import Machine, Share, share_of, this_machine
+from orchestrator.plan.trial_tables import TrialTables
 from orchestrator.plan.trial_work import trial_seconds
 from orchestrator.plan.weights_lookup import starting_weights
 from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.folder import State, Store, read_error, read_measurement, trial_state
 from orchestrator.store.records import HandedOver, UnevenParts
+from orchestrator.store.sweep_record import SweepRecord
 from trainables.backbones import is_kernel_machine
+from trainables.data.checks.findings import Finding
 from trainables.data.dataset.manifest import Manifest
-from trainables.data.splits.trial_rows import trial_table
 from trainables.data.splits.uneven_parts import uneven_parts
 from trainables.device import device_type
 from trainables.errors import InputError
@@ -98,6 +99,7 @@ class Study:
     preset: str | None = None
     notes: tuple[str, ...] = ()
     uneven: tuple[UnevenParts, ...] = ()
+    sweeps: tuple[SweepRecord, ...] = ()
 
     def recipes(self) -> list[dict[str, JsonValue]]:
         """Return what decides the numbers of each experiment, in plain JSON values."""
@@ -166,13 +168,14 @@ def plan_study(
     handed_over: tuple[HandedOver, ...] = (),
     preset: str | None = None,
     notes: tuple[str, ...] = (),
+    sweeps: tuple[SweepRecord, ...] = (),
     machine: Machine | None = None,
     device: str | None = None,
 ) -> Study:
     """Plan a phase for this machine, or for another `machine` with another `device` ("cpu" or "cuda").
 
-    What the experiments took over when they were loaded, the preset that they have, and the notes that belong
-    beside their answers are recorded.
+    What the experiments took over when they were loaded, the preset that they have, the notes that belong
+    beside their answers, and the sweeps that they come from are recorded.
 
     Raises:
         InputError: the data can't be used as asked.
@@ -192,7 +195,7 @@ def plan_study(
     if not matching:
         raise InputError(f"--only {options.only} matches none of the experiments: {', '.join(names)}")
     chosen = chosen_with_bases(experiments, matching)
-    planner = _Planner(store, machine)
+    planner = _Planner(store, machine, data.trial_tables)
     for each in planned:
         wanted = set(_folds(each.experiment, options.folds)) if each.experiment.name in chosen else set()
         for repeat, rows in enumerate(each.rows):
@@ -208,6 +211,7 @@ def plan_study(
         preset,
         notes,
         _uneven(planned, planner),
+        sweeps,
     )
 
 
@@ -269,6 +273,7 @@ class _Planner:
 
     store: Store
     machine: Machine
+    dealt: TrialTables
     trials: dict[tuple[str, int, int], Trial] = field(default_factory=dict)
     _on_disk: dict[str, Path] = field(default_factory=dict)
     tables: dict[tuple[str, int, int], pd.DataFrame] = field(default_factory=dict)
@@ -282,12 +287,11 @@ class _Planner:
         """Plan one trial."""
         experiment, place = planned.experiment, (planned.experiment.name, repeat, fold)
         try:
-            table = trial_table(rows, experiment.recipe_keys(), repeat=repeat, fold=fold)
+            found = self.dealt.of(rows, experiment, repeat=repeat, fold=fold)
         except InputError as error:
             raise InputError(f"{experiment.name}: {error}") from error
-        self.tables[place] = table[["sha256", "group", "label", "part"]]
+        self.tables[place] = found.table
         bases = self._bases(experiment, place)
-        sizes = {part: int(count) for part, count in Counter(table["part"]).items()}
         speed = planned.measurement.choice if planned.measurement else None
         unmeasured = Trial(
             experiment=experiment.name,
@@ -298,11 +302,11 @@ class _Planner:
             folder=None,
             state=State.MISSING,
             why=_unknown(planned),
-            sizes=sizes,
+            sizes=found.sizes,
             share=share_of(
                 self.machine, peak_mib=speed.peak_mib if speed else None, wanted=experiment.resources
             ),
-            estimate_s=trial_seconds(sizes, experiment, speed.images_per_s) if speed else None,
+            estimate_s=trial_seconds(found.sizes, experiment, speed.images_per_s) if speed else None,
             selected=selected,
             bases=bases,
         )
@@ -313,7 +317,7 @@ class _Planner:
             planned.recipe,
             repeat=repeat,
             fold=fold,
-            rows=identity.rows_fingerprint(table),
+            rows=found.fingerprint,
             bases=[base.key for base in bases],
         )
         key = identity.trial_key(ingredients)
@@ -334,6 +338,8 @@ class _Planner:
 def _uneven(planned: Sequence[PlannedExperiment], planner: _Planner) -> tuple[UnevenParts, ...]:
     """Find parts that are far from what trials need; experiments of which the same is said share a record."""
     found: dict[tuple[str, str], list[str]] = {}
+    # Experiments that share all tables of a repeat share what is found in them.
+    looked_at: dict[tuple[object, ...], list[Finding]] = {}
     for each in planned:
         name = each.experiment.name
         for repeat in range(each.experiment.cv_repeats):
@@ -342,7 +348,10 @@ def _uneven(planned: Sequence[PlannedExperiment], planner: _Planner) -> tuple[Un
                 for (experiment, of_repeat, fold), table in planner.tables.items()
                 if (experiment, of_repeat) == (name, repeat)
             }
-            for finding in uneven_parts(tables, classes=each.manifest.classes):
+            alike = (*map(id, tables.values()), *tables, each.manifest.classes)
+            if alike not in looked_at:
+                looked_at[alike] = uneven_parts(tables, classes=each.manifest.classes)
+            for finding in looked_at[alike]:
                 names = found.setdefault((finding.name, finding.sentence), [])
                 names += [name] if name not in names else []
     return tuple(

@@ -84,6 +84,8 @@ def study_record(
     price = price or (None if known is None else known.price)
     # Of a study without a price the record has no such keys.
     priced = {} if price is None else {"price": price, "unit_shares": _unit_shares(study, known, machine)}
+    # Of a study without sweeps the record has no such key.
+    swept = {"sweeps": study.sweeps} if study.sweeps else {}
     manifests = {str(planned.manifest.root.resolve()): planned for planned in study.experiments}
     return StudyRecord(
         format=FORMAT,
@@ -103,6 +105,7 @@ def study_record(
         started=provenance.now(),
         environment=provenance.environment(),
         **priced,
+        **swept,
     )
 
 

@@ -23,6 +23,7 @@ from orchestrator.report.sections.scores import scores_section
 from orchestrator.report.sections.selection import selection_section
 from orchestrator.report.sections.source_matrix import source_matrix_section
 from orchestrator.report.sections.sources import sources_section
+from orchestrator.report.sections.tried import tried_section
 from orchestrator.report.sections.winner import winner_section
 from orchestrator.report.shortcuts import shortcut_callout
 from orchestrator.store.folder import State
@@ -44,6 +45,7 @@ SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     source_matrix_section,
     ranking_section,
     winner_section,
+    tried_section,
     learning_section,
     roc_section,
     confusion_section,

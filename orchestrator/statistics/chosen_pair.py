@@ -42,6 +42,7 @@ def chosen_pair(
     )
     if folds < MIN_FOLDS:
         return PairedTest(difference, math.nan)
-    pairs = all_pairs(scores, test_share=test_share, folds=folds, floor=floor)
+    shares = np.full(len(scores), test_share)
+    pairs = all_pairs(scores, test_share=shares, folds=folds, floor=floor)
     is_chosen = (pairs.first == min(first, second)) & (pairs.second == max(first, second))
     return PairedTest(difference, float(pairs.p_holm[is_chosen].item()))

@@ -83,6 +83,7 @@ class EvidenceRecord(Record):
     `sure` is the probability above which one is better. Decisions among experiments of earlier versions have
     none: there, means within `rope` were tied, and seconds of training decided. Decisions by factors have
     nothing of what is below it. Decisions of earlier versions and of a single split have no `winner`.
+    Where sweeps made candidates, `num_tried` counts all that the rule named, those that `failed` included.
     """
 
     taken_on: str = "inner validation rows"
@@ -93,6 +94,8 @@ class EvidenceRecord(Record):
     best_mean: str | None = None
     chosen_against_runner_up: PairedDifference | None = None
     winner: WinnerRecord | None = None
+    num_tried: int | None = None
+    failed: tuple[str, ...] = ()
 
 
 class PlaceRecord(Record):

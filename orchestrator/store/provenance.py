@@ -17,6 +17,7 @@ PACKAGES = (
     "torchvision",
     "timm",
     "ray",
+    "optuna",
     "mlflow",
     "numpy",
     "pandas",

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, ConfigDict, Field, JsonValue, model_validat
 from orchestrator.store.differing_keys import DifferingKeys
 from orchestrator.store.price_record import PriceRecord
 from orchestrator.store.record import Record
+from orchestrator.store.sweep_record import SweepRecord
 from trainables.errors import nearest
 from trainables.evaluation.metrics import ROPE, ComparedMetric, ThresholdMetric
 from trainables.measurement import Measurement
@@ -356,6 +357,7 @@ class StudyRecord(Record):
     experiments: tuple[ExperimentRecord, ...] = Field(min_length=1)
     data: tuple[DataRecord, ...]
     shortcuts: tuple[ShortcutRecord, ...] = ()
+    sweeps: tuple[SweepRecord, ...] = ()
     command: str
     started: str
     environment: Environment
@@ -379,5 +381,7 @@ class StudyRecord(Record):
 
     def asks_the_same(self, other: "StudyRecord") -> bool:
         """Tell whether another record asks for the same trials of the same data, whenever it was written."""
-        asked = {"format", "phase", "preset", "handed_over", "notes", "experiments", "data", "shortcuts"}
+        asked = {
+            "format", "phase", "preset", "handed_over", "notes", "experiments", "data", "shortcuts", "sweeps",
+        }  # fmt: skip
         return self.model_dump(include=asked) == other.model_dump(include=asked)

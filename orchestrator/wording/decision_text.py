@@ -7,6 +7,7 @@ from orchestrator.decisions.decide import BEST_EPOCH, CROSS_FITTED
 from orchestrator.store.decision_file import CandidateRecord, DecisionRecord, FactorRecord, PairedDifference
 from orchestrator.store.records import Rule
 from orchestrator.wording.numbers import chance, decided_value_text, metric_name, operations, signed, when
+from orchestrator.wording.sweep_text import few, shortened, tried_text
 from orchestrator.wording.winner_text import winner_sentences
 
 MOST_MOVED = 6
@@ -28,7 +29,7 @@ def outcome_sentences(record: DecisionRecord) -> list[str]:
     found = {each.experiment: each for each in record.evidence.candidates}
     chosen, other = found[str(record.chosen)], found[str(record.runner_up)]
     lines = [
-        f"{record.phase}: {record.chosen} is chosen, on validation scores: {metric} "
+        f"{record.phase}: {record.chosen} is chosen{tried_text(record)}, on validation scores: {metric} "
         f"{chosen.validation.mean:.3f} against {other.validation.mean:.3f} of "
         f"{record.runner_up} ({_splits(chosen.validation.n)}).",
         _why(record, found, metric),
@@ -62,7 +63,7 @@ def decision_sentences(record: DecisionRecord) -> list[str]:
     ]
     if beside:
         metric = metric_name(evidence.metric)
-        lines.append(f"Test scores beside it, not read by the rule: {metric} {', '.join(beside)}.")
+        lines.append(f"Test scores beside it, not read by the rule: {metric} {shortened(beside)}.")
     return lines
 
 
@@ -178,7 +179,7 @@ def _why(record: DecisionRecord, found: Mapping[str, CandidateRecord], metric: s
             f"other by more than {rope:g}."
         )
     best = str(evidence.best_mean)
-    others = " and ".join(name for name in record.ties if name != best)
+    others = few([name for name in record.ties if name != best])
     against = [found[name].against_best for name in record.ties if name != best]
     if any(each is None or each.p_worse is None for each in against):
         said = f"{best} has the best mean {metric}, and nothing says how probable it is that it is better"
@@ -245,7 +246,7 @@ def _what_decided(record: DecisionRecord, found: Mapping[str, CandidateRecord]) 
 
 
 def _names(candidates: Sequence[CandidateRecord]) -> str:
-    return " and ".join(each.experiment for each in candidates)
+    return few([each.experiment for each in candidates])
 
 
 def _how_sure(found: PairedDifference, record: DecisionRecord, *, is_single: bool) -> str:

@@ -4,6 +4,7 @@ from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.confirmation import Confirmation, confirmation
 from orchestrator.store.decision_file import DecisionRecord
 from orchestrator.wording.numbers import decided_value_text
+from orchestrator.wording.sweep_text import few, tried_text
 from orchestrator.wording.verdict import verdict
 
 CONFIRMED: dict[Confirmation, str] = {
@@ -29,8 +30,9 @@ def choice_sentence(tables: Tables, decision: DecisionRecord) -> str:
     if found is None:
         return ""
     others = [name for name in decision.ties if name != decision.chosen]
-    tied = f", in a tie with {' and '.join(others)}" if decision.is_tie and others else ""
-    return f"{decision.chosen} is taken on validation scores{tied}; {CONFIRMED[found]}."
+    tied = f", in a tie with {few(others)}" if decision.is_tie and others else ""
+    tried = tried_text(decision)
+    return f"{decision.chosen} is taken{tried} on validation scores{tied}; {CONFIRMED[found]}."
 
 
 def _values_sentence(decision: DecisionRecord) -> str:

@@ -27,7 +27,7 @@ def winner_sentences(record: DecisionRecord) -> list[str]:
         "Inner validation images of one fold are test images of another, so the test score of the winner is "
         f"selected, too. Beside it stand what choosing in each fold by its own validation images gives "
         "(nested estimate), and what choosing on drawn groups of test images gives on the others (BBC-CV): "
-        f"{told}.",
+        f"{told}.{_covered(record)}",
         _advice(found[0][1], record.phase),
     ]
 
@@ -42,6 +42,16 @@ def winner_line(record: DecisionRecord) -> str:
         f"{capital(metric_name(record.evidence.metric))} {found.score:.3f} on the test folds; without what "
         f"choosing adds: nested estimate {found.nested:.3f}{bootstrap}."
     )
+
+
+def _covered(record: DecisionRecord) -> str:
+    """Say how many candidates of sweeps the estimates choose among."""
+    evidence = record.evidence
+    if evidence.num_tried is None:
+        return ""
+    left = evidence.num_tried - len(evidence.failed)
+    failed = f"; {len(evidence.failed)} more failed, and can't be part of it" if evidence.failed else ""
+    return f" Both estimates choose among all {left} candidates{failed}."
 
 
 def _estimates(name: str, found: WinnerRecord, metric: str, *, is_lower: bool) -> str:

@@ -38,8 +38,8 @@ def test_money_is_that_of_all_the_time_of_finished_trials(results: Any, tables_o
     """Catches hours of threads that are paid for as hours of machines. Both trials took 7 s."""
     results.add("a", folds=2)
     results.add("b", folds=2, states={0: "missing", 1: "missing"})
-    store, tables = tables_of()
-    facts = trial_facts(store, tables, read_files(store, tables.study))
-    found = experiment_costs(facts, tables.overall, "auc", measured={}, a_second={"a": 0.5, "b": 0.5})
+    _, tables = tables_of()
+    experiments = tables.experiments.values()
+    found = experiment_costs(experiments, tables.overall, "auc", a_second={"a": 0.5, "b": 0.5})
     assert found[0].money == 7.0 and math.isnan(found[1].money)
-    assert all(math.isnan(each.money) for each in experiment_costs(facts, tables.overall, "auc", measured={}))
+    assert all(math.isnan(each.money) for each in experiment_costs(experiments, tables.overall, "auc"))

@@ -108,3 +108,26 @@ def test_the_plan_of_a_study_counts_shared_trials_once_and_says_what_it_assumes(
     out = run_command_line(*words)
     assert "In all 25 trials to run" in out and "two assumes that one selects its slowest" in out
     assert not (tmp_path / "results" / "studies").exists()
+
+
+def test_plan_shows_what_a_sweep_makes_or_refuses_it(
+    call: Callable[..., tuple[int, str, str]], write_experiments: Write, faces: Path, tmp_path: Path
+) -> None:
+    grid = {"dropout": [0, 0.5], "image_size": [32, 48]}
+    files = {"p/a.json": {}, "p/phase.json": {"title": "P", "extends": "a", "grid": grid}}
+    folder = write_experiments(
+        {**files, "q/phase.json": {"title": "Q", "extends": "a", "grid": {"epochs": list(range(1, 70))}}}
+    )
+    words = ["--experiments", folder, "--data", faces, "--results", tmp_path / "results"]
+    code, out, _ = call("plan", "p", *words, "--json")
+    found = json.loads(out)
+    assert (code, len(found["trials"])) == (0, 20)
+    assert [each["experiment"] for each in found["sweeps"][0]["settings"]] == [
+        "a", "a-dropout=0-image_size=48", "a-dropout=0.5-image_size=32", "a-dropout=0.5-image_size=48"
+    ]  # fmt: skip
+    _, out, _ = call("plan", "p", *words)
+    assert "Grid over dropout and image_size on top of a: 4 settings, one of them a as it is." in out
+    code, _, said = call("plan", "q", *words)
+    assert code == 2 and "69 experiments of 345 trials" in said and "--accept-trials 345" in said
+    code, out, _ = call("plan", "q", *words, "--accept-trials", 345, "--json")
+    assert code == 0 and len(json.loads(out)["sweeps"][0]["settings"]) == 69

@@ -28,6 +28,7 @@ from orchestrator.analysis.summaries import FAILURES, SUMMARY
 from orchestrator.analysis.trial_scores import ALL
 from orchestrator.checks.shortcuts import shortcut_table
 from orchestrator.store.folder import Store
+from orchestrator.store.race_file import RaceRecord, read_race
 from orchestrator.store.records import StudyRecord
 from trainables.evaluation.metrics import AT_A_THRESHOLD, TUNED
 from trainables.files import write_text
@@ -48,7 +49,8 @@ FILES = (
 class Tables:
     """A phase's tables, with the columns named above, and the study record that they come from.
 
-    `experiments` is what the trials said, by the experiment's name.
+    `experiments` is what the trials said, by the experiment's name. `race` is the phase's race; None = it had
+    none.
     """
 
     study: StudyRecord
@@ -66,6 +68,7 @@ class Tables:
     calibration: pd.DataFrame = field(default_factory=pd.DataFrame)
     reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
     experiments: Mapping[str, Gathered] = field(default_factory=dict)
+    race: RaceRecord | None = None
 
     @property
     def shortcuts(self) -> pd.DataFrame:
@@ -112,6 +115,7 @@ def collect(store: Store, phase: str) -> Tables:
         calibration=summaries.calibrations(experiments),
         reliability=summaries.reliabilities(experiments),
         experiments=by_name,
+        race=read_race(store, phase),
     )
     for name, text in tables.texts.items():
         write_text(store.collected(phase) / f"{name}.csv", text)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.plan.plan import Options, Study
 
 
-@with_run_options(without=("max_concurrent", "address", "accept_shortcut", "quiet"))
+@with_run_options(without=("max_concurrent", "address", "accept_shortcut", "race", "quiet"))
 def plan_command(
     names: Annotated[
         list[str],

@@ -19,6 +19,7 @@ from orchestrator.commands.options import (
     OnlyOption,
     PresetOption,
     QuietOption,
+    RaceOption,
     ResultsOption,
     SetOption,
 )
@@ -43,6 +44,7 @@ class RunOptions:
     max_concurrent: MaxOption = None
     address: AddressOption = "local"
     accept_shortcut: AcceptOption = False
+    race: RaceOption = False
     quiet: QuietOption = False
     as_json: JsonOption = False
     debug: DebugOption = False
@@ -88,6 +90,7 @@ class RunOptions:
             quiet=self.quiet,
             debug=self.debug,
             accept_shortcut=self.accept_shortcut,
+            race=self.race,
         )
 
 

@@ -33,6 +33,7 @@ from orchestrator.store.decision_file import (
     write_decision,
 )
 from orchestrator.store.folder import Store, read_trial
+from orchestrator.store.race_file import EliminationRecord
 from orchestrator.store.records import Rule, StudyRecord
 from trainables.errors import InputError
 from trainables.trial_files import FORMAT
@@ -93,8 +94,9 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
         # Every key of it is written down, those too that its file leaves at their defaults.
         rule=rule.model_copy(update=dict(rule)),
         **{name: getattr(outcome, name) for name in outcome.model_fields_set},
-        handed_over=_handed_over(outcome, candidates, tables.study),
+        handed_over=_handed_over(outcome, rule, tables.study),
         trials=trials,
+        **_eliminated(tables, rule),
         moved=changed,
         made=TakenBy(
             command=provenance.command_line(), time=provenance.now(), environment=provenance.environment()
@@ -145,13 +147,21 @@ def _said(outcome: Outcome) -> str:
     return ", ".join(outcome.selected or [str(outcome.chosen)])
 
 
-def _handed_over(
-    outcome: Outcome, candidates: Sequence[Candidate], study: StudyRecord
-) -> dict[str, JsonValue]:
-    """What the next phase takes from this outcome."""
+def _eliminated(tables: Tables, rule: Rule) -> dict[str, tuple[EliminationRecord, ...]]:
+    """Candidates that left a race; a decision without one says nothing of it."""
+    found = tuple(
+        each.elimination
+        for name in rule.names
+        if (each := tables.experiments.get(name)) is not None and each.elimination is not None
+    )
+    return {"eliminated": found} if found else {}
+
+
+def _handed_over(outcome: Outcome, rule: Rule, study: StudyRecord) -> dict[str, JsonValue]:
+    """What the next phase takes from this outcome. What left a race was chosen among, too."""
     if outcome.factors:
         return {factor.key: factor.value for factor in outcome.factors}
-    recipes = {candidate.name: candidate.recipe for candidate in candidates}
+    recipes = {each.name: each.recipe.plain() for each in study.experiments if each.name in rule.names}
     assert outcome.chosen is not None, "what decides no keys chooses an experiment"
     if not outcome.selected:
         return differing_keys(outcome.chosen, recipes)

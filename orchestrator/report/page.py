@@ -95,7 +95,7 @@ def _inputs(
         digest.update(len(part).to_bytes(8, "big") + part)
 
     final = read_final(store, tables.study.phase.name)
-    records = [each and each.plain() for each in (tables.study, decision, final)]
+    records = [each and each.plain() for each in (tables.study, decision, final, tables.race)]
     add(json.dumps(records, sort_keys=True).encode())
     for text in tables.texts.values():
         add(text.encode())

@@ -13,6 +13,7 @@ from orchestrator.report.sections.data import data_section
 from orchestrator.report.sections.final import final_section
 from orchestrator.report.sections.gaps import gaps_section
 from orchestrator.report.sections.learning import learning_section
+from orchestrator.report.sections.race import race_section
 from orchestrator.report.sections.ranking import ranking_section
 from orchestrator.report.sections.roc import roc_section
 from orchestrator.report.sections.runs import runs_section
@@ -32,6 +33,7 @@ SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     scores_section,
     sources_section,
     ranking_section,
+    race_section,
     learning_section,
     roc_section,
     confusion_section,

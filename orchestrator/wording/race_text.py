@@ -22,8 +22,8 @@ def elimination_sentence(each: EliminationRecord, *, metric: str, rope: float) -
     if each.cause == "bound" or each.p_value is None or each.level is None:
         return f"{said}, and no scores on the folds that were left could have brought it up."
     return (
-        f"{said}, by more than {rope:g} with {precise_p(each.p_value)}; this look may use "
-        f"{level_text(each.level)}."
+        f"{said}, by more than {rope:g} with p {_compared(each.p_value)}; the level of this "
+        f"look is {level_text(each.level)}."
     )
 
 
@@ -49,8 +49,12 @@ def level_text(level: float) -> str:
 
 
 def precise_p(p: float) -> str:
-    """Say a p-value that is compared with the level of a look, with as many digits."""
-    return f"p = {p:.2g}" if p >= SMALLEST_P else f"p < {SMALLEST_P:g}"
+    """Write a p-value that is compared with the level of a look, with as many digits."""
+    return f"{p:.2g}" if p >= SMALLEST_P else f"< {SMALLEST_P:g}"
+
+
+def _compared(p: float) -> str:
+    return f"= {precise_p(p)}" if p >= SMALLEST_P else precise_p(p)
 
 
 def race_sentences(tables: Tables) -> list[str]:

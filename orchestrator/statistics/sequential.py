@@ -99,7 +99,11 @@ def beaten_rows(
     means = scores.mean(axis=1)
     leaders = np.argsort(-means, kind="stable")[:top].tolist()
     least, most = ((means * n + (num_folds - n) * limit) / num_folds for limit in limits)
-    pooled, degrees = pooled_spread(scores), (count - 1) * (folds - 1)
+    # Experiments that share their trials are one and the same, and tell no more of the spread.
+    distinct = np.unique(scores, axis=0)
+    if len(distinct) == 1:
+        return []
+    pooled, degrees = pooled_spread(distinct), (len(distinct) - 1) * (folds - 1)
     found = []
     for row in sorted(set(range(count)) - set(leaders)):
         against = []

@@ -64,6 +64,13 @@ def test_the_p_value_is_that_of_students_t_with_the_larger_spread() -> None:
     assert beaten() == {2: pytest.approx(stats.t(4).sf((differences.mean() - 0.01) / error))}
 
 
+def test_twins_count_once() -> None:
+    """Catches degrees of freedom that grow with every copy of an experiment."""
+    once = beaten()
+    assert beaten(np.concatenate([SCORES, SCORES[1:]])) == {2: once[2], 4: once[2]}
+    assert beaten(SCORES[[0, 0]]) == {}
+
+
 def test_a_floor_of_the_error_counts_where_it_is_larger() -> None:
     gap = (SCORES[0] - SCORES[2]).mean() - 0.01
     found = beaten(level=0.5, floors=np.full((3, 3), 0.2))

@@ -202,7 +202,10 @@ def _moved(old: DecisionRecord, rule: Rule, trials: Sequence[TrialHash]) -> tupl
     before_trials, now_trials = (
         {(each.experiment, each.repeat, each.fold): each for each in side} for side in (old.trials, trials)
     )
-    for place in sorted({*before_trials, *now_trials}):
+    # What ran on after it had left a race: of each experiment one line.
+    back = {each.experiment for each in old.eliminated} & {each.experiment for each in trials}
+    lines += [f"{name} had left a race then, and has run all folds since" for name in sorted(back)]
+    for place in sorted(each for each in {*before_trials, *now_trials} if each[0] not in back):
         lines += _moved_trial(place, before_trials.get(place), now_trials.get(place))
     return tuple(lines)
 

@@ -109,9 +109,10 @@ def run(
     *,
     executor: InProcessExecutor | None = None,
     target: Callable[[Task, Report], None] | None = None,
+    race: bool = True,
 ) -> RaceRecord | None:
-    """Run what is missing with a race; return the record of it."""
-    options = Options(results=study.store.root, quiet=True, race=True)
+    """Run what is missing; return the record of the race."""
+    options = Options(results=study.store.root, quiet=True, race=race)
     if is_needed(study, options):
         files = {each.experiment.name: (Path(),) for each in study.experiments}
         work = target or leave_scores(scores, study.store.root)
@@ -120,8 +121,9 @@ def run(
             mock.patch.object(trial_runs.worker, "run_task", work),
             mock.patch.object(trial_runs.tracking, "Tracker"),
         ):
+            referees = [Race(study)] if race else []
             trial_runs.run_trials(
-                study, files, executor or InProcessExecutor(), options, Console(quiet=True), [Race(study)]
+                study, files, executor or InProcessExecutor(), options, Console(quiet=True), referees
             )
     return read_race(study.store, study.phase.name)
 

@@ -161,6 +161,18 @@ def test_without_a_race_who_left_comes_back(study: MakeStudy) -> None:
     assert set(rows["state"]) == {"missing"}
 
 
+def test_a_decision_says_who_has_come_back(study: MakeStudy) -> None:
+    planned = study()
+    run(planned)
+    decide(planned.store, "phase1")
+    end_race(study())
+    run(study(), race=False)
+    moved = decide(planned.store, "phase1").moved
+    assert moved == tuple(
+        f"{name} had left a race then, and has run all folds since" for name in ("bad", "worse")
+    )
+
+
 def test_other_experiments_stay_out_when_some_come_back(study: MakeStudy) -> None:
     planned = study()
     run(planned)

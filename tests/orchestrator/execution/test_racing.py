@@ -1,5 +1,6 @@
 """A race during a run: who is stopped, what stays on disk, and that neither order nor a kill changes it."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from orchestrator.store.folder import Store
 from orchestrator.store.race_file import RaceRecord, read_race
 from orchestrator.wording.decision_text import decision_sentences
 from orchestrator.wording.race_text import race_sentences
+from tests.orchestrator.conftest import SHARED
 from tests.orchestrator.execution.racing_runs import FAILS, NAMES, SCORES, Shuffled, make_study, run
 from trainables.errors import InputError
 
@@ -26,23 +28,39 @@ ROOT = Path(__file__).parents[3]
 MakeStudy = Callable[..., Study]
 
 
-@pytest.fixture
-def experiments(write_experiments: Callable[..., Path]) -> Path:
+@pytest.fixture(scope="module")
+def experiments(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("experiments")
     # A dropout each, so that no two of them share trials.
     files = {f"phase1/{name}.json": {"dropout": 0.1 * (place + 1)} for place, name in enumerate(NAMES)}
-    return write_experiments(files)
+    for name, content in {"shared.json": SHARED, **files}.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(json.dumps(content))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def raced(experiments: Path, faces: Path, scanned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of a race. Copy them to change them."""
+    results = Path(shutil.copytree(scanned, tmp_path_factory.mktemp("raced") / "results"))
+    run(make_study(experiments, faces, results))
+    return results
 
 
 @pytest.fixture
-def study(experiments: Path, faces: Path, scanned: Path, tmp_path: Path) -> MakeStudy:
-    """Plan the phase, in results that know the images and nothing else, or in those of an earlier call."""
+def study(experiments: Path, faces: Path, scanned: Path, raced: Path, tmp_path: Path) -> MakeStudy:
+    """Plan the phase in new results, in those of an earlier call, or in a copy of a race's ("raced")."""
 
     def plan(name: str = "results", **options: Any) -> Study:
         if not (tmp_path / name).exists():
-            shutil.copytree(scanned, tmp_path / name)
+            shutil.copytree(raced if name == "raced" else scanned, tmp_path / name)
         return make_study(experiments, faces, tmp_path / name, **options)
 
     return plan
+
+
+def race_of(study: Study) -> RaceRecord | None:
+    return read_race(study.store, "phase1")
 
 
 def left(record: RaceRecord | None) -> dict[str, tuple[int, int]]:
@@ -55,8 +73,8 @@ def finished(study: Study, name: str) -> int:
 
 
 def test_what_is_far_behind_is_stopped_and_keeps_its_folds(study: MakeStudy) -> None:
-    planned = study()
-    found = left(run(planned))
+    planned = study("raced")
+    found = left(race_of(planned))
     assert set(found) == {"bad", "worse"}
     for name, place in found.items():
         assert finished(planned, name) == place[1] + 1 < 5
@@ -64,8 +82,8 @@ def test_what_is_far_behind_is_stopped_and_keeps_its_folds(study: MakeStudy) -> 
 
 
 def test_the_tables_say_when_it_left_and_pair_it_with_nobody(study: MakeStudy) -> None:
-    planned = study()
-    place = left(run(planned))["bad"]
+    planned = study("raced")
+    place = left(race_of(planned))["bad"]
     tables = collect(planned.store, "phase1")
     rows = tables.failures[tables.failures["experiment"] == "bad"]
     assert set(rows["state"]) == {"eliminated"} and len(rows) == 5 - place[1] - 1
@@ -78,8 +96,8 @@ def test_the_tables_say_when_it_left_and_pair_it_with_nobody(study: MakeStudy) -
 
 def test_the_decision_is_among_the_others_and_names_who_left(study: MakeStudy) -> None:
     """Catches "no decision yet: bad: fold 3 is missing", and keys that are not handed over any more."""
-    planned = study()
-    found = left(run(planned))
+    planned = study("raced")
+    found = left(race_of(planned))
     decision = decide(planned.store, "phase1").record
     assert {each.experiment for each in decision.evidence.candidates} == {"good", "near"}
     assert {each.experiment: each.place for each in decision.eliminated} == found
@@ -101,8 +119,7 @@ def test_all_but_one_may_leave(study: MakeStudy) -> None:
 
 
 def test_the_board_shows_who_left(study: MakeStudy) -> None:
-    planned = study()
-    run(planned)
+    planned = study("raced")
     board = board_from_disk(planned.store, planned.store.study("phase1"))
     number = 20 - sum(finished(planned, name) for name in NAMES)
     assert board.counts() == {"done": 20 - number, "eliminated": number}
@@ -113,8 +130,8 @@ def test_the_board_shows_who_left(study: MakeStudy) -> None:
 @pytest.mark.parametrize("picks", [(1, 0, 2), (2, 2, 5, 0, 7)])
 def test_another_order_of_events_has_the_same_outcome(study: MakeStudy, picks: tuple[int, ...]) -> None:
     """Catches a look that is taken before all of its trials have ended, or that sees later folds."""
-    one, other = study("one"), study("other")
-    expected, found = run(one), run(other, executor=Shuffled(picks, ahead=8))
+    one, other = study("raced"), study("other")
+    expected, found = race_of(one), run(other, executor=Shuffled(picks, ahead=8))
     assert expected == found
     # Which trials were begun for nothing hangs on the order, and is in no table.
     assert finished(other, "bad") >= finished(one, "bad")
@@ -127,7 +144,7 @@ def test_another_order_of_events_has_the_same_outcome(study: MakeStudy, picks: t
 def test_a_killed_race_goes_on_to_the_same_end(
     study: MakeStudy, experiments: Path, faces: Path, number: int
 ) -> None:
-    expected = run(study("whole"))
+    expected = race_of(study("raced"))
     results = study("killed").store.root
     line = [sys.executable, "-m", "tests.orchestrator.execution.racing_runs", experiments, faces, results]
     killed = subprocess.run([*map(str, line), str(number)], cwd=ROOT, check=False, timeout=200)
@@ -141,19 +158,16 @@ def test_a_killed_race_goes_on_to_the_same_end(
 
 
 def test_a_second_race_starts_nothing(study: MakeStudy) -> None:
-    planned = study()
-    record = run(planned)
-    before = planned.store.race_file("phase1").read_bytes()
-    again = study()
+    again = study("raced")
+    record, before = race_of(again), again.store.race_file("phase1").read_bytes()
     assert again.missing() and not is_needed(again, Options(results=again.store.root, race=True))
     assert run(again) == record
-    assert planned.store.race_file("phase1").read_bytes() == before
+    assert again.store.race_file("phase1").read_bytes() == before
 
 
 def test_without_a_race_who_left_comes_back(study: MakeStudy) -> None:
-    planned = study()
-    found = left(run(planned))
-    again = study()
+    again = study("raced")
+    found = left(race_of(again))
     assert {each.experiment: each.place for each in end_race(again)} == found
     assert read_race(again.store, "phase1") is None and end_race(again) == ()
     assert is_needed(again, Options(results=again.store.root))
@@ -162,11 +176,10 @@ def test_without_a_race_who_left_comes_back(study: MakeStudy) -> None:
 
 
 def test_a_decision_says_who_has_come_back(study: MakeStudy) -> None:
-    planned = study()
-    run(planned)
+    planned = study("raced")
     decide(planned.store, "phase1")
-    end_race(study())
-    run(study(), race=False)
+    end_race(planned)
+    run(planned, race=False)
     moved = decide(planned.store, "phase1").moved
     assert moved == tuple(
         f"{name} had left a race then, and has run all folds since" for name in ("bad", "worse")
@@ -174,9 +187,8 @@ def test_a_decision_says_who_has_come_back(study: MakeStudy) -> None:
 
 
 def test_other_experiments_stay_out_when_some_come_back(study: MakeStudy) -> None:
-    planned = study()
-    run(planned)
-    back = end_race(study(only="bad"))
+    planned = study("raced", only="bad")
+    back = end_race(planned)
     assert [each.experiment for each in back] == ["bad"]
     assert set(left(read_race(Store.look(planned.store.root), "phase1"))) == {"worse"}
 

@@ -249,3 +249,20 @@ def test_two_folds_are_no_race(
     planned = make_study(write_experiments(files), faces, results, names=("a", "b"))
     with pytest.raises(InputError, match="a race needs at least three folds, and a has 2"):
         refuse_race(planned, Options(results=results, race=True))
+
+
+def test_what_an_ensemble_combines_runs_to_its_end(
+    write_experiments: Callable[..., Path], faces: Path, scanned: Path, tmp_path: Path
+) -> None:
+    """Catches a base that is stopped, without which the ensemble can't run; the ensemble itself may leave."""
+    names = ("good", "near", "bad", "both")
+    plain = {"backbone": "three_cnn", "image_size": 100}
+    files: dict[str, dict[str, object]] = {
+        f"phase1/{name}.json": {**plain, "lr": 0.001 * (place + 1)} for place, name in enumerate(names[:3])
+    }
+    files["phase1/both.json"] = {"backbone": "ensemble_cnn", "image_size": 100, "bases": ["near", "bad"]}
+    results = Path(shutil.copytree(scanned, tmp_path / "results"))
+    planned = make_study(write_experiments(files), faces, results, names=names)
+    record = run(planned, {**SCORES, "both": SCORES["worse"]})
+    assert set(left(record)) == {"both"} and record is not None and record.looks == 8
+    assert finished(planned, "bad") == 5 and finished(planned, "both") < 5

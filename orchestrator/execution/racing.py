@@ -169,10 +169,12 @@ def refuse_race(study: Study, options: Options) -> None:
         raise InputError(f"--race: {reason}; leave out --race")
     if options.folds is not None:
         raise InputError("--race looks at one fold after the other; leave out --folds")
+    if options.only is not None:
+        raise InputError("--race is between all experiments to choose among; leave out --only")
     course = _course(study)
     if len(course.names) < 2:
         raise InputError(
-            f"--race: {study.phase.name} has {len(course.names)} experiment to choose among here, and a race "
+            f"--race: {study.phase.name} has {len(course.names)} experiment to choose among, and a race "
             "needs two or more; leave out --race"
         )
     folds = {name: [place for one, place in course.keys if one == name] for name in course.names}
@@ -213,12 +215,7 @@ def _course(study: Study) -> Course:
     trials: dict[str, list[Trial]] = {}
     for trial in study.trials:
         trials.setdefault(trial.experiment, []).append(trial)
-    # What this run leaves out races if it is finished.
-    names = [
-        name
-        for name in rule.among
-        if name in trials and all(each.selected or each.state == State.DONE for each in trials[name])
-    ]
+    names = [name for name in rule.among if name in trials]
     bases = {base.experiment for trial in study.trials for base in trial.bases}
     combining = tuple(name for name in names if any(each.bases for each in trials[name]))
     single = tuple(name for name in names if name not in combining)

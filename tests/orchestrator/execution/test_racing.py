@@ -217,7 +217,7 @@ def test_who_left_stays_out_when_a_failed_trial_is_run_again(study: MakeStudy) -
 def test_what_was_finished_before_does_not_leave(study: MakeStudy) -> None:
     """Catches folds that were run, and that tables do not show because of a race that came later."""
     planned = study(only="worse")
-    run(planned)
+    run(planned, race=False)
     assert finished(planned, "worse") == 5
     record = run(study())
     assert record is not None and record.settled == ("worse",)
@@ -232,7 +232,7 @@ def test_as_many_as_are_selected_stay(study: MakeStudy) -> None:
     ("options", "said"),
     [
         ({"folds": (0, 1)}, "--race looks at one fold after the other; leave out --folds"),
-        ({"only": "good"}, "has 1 experiment to choose among here"),
+        ({"only": "good"}, "--race is between all experiments to choose among; leave out --only"),
     ],
 )
 def test_what_the_command_line_does_not_allow(study: MakeStudy, options: dict[str, Any], said: str) -> None:
@@ -266,3 +266,10 @@ def test_what_an_ensemble_combines_runs_to_its_end(
     record = run(planned, {**SCORES, "both": SCORES["worse"]})
     assert set(left(record)) == {"both"} and record is not None and record.looks == 8
     assert finished(planned, "bad") == 5 and finished(planned, "both") < 5
+
+
+def test_one_experiment_is_no_race(experiments: Path, faces: Path, scanned: Path, tmp_path: Path) -> None:
+    results = Path(shutil.copytree(scanned, tmp_path / "results"))
+    planned = make_study(experiments, faces, results, names=("good",))
+    with pytest.raises(InputError, match="has 1 experiment to choose among, and a race needs two or more"):
+        refuse_race(planned, Options(results=results, race=True))

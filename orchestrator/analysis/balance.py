@@ -24,8 +24,9 @@ from orchestrator.analysis.every_pair import EveryPair
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.rows import BalanceRow
 from orchestrator.analysis.trial_scores import ALL, Place
-from orchestrator.analysis.verdict_limits import MIN_FOLDS, error_floor
+from orchestrator.analysis.verdict_limits import error_floor
 from orchestrator.statistics import PairedTest
+from orchestrator.statistics.chosen_pair import MIN_FOLDS
 
 BALANCE = list(BalanceRow.__annotations__)
 # Of fewer sources there is no worst one.

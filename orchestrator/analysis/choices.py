@@ -64,7 +64,7 @@ def declared_choices(phase: PhaseRecord, recipes: Mapping[str, RecipeRecord]) ->
     return tuple(found.values())
 
 
-def headline_metric(phase: PhaseRecord) -> str:
+def decided_metric(phase: PhaseRecord) -> str:
     """Name the metric that a phase is about: that of its decision, else of its first comparison, else AUC."""
     if phase.decision is not None:
         return phase.decision.choose

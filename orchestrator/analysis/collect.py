@@ -40,6 +40,7 @@ from orchestrator.analysis.trial_scores import ALL
 from orchestrator.analysis.tried import tried_table
 from orchestrator.checks.shortcuts import shortcut_table
 from orchestrator.store.folder import Store
+from orchestrator.store.race_file import RaceRecord, read_race
 from orchestrator.store.records import StudyRecord
 from trainables.evaluation.metrics import AT_A_THRESHOLD, TUNED
 from trainables.files import write_text
@@ -61,7 +62,8 @@ FILES = (
 class Tables:
     """A phase's tables, with the columns named above, and the study record that they come from.
 
-    `experiments` is what the trials said, by the experiment's name.
+    `experiments` is what the trials said, by the experiment's name. `race` is the phase's race; None = it had
+    none.
     """
 
     study: StudyRecord
@@ -84,6 +86,7 @@ class Tables:
     experiments: Mapping[str, Gathered] = field(default_factory=dict)
     curves: Scaling = field(default_factory=Scaling)
     questions: QuestionNumbers = field(default_factory=QuestionNumbers)
+    race: RaceRecord | None = None
 
     @property
     def scaling(self) -> pd.DataFrame:
@@ -188,6 +191,7 @@ def collect(store: Store, phase: str) -> Tables:
         experiments=by_name,
         curves=measure_scaling(study, by_name),
         questions=question_numbers(store, study, by_name),
+        race=read_race(store, phase),
     )
     for name, text in tables.texts.items():
         write_text(store.collected(phase) / f"{name}.csv", text)

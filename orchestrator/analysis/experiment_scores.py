@@ -25,10 +25,12 @@ from orchestrator.analysis.trial_scores import (
     Reader,
     TrialScores,
     independent_folds,
+    place_name,
 )
 from orchestrator.statistics.bootstrap import Deviations
-from orchestrator.store.folder import Store
+from orchestrator.store.folder import State, Store, trial_state
 from orchestrator.store.predictions import DAMAGE
+from orchestrator.store.race_file import EliminationRecord, RaceRecord, read_race
 from orchestrator.store.records import ExperimentRecord, StudyRecord
 from trainables import memo
 from trainables.evaluation.metrics import GAP
@@ -48,6 +50,8 @@ class Gathered:
     does not exist. bounds: metric -> bootstrap interval. deviations: bootstrap draws of each repeat, where it
     is compared. holdout: one row per held-out source of fakes.
     calibration and reliability: rows as in `calibrate`. setup: what the trials ran with, once it was asked.
+    elimination: how it left a race, so that trials after that are not looked at; num_spared of them never ran
+    to their end.
     """
 
     record: ExperimentRecord
@@ -62,6 +66,8 @@ class Gathered:
     calibration: list[CalibrationRow] = field(default_factory=list)
     reliability: list[ReliabilityRow] = field(default_factory=list)
     setup: dict[str, frozenset[str]] | None = None
+    elimination: EliminationRecord | None = None
+    num_spared: int = 0
 
     @property
     def name(self) -> str:
@@ -125,6 +131,8 @@ class Gathered:
         values = self.values.get((source, metric), {})
         if len(values) == self.expected:
             return ""
+        if self.elimination is not None:
+            return elimination_reason(self.elimination)
         for place, problem in sorted(self.problems.items()):
             return f"{self.called(place)} {problem.state}: {problem.reason}"
         for place, reason in sorted(self.reasons.get((source, metric), {}).items()):
@@ -161,9 +169,10 @@ def gather(store: Store, study: StudyRecord) -> list[Gathered]:
     bootstraps = Bootstraps(store.cached(CACHE))
     compared = {name for each in study.phase.comparisons for name in (each.baseline, each.treatment)}
     compared |= {name for names in size_series(study) for name in names}
+    race = read_race(store, study.phase.name)
     found = []
     for record in study.experiments:
-        experiment = read_experiment(reader, store, record)
+        experiment = read_experiment(reader, store, record, race=race)
         key = _key(experiment)
         path = store.cached(CACHE, f"experiment-{key[:24]}.memo")
         known = memo.read(path, key) if experiment.is_complete else None
@@ -186,7 +195,7 @@ def gather(store: Store, study: StudyRecord) -> list[Gathered]:
                 )
         except DAMAGE:
             # A trial was taken away, or begun again, after its scores were read: by now it has none.
-            experiment = read_experiment(reader, store, record)
+            experiment = read_experiment(reader, store, record, race=race)
         found.append(experiment)
         reader.forget()
         bootstraps.compute_many()
@@ -197,14 +206,30 @@ def gather(store: Store, study: StudyRecord) -> list[Gathered]:
     return found
 
 
-def read_experiment(reader: Reader, store: Store, record: ExperimentRecord) -> Gathered:
-    """Read the trials that a record names, without what needs the rows of all folds at once."""
-    experiment = Gathered(record)
+def read_experiment(
+    reader: Reader, store: Store, record: ExperimentRecord, *, race: RaceRecord | None = None
+) -> Gathered:
+    """Read the trials that a record names, without what needs the rows of all folds at once.
+
+    Of an experiment that left a race, trials after that are left out, finished or not: which of them had been
+    begun by then hangs on the machine.
+    """
+    elimination = None if race is None else race.elimination(record)
+    experiment = Gathered(record, elimination=elimination)
     for trial in record.trials:
-        folder = store.trial(trial.folder)
-        found = reader.read(folder, threshold_by=record.threshold_by)
-        experiment.add((trial.repeat, trial.fold), folder, found)
+        folder, place = store.trial(trial.folder), (trial.repeat, trial.fold)
+        if elimination is not None and place > elimination.place:
+            experiment.num_spared += trial_state(folder) != State.DONE
+            problem = Problem(State.ELIMINATED, elimination_reason(elimination))
+            experiment.add(place, folder, problem)
+            continue
+        experiment.add(place, folder, reader.read(folder, threshold_by=record.threshold_by))
     return experiment
+
+
+def elimination_reason(elimination: EliminationRecord) -> str:
+    """Say when an experiment left a race, and behind whom."""
+    return f"eliminated after {place_name(elimination.place)} by the race, behind {elimination.leader}"
 
 
 def _calibrations(reader: Reader, experiment: Gathered) -> tuple[list[CalibrationRow], list[ReliabilityRow]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 from pydantic import JsonValue
 
-from orchestrator.analysis.choices import declared_choices, headline_metric
+from orchestrator.analysis.choices import decided_metric, declared_choices
 from orchestrator.analysis.contrasts import Contrast
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.interactions import Interaction, find_interactions
@@ -85,7 +85,7 @@ def question_numbers(
     return QuestionNumbers(
         gains,
         source_ease(list(experiments.values())),
-        find_interactions(experiments, headline_metric(study.phase)),
+        find_interactions(experiments, decided_metric(study.phase)),
         regularisations(gains, experiments),
         source_losses(experiments),
         evidence,

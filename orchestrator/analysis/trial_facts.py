@@ -67,7 +67,9 @@ def read_files(store: Store, study: StudyRecord) -> dict[str, Files]:
 
 def trial_facts(store: Store, tables: Tables, files: Mapping[str, Files]) -> tuple[TrialFacts, ...]:
     """Take the facts of every planned trial from its `files`, in the order of the study."""
-    states = {str(row["trial"]): State(row["state"]) for row in tables.failures.to_dict("records")}
+    states = {
+        (row["experiment"], row["trial"]): State(row["state"]) for row in tables.failures.to_dict("records")
+    }
     chosen = tables.scores[
         (tables.scores["split"] == "test")
         & (tables.scores["source"] == ALL)
@@ -86,7 +88,7 @@ def trial_facts(store: Store, tables: Tables, files: Mapping[str, Files]) -> tup
                 trial.fold,
                 name,
                 trial.key[:SHORT],
-                states.get(name, State.DONE),
+                states.get((experiment.name, name), State.DONE),
                 aucs.get(name),
                 best_epoch=metrics.best_epoch,
                 epochs=metrics.epochs,

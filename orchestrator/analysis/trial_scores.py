@@ -121,6 +121,11 @@ def independent_folds(places: Collection[Place]) -> int:
     return len(folds) if len(folds) > 1 else len(places)
 
 
+def place_name(place: Place) -> str:
+    """Name a fold of an experiment: fold 3, or repeat 1 fold 3."""
+    return f"fold {place[1]}" if place[0] == 0 else f"repeat {place[0]} fold {place[1]}"
+
+
 def is_one_device(devices: Iterable[str]) -> bool:
     """Tell whether times on these can be compared: all on a CPU ("cpu"), or all on a GPU ("cuda")."""
     kinds = set(devices)

@@ -34,6 +34,13 @@ AddressOption = Annotated[
         help="The Ray to run on; none: without Ray, one trial at a time.",
     ),
 ]
+RaceOption = Annotated[
+    bool,
+    typer.Option(
+        "--race",
+        help="Run fold by fold, and stop experiments that are surely not chosen; without it they run on.",
+    ),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors and the verdict.")]
 ExperimentsOption = Annotated[
     Path | None,

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from orchestrator.store.price_record import PriceRecord
 
 
-@with_run_options(without=("max_concurrent", "address", "accept_shortcut", "quiet", "max_hours", "max_cost"))
+@with_run_options(
+    without=("max_concurrent", "address", "accept_shortcut", "race", "quiet", "max_hours", "max_cost")
+)
 def plan_command(
     names: Annotated[
         list[str],

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +16,7 @@ from orchestrator.console import complain, say, screen, warn
 
 if TYPE_CHECKING:
     from orchestrator.analysis.collect import Tables
+    from orchestrator.config.phase import Phase
     from orchestrator.execution.caps import Budget
 
 
@@ -83,7 +84,7 @@ def study_command(
     for number, name in enumerate(phases, start=1):
         if not options.quiet and not options.as_json:
             say(f"{name} ({number} of {len(phases)})")
-        tables = _run([name], options, budget)
+        tables = _run([name], _racing(options, load_phase(library, name)), budget)
         store = Store.look(options.results)
         outcomes.append(phase_outcome(tables, store))
         num_failed += say_outcome(tables, store, as_json=options.as_json)
@@ -100,6 +101,17 @@ def study_command(
     _print_outcomes(outcomes, options=options)
     if num_failed:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _racing(options: RunOptions, phase: "Phase") -> RunOptions:
+    """Let a phase of a study race if it can; say where it can't."""
+    from orchestrator.decisions.race import why_no_race
+
+    reason = why_no_race(phase) if options.race else ""
+    if not reason:
+        return options
+    say(f"No race: {reason}", console=screen(stderr=options.as_json))
+    return replace(options, race=False)
 
 
 def _print_outcomes(outcomes: Sequence[PhaseOutcome], *, options: RunOptions) -> None:

@@ -24,6 +24,7 @@ from orchestrator.commands.options import (
     PresetOption,
     PriceOption,
     QuietOption,
+    RaceOption,
     ResultsOption,
     SetOption,
 )
@@ -51,6 +52,7 @@ class RunOptions:
     address: AddressOption = "local"
     accept_shortcut: AcceptOption = False
     accept_trials: AcceptTrialsOption = 0
+    race: RaceOption = False
     quiet: QuietOption = False
     as_json: JsonOption = False
     price: PriceOption = None
@@ -105,6 +107,7 @@ class RunOptions:
             quiet=self.quiet,
             debug=self.debug,
             accept_shortcut=self.accept_shortcut,
+            race=self.race,
         )
 
     def price_record(self) -> "PriceRecord | None":

@@ -122,5 +122,16 @@ def _print_board(store: "Store", study: "StudyRecord", console: "Console") -> No
     notes += [
         f"{cell.name} failed: {cell.message}" for cell in board.cells.values() if cell.state == State.FAILED
     ]
+    notes += _left_lines(store, study)
     title = f"{study.phase.name}: {board.headline()}"
     show_table(board.table(console.width), title=title, notes=notes, console=console)
+
+
+def _left_lines(store: "Store", study: "StudyRecord") -> list[str]:
+    """Say which experiments have left the phase's race, and when."""
+    from orchestrator.analysis.experiment_scores import elimination_reason
+    from orchestrator.store.race_file import read_race
+
+    race = read_race(store, study.phase.name)
+    gone = [] if race is None else [(each, race.elimination(each)) for each in study.experiments]
+    return [f"{each.name}: {elimination_reason(found)}" for each, found in gone if found is not None]

@@ -30,7 +30,7 @@ from pydantic import JsonValue
 
 from orchestrator.analysis.collect import ALL, Tables
 from orchestrator.analysis.comparing import SURE, oriented
-from orchestrator.analysis.trial_scores import DECIDING, Place, TrialScores, independent_folds
+from orchestrator.analysis.trial_scores import DECIDING, Place, TrialScores, independent_folds, place_name
 from orchestrator.decisions.single_split import single_split_posterior
 from orchestrator.statistics import (
     corrected_interval,
@@ -108,7 +108,7 @@ def _largest(counts: Sequence[int | None]) -> int | None:
 
 
 def read_candidates(tables: Tables, rule: Rule) -> tuple[Candidate, ...]:
-    """Read the experiments that the rule chooses among.
+    """Read the experiments that the rule chooses among, but for those that left a race.
 
     Args:
         tables: what `collect` gave.
@@ -119,9 +119,10 @@ def read_candidates(tables: Tables, rule: Rule) -> tuple[Candidate, ...]:
     """
     problems: list[str] = []
     candidates: list[Candidate] = []
-    reason = _no_deciding(tables, rule)
+    names = _still_in(tables, rule)
+    reason = _no_deciding(tables, names, rule.choose)
     split, taken_on = ("val", f"{BEST_EPOCH}: {reason}") if reason else (DECIDING, CROSS_FITTED)
-    for name in rule.names:
+    for name in names:
         if name not in tables.experiments:
             problems.append(f"{name}: the last run of the phase left it out")
             continue
@@ -133,22 +134,28 @@ def read_candidates(tables: Tables, rule: Rule) -> tuple[Candidate, ...]:
         raise InputError("\n".join(f"{NOT_YET}{problem}" for problem in problems))
     by_name = {candidate.name: candidate for candidate in candidates}
     pairs = [pair for factor in rule.factors for pair in factor.pairs]
-    for one, other in pairs or [(rule.names[0], name) for name in rule.names[1:]]:
+    for one, other in pairs or [(names[0], name) for name in names[1:]]:
         _check_pair(by_name[one], by_name[other], "factors" if pairs else "among")
     return tuple(candidates)
 
 
-def _no_deciding(tables: Tables, rule: Rule) -> str:
+def _still_in(tables: Tables, rule: Rule) -> list[str]:
+    """Name the candidates that did not leave a race."""
+    found = {name: tables.experiments.get(name) for name in rule.names}
+    return [name for name, each in found.items() if each is None or each.elimination is None]
+
+
+def _no_deciding(tables: Tables, names: Sequence[str], metric: str) -> str:
     """Say which candidate has no deciding scores, and why; empty where all have them in every fold."""
-    for name in rule.names:
+    for name in names:
         experiment = tables.experiments.get(name)
         if experiment is None:
             continue
-        known = _by_fold(tables.scores, name, DECIDING, rule.choose)
+        known = _by_fold(tables.scores, name, DECIDING, metric)
         for place, trial in sorted(experiment.trials.items()):
             if place not in known:
-                lacking = f"it has no {rule.choose} on both halves of its validation part"
-                return f"{name} has no deciding scores ({_called(place)}: {trial.no_deciding or lacking})"
+                lacking = f"it has no {metric} on both halves of its validation part"
+                return f"{name} has no deciding scores ({place_name(place)}: {trial.no_deciding or lacking})"
     return ""
 
 
@@ -158,7 +165,7 @@ def _check_pair(first: Candidate, other: Candidate, kind: str) -> None:
         if rows[0] != rows[1]:
             raise InputError(
                 f"no decision: {first.name} and {other.name} were not validated on the same images "
-                f"({_called(place)}), so their scores can't be paired; leave one out of decision.{kind}"
+                f"({place_name(place)}), so their scores can't be paired; leave one out of decision.{kind}"
             )
 
 
@@ -167,8 +174,9 @@ def choose(candidates: Sequence[Candidate], rule: Rule) -> Outcome:
 
     Returns:
         chosen, runner_up (the best of the others), is_tie, ties (all that are tied, the chosen one included,
-        or nothing), decided_by (score | flops | parameters | name), evidence; with `top` above 1 also
-        selected, the names in their order, and places, how each was come by.
+        or nothing), decided_by (score | flops | parameters | name, or race where all others left one, so
+        that there is no runner_up), evidence; with `top` above 1 also selected, the names in their order, and
+        places, how each was come by.
     """
     first = _choose_one(candidates, rule)
     if rule.top == 1:
@@ -204,10 +212,10 @@ def _choose_one(candidates: Sequence[Candidate], rule: Rule) -> Outcome:
     others = [each for each in ranked if each is not chosen]
     return Outcome(
         chosen=chosen.name,
-        runner_up=others[0].name,
+        runner_up=others[0].name if others else None,
         is_tie=len(ties) > 1,
         ties=tuple(each.name for each in ties) if len(ties) > 1 else (),
-        decided_by=decided_by,
+        decided_by=decided_by if others else "race",
         evidence=EvidenceRecord(
             taken_on=best.taken_on,
             metric=rule.choose,
@@ -215,7 +223,7 @@ def _choose_one(candidates: Sequence[Candidate], rule: Rule) -> Outcome:
             sure=SURE,
             best_mean=best.name,
             candidates=tuple(_evidence(each, against_best.get(each.name), rule.choose) for each in ranked),
-            chosen_against_runner_up=_against(others[0], chosen, rule),
+            chosen_against_runner_up=_against(others[0], chosen, rule) if others else None,
         ),
     )
 
@@ -250,7 +258,7 @@ def _differing(
 def _read_candidate(tables: Tables, name: str, metric: str, *, split: str, taken_on: str) -> Candidate:
     experiment = tables.experiments[name]
     for place, problem in sorted(experiment.problems.items()):
-        raise InputError(f"{_called(place)} is {problem.state}: {problem.reason}")
+        raise InputError(f"{place_name(place)} is {problem.state}: {problem.reason}")
     trials = dict(sorted(experiment.trials.items()))
     if len(trials) != experiment.expected:
         raise InputError(f"the last run asked for {len(trials)} of {experiment.expected} folds")
@@ -259,7 +267,7 @@ def _read_candidate(tables: Tables, name: str, metric: str, *, split: str, taken
     val, test = (_by_fold(tables.scores, name, each, metric) for each in (split, "test"))
     for place in trials:
         if place not in val:
-            raise InputError(f"{_called(place)} has no {metric} on its validation rows (one class?)")
+            raise InputError(f"{place_name(place)} has no {metric} on its validation rows (one class?)")
     return Candidate(
         name,
         experiment.record,
@@ -281,10 +289,6 @@ def _by_fold(scores: pd.DataFrame, name: str, split: str, metric: str) -> dict[P
     ].dropna(subset=["value"])
     places = zip(chosen["repeat"].tolist(), chosen["fold"].tolist(), strict=True)
     return dict(zip(places, chosen["value"].tolist(), strict=True))
-
-
-def _called(place: Place) -> str:
-    return f"fold {place[1]}" if place[0] == 0 else f"repeat {place[0]} fold {place[1]}"
 
 
 def _against(baseline: Candidate, treatment: Candidate, rule: Rule) -> PairedDifference:

@@ -34,6 +34,7 @@ from orchestrator.store.decision_file import (
     write_decision,
 )
 from orchestrator.store.folder import Store, read_trial
+from orchestrator.store.race_file import EliminationRecord
 from orchestrator.store.records import Rule, StudyRecord
 from trainables.errors import InputError
 from trainables.trial_files import FORMAT
@@ -97,8 +98,9 @@ def decide(store: Store, phase: str, *, again: bool = False, tables: Tables | No
         # Every key of it is written down, those too that its file leaves at their defaults.
         rule=rule.model_copy(update=dict(rule)),
         **{name: getattr(outcome, name) for name in outcome.model_fields_set},
-        handed_over=_handed_over(outcome, candidates, tables.study),
+        handed_over=_handed_over(outcome, rule, tables.study),
         trials=trials,
+        **_eliminated(tables, rule),
         moved=changed,
         made=TakenBy(
             command=provenance.command_line(), time=provenance.now(), environment=provenance.environment()
@@ -151,13 +153,21 @@ def _said(outcome: Outcome) -> str:
     return ", ".join(outcome.selected or [str(outcome.chosen)])
 
 
-def _handed_over(
-    outcome: Outcome, candidates: Sequence[Candidate], study: StudyRecord
-) -> dict[str, JsonValue]:
-    """What the next phase takes from this outcome."""
+def _eliminated(tables: Tables, rule: Rule) -> dict[str, tuple[EliminationRecord, ...]]:
+    """Candidates that left a race; a decision without one says nothing of it."""
+    found = tuple(
+        each.elimination
+        for name in rule.names
+        if (each := tables.experiments.get(name)) is not None and each.elimination is not None
+    )
+    return {"eliminated": found} if found else {}
+
+
+def _handed_over(outcome: Outcome, rule: Rule, study: StudyRecord) -> dict[str, JsonValue]:
+    """What the next phase takes from this outcome. What left a race was chosen among, too."""
     if outcome.factors:
         return {factor.key: factor.value for factor in outcome.factors}
-    recipes = {candidate.name: candidate.recipe for candidate in candidates}
+    recipes = {each.name: each.recipe.plain() for each in study.experiments if each.name in rule.names}
     assert outcome.chosen is not None, "what decides no keys chooses an experiment"
     if not outcome.selected:
         return differing_keys(outcome.chosen, recipes)
@@ -198,7 +208,10 @@ def _moved(old: DecisionRecord, rule: Rule, trials: Sequence[TrialHash]) -> tupl
     before_trials, now_trials = (
         {(each.experiment, each.repeat, each.fold): each for each in side} for side in (old.trials, trials)
     )
-    for place in sorted({*before_trials, *now_trials}):
+    # What ran on after it had left a race: of each experiment one line.
+    back = {each.experiment for each in old.eliminated} & {each.experiment for each in trials}
+    lines += [f"{name} had left a race then, and has run all folds since" for name in sorted(back)]
+    for place in sorted(each for each in {*before_trials, *now_trials} if each[0] not in back):
         lines += _moved_trial(place, before_trials.get(place), now_trials.get(place))
     return tuple(lines)
 

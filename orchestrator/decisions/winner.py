@@ -30,10 +30,15 @@ def with_winner(
 
     `has_held_out` tells whether the candidates hold images out for the end of the study.
 
-    It is as it was where a fold has no test score, and of a single split, whose validation rows are nobody's
-    test rows. A key whose two values are the same was no choice.
+    It is as it was where a fold has no test score, of a single split, whose validation rows are nobody's test
+    rows, and of a single candidate, where all others left a race and lack folds. A key whose two values are
+    the same was no choice.
     """
-    if len(candidates[0].trials) == 1 or any(len(each.test) == 0 for each in candidates):
+    if (
+        len(candidates) == 1
+        or len(candidates[0].trials) == 1
+        or any(len(each.test) == 0 for each in candidates)
+    ):
         return outcome
     if outcome.factors:
         by_name = {each.name: each for each in candidates}

@@ -70,12 +70,16 @@ class Budget:
 
 @dataclass(slots=True)
 class CapReferee:
-    """Keeps one phase of a run within the budget of its command."""
+    """Keeps one phase of a run within the budget of its command.
+
+    With `keeps_order` trials begin in the order in which they come: that of a race, fold by fold.
+    """
 
     budget: Budget
     limit_s: float
     study: Study
     estimate: PhaseEstimate
+    keeps_order: bool = False
     _seconds: dict[str, float] = field(default_factory=dict)
     _experiment: dict[str, str] = field(default_factory=dict)
     _pending: list[str] = field(default_factory=list)
@@ -83,6 +87,7 @@ class CapReferee:
     _heard: dict[str, tuple[float, int]] = field(default_factory=dict)
     _took: dict[str, list[float]] = field(default_factory=dict)
     _trained: set[str] = field(default_factory=set)
+    _asked: set[str] = field(default_factory=set)
     _ended: set[str] = field(default_factory=set)
     _stopped: set[str] = field(default_factory=set)
 
@@ -94,8 +99,10 @@ class CapReferee:
 
     def order(self, wave: Sequence[Trial]) -> Sequence[str]:
         """Return what may begin: experiments that fit as a whole, then the others, each fold after fold."""
+        self._asked.update(trial.key for trial in wave)
         ready = [trial for trial in wave if not any(base.key in self._unfinished() for base in trial.bases)]
-        self._pending = [key for group in self._groups(ready) for key in group]
+        grouped = [key for group in self._groups(ready) for key in group]
+        self._pending = [trial.key for trial in ready] if self.keeps_order else grouped
         dropped = set(self._cut())
         return [key for key in self._pending if key not in dropped]
 
@@ -112,7 +119,9 @@ class CapReferee:
         elif event.kind is EventKind.DONE and event.key in self._begun:
             took = (now - self._begun[event.key]) / max(self._seconds.get(event.key, 0.0), 1e-9)
             self._took.setdefault(self._experiment[event.key], []).append(took)
-        if event.kind in (EventKind.DONE, EventKind.FAILED, EventKind.LOST):
+        # What another referee has stopped is over, too.
+        is_ours = event.kind is EventKind.STOPPED and event.key in self._stopped
+        if event.kind.is_last() and not is_ours:
             self._ended.add(event.key)
         return self._cut()
 
@@ -161,7 +170,7 @@ class CapReferee:
 
     def _unfinished(self) -> set[str]:
         """What is not finished although nothing went wrong."""
-        return set(self._seconds) - self._ended
+        return self._asked - self._ended
 
     def _groups(self, wave: Sequence[Trial]) -> list[list[str]]:
         """Keys by experiment: those that fit as a whole first, begun ones before those in order."""

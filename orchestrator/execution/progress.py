@@ -19,6 +19,7 @@ from orchestrator.console import duration, say
 from orchestrator.execution.board_table import lay_out
 from orchestrator.execution.executor import Event, EventKind
 from orchestrator.store.folder import State, Store, read_error, read_metrics, trial_state
+from orchestrator.store.race_file import read_race
 from orchestrator.store.records import StudyRecord
 from orchestrator.wording.price_text import money
 from trainables.evaluation.metrics import LOWER_IS_BETTER
@@ -31,6 +32,7 @@ SYMBOLS = {
     State.FAILED: "[red]✗[/]",
     State.RUNNING: "[cyan]▶[/]",
     State.INTERRUPTED: "[yellow]‖[/]",
+    State.ELIMINATED: "[dim]⊘[/]",
 }
 
 
@@ -50,7 +52,7 @@ class TrialCell:
     """One trial on the board.
 
     `weight_s` is its estimated length, `share` how much of it is done, `seconds` what it took by what is on
-    disk.
+    disk. `is_left_out` says that its experiment has left a race.
     """
 
     experiment: str
@@ -63,16 +65,18 @@ class TrialCell:
     message: str = ""
     weight_s: float = 1.0
     seconds: float = 0.0
+    is_left_out: bool = False
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended, well or not."""
-        return self.state in (State.DONE, State.FAILED)
+        """Whether nothing of it is to be run any more."""
+        return self.state in (State.DONE, State.FAILED, State.ELIMINATED)
 
     @property
     def share(self) -> float:
         """Part of the trial that is behind it, 0 to 1."""
-        return 1.0 if self.is_over else min(1.0, self.epoch / max(1, self.epochs))
+        has_ended = self.state in (State.DONE, State.FAILED)
+        return 1.0 if has_ended else min(1.0, self.epoch / max(1, self.epochs))
 
     @property
     def name(self) -> str:
@@ -109,11 +113,11 @@ class Board:
 
     def seconds_left(self) -> float | None:
         """Estimate the time left from the pace so far; None before there is a pace."""
-        total = sum(cell.weight_s for cell in self.cells.values())
         done = self._done() - self.done_before
         if done <= 0.0:
             return None
-        return (total - self._done()) * (time.monotonic() - self.started) / done
+        left = sum(cell.weight_s * (1.0 - cell.share) for cell in self.cells.values() if not cell.is_over)
+        return left * (time.monotonic() - self.started) / done
 
     def counts(self) -> dict[str, int]:
         """Trials by state."""
@@ -144,11 +148,11 @@ class Board:
         parts = [f"{counts.get(State.DONE, 0)}/{len(self.cells)} trials done"]
         parts += [
             f"{counts[state]} {state}"
-            for state in (State.RUNNING, State.FAILED, State.INTERRUPTED)
+            for state in (State.RUNNING, State.FAILED, State.INTERRUPTED, State.ELIMINATED)
             if counts.get(state)
         ]
         left = self.seconds_left()
-        if left is not None and counts.get(State.DONE, 0) < len(self.cells):
+        if left is not None and any(not cell.is_over for cell in self.cells.values()):
             parts.append(f"about {duration(left)} left")
         parts += filter(None, [self.spent()])
         return ", ".join(parts) + f" (validation {self.metric})"
@@ -208,7 +212,7 @@ class Display:
 
     def _update(self, cell: TrialCell, event: Event) -> None:
         before = cell.state
-        cell.state = STATES[event.kind]
+        cell.state = _left_out(STATES[event.kind]) if cell.is_left_out else STATES[event.kind]
         cell.epoch = cell.epoch if event.epoch is None else event.epoch
         cell.epochs = cell.epochs if event.epochs is None else event.epochs
         cell.score = cell.score if event.best_score is None else event.best_score
@@ -235,6 +239,23 @@ def _said(cell: TrialCell, event: Event) -> str:
     return {EventKind.RESTARTED: "its worker was lost; it starts again"}.get(event.kind, event.kind.value)
 
 
+def _left_out(state: State) -> State:
+    """Name the state of a trial whose experiment has left a race: it may have been finished all the same."""
+    return state if state == State.DONE else State.ELIMINATED
+
+
+def mark_eliminated(board: Board, store: Store, study: StudyRecord) -> None:
+    """Mark the trials of experiments that have left the phase's race by now."""
+    race = read_race(store, study.phase.name)
+    if race is None:
+        return
+    for experiment in study.experiments:
+        elimination = race.elimination(experiment)
+        for key in () if elimination is None else elimination.left_out:
+            if (cell := board.cells.get((experiment.name, key))) is not None:
+                cell.is_left_out, cell.state = True, _left_out(cell.state)
+
+
 def board_from_disk(store: Store, study: StudyRecord) -> Board:
     """Fill a board from results/."""
     cells = {}
@@ -252,6 +273,7 @@ def board_from_disk(store: Store, study: StudyRecord) -> Board:
     board = Board(cells, metric=metric)
     said = _spent_so_far(board, study)
     board.spent = lambda: said
+    mark_eliminated(board, store, study)
     board.start()
     return board
 

@@ -12,12 +12,14 @@ from rich.console import Console
 
 from orchestrator import tracking
 from orchestrator.analysis.collect import Tables, collect
+from orchestrator.analysis.trial_scores import place_name
 from orchestrator.checks import data_gate
 from orchestrator.checks.before_images import refuse_before_images, refuse_missing_weights
 from orchestrator.config.earlier_decisions import sentence
 from orchestrator.config.load import ResolvedPhase, complete
 from orchestrator.console import progress_bar, say
 from orchestrator.decisions import decision
+from orchestrator.decisions.race import race_rule
 from orchestrator.execution import probe
 from orchestrator.execution.caps import Budget
 from orchestrator.execution.executor import (
@@ -27,6 +29,8 @@ from orchestrator.execution.executor import (
     start_executor,
 )
 from orchestrator.execution.faces import find_faces
+from orchestrator.execution.racing import Race, end_race, is_needed, refuse_race
+from orchestrator.execution.referee import Referee
 from orchestrator.execution.searching import Heard, further_rounds, propose
 from orchestrator.execution.within_caps import run_within
 from orchestrator.plan import record
@@ -38,10 +42,12 @@ from orchestrator.store.caches import image_caches
 from orchestrator.store.decision_file import in_force
 from orchestrator.store.folder import Store
 from orchestrator.store.price_record import PriceRecord
+from orchestrator.store.race_file import EliminationRecord
 from orchestrator.store.records import ShortcutRecord
 from orchestrator.store.starting import OnStep, announced
 from orchestrator.wording.changed_text import changed_sentences
 from orchestrator.wording.numbers import capital
+from orchestrator.wording.race_text import elimination_sentence, race_sentences
 from orchestrator.wording.sweep_text import sweep_sentences
 from orchestrator.wording.uneven_parts import uneven_sentences
 from trainables.errors import InputError
@@ -66,10 +72,14 @@ def run_study(
         with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
             data = DataSets(store, override=options.data, progress=progress)
             study = plan_question(question, options, data, heard := Heard())
+        if options.race:
+            refuse_race(study, options)
         _say_notes(study, console, quiet=options.quiet)
         on_step("looking for shortcuts")
         shortcuts = data_gate.check_study(study, options, console=console)
-        if study.missing():
+        if not options.race:
+            _say_back(end_race(study), console, quiet=options.quiet)
+        if is_needed(study, options):
             on_step("looking for near-duplicates")
             for leak in data_gate.group_leaks(study, options, console=console):
                 say(f"Warning: {leak}", console=console, style="yellow")
@@ -91,7 +101,7 @@ def _run_or_record(
     on_step: OnStep,
     budget: Budget,
 ) -> None:
-    if study.missing():
+    if is_needed(study, options):
         _run_missing(study, data, options, console, shortcuts, on_step, budget)
     else:
         record.write_rows(study)
@@ -177,6 +187,8 @@ def finish(
             tracking.sync(store, study)
         except tracking.TrackingError as error:
             _warn_tracking(store, phase, str(error), console)
+    for line in () if quiet else race_sentences(tables):
+        say(line, console=console)
     if not quiet:
         say(f"Tables: {store.collected(phase)}", console=console)
         say(f"Report: {store.report(phase) / 'index.html'}", console=console)
@@ -259,7 +271,29 @@ def _run_missing(
         on_step("")
         # Where the measurement was all that was missing, nothing is left to run.
         if study.missing():
-            run_within(study, files, executor, options, console, budget)
+            run_within(
+                study, files, executor, options, console, budget, referees=_referees(study, options, console)
+            )
+
+
+def _referees(study: Study, options: Options, console: Console) -> list[Referee]:
+    """Return what may end parts of the run early."""
+    if not options.race:
+        return []
+
+    def leaves(each: EliminationRecord) -> None:
+        rule = race_rule(study.phase)
+        if not options.quiet:
+            say(elimination_sentence(each, metric=rule.choose, rope=rule.rope), console=console)
+
+    return [Race(study, leaves)]
+
+
+def _say_back(gone: Sequence[EliminationRecord], console: Console, *, quiet: bool) -> None:
+    """Say who left an earlier race and runs again."""
+    for each in () if quiet else gone:
+        where = place_name(each.place)
+        say(f"{each.experiment} left a race after {where}: its missing folds are run now", console=console)
 
 
 def _warn_split_batches(study: Study, console: Console) -> None:

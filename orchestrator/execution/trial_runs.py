@@ -1,7 +1,7 @@
 """Trials of a study handed to an executor, and what is heard of them: on the display, on disk, in MLflow."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -9,12 +9,13 @@ from rich.console import Console
 from orchestrator import tracking
 from orchestrator.execution import worker
 from orchestrator.execution.executor import Event, EventKind, Executor, Task, TrialJob
-from orchestrator.execution.progress import Board, Display, board_from_disk, score_names
+from orchestrator.execution.progress import Board, Display, board_from_disk, mark_eliminated, score_names
 from orchestrator.execution.referee import Referee
 from orchestrator.plan.plan import Options, Study, Trial
 from orchestrator.store import provenance
 from orchestrator.store.folder import write_error
 from orchestrator.store.outcome_records import ErrorRecord
+from orchestrator.store.records import StudyRecord
 
 
 def run_trials(
@@ -27,16 +28,19 @@ def run_trials(
     spent: Callable[[], str] = str,
 ) -> None:
     """Run what is missing, as far as no referee stops it; show it, and what is `spent`, and tell MLflow."""
-    tracker = tracking.Tracker(study.store, study.store.study(study.phase.name))
-    with Display(_board(study, spent), console=console, quiet=options.quiet) as display:
+    record = study.store.study(study.phase.name)
+    tracker, board = tracking.Tracker(study.store, record), _board(study, record, spent)
+    with Display(board, console=console, quiet=options.quiet) as display:
         for wave in study.waves():
             tasks = {trial.key: _task(study, trial, files) for trial in wave}
 
-            def stop(keys: Iterable[str], tasks: Mapping[str, Task] = tasks) -> None:
+            def stop(keys: Collection[str], tasks: Mapping[str, Task] = tasks) -> None:
                 for key in keys:
                     executor.stop(tasks[key])
+                if keys:
+                    mark_eliminated(board, study.store, record)
 
-            def on_event(event: Event, stop: Callable[[Iterable[str]], None] = stop) -> None:
+            def on_event(event: Event, stop: Callable[[Collection[str]], None] = stop) -> None:
                 if event.kind is EventKind.LOST:
                     _record_loss(study, event)
                 display.hear(event)
@@ -44,17 +48,19 @@ def run_trials(
                 for referee in referees:
                     stop(referee.hear(event))
 
-            def on_tick(stop: Callable[[Iterable[str]], None] = stop) -> None:
+            def on_tick(stop: Callable[[Collection[str]], None] = stop) -> None:
                 display.tick()
                 for referee in referees:
                     stop(referee.tick())
 
+            trials = {trial.key: trial for trial in wave}
             for referee in referees:
-                tasks = {key: tasks[key] for key in referee.order(wave)}
-            if not tasks:
+                trials = {key: trials[key] for key in referee.order(list(trials.values()))}
+            mark_eliminated(board, study.store, record)
+            if not trials:
                 continue
             executor.run(
-                list(tasks.values()),
+                [tasks[key] for key in trials],
                 target=worker.run_task,
                 on_event=on_event,
                 on_tick=on_tick,
@@ -88,8 +94,8 @@ def _task(study: Study, trial: Trial, files: Mapping[str, Sequence[Path]]) -> Ta
     return Task((job,), trial.share, study.device)
 
 
-def _board(study: Study, spent: Callable[[], str]) -> Board:
-    every = board_from_disk(study.store, study.store.study(study.phase.name)).cells
+def _board(study: Study, record: StudyRecord, spent: Callable[[], str]) -> Board:
+    every = board_from_disk(study.store, record).cells
     trials = study.selected()
     weighted = all(trial.estimate_s for trial in trials)
     cells = {}

@@ -157,6 +157,7 @@ class Options:
     quiet: bool = False
     debug: bool = False
     accept_shortcut: bool = False
+    race: bool = False
 
 
 def plan_study(

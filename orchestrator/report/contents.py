@@ -15,6 +15,7 @@ from orchestrator.report.sections.gaps import gaps_section
 from orchestrator.report.sections.learning import learning_section
 from orchestrator.report.sections.overview import overview_section
 from orchestrator.report.sections.questions import questions_section
+from orchestrator.report.sections.race import race_section
 from orchestrator.report.sections.ranking import ranking_section
 from orchestrator.report.sections.roc import roc_section
 from orchestrator.report.sections.runs import runs_section
@@ -46,6 +47,7 @@ SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     ranking_section,
     winner_section,
     tried_section,
+    race_section,
     learning_section,
     roc_section,
     confusion_section,

@@ -99,7 +99,7 @@ def _inputs(
 
     final = read_final(store, tables.study.phase.name)
     earlier = [_selection_of(store, each) for each in tables.study.handed_over if each.selected]
-    records = [each and each.plain() for each in (tables.study, decision, final, *earlier)]
+    records = [each and each.plain() for each in (tables.study, decision, final, tables.race, *earlier)]
     add(json.dumps(records, sort_keys=True).encode())
     for text in tables.texts.values():
         add(text.encode())

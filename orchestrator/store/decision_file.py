@@ -12,6 +12,7 @@ from pydantic import JsonValue, ValidationError
 
 from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import Store, read_record
+from orchestrator.store.race_file import EliminationRecord
 from orchestrator.store.record import Record
 from orchestrator.store.records import Environment, Rule
 from trainables.errors import InputError
@@ -174,7 +175,10 @@ class TakenBy(Record):
 
 
 class DecisionRecord(Outcome):
-    """The file of a decision. `handed_over` is what the next phase takes: keys of an experiment file."""
+    """The file of a decision. `handed_over` is what the next phase takes: keys of an experiment file.
+
+    `eliminated` are candidates that left a race; the choice is among the others.
+    """
 
     format: int = FORMAT
     phase: str = ""
@@ -185,6 +189,7 @@ class DecisionRecord(Outcome):
     # Any keys of an experiment file, objects in part.
     handed_over: dict[str, JsonValue]
     trials: tuple[TrialHash, ...]
+    eliminated: tuple[EliminationRecord, ...] = ()
     moved: tuple[str, ...] = ()
     made: TakenBy | None = None
     digest: str | None = None

@@ -7,6 +7,7 @@
                                            done.json (finished), error.json (failed), checkpoint/ (under way)
     studies/<phase>.json                   what a phase's last run planned, for `collect`, `report`, `status`
     decisions/<phase>.json checks/         frozen outcomes; what was looked for in the data
+    races/<phase>.json                     which experiments left a race, after which fold, and by what
     precision/<model>-<size>-<device>.json the measured number format and memory layout
     weights/<model>.json                   which of timm's weights `pretrained` stands for, by tag and hash
     collected/<phase>/ reports/<phase>/    tables, and the page
@@ -37,7 +38,7 @@ from trainables.versions import FACES
 
 
 class State(StrEnum):
-    """How far a trial is, by its folder; the last is found out by what reads its predictions alone."""
+    """How far a trial is, by its folder; the last two are found out by those who read more than that."""
 
     # done.json is there.
     DONE = "done"
@@ -51,6 +52,8 @@ class State(StrEnum):
     MISSING = "missing"
     # It is done, and its files are damaged.
     UNREADABLE = "unreadable"
+    # Its experiment left a race before it; what the trial has is not looked at.
+    ELIMINATED = "eliminated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +207,10 @@ class Store:
     def report(self, phase: str) -> Path:
         """The folder of a phase's page."""
         return self.root / "reports" / phase
+
+    def race_file(self, phase: str) -> Path:
+        """The record of a phase's race: which experiments left it, and when."""
+        return self.root / "races" / f"{phase}.json"
 
     def study_file(self, phase: str) -> Path:
         """The record of what a phase's last run planned."""

@@ -7,6 +7,7 @@ from orchestrator.decisions.decide import BEST_EPOCH, CROSS_FITTED
 from orchestrator.store.decision_file import CandidateRecord, DecisionRecord, FactorRecord, PairedDifference
 from orchestrator.store.records import Rule
 from orchestrator.wording.numbers import chance, decided_value_text, metric_name, operations, signed, when
+from orchestrator.wording.race_text import left_sentences
 from orchestrator.wording.sweep_text import few, shortened, tried_text
 from orchestrator.wording.winner_text import winner_sentences
 
@@ -27,7 +28,13 @@ def outcome_sentences(record: DecisionRecord) -> list[str]:
     if record.factors:
         return [_factor(factor, record, metric) for factor in record.factors]
     found = {each.experiment: each for each in record.evidence.candidates}
-    chosen, other = found[str(record.chosen)], found[str(record.runner_up)]
+    chosen = found[str(record.chosen)]
+    if record.runner_up is None:
+        return [
+            f"{record.phase}: {record.chosen} is chosen: all others left the race. Its {metric} on "
+            f"validation scores is {chosen.validation.mean:.3f} ({_splits(chosen.validation.n)})."
+        ]
+    other = found[record.runner_up]
     lines = [
         f"{record.phase}: {record.chosen} is chosen{tried_text(record)}, on validation scores: {metric} "
         f"{chosen.validation.mean:.3f} against {other.validation.mean:.3f} of "
@@ -54,6 +61,7 @@ def decision_sentences(record: DecisionRecord) -> list[str]:
         is_single = evidence.candidates[0].validation.n == 1
         lines.append(_how_sure(evidence.chosen_against_runner_up, record, is_single=is_single))
     lines += _taken_on(evidence.taken_on)
+    lines += left_sentences(record)
     if record.handed_over:
         lines.append(f"Handed over to the next phase: {_keys(record.handed_over)}.")
     beside = [

@@ -3,7 +3,7 @@
 from orchestrator.analysis.collect import Tables, num_expected
 from orchestrator.store.folder import State
 
-STATES = (State.FAILED, State.UNREADABLE, State.RUNNING, State.INTERRUPTED, State.MISSING)
+STATES = (State.FAILED, State.UNREADABLE, State.RUNNING, State.INTERRUPTED, State.MISSING, State.ELIMINATED)
 MOST_NAMED, MOST_LISTED = 6, 50
 
 

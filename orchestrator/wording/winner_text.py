@@ -22,12 +22,15 @@ def winner_sentences(record: DecisionRecord) -> list[str]:
     if not found:
         return []
     metric, is_lower = metric_name(record.evidence.metric), record.evidence.better_is == "lower"
+    among = ""
+    if record.eliminated:
+        among = f" among the {len(record.evidence.candidates)} candidates that ran all folds"
     told = "; ".join(_estimates(name, winner, metric, is_lower=is_lower) for name, winner in found)
     return [
         "Inner validation images of one fold are test images of another, so the test score of the winner is "
         f"selected, too. Beside it stand what choosing in each fold by its own validation images gives "
-        "(nested estimate), and what choosing on drawn groups of test images gives on the others (BBC-CV): "
-        f"{told}.{_covered(record)}",
+        "(nested estimate), and what choosing on drawn groups of test images gives on the others (BBC-CV)"
+        f"{among}: {told}.{_covered(record)}",
         _advice(found[0][1], record.phase),
     ]
 

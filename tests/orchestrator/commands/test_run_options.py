@@ -15,7 +15,7 @@ Call = Callable[..., tuple[int, str, str]]
 LINE = [
     *("--data", "faces", "--results", "out", "--preset", "smoke", "--set", "a=1", "--set", "b=2"),
     *("--folds", "0,2", "--only", "p*", "--max-concurrent", "3", "--address", "auto"),
-    *("--accept-shortcut", "--quiet", "--json", "--debug", "--experiments", "mine"),
+    *("--accept-shortcut", "--race", "--quiet", "--json", "--debug", "--experiments", "mine"),
 ]
 
 
@@ -40,11 +40,12 @@ def test_every_option_arrives() -> None:
     assert (code, names) == (0, ["one", "two"])
     assert options == RunOptions(
         data=Path("faces"), results=Path("out"), preset="smoke", settings=["a=1", "b=2"], only="p*",
-        folds="0,2", max_concurrent=3, address="auto", accept_shortcut=True, quiet=True, as_json=True,
-        debug=True, experiments=Path("mine"),
+        folds="0,2", max_concurrent=3, address="auto", accept_shortcut=True, race=True, quiet=True,
+        as_json=True, debug=True, experiments=Path("mine"),
     )  # fmt: skip
     given = options.plan_options()
     assert (given.folds, given.only, given.max_concurrent, given.accept_shortcut) == ((0, 2), "p*", 3, True)
+    assert given.race and not RunOptions().plan_options().race
 
 
 def test_what_is_not_said_has_its_default() -> None:

@@ -251,3 +251,32 @@ def test_lines_for_people_go_to_standard_error_beside_json(capsys: pytest.Captur
 def test_scores_are_named_by_what_they_are() -> None:
     assert score_names(["f1", "auc", "auc"]) == "auc/f1"
     assert score_names([{"recall": 1.0}, "auc"]) == "auc/weighted score"
+
+
+def test_who_has_left_a_race_is_not_waited_for(console: Console, out: io.StringIO, clock: Clock) -> None:
+    """Catches a time left that counts trials that won't run, and a stop that looks like an interruption."""
+    board = Board(cells("missing", "running", "missing", epochs=4))
+    with Display(board, console=console, quiet=False) as display:
+        clock.now += 100
+        display.hear(Event(EventKind.DONE, "k0"))
+        display.hear(Event(EventKind.EPOCH, "k1", epoch=2, epochs=4))
+        for key in ("k1", "k2"):
+            board.cells["a", key].is_left_out = True
+        board.cells["b", "k3"] = TrialCell("b", 0, 0)
+        display.hear(Event(EventKind.EPOCH, "k1", epoch=3, epochs=4))
+        display.hear(Event(EventKind.STOPPED, "k1"))
+        display.hear(Event(EventKind.STOPPED, "k2"))
+    assert board.counts() == {"done": 1, "eliminated": 2, "missing": 1}
+    # One and three quarters of a trial took 100 s, and one is left.
+    assert board.seconds_left() == pytest.approx(100 / 1.75)
+    assert "1/4 trials done, 2 eliminated, about 57 s left" in board.headline()
+
+
+def test_a_trial_that_ended_after_its_experiment_had_left_is_done(
+    console: Console, out: io.StringIO, clock: Clock
+) -> None:
+    board = Board(cells("running"))
+    board.cells["a", "k0"].is_left_out = True
+    with Display(board, console=console, quiet=True) as display:
+        display.hear(Event(EventKind.DONE, "k0"))
+    assert board.counts() == {"done": 1}

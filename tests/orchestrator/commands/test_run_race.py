@@ -54,7 +54,7 @@ def test_a_study_races_where_it_can(
     """Catches a study that ends with an error at a phase that decides keys."""
     asked: list[tuple[str, bool]] = []
 
-    def run_study(question: Any, options: Any, *, console: Any) -> None:
+    def run_study(question: Any, options: Any, *, console: Any, budget: Any) -> None:
         asked.append((question.phase.name, options.race))
         raise InputError("that is enough")
 

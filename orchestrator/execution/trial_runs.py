@@ -56,6 +56,8 @@ def run_trials(
             for referee in referees:
                 trials = {key: trials[key] for key in referee.order(list(trials.values()))}
             mark_eliminated(board, study.store, record)
+            if not trials:
+                continue
             executor.run(
                 [tasks[key] for key in trials],
                 target=worker.run_task,

@@ -50,7 +50,7 @@ class TrialCell:
     """One trial on the board.
 
     `weight_s` is its estimated length, `share` how much of it is done, `seconds` what it took by what is on
-    disk.
+    disk. What this run has stopped is not run to its end now.
     """
 
     experiment: str
@@ -63,6 +63,7 @@ class TrialCell:
     message: str = ""
     weight_s: float = 1.0
     seconds: float = 0.0
+    is_stopped: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -109,11 +110,11 @@ class Board:
 
     def seconds_left(self) -> float | None:
         """Estimate the time left from the pace so far; None before there is a pace."""
-        total = sum(cell.weight_s for cell in self.cells.values())
+        left = sum(cell.weight_s * (1.0 - cell.share) for cell in self.cells.values() if not cell.is_stopped)
         done = self._done() - self.done_before
         if done <= 0.0:
             return None
-        return (total - self._done()) * (time.monotonic() - self.started) / done
+        return left * (time.monotonic() - self.started) / done
 
     def counts(self) -> dict[str, int]:
         """Trials by state."""
@@ -208,7 +209,7 @@ class Display:
 
     def _update(self, cell: TrialCell, event: Event) -> None:
         before = cell.state
-        cell.state = STATES[event.kind]
+        cell.state, cell.is_stopped = STATES[event.kind], event.kind is EventKind.STOPPED
         cell.epoch = cell.epoch if event.epoch is None else event.epoch
         cell.epochs = cell.epochs if event.epochs is None else event.epochs
         cell.score = cell.score if event.best_score is None else event.best_score

@@ -102,7 +102,7 @@ class CapReferee:
     def hear(self, event: Event) -> Collection[str]:
         """Take in an event; what runs is stopped where its next epoch would end past the cap."""
         now = self.budget.elapsed_s
-        if event.key in self._pending and event.kind is not EventKind.STOPPED:
+        if event.key in self._pending:
             self._pending.remove(event.key)
         if event.kind in (EventKind.STARTED, EventKind.RESTARTED):
             self._begun.setdefault(event.key, now)
@@ -112,7 +112,8 @@ class CapReferee:
         elif event.kind is EventKind.DONE and event.key in self._begun:
             took = (now - self._begun[event.key]) / max(self._seconds.get(event.key, 0.0), 1e-9)
             self._took.setdefault(self._experiment[event.key], []).append(took)
-        if event.kind in (EventKind.DONE, EventKind.FAILED, EventKind.LOST):
+        # What another referee has stopped is not what the cap leaves.
+        if event.kind.is_last() and not (event.kind is EventKind.STOPPED and event.key in self._stopped):
             self._ended.add(event.key)
         return self._cut()
 

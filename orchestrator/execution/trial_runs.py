@@ -49,8 +49,10 @@ def run_trials(
                 for referee in referees:
                     stop(referee.tick())
 
+            by_key = {trial.key: trial for trial in wave}
             for referee in referees:
-                tasks = {key: tasks[key] for key in referee.order(wave)}
+                ordered = referee.order([by_key[key] for key in tasks])
+                tasks = {key: tasks[key] for key in ordered}
             if not tasks:
                 continue
             executor.run(

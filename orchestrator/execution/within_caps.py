@@ -8,6 +8,7 @@ from rich.console import Console
 from orchestrator.console import say
 from orchestrator.execution.caps import Budget, CapReferee
 from orchestrator.execution.executor import IN_PROCESS, Executor
+from orchestrator.execution.referee import Referee
 from orchestrator.execution.trial_runs import run_trials
 from orchestrator.plan.estimates import RAY_S, Estimator
 from orchestrator.plan.plan import Options, Study
@@ -21,15 +22,16 @@ def run_within(
     options: Options,
     console: Console,
     budget: Budget,
+    referees: Sequence[Referee] = (),
 ) -> None:
-    """Run what is missing as far as the budget goes, and note in it what is left."""
+    """Run what is missing as far as the budget and other referees go, and note in it what is left."""
     budget.units = executor.machine.units
 
     def spent() -> str:
         return spent_text(budget.elapsed_s, budget.price, units=budget.units)
 
     if budget.limit_s is None:
-        run_trials(study, files, executor, options, console, spent=spent)
+        run_trials(study, files, executor, options, console, referees, spent)
         return
     estimator = Estimator(
         study.store,
@@ -49,7 +51,7 @@ def run_within(
     )
     if not options.quiet:
         say(sentence, console=console)
-    run_trials(study, files, executor, options, console, referees=[referee], spent=spent)
+    run_trials(study, files, executor, options, console, [*referees, referee], spent)
     referee.close()
 
 

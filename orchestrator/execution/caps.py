@@ -109,7 +109,7 @@ class CapReferee:
     def hear(self, event: Event) -> Collection[str]:
         """Take in an event; what runs is stopped where its next epoch would end past the cap."""
         now = self.budget.elapsed_s
-        if event.key in self._pending and event.kind is not EventKind.STOPPED:
+        if event.key in self._pending:
             self._pending.remove(event.key)
         if event.kind in (EventKind.STARTED, EventKind.RESTARTED):
             self._begun.setdefault(event.key, now)

@@ -52,7 +52,8 @@ class TrialCell:
     """One trial on the board.
 
     `weight_s` is its estimated length, `share` how much of it is done, `seconds` what it took by what is on
-    disk. `is_left_out` says that its experiment has left a race.
+    disk. `is_left_out` says that its experiment has left a race. What this run has stopped is not run to its
+    end now.
     """
 
     experiment: str
@@ -66,6 +67,7 @@ class TrialCell:
     weight_s: float = 1.0
     seconds: float = 0.0
     is_left_out: bool = False
+    is_stopped: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -113,10 +115,14 @@ class Board:
 
     def seconds_left(self) -> float | None:
         """Estimate the time left from the pace so far; None before there is a pace."""
+        left = sum(
+            cell.weight_s * (1.0 - cell.share)
+            for cell in self.cells.values()
+            if not (cell.is_over or cell.is_stopped)
+        )
         done = self._done() - self.done_before
         if done <= 0.0:
             return None
-        left = sum(cell.weight_s * (1.0 - cell.share) for cell in self.cells.values() if not cell.is_over)
         return left * (time.monotonic() - self.started) / done
 
     def counts(self) -> dict[str, int]:
@@ -213,6 +219,7 @@ class Display:
     def _update(self, cell: TrialCell, event: Event) -> None:
         before = cell.state
         cell.state = _left_out(STATES[event.kind]) if cell.is_left_out else STATES[event.kind]
+        cell.is_stopped = event.kind is EventKind.STOPPED
         cell.epoch = cell.epoch if event.epoch is None else event.epoch
         cell.epochs = cell.epochs if event.epochs is None else event.epochs
         cell.score = cell.score if event.best_score is None else event.best_score

@@ -52,9 +52,9 @@ def test_a_capped_run_stops_in_time_and_the_next_one_goes_on(
         (folder / "p" / f"{name}.json").write_text(json.dumps({"dropout": dropout}))
     (folder / "p" / "phase.json").write_text(json.dumps({"title": "P", "experiments": ["a", "b"]}))
     results = tmp_path / "results"
-    words = ["p", "--experiments", folder, "--data", faces, "--results", results, "--address", "none"]
+    words = ["--experiments", folder, "--data", faces, "--results", results, "--address", "none"]
 
-    code, out, err = call(*words, "--accept-shortcut", "--price", "1.2", "--max-cost", "1.3")
+    code, out, err = call("study", "p", *words, "--accept-shortcut", "--price", "1.2", "--max-cost", "1.3")
     assert code == 1, err
     said = r"2 of 4 trials of p were not begun: about (5|6)\d min more \(\$1\.[12]\d\); "
     assert re.search(said, err), err
@@ -63,7 +63,7 @@ def test_a_capped_run_stops_in_time_and_the_next_one_goes_on(
     states = {path.name[:6]: trial_state(path) for path in store.folders_by_key().values()}
     assert states == {"a-r0f0": "done", "a-r0f1": "done"}
 
-    code, out, err = call(*words, "--accept-shortcut")
+    code, out, err = call("p", *words, "--accept-shortcut")
     assert code == 0, err
     assert sorted(path.name[:6] for path in store.folders_by_key().values()) == [
         "a-r0f0",

@@ -170,6 +170,17 @@ def test_what_runs_is_stopped_where_its_next_epoch_would_end_past_the_cap(study:
     assert (cut.not_begun, cut.stopped) == (9, 1)
 
 
+def test_what_another_referee_stops_is_not_left_by_the_cap(study: Study) -> None:
+    """Catches a loser of a race that the cap promises to run with a higher one."""
+    budget = Budget(max_s=550.0, clock=lambda: 0.0)
+    referee = CapReferee(budget, 550.0, study, estimate_of(study, trial_s=100.0))
+    for key in referee.order(study.missing())[:9]:
+        referee.hear(Event(EventKind.STOPPED, key))
+    referee.close()
+    (cut,) = budget.cut
+    assert (cut.not_begun, cut.stopped) == (1, 0)
+
+
 def test_experiments_with_finished_trials_come_first(study: Study) -> None:
     """Catches a cap under which every command begins another experiment."""
     done = next(trial for trial in study.trials if trial.name == "b-r0f0")

@@ -90,6 +90,24 @@ def test_the_time_left_follows_from_this_runs_pace_and_the_weights(clock: Clock)
     assert board.seconds_left() == pytest.approx(10 * 50 / 30)
 
 
+def test_what_a_run_has_stopped_is_not_left_to_it(clock: Clock) -> None:
+    """Catches hours left of trials that a cap has kept from being begun."""
+    board = Board(cells("done", "missing", "missing"))
+    board.cells["a", "k0"].state = "missing"
+    board.start()
+    clock.now += 50
+    board.cells["a", "k0"].state = "done"
+    assert board.seconds_left() == pytest.approx(100)
+    board.cells["a", "k2"].is_stopped = True
+    assert board.seconds_left() == pytest.approx(50)
+
+
+def test_the_headline_says_what_was_spent(clock: Clock) -> None:
+    board = Board(cells("done", "missing"), spent=lambda: "5 min so far, $0.10")
+    board.start()
+    assert board.headline() == "1/2 trials done, 5 min so far, $0.10 (validation auc)"
+
+
 def test_the_board_from_disk_says_what_the_folders_say(results: Any) -> None:
     states = {1: "failed", 2: "interrupted", 3: "missing"}
     results.add("a", states=states, epochs=9)

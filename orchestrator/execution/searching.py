@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from orchestrator.analysis.deciding import deciding_mean
 from orchestrator.analysis.trial_scores import Place, Problem, Reader, TrialScores
+from orchestrator.analysis.tried import USUAL_METRIC
 from orchestrator.config.ensembles import chosen_with_bases
 from orchestrator.config.load import ResolvedPhase, complete
 from orchestrator.config.swept import Proposed, asked_of
@@ -38,8 +39,6 @@ class Heard:
     failed: set[str] = field(default_factory=set)
 
 
-# What a search goes by where its phase decides nothing.
-USUAL = "auc"
 # Of a setting whose trials have not all ended.
 UNKNOWN = math.nan
 
@@ -134,7 +133,7 @@ class _Search:
     @property
     def _metric(self) -> str:
         rule = self.question.phase.decision
-        return USUAL if rule is None else rule.choose
+        return USUAL_METRIC if rule is None else rule.choose
 
     def _plan(self, proposed: Sequence[Proposed], number: int) -> tuple[list[str], Study]:
         """Plan the experiments of the last `number` settings; return the name of each with them."""

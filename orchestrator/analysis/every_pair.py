@@ -97,7 +97,7 @@ def pair_all(experiments: Sequence[Gathered], metric: str) -> EveryPair:
         for each in experiments
         if each.name not in taken
     }
-    scores = np.array([_by_fold(each, metric) for each in chosen])
+    scores = np.array([_by_fold(each, metric) for each in chosen]) if chosen else np.empty((0, 1))
     pairs = _tested(chosen, scores, metric)
     square = functools.partial(_square, pairs, len(chosen))
     return EveryPair(

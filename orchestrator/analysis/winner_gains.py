@@ -67,11 +67,17 @@ class BetterBalanced:
 
 @dataclass(frozen=True, slots=True)
 class WinnerGains:
-    """A phase's winner, whether a decision named it, as the first of how many, and its gains by baseline."""
+    """A phase's winner and its gains by baseline.
+
+    `is_decided` tells whether a decision named it, as the first of `num_selected` where it selected several;
+    `is_baseline` whether a declared comparison has it as its baseline. `over` are the first MOST_BASELINES
+    of `num_baselines` others.
+    """
 
     experiment: str
     is_decided: bool
     num_selected: int
+    is_baseline: bool
     metric: str
     over: tuple[GainOver, ...]
     num_baselines: int
@@ -97,7 +103,8 @@ def winner_gains(
     winner = _best_mean(tables, metric) if decision is None else decision.chosen
     if winner is None or winner not in tables.experiments:
         return None
-    baselines = [name for name in tables.comparisons["baseline"].drop_duplicates() if name != winner]
+    declared = list(tables.comparisons["baseline"].drop_duplicates())
+    baselines = [name for name in declared if name != winner]
     by_name = {each.experiment: each for each in costs}
     over = [
         _gain(tables, winner, name, metric, _factors(by_name[winner], by_name[name]))
@@ -108,6 +115,7 @@ def winner_gains(
         winner,
         decision is not None,
         0 if decision is None else len(decision.selected),
+        winner in declared,
         metric,
         tuple(over),
         num_baselines=len(baselines),

@@ -7,7 +7,7 @@ import pandas as pd
 
 from orchestrator.analysis.pareto import MEASURES, Measure
 from orchestrator.wording.numbers import DASH, metric_name, p_text, signed
-from orchestrator.wording.ranking_text import interval_text, listed
+from orchestrator.wording.ranking_text import few_named, interval_text
 
 MEASURE_NAMES: dict[Measure, str] = {
     "parameters": "parameters",
@@ -38,22 +38,25 @@ def cost_gaps(pareto: pd.DataFrame) -> str:
     """Say which costs nobody wrote down; empty where all are known."""
     known = set(pareto["measure"]) if len(pareto) else set()
     lacking = [MEASURE_NAMES[each] for each in MEASURES if each not in known]
-    return f"Not known of any trial: {listed(lacking)}." if lacking else ""
+    return f"Not known of any trial: {few_named(lacking)}." if lacking else ""
 
 
 def _front_sentence(pareto: pd.DataFrame, measure: Measure) -> str:
     if pareto.empty:
         return ""
-    count = int(((pareto["measure"] == measure) & (pareto["on_front"] != "")).sum())
+    placed = pareto[(pareto["measure"] == measure) & (pareto["on_front"] != "")]
+    count = len(placed)
     if count < 2:
         return ""
+    if placed["cost"].nunique() == 1:
+        return f"By {MEASURE_NAMES[measure]}, all {count} cost the same."
     front = front_rows(pareto, measure)
     names = [str(name) for name in front["experiment"]]
     said = f"By {MEASURE_NAMES[measure]}, {len(names)} of {count} "
     if len(names) == 1:
         return f"{said}is on the front: {names[0]} is the cheapest, and none scores more."
     metric = metric_name(str(front["metric"].iloc[0]))
-    return f"{said}are on the front, the cheapest first: {listed(names)}. {_steps(front, metric)}"
+    return f"{said}are on the front, the cheapest first: {few_named(names)}. {_steps(front, metric)}"
 
 
 def _steps(front: pd.DataFrame, metric: str) -> str:
@@ -63,10 +66,10 @@ def _steps(front: pd.DataFrame, metric: str) -> str:
         return "They cost and score the same."
     shown = [_step(row, metric) for row in steps if row["is_shown"] == "yes"]
     open_ones = [f"{row['experiment']} over {row['against']}" for row in steps if row["is_shown"] != "yes"]
-    said = f"Shown by a paired test: {listed(shown, MOST_STEPS)}. " if shown else ""
+    said = f"Shown by a paired test: {few_named(shown, MOST_STEPS)}. " if shown else ""
     if not open_ones:
         return said.rstrip()
-    return f"{said}Not shown: {listed(open_ones, MOST_STEPS)}."
+    return f"{said}Not shown: {few_named(open_ones, MOST_STEPS)}."
 
 
 def _step(row: Mapping[Any, Any], metric: str) -> str:

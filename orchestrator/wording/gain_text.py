@@ -10,12 +10,13 @@ from orchestrator.wording.ranking_text import interval_text, shown_text
 
 def winner_sentence(found: WinnerGains) -> str:
     """Say who the winner is, and how it came to be it."""
+    itself = " It is itself a baseline." if found.is_baseline and found.over else ""
     if found.is_decided:
         place = f"the first of {found.num_selected} that" if found.num_selected > 1 else "what"
-        return f"{found.experiment} is {place} the decision took."
+        return f"{found.experiment} is {place} the decision took.{itself}"
     return (
         f"{found.experiment} has the best mean {metric_name(found.metric)}; no decision was taken, and the "
-        "best of several means is in part the luckiest."
+        f"best of several means is in part the luckiest.{itself}"
     )
 
 

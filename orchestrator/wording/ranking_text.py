@@ -14,7 +14,7 @@ from orchestrator.wording.verdict import leaders
 MOST_SAID = 6
 
 
-def listed(names: Sequence[str], most: int = MOST_SAID) -> str:
+def few_named(names: Sequence[str], most: int = MOST_SAID) -> str:
     """Name up to `most` experiments, and count the others."""
     if len(names) > most:
         return f"{', '.join(names[:most])} and {len(names) - most} more"
@@ -33,7 +33,8 @@ def ranking_sentences(tables: Tables) -> list[str]:
     ranked = set(ranking["experiment"])
     if left := [name for name in names if name not in ranked]:
         said.append(
-            f"Not ranked, since folds are missing or they were not tested on the same rows: {listed(left)}."
+            "Not ranked, since folds are missing or they were not tested on the same rows: "
+            f"{few_named(left)}."
         )
     return said
 
@@ -58,7 +59,7 @@ def balance_sentences(tables: Tables) -> list[str]:
     score = f"{number(mine['worst'])}{interval_text(mine['worst_low'], mine['worst_high'])}"
     if first in best:
         others = [name for name in best if name != first]
-        also = f"no worse than {listed(others)}" if others else "also the best"
+        also = f"level with {few_named(others)}" if others else "also the best"
         return [f"{said}, and on its worst source of each fold it is {also}: AUC {score}."]
     row = rows[best[0]]
     bounds = interval_text(row["ci_low"], row["ci_high"], sign=True)
@@ -109,8 +110,8 @@ def _may_be_best(ranking: pd.DataFrame) -> str:
     are = "may be the best" if len(best) > 1 else "alone may be the best"
     rest = [str(name) for name in ranking.loc[ranking["may_be_best"] != "yes", "experiment"]]
     return (
-        f"By {metric}, {listed(best)} {are}; of {listed(rest)} it is shown that another one is better (all "
-        "pairs, Holm-corrected)."
+        f"By {metric}, {few_named(best)} {are}; of {few_named(rest)} it is shown that another one is better "
+        "(all pairs, Holm-corrected)."
     )
 
 

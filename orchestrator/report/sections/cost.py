@@ -38,27 +38,28 @@ SLUGS: dict[Measure, str] = {
 # Members of a front that are drawn beside the experiments that every figure shows.
 MOST_MEMBERS = 8
 
+_NOTE = (
+    "On the front of a cost is whoever no other comparable experiment beats at the same cost or less. An "
+    "advantage over the next cheaper one there is tested, paired by fold; p is Holm-corrected over all "
+    "pairs, and “not shown” is not “no advantage”. FLOPs are the operations of one forward pass of one image "
+    "in convolutions, matrix products and attention, a multiplication and an addition being two; with the "
+    "parameters they say what is cheaper. Images/s is the training speed in one measurement, and hours are "
+    "what all trials took: of one GPU, or on a CPU hours × threads. Both hang on the machine and decide "
+    "nothing."
+)
+
 
 def cost_section(material: Material) -> Section:
     """Show what each experiment cost."""
     tables, bounds = material.tables, material.bounds
     listed = [each for each in material.costs if each.experiment in bounds.listed.names]
-    said = note(
-        "On the front of a cost is whoever no other comparable experiment beats at the same cost or less. "
-        "An advantage over the next cheaper one there is tested, paired by fold; p is Holm-corrected over "
-        "all pairs, and “not shown” is not “no advantage”. FLOPs are the operations of one forward pass of "
-        "one image in convolutions, matrix "
-        "products and attention, a multiplication and an addition being two; with the parameters they say "
-        "what is cheaper. Images/s is the training speed in one measurement, and hours are what all trials "
-        "took: of one GPU, or on a CPU hours × threads. Both hang on the machine and decide nothing. "
-        f"{cost_gaps(tables.pareto)} {bounds.listed.note}".rstrip()
-    )
+    notes = (_NOTE, cost_gaps(tables.pareto), bounds.listed.note)
     drawn = cost_figure(material.costs, tables, bounds.lines.names, bounds.lines.note)
     fronts = [prose(sentence) for sentence in front_sentences(tables.pareto)]
     table = Table(cost_grid(listed, headline(tables), fronts_of(tables.pareto)), "costs")
     steps = fronts_grid(tables.pareto)
     folded = None if steps is None else Details(("The fronts, step by step",), (Table(steps, "fronts"),))
-    return Section.of("cost", "Cost", [*fronts, drawn, table, folded, said])
+    return Section.of("cost", "Cost", [*fronts, drawn, table, folded, note(" ".join(filter(None, notes)))])
 
 
 def fronts_grid(pareto: pd.DataFrame) -> Grid | None:
@@ -67,7 +68,7 @@ def fronts_grid(pareto: pd.DataFrame) -> Grid | None:
         [
             MEASURE_NAMES[measure],
             str(row["experiment"]),
-            f"{row['cost']:,.4g}",
+            _written(measure, row["cost"]),
             number(row["mean"]),
             str(row["against"]) or DASH,
             _gain(row),
@@ -103,10 +104,10 @@ def cost_grid(costs: Sequence[ExperimentCost], metric: str, fronts: Mapping[str,
             [
                 str(each.number),
                 each.experiment,
-                integer(int(each.parameters)) if each.parameters == each.parameters else DASH,
-                operations(int(each.flops)) if each.flops == each.flops else DASH,
+                _written("parameters", each.parameters),
+                _written("flops", each.flops),
                 _speed(each),
-                _hours(each.hours) if each.hours == each.hours else DASH,
+                _written("hours", each.hours),
                 each.device or DASH,
                 number(each.mean),
                 fronts.get(each.experiment, DASH),
@@ -126,14 +127,18 @@ def cost_grid(costs: Sequence[ExperimentCost], metric: str, fronts: Mapping[str,
     return grid("Costs", heads, rows, 2)
 
 
-def _speed(cost: ExperimentCost) -> GridCell | str:
-    if cost.images_per_s != cost.images_per_s:
+def _speed(cost: ExperimentCost) -> GridCell:
+    is_known = cost.images_per_s == cost.images_per_s
+    return GridCell(_written("images_per_s", cost.images_per_s), cost.measured_on if is_known else "")
+
+
+def _written(measure: Measure, value: float) -> str:
+    """Write an amount in its unit; a dash where it is not known."""
+    if value != value:
         return DASH
-    return GridCell(integer(round(cost.images_per_s)), cost.measured_on)
-
-
-def _hours(value: float) -> str:
-    return "< 0.01" if value < 0.01 else f"{value:,.2f}"
+    if measure == "hours":
+        return "< 0.01" if value < 0.01 else f"{value:,.2f}"
+    return operations(int(value)) if measure == "flops" else integer(round(value))
 
 
 def cost_figure(
@@ -188,7 +193,7 @@ def _panel(
     called = MEASURE_NAMES[measure]
     picture = draw_cost(points, cost=called, metric=metric, is_rising=measure in MORE_IS_CHEAPER)
     said = "; ".join(
-        f"{each.number} = {each.experiment}: {amount(each, measure):,.4g}, {number(each.mean)}"
+        f"{each.number} = {each.experiment}: {_written(measure, amount(each, measure))}, {number(each.mean)}"
         f"{', on the front' if each.experiment in kinds else ''}"
         for each in chosen
     )

@@ -45,8 +45,9 @@ def _note(tables: Tables) -> tuple[str, ...]:
     return (
         "Experiments with the same folds and rows, the best mean first. Differences to it are paired by "
         "fold; p is Holm-corrected over all pairs, since the best was picked after its score was seen. "
-        "Ranks: from one and how many are surely better, to the number of experiments less how many are "
-        f"surely worse; all these ranges hold at once with 95 %. {balance if len(tables.balance) else ''}"
+        "Ranks: from one and how many are shown to be better, to the number of experiments less how many "
+        "are shown to be worse; all these ranges hold at once with 95 %. "
+        f"{balance if len(tables.balance) else ''}"
         "Mean rank is over folds, and two that share a letter have mean ranks closer than Nemenyi’s critical "
         "difference; the folds are of one data set and share training images, so that mean ranks describe "
         "and the pairs’ tests decide.",

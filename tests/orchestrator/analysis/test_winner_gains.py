@@ -129,6 +129,11 @@ def test_the_decision_names_the_winner_and_a_tied_one_that_is_better_balanced_is
     assert ", shown (p" in warning
     alone = dataclasses.replace(found, better_balanced=())
     assert balance_warning(alone) == ""
+    selected = dataclasses.replace(found, num_selected=3, is_baseline=True)
+    assert (
+        winner_sentence(selected)
+        == "cheap is the first of 3 that the decision took. It is itself a baseline."
+    )
     turned = record.model_copy(update={"chosen": "even"})
     found = gains(tables, turned)
     assert found is not None and found.better_balanced == ()

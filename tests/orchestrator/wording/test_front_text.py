@@ -41,11 +41,13 @@ def test_one_member_equals_and_one_experiment() -> None:
     assert front_sentences(alone) == [
         "By FLOPs per image, 1 of 2 is on the front: a is the cheapest, and none scores more."
     ]
-    equal = pareto("flops", ("a", 1.0, "yes", "", ""), ("b", 1.0, "yes", "", ""))
+    equal = pareto("flops", ("a", 1.0, "yes", "", ""), ("b", 1.0, "yes", "", ""), ("c", 2.0, "no", "", ""))
     assert front_sentences(equal) == [
-        "By FLOPs per image, 2 of 2 are on the front, the cheapest first: a and b. They cost and score the "
+        "By FLOPs per image, 2 of 3 are on the front, the cheapest first: a and b. They cost and score the "
         "same."
     ]
+    same = pareto("flops", ("a", 1.0, "yes", "", ""), ("b", 1.0, "no", "", ""))
+    assert front_sentences(same) == ["By FLOPs per image, all 2 cost the same."]
     assert front_sentences(pareto("flops", ("a", 1.0, "yes", "", ""))) == []
     assert front_sentences(pd.DataFrame()) == []
 

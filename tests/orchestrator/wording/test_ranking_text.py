@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.analysis.collect import Tables
 from orchestrator.store.records import StudyRecord
-from orchestrator.wording.ranking_text import balance_sentences, listed, ranking_sentences, shown_text
+from orchestrator.wording.ranking_text import balance_sentences, few_named, ranking_sentences, shown_text
 
 NAMES = ("a", "b", "c", "d")
 
@@ -105,7 +105,7 @@ def test_a_phase_of_three_without_a_ranking_says_why(make_study: Any) -> None:
         ),
         (
             {"a": 0.81, "b": 0.81},
-            "a has the best mean AUC, and on its worst source of each fold it is no worse than b: AUC 0.810 "
+            "a has the best mean AUC, and on its worst source of each fold it is level with b: AUC 0.810 "
             "(95 % interval 0.700 to 0.900).",
         ),
         (
@@ -142,5 +142,5 @@ def test_not_shown_is_said_with_its_numbers() -> None:
 
 
 def test_long_lists_are_counted() -> None:
-    assert [listed(list("abcdefgh")[:count]) for count in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
-    assert listed(list("abcdefgh")) == "a, b, c, d, e, f and 2 more"
+    assert [few_named(list("abcdefgh")[:count]) for count in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
+    assert few_named(list("abcdefgh")) == "a, b, c, d, e, f and 2 more"

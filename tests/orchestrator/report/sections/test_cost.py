@@ -159,7 +159,7 @@ def test_tables_say_who_is_on_which_front_and_what_each_step_adds() -> None:
     assert found is not None and len(found.rows) == 8
     first, second = ([cell.text for cell in row] for row in found.rows[2:4])
     assert first[:2] == ["FLOPs per image", "a"] and first[4] == "–"
-    assert second[1:] == ["b", "18", "0.700", "a", "+0.100", "0.200", "yes"]
+    assert second[1:] == ["b", "18 FLOPs", "0.700", "a", "+0.100", "0.200", "yes"]
     assert fronts_grid(pd.DataFrame()) is None and fronts_of(pd.DataFrame()) == {}
 
 

@@ -1,9 +1,10 @@
 """Gains and costs of a phase's winner over the baselines of its declared comparisons.
 
-The winner is the experiment of the decision in force; without a decision it is the comparable experiment with
-the best mean. A declared comparison gives its own difference and Holm-corrected p-value. Where the winner was
-not declared against a baseline, the pair's p-value is corrected over all pairs, and is there only if the two
-are comparable. Decisions on values of keys have no winner.
+The winner is the experiment of the decision in force; without a decision it is the first of the ranking, and
+without a ranking the complete experiment with the best mean. A declared comparison gives its own difference
+and Holm-corrected p-value. Where the winner was not declared against a baseline, the pair's p-value is
+corrected over all pairs, and is there only if the two are comparable. Decisions on values of keys have no
+winner.
 """
 
 import math
@@ -124,7 +125,9 @@ def winner_gains(
 
 
 def _best_mean(tables: Tables, metric: str) -> str | None:
-    """The experiment with the best mean of those that have all folds, the first of equals."""
+    """The comparable experiment with the best mean, else that of all with every fold, the first of equals."""
+    if len(tables.ranking):
+        return str(tables.ranking["experiment"].iloc[0])
     means = {name: row["mean"] for (name, known), row in tables.overall.items() if known == metric}
     whole = {name: mean for name, mean in means.items() if math.isfinite(mean)}
     sign = 1.0 if metric in LOWER_IS_BETTER else -1.0

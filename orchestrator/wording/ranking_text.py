@@ -9,7 +9,7 @@ import pandas as pd
 from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.comparing import SIGNIFICANT
 from orchestrator.wording.numbers import metric_name, number, p_text, signed
-from orchestrator.wording.verdict import leaders
+from orchestrator.wording.verdict import headline, leaders
 
 MOST_SAID = 6
 
@@ -48,7 +48,7 @@ def balance_sentences(tables: Tables) -> list[str]:
     if compared.empty:
         return []
     rows = {str(row["experiment"]): row for row in tables.balance.to_dict("records")}
-    first, metric = str(compared["against"].iloc[0]), metric_name(str(tables.pareto["metric"].iloc[0]))
+    first, metric = str(compared["against"].iloc[0]), metric_name(headline(tables))
     worst = {name: float(rows[name]["worst"]) for name in [first, *compared["experiment"]]}
     known = {name: value for name, value in worst.items() if math.isfinite(value)}
     said = f"{first} has the best mean {metric}"
@@ -60,7 +60,9 @@ def balance_sentences(tables: Tables) -> list[str]:
     if first in best:
         others = [name for name in best if name != first]
         also = f"level with {few_named(others)}" if others else "also the best"
-        return [f"{said}, and on its worst source of each fold it is {also}: AUC {score}."]
+        return [
+            f"{said}, and on its worst source of each fold it is {also}: AUC {score}; {_worse(compared)}."
+        ]
     row = rows[best[0]]
     bounds = interval_text(row["ci_low"], row["ci_high"], sign=True)
     return [
@@ -68,6 +70,15 @@ def balance_sentences(tables: Tables) -> list[str]:
         f"against {score}, difference {signed(row['difference'])}{bounds}: "
         f"{shown_text(row['p_value'], row['p_holm'])}."
     ]
+
+
+def _worse(compared: pd.DataFrame) -> str:
+    """Say of how many experiments it is shown that they are worse on their worst source than the first."""
+    is_worse = (compared["p_holm"] < SIGNIFICANT) & (compared["difference"] < 0.0)
+    count, others = int(is_worse.sum()), len(compared)
+    of = f"of {others} others" if others > 1 else "of 1 other"
+    are = "is" if count == 1 else "are"
+    return f"{of}, {count} {are} shown to be worse there (paired by fold, Holm-corrected)"
 
 
 def interval_text(low: float, high: float, *, sign: bool = False) -> str:

@@ -30,7 +30,13 @@ def balance(**worst: float | None) -> pd.DataFrame:
     rows = [
         {"experiment": name, "worst": math.nan if value is None else value}
         | {"worst_low": 0.7, "worst_high": 0.9, "against": None if name == first else first}
-        | {"difference": 0.05, "ci_low": 0.01, "ci_high": 0.09, "p_value": 0.012, "p_holm": 0.024}
+        | {
+            "difference": -0.3 if value == 0.5 else 0.05,
+            "ci_low": 0.01,
+            "ci_high": 0.09,
+            "p_value": 0.012,
+            "p_holm": 0.024,
+        }
         | {"reason": "text2img: 2 of 3 folds have it" if value is None else ""}
         for name, value in worst.items()
     ]
@@ -101,12 +107,14 @@ def test_a_phase_of_three_without_a_ranking_says_why(make_study: Any) -> None:
         (
             {"a": 0.81, "b": 0.80},
             "a has the best mean AUC, and on its worst source of each fold it is also the best: AUC 0.810 "
-            "(95 % interval 0.700 to 0.900).",
+            "(95 % interval 0.700 to 0.900); of 1 other, 0 are shown to be worse there (paired by fold, "
+            "Holm-corrected).",
         ),
         (
-            {"a": 0.81, "b": 0.81},
+            {"a": 0.81, "b": 0.81, "c": 0.5},
             "a has the best mean AUC, and on its worst source of each fold it is level with b: AUC 0.810 "
-            "(95 % interval 0.700 to 0.900).",
+            "(95 % interval 0.700 to 0.900); of 2 others, 1 is shown to be worse there (paired by fold, "
+            "Holm-corrected).",
         ),
         (
             {"a": 0.75, "b": 0.80, "c": 0.78},
@@ -125,8 +133,8 @@ def test_the_best_mean_is_held_against_the_worst_source(
     make_study: Any, worst: dict[str, float | None], said: str
 ) -> None:
     """Catches a balance that is asserted without its test, and equals of which one is called better."""
-    study, pareto = make_study(names=NAMES), pd.DataFrame({"metric": ["auc"]})
-    assert balance_sentences(tables_with(study, balance=balance(**worst), pareto=pareto)) == [said]
+    study, asked = make_study(names=NAMES), pd.DataFrame({"metric": ["auc"]})
+    assert balance_sentences(tables_with(study, balance=balance(**worst), comparisons=asked)) == [said]
 
 
 def test_without_two_to_compare_nothing_is_said_of_balance(make_study: Any) -> None:

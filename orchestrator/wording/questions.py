@@ -72,7 +72,8 @@ def _tally(gains: Sequence[ChoiceGain]) -> str:
     """Name the choices that are shown to matter."""
     shown = [each for each in gains if each.gain.is_shown and not each.gain.lies_within(each.choice.rope)]
     if not shown:
-        return f"Of {len(gains)} choices none is shown to matter on the test folds; any may all the same."
+        none = f"Of {len(gains)} choices none is shown to matter on the test folds"
+        return f"{none}; any of them may all the same."
     named = ", ".join(f"{each.choice.name} ({_sign(each.gain.mean)})" for each in shown[:MOST_CHOICES])
     verb = "is" if len(shown) == 1 else "are"
     return f"Of {len(gains)} choices {len(shown)} {verb} shown to matter on the test folds: {named}."

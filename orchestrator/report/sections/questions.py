@@ -35,6 +35,14 @@ GAINS_CAPTION = (
     "Gain in AUC of each source of fakes: mean over folds, and corrected 95 % interval. Which sources differ "
     "is said above: gains of two sources share folds, so that they may differ though their intervals overlap."
 )
+COLUMNS = (
+    "Gain: treatment − baseline on the same test folds, averaged over the pairs of experiments fold by fold, "
+    "positive is better; by source in the AUC of its fakes against all real images. Above the others: a "
+    "source’s gain minus the mean gain of the other sources. Interaction: gain of the first choice with the "
+    "second minus its gain without it. Intervals and p: corrected resampled t-test, with a standard error "
+    "not below what other test images would change; Holm corrects over the choices, over the sources of a "
+    "choice, and over the interactions. What is not shown may be there all the same."
+)
 
 
 def questions_section(material: Material) -> Section | None:
@@ -67,17 +75,8 @@ def questions_section(material: Material) -> Section | None:
             Table(crossed, "interactions", "wide"),
             _all_of_them(len(crossed.rows), len(tables.questions.interactions), "interactions"),
         ]
-    blocks.append(
-        note(
-            "Gain: treatment − baseline on the same test folds, averaged over the pairs of experiments fold "
-            "by fold, positive is better; by source in the AUC of its fakes against all real images. Above "
-            "the others: a source’s gain minus the mean gain of the other sources. Interaction: gain of the "
-            "first choice with the second minus its gain without it. Intervals and p: corrected resampled "
-            "t-test, with a standard error not below what other test images would change; Holm corrects over "
-            "the choices, over the sources of a choice, and over the interactions. What is not shown may be "
-            "there all the same."
-        )
-    )
+    if gains is not None or crossed is not None:
+        blocks.append(note(COLUMNS))
     return Section.of("questions", "Questions", blocks)
 
 

@@ -78,7 +78,9 @@ def test_of_many_choices_those_shown_are_named_first() -> None:
     said = answers(gains=(gain(NONE), gain(DOWN, crop)))["Which choices matter?"]
     assert said.startswith("Of 2 choices 1 is shown to matter on the test folds: face_crop (for the worse).")
     none = answers(gains=(gain(NONE), gain(EQUAL, crop)))["Which choices matter?"]
-    assert none.startswith("Of 2 choices none is shown to matter on the test folds; any may all the same.")
+    assert none.startswith(
+        "Of 2 choices none is shown to matter on the test folds; any of them may all the same."
+    )
     assert answers(gains=(gain(UP),))["Which choices matter?"].startswith("image_size 16 → 32 helps")
 
 

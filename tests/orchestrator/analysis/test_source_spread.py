@@ -96,20 +96,20 @@ def test_one_source_of_fakes_has_no_spread(results: Any) -> None:
 
 def test_the_least_balanced_is_told_apart_only_from_those_on_the_same_rows(results: Any) -> None:
     for name, by in (("a", 0.0), ("b", 0.5), ("c", 0.9)):
-        results.add(name, folds=4, shift=1.5)
+        results.add(name, folds=3, shift=1.5)
         worsen(results, name, "text2img", by)
-    results.add("held_out", folds=4, train_sources=("wiki", "inpainting"))
+    results.add("held_out", folds=3, train_sources=("wiki", "inpainting"))
     worsen(results, "held_out", "text2img", 0.99)
     found = weakest(tables(results))
     assert found is not None and found.num_experiments == 3
     assert (found.first.experiment, found.second.experiment) == ("c", "b")
-    spreads = {name: aucs(results, name, folds=4).std(axis=0, ddof=1) for name in ("a", "b", "c")}
+    spreads = {name: aucs(results, name, folds=3).std(axis=0, ddof=1) for name in ("a", "b", "c")}
     assert found.test.difference.mean == pytest.approx((spreads["c"] - spreads["b"]).mean())
     tests = []
     for one, other in (("a", "b"), ("a", "c"), ("b", "c")):
         difference = spreads[one] - spreads[other]
-        error = max(difference.std(ddof=1) * (1 / 4 + 24 / 100) ** 0.5, 0.5 / 24)
-        tests.append(2 * stats.t.sf(abs(difference.mean()) / error, 3))
+        error = max(difference.std(ddof=1) * (1 / 3 + 24 / 100) ** 0.5, 0.5 / 18)
+        tests.append(2 * stats.t.sf(abs(difference.mean()) / error, 2))
     rank = sorted(tests).index(tests[2])
     stepped = max((3 - place) * p for place, p in enumerate(sorted(tests)) if place <= rank)
     assert found.test.p_value == pytest.approx(min(1.0, stepped))

@@ -78,8 +78,6 @@ class TrialScores:
     n_val: int
     seconds: float | None
     training_seconds: float | None
-    best_epoch: int | None
-    epochs: int | None
     threads: int
     device: str
     parameters: int | None
@@ -89,6 +87,8 @@ class TrialScores:
     no_deciding: str
     num_groups: dict[str, int]
     sha256: str
+    best_epoch: int | None = None
+    epochs: int | None = None
     pairs: list[list[Any]] = field(default_factory=list)
 
     @property

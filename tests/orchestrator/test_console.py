@@ -91,7 +91,7 @@ def test_the_state_of_results_far_away_is_whole(far: Path, printed: Printed, res
     results.add(name, states={1: "failed"})
     root = results.write()
     lines = printed("status", "--results", root)
-    assert lines[0] == "phase1: 4/5 trials done, 1 failed (validation auc)"
+    assert lines[0] == "phase1: 4/5 trials done, 1 failed, 32 s of training so far (validation auc)"
     assert f"{name} r0 f1 failed: the loss is nan" in lines
     (root / "cache" / "scores").mkdir(parents=True)
     (root / "cache" / "scores" / f"{name}.json").write_bytes(b"123")

@@ -193,7 +193,7 @@ def test_a_plan_says_whether_there_is_an_outcome_and_makes_none(
             else:
                 assert words in " ".join(out.split())
     left = [path.relative_to(tmp_path / "none").parts[:2] for path in (tmp_path / "none").rglob("*.*")]
-    assert {parts[:2] for parts in left} == {("cache", "scans")}
+    assert {parts[:2] for parts in left} == {("cache", "scans"), ("cache", "speeds")}
 
 
 def test_a_study_that_is_finished_can_still_be_looked_at(plan: Any, confounded: Path) -> None:

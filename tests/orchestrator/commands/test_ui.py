@@ -33,7 +33,13 @@ import socket, sys
 with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
     server.accept()
 """
-COMMAND = "import sys; from orchestrator.commands.ui import run_group; sys.exit(run_group(sys.argv[1:]))"
+# Who starts the tests in the background of a script may have made every process deaf to Ctrl-C.
+COMMAND = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from orchestrator.commands.ui import run_group
+sys.exit(run_group(sys.argv[1:]))
+"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -33,7 +33,7 @@ def check(root: Path, memory: Path, **keys: Any) -> dict[str, Any]:
     return shortcut_record(outcome, experiments=["a"], data=str(root), threshold=0.7, accepted=False).plain()
 
 
-@pytest.mark.parametrize("seed", [42, 1, 2])
+@pytest.mark.parametrize("seed", [42, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 @pytest.mark.parametrize("name", ["ffhq_stylegan", "ciplab_paired", "unibuc"])
 def test_honest_sets_pass_whatever_the_seed(name: str, seed: int, tmp_path: Path) -> None:
     """Catches a gate that noise can shut: 84 pairs, or five generators of one format."""
@@ -42,7 +42,7 @@ def test_honest_sets_pass_whatever_the_seed(name: str, seed: int, tmp_path: Path
     assert found["file_facts"]["mean"] < 0.7
 
 
-@pytest.mark.parametrize("name", ["ffhq_stylegan", "unibuc"])
+@pytest.mark.parametrize("name", ["ffhq_stylegan", pytest.param("unibuc", marks=pytest.mark.slow)])
 def test_the_sets_own_splits_pass(name: str, tmp_path: Path) -> None:
     assert check(FOLDER / name, tmp_path, protocol="official")["verdict"] == "passed"
 
@@ -62,7 +62,7 @@ def test_the_own_splits_of_the_confounded_set_are_refused_for_the_files_in_both(
         check(FOLDER / "celeba_stylegan_confounded", tmp_path, protocol="official")
 
 
-@pytest.mark.parametrize("image_format", ["jpeg", "png"])
+@pytest.mark.parametrize("image_format", ["jpeg", pytest.param("png", marks=pytest.mark.slow)])
 def test_equalising_takes_the_files_from_the_confounded_set(image_format: Any, tmp_path: Path) -> None:
     """The files say nothing any more. The pictures still do: other crops, other backgrounds."""
     manifest = scan(FOLDER / "celeba_stylegan_confounded")

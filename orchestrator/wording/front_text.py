@@ -85,4 +85,8 @@ def times(factor: float) -> str:
 
 def factors_text(factors: Sequence[tuple[Measure, float]]) -> str:
     """Say how many times each cost is taken, those that are known."""
-    return ", ".join(f"{times(each)} {MEASURE_NAMES[measure]}" for measure, each in factors if each == each)
+    return ", ".join(
+        f"{times(each).removeprefix('× ')} times the {MEASURE_NAMES[measure]}"
+        for measure, each in factors
+        if each == each
+    )

@@ -46,7 +46,7 @@ def _tied(best: BetterBalanced) -> str:
 def _gain_sentence(found: WinnerGains, over: GainOver) -> str:
     about = f"{found.experiment} against {over.baseline}"
     takes = factors_text(list(over.factors.items()))
-    cost = f" It takes {takes}." if takes else " What it costs beside it is not known."
+    cost = f" It has {takes}." if takes else " What it costs beside it is not known."
     if math.isnan(over.gain):
         return f"{about}: no difference ({over.reason}).{cost}"
     bounds = interval_text(over.low, over.high, sign=True)

@@ -56,4 +56,4 @@ def test_costs_that_nobody_knows_are_named() -> None:
     """Catches a panel that is missing in silence."""
     frame = pd.concat([pareto(each, ("a", 1.0, "yes", "", "")) for each in ("parameters", "hours")])
     assert cost_gaps(frame) == "Not known of any trial: FLOPs per image and images/s in training."
-    assert factors_text([("parameters", 12.04), ("flops", math.nan)]) == "× 12 parameters"
+    assert factors_text([("parameters", 12.04), ("flops", math.nan)]) == "12 times the parameters"

@@ -53,7 +53,9 @@ def test_gains_are_those_of_declared_comparisons_and_of_pairs(results: Any, tabl
     assert "no decision was taken" in winner_sentence(found)
     sentence = gain_sentences(found)[0]
     assert sentence.startswith("wins against base: gain +0.") and ", shown (p" in sentence
-    assert sentence.endswith("It takes × 12 parameters, × 5 FLOPs per image, × 3 hours of all trials.")
+    assert sentence.endswith(
+        "It has 12 times the parameters, 5 times the FLOPs per image, 3 times the hours of all trials."
+    )
 
 
 def test_of_a_loss_the_gain_has_the_sign_of_better(results: Any, tables_of: TablesOf) -> None:

@@ -181,6 +181,18 @@ def test_what_another_referee_stops_is_not_left_by_the_cap(study: Study) -> None
     assert (cut.not_begun, cut.stopped) == (1, 0)
 
 
+def test_under_a_race_the_order_is_the_races(study: Study) -> None:
+    """Catches a cap that runs one experiment to its end, so that no look is ever complete."""
+    budget = Budget(max_s=350.0, clock=lambda: 0.0)
+    estimate = estimate_of(study, trial_s=100.0)
+    fold_by_fold = sorted(study.missing(), key=lambda trial: (trial.fold, trial.experiment))[:8]
+    referee = CapReferee(budget, 350.0, study, estimate, keeps_order=True)
+    assert list(referee.order(fold_by_fold)) == [trial.key for trial in fold_by_fold]
+    # What the race has left out is not what the cap leaves.
+    referee.close()
+    assert budget.cut[0].not_begun == 8
+
+
 def test_experiments_with_finished_trials_come_first(study: Study) -> None:
     """Catches a cap under which every command begins another experiment."""
     done = next(trial for trial in study.trials if trial.name == "b-r0f0")

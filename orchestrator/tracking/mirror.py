@@ -2,7 +2,8 @@
 
 MLflow experiment = phase, parent run = experiment, child run = trial. Runs are found again by tags, metrics
 by the steps that are already there, so bringing the store up to date any number of times leaves one run per
-trial and one value per step.
+trial and one value per step. What left a race is KILLED, trials that were stopped by that and the experiment,
+which a tag says too, until they are run after all.
 """
 
 import logging
@@ -15,13 +16,14 @@ import pandas as pd
 
 from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import State, Store, read_error, read_metrics, read_trial, trial_state
+from orchestrator.store.race_file import EliminationRecord, read_race
 from orchestrator.store.records import ExperimentRecord, PlannedTrial, StudyRecord, TrialRecord
 from orchestrator.tracking.address import lock, tracking_errors, tracking_uri
 from trainables.evaluation.selection import is_half_column
 from trainables.trial_files import HISTORY
 
 KEY, ROLE, STATE_OF_FILES = "orchestrator.key", "orchestrator.role", "orchestrator.files"
-PARENT = "mlflow.parentRunId"
+ELIMINATED, PARENT = "orchestrator.eliminated", "mlflow.parentRunId"
 # What MLflow's pages tell training from traces of language models by; without it they open with the traces.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 BATCH = 500
@@ -84,6 +86,13 @@ class Mirror:
             error = read_error(folder)
             self.client.set_tag(run.info.run_id, "error", error.message[:5000] if error else "")
             self._end(run, "FAILED")
+        else:
+            self._end(run, "KILLED" if is_left_out(self._elimination(experiment), trial) else "RUNNING")
+
+    def _elimination(self, experiment: ExperimentRecord) -> EliminationRecord | None:
+        """How an experiment has left the phase's race by now."""
+        race = read_race(self.store, self.study.phase.name)
+        return None if race is None else race.elimination(experiment)
 
     def finish(self) -> None:
         """Write means, tables and report to the parent runs."""
@@ -111,10 +120,21 @@ class Mirror:
                     if folder.is_dir():
                         self.client.log_artifacts(parent.info.run_id, str(folder), name)
                 self.client.set_tag(parent.info.run_id, STATE_OF_FILES, state)
+            elimination = self._elimination(experiment)
+            self._tag_elimination(parent, elimination)
             done = all(
                 trial_state(self.store.trial(trial.folder)) == State.DONE for trial in experiment.trials
             )
-            self._end(parent, "FINISHED" if done else "RUNNING")
+            unfinished = "RUNNING" if elimination is None else "KILLED"
+            self._end(parent, "FINISHED" if done else unfinished)
+
+    def _tag_elimination(self, parent: Any, elimination: EliminationRecord | None) -> None:
+        """Say on an experiment's run that it left a race, after which fold and behind whom."""
+        if elimination is not None:
+            after = f"after r{elimination.repeat}f{elimination.fold}, behind {elimination.leader}"
+            self.client.set_tag(parent.info.run_id, ELIMINATED, after)
+        elif ELIMINATED in parent.data.tags:
+            self.client.delete_tag(parent.info.run_id, ELIMINATED)
 
     def _run(self, role: str, key: str, name: str, tags: dict[str, str]) -> Any:
         run = self.runs.get((role, key))
@@ -207,9 +227,20 @@ def experiment_key(experiment: ExperimentRecord) -> str:
     return fingerprint([experiment.name, experiment.recipe.plain(), experiment.fold_files])
 
 
+def is_left_out(elimination: EliminationRecord | None, trial: PlannedTrial) -> bool:
+    """Tell whether a trial is not needed, since its experiment left a race before it."""
+    return elimination is not None and trial.key in elimination.left_out
+
+
 def state_of(store: Store, study: StudyRecord) -> str:
     """Hash what `sync` mirrors: the state of each trial and the tables."""
-    trials = [(trial.key, trial_state(store.trial(trial.folder))) for _, trial in study.trials()]
+    race, trials = read_race(store, study.phase.name), []
+    for experiment in study.experiments:
+        elimination = None if race is None else race.elimination(experiment)
+        for trial in experiment.trials:
+            state = trial_state(store.trial(trial.folder))
+            left = state != State.DONE and is_left_out(elimination, trial)
+            trials.append((trial.key, State.ELIMINATED if left else state))
     tables = store.collected(study.phase.name)
     texts = (
         [path.read_text(encoding="utf-8") for path in sorted(tables.glob("*.csv"))] if tables.is_dir() else []

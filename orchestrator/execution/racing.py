@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from orchestrator.analysis.experiment_scores import elimination_reason
 from orchestrator.analysis.trial_scores import ALL, DECIDING, Place, Problem, Reader
 from orchestrator.analysis.validation_draws import validation_covariance
 from orchestrator.decisions.race import (
@@ -208,6 +209,21 @@ def end_race(study: Study) -> tuple[EliminationRecord, ...]:
     names = {trial.experiment for trial in study.selected()}
     write_race(study.store, known.without(names))
     return tuple(each for each in known.eliminated if each.experiment in names)
+
+
+def with_eliminations(study: Study) -> Study:
+    """Return a plan that says which of its missing trials a race has left out, as it stands on disk."""
+    race = read_race(study.store, study.phase.name)
+    if race is None:
+        return study
+    trials = []
+    for trial in study.trials:
+        gone = race.elimination_before(trial.experiment, key=trial.key)
+        if gone is not None and trial.state != State.DONE:
+            why = f"{elimination_reason(gone)}; it runs without --race alone"
+            trial = replace(trial, state=State.ELIMINATED, why=why)
+        trials.append(trial)
+    return replace(study, trials=tuple(trials))
 
 
 def _course(study: Study) -> Course:

@@ -14,9 +14,9 @@ import pytest
 from orchestrator.analysis.collect import collect
 from orchestrator.decisions.decision import decide
 from orchestrator.execution.progress import board_from_disk
-from orchestrator.execution.racing import end_race, is_needed, refuse_race
+from orchestrator.execution.racing import end_race, is_needed, refuse_race, with_eliminations
 from orchestrator.plan.plan import Options, Study
-from orchestrator.store.folder import Store
+from orchestrator.store.folder import State, Store
 from orchestrator.store.race_file import RaceRecord, read_race
 from orchestrator.wording.decision_text import decision_sentences
 from orchestrator.wording.race_text import race_sentences
@@ -116,6 +116,19 @@ def test_all_but_one_may_leave(study: MakeStudy) -> None:
     assert (decision.chosen, decision.runner_up, decision.decided_by) == ("good", None, "race")
     assert set(decision.handed_over) == {"dropout"}
     assert "good is chosen: all others left the race" in decision_sentences(decision)[0]
+
+
+def test_a_plan_says_which_trials_are_left_out(study: MakeStudy) -> None:
+    """Catches a plan in which the folds of who has left look like any that were not run yet."""
+    planned = with_eliminations(study("raced"))
+    gone = [trial for trial in planned.trials if trial.state != State.DONE]
+    assert {(trial.experiment, trial.state) for trial in gone} == {
+        ("bad", State.ELIMINATED), ("worse", State.ELIMINATED),
+    }  # fmt: skip
+    place = left(race_of(planned))["bad"][1]
+    reason = f"eliminated after fold {place} by the race, behind good; it runs without --race alone"
+    assert gone[0].why == reason
+    assert len(planned.missing()) == len(gone)
 
 
 def test_the_board_shows_who_left(study: MakeStudy) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.comparing import SIGNIFICANT
 from orchestrator.wording.numbers import metric_name, number, p_text, signed
-from orchestrator.wording.verdict import headline, leaders
+from orchestrator.wording.verdict import leaders
 
 MOST_SAID = 6
 
@@ -48,7 +48,7 @@ def balance_sentences(tables: Tables) -> list[str]:
     if compared.empty:
         return []
     rows = {str(row["experiment"]): row for row in tables.balance.to_dict("records")}
-    first, metric = str(compared["against"].iloc[0]), metric_name(headline(tables))
+    first, metric = str(compared["against"].iloc[0]), metric_name(tables.headline)
     worst = {name: float(rows[name]["worst"]) for name in [first, *compared["experiment"]]}
     known = {name: value for name, value in worst.items() if math.isfinite(value)}
     said = f"{first} has the best mean {metric}"

@@ -1,24 +1,15 @@
 """Sentences on a ranking: who may be the best, who is not told apart, and who is balanced over sources."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.comparing import SIGNIFICANT
+from orchestrator.wording.lists import few_named
 from orchestrator.wording.numbers import metric_name, number, p_text, signed
 from orchestrator.wording.verdict import leaders
-
-MOST_SAID = 6
-
-
-def few_named(names: Sequence[str], most: int = MOST_SAID) -> str:
-    """Name up to `most` experiments, and count the others."""
-    if len(names) > most:
-        return f"{', '.join(names[:most])} and {len(names) - most} more"
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def ranking_sentences(tables: Tables) -> list[str]:

@@ -202,13 +202,23 @@ def is_needed(study: Study, options: Options) -> bool:
 
 
 def end_race(study: Study) -> tuple[EliminationRecord, ...]:
-    """Let who has left an earlier race run again, as far as this run is about them; return how they left."""
+    """Let who has left an earlier race run again, as far as this run is about the folds that they lack.
+
+    Returns:
+        How they left.
+    """
     known = read_race(study.store, study.phase.name)
     if known is None:
         return ()
-    names = {trial.experiment for trial in study.selected()}
-    write_race(study.store, known.without(names))
-    return tuple(each for each in known.eliminated if each.experiment in names)
+    apart = {(trial.experiment, trial.key) for trial in study.trials if not trial.selected}
+    back = tuple(
+        each
+        for each in known.eliminated
+        if not apart.issuperset((each.experiment, key) for key in each.left_out)
+    )
+    if back or not known.eliminated:
+        write_race(study.store, known.without({each.experiment for each in back}))
+    return back
 
 
 def with_eliminations(study: Study) -> Study:

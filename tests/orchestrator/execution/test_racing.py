@@ -206,6 +206,13 @@ def test_other_experiments_stay_out_when_some_come_back(study: MakeStudy) -> Non
     assert set(left(read_race(Store.look(planned.store.root), "phase1"))) == {"worse"}
 
 
+def test_a_run_of_folds_that_all_have_brings_nobody_back(study: MakeStudy) -> None:
+    """Catches experiments that lose their elimination, and stand in the tables as incomplete for it."""
+    planned = study("raced", folds=(0,))
+    before = race_of(planned)
+    assert end_race(planned) == () and race_of(planned) == before
+
+
 def test_what_failed_stays_and_holds_nobody_up(study: MakeStudy) -> None:
     """Catches a race that waits for a trial that will never be done."""
     scores = {**SCORES, "near": (0.5, FAILS, 0.5, 0.5, 0.5)}

@@ -62,10 +62,3 @@ def declared_choices(phase: PhaseRecord, recipes: Mapping[str, RecipeRecord]) ->
         if before != after and pair not in known.pairs:
             found[place] = Choice(keys, before, after, (*known.pairs, pair), metric, rope)
     return tuple(found.values())
-
-
-def decided_metric(phase: PhaseRecord) -> str:
-    """Name the metric that a phase is about: that of its decision, else of its first comparison, else AUC."""
-    if phase.decision is not None:
-        return phase.decision.choose
-    return phase.comparisons[0].metrics[0] if phase.comparisons else "auc"

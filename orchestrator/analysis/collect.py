@@ -23,9 +23,10 @@ from orchestrator.analysis.balance import balance_table
 from orchestrator.analysis.comparing import COMPARISONS, SIGNIFICANT
 from orchestrator.analysis.costs import experiment_costs
 from orchestrator.analysis.csv_text import as_csv
-from orchestrator.analysis.every_pair import headline_metric, pair_all, pairs_table
+from orchestrator.analysis.every_pair import pair_all, pairs_table
 from orchestrator.analysis.experiment_scores import Gathered, gather, num_expected, score_rows
 from orchestrator.analysis.garbage import rarely_collected
+from orchestrator.analysis.headline import headline_metric
 from orchestrator.analysis.overview import OverviewRow, overview_rows, overview_table
 from orchestrator.analysis.pareto import pareto_table
 from orchestrator.analysis.questions import QuestionNumbers, question_numbers, question_tables
@@ -87,6 +88,11 @@ class Tables:
     curves: Scaling = field(default_factory=Scaling)
     questions: QuestionNumbers = field(default_factory=QuestionNumbers)
     race: RaceRecord | None = None
+
+    @functools.cached_property
+    def headline(self) -> str:
+        """The metric that the phase is looked at by; see `headline`."""
+        return headline_metric(self.study.phase.comparisons, self.experiments.values())
 
     @property
     def scaling(self) -> pd.DataFrame:

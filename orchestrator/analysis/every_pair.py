@@ -17,12 +17,12 @@ import pandas as pd
 
 from orchestrator.analysis.comparing import SIGNIFICANT
 from orchestrator.analysis.experiment_scores import Gathered
+from orchestrator.analysis.headline import has_whole
 from orchestrator.analysis.trial_scores import ALL, Place
 from orchestrator.analysis.verdict_limits import error_floor
 from orchestrator.statistics.bootstrap import difference_errors
 from orchestrator.statistics.chosen_pair import MIN_FOLDS
 from orchestrator.statistics.ranking import Pairs, all_pairs
-from orchestrator.store.records import Comparison
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 MIN_RANKED, MOST_RANKED = 3, 200
@@ -78,16 +78,9 @@ class EveryPair:
         return np.asarray((self.p_holm < SIGNIFICANT) & (gain > 0.0))
 
 
-def headline_metric(asked: Sequence[Comparison], experiments: Sequence[Gathered]) -> str:
-    """Name the metric that a phase is looked at by: that of its first comparison, else AUC or accuracy."""
-    if asked:
-        return asked[0].metrics[0]
-    return next((name for name in ("auc", "accuracy") if _having(experiments, name)), "auc")
-
-
 def pair_all(experiments: Sequence[Gathered], metric: str) -> EveryPair:
     """Test every pair of the comparable experiments; of more than 200 those with the best mean are taken."""
-    having = _having(experiments, metric)
+    having = [each for each in experiments if has_whole(each, metric)]
     alike = _alike(having)
     chosen = _best(alike, metric)
     reasons = dict.fromkeys((each.name for each in having), "not tested on the same rows")
@@ -162,10 +155,6 @@ def _tested(chosen: Sequence[Gathered], scores: np.ndarray, metric: str) -> Pair
     if folds >= MIN_FOLDS:
         return found
     return Pairs(first, second, found.mean, found.std, found.low, found.high, nothing, nothing)
-
-
-def _having(experiments: Sequence[Gathered], metric: str) -> list[Gathered]:
-    return [each for each in experiments if each.expected == len(each.values.get((ALL, metric), ()))]
 
 
 def _by_fold(experiment: Gathered, metric: str) -> list[float]:

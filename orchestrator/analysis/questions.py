@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import pandas as pd
 from pydantic import JsonValue
 
-from orchestrator.analysis.choices import decided_metric, declared_choices
+from orchestrator.analysis.choices import declared_choices
 from orchestrator.analysis.contrasts import Contrast
 from orchestrator.analysis.experiment_scores import Gathered
+from orchestrator.analysis.headline import decided_metric
 from orchestrator.analysis.interactions import Interaction, find_interactions
 from orchestrator.analysis.regularisation import Regularisation, regularisations
 from orchestrator.analysis.shortcut_evidence import ShortcutEvidence, shortcut_evidence
@@ -85,7 +86,7 @@ def question_numbers(
     return QuestionNumbers(
         gains,
         source_ease(list(experiments.values())),
-        find_interactions(experiments, decided_metric(study.phase)),
+        find_interactions(experiments, decided_metric(study.phase, experiments.values())),
         regularisations(gains, experiments),
         source_losses(experiments),
         evidence,

@@ -19,6 +19,7 @@ import numpy as np
 from orchestrator.analysis.comparing import TEST_GROUPS, pair_up, test_share
 from orchestrator.analysis.data_sizes import series_name, size_series
 from orchestrator.analysis.experiment_scores import Gathered
+from orchestrator.analysis.headline import headline_metric
 from orchestrator.analysis.trial_scores import ALL
 from orchestrator.analysis.verdict_limits import error_floor, no_verdict
 from orchestrator.statistics import PairedTest, corrected_paired_t_test, corrected_rate
@@ -35,7 +36,6 @@ from orchestrator.statistics.power_law import (
 from orchestrator.store.records import StudyRecord
 from trainables.evaluation.metrics import LOWER_IS_BETTER, is_rate
 
-HEADLINES = ("auc", "accuracy")
 # How far a curve is followed beyond the largest size, and in how many steps it is drawn.
 REACH, STEPS = 2.0, 49
 EDGES = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
@@ -163,7 +163,7 @@ def measure_scaling(study: StudyRecord, experiments: Mapping[str, Gathered]) -> 
     series = size_series(study)
     if not series:
         return Scaling()
-    metric = _headline(study, experiments)
+    metric = headline_metric(study.phase.comparisons, experiments.values())
     named = [series_name(names) for names in series]
     found: list[ModelScaling] = []
     fitted: list[_Fitted] = []
@@ -176,14 +176,6 @@ def measure_scaling(study: StudyRecord, experiments: Mapping[str, Gathered]) -> 
     crossed = [each for each in fitted if each in ordered[:MOST_CROSSED]]
     crossings = tuple(_cross(one, other) for one, other in combinations(crossed, 2))
     return Scaling(metric, tuple(found), crossings)
-
-
-def _headline(study: StudyRecord, experiments: Mapping[str, Gathered]) -> str:
-    """Name the metric that the phase is looked at by: that of its first comparison, else AUC or accuracy."""
-    if study.phase.comparisons:
-        return study.phase.comparisons[0].metrics[0]
-    known = [each.values for each in experiments.values()]
-    return next((name for name in HEADLINES if any((ALL, name) in each for each in known)), HEADLINES[0])
 
 
 def _measure(name: str, sides: Sequence[Gathered], metric: str) -> tuple[ModelScaling, _Fitted | None]:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from orchestrator.analysis.deciding import deciding_scores
 from orchestrator.analysis.experiment_scores import Gathered
+from orchestrator.analysis.headline import deciding_metric
 from orchestrator.analysis.trial_scores import independent_folds
 from orchestrator.statistics import corrected_interval, corrected_rate
 from orchestrator.store.folder import State
@@ -21,8 +22,6 @@ from orchestrator.store.records import StudyRecord
 from orchestrator.store.sweep_record import SweepRecord, TriedSetting
 from trainables.evaluation.metrics import LOWER_IS_BETTER, is_rate
 
-# What is looked at where a phase decides nothing.
-USUAL_METRIC = "auc"
 FINISHED, FAILED, UNFINISHED, UNSCORED = "finished", "failed", "unfinished", "no deciding score"
 
 
@@ -50,7 +49,7 @@ class TriedRow(TypedDict):
 
 def tried_table(study: StudyRecord, experiments: Mapping[str, Gathered]) -> pd.DataFrame:
     """Return the rows of tried.csv: every setting of every sweep, in their order."""
-    metric = tried_metric(study)
+    metric = deciding_metric(study.phase.decision)
     rows: list[TriedRow] = []
     for place, sweep in enumerate(study.sweeps, start=1):
         best = np.nan
@@ -59,11 +58,6 @@ def tried_table(study: StudyRecord, experiments: Mapping[str, Gathered]) -> pd.D
             best = (np.fmin if metric in LOWER_IS_BETTER else np.fmax)(best, row["mean"])
             rows.append({**row, "best_so_far": float(best)})
     return pd.DataFrame(rows, columns=list(TriedRow.__annotations__))
-
-
-def tried_metric(study: StudyRecord) -> str:
-    """Return by which metric settings are told apart."""
-    return study.phase.decision.choose if study.phase.decision is not None else USUAL_METRIC
 
 
 def has_failed(experiment: Gathered) -> bool:

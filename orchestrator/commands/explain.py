@@ -42,7 +42,7 @@ def trial_explanation(store: "Store", wanted: str) -> list[str]:
     record = read_trial(folder)
     if record is None:
         raise InputError(f"{folder / TRIAL} can't be read: nothing is known of this trial but its name")
-    state, run = trial_state(folder), record.run
+    state, run, left = trial_state(folder), record.run, _elimination(store, record)
     lines = [
         f"{folder.name}: {state}",
         f"key       {record.key}",
@@ -52,12 +52,27 @@ def trial_explanation(store: "Store", wanted: str) -> list[str]:
     if state == State.FAILED:
         error = read_error(folder)
         lines.append(f"error     {error.message if error else 'no reason kept'}")
+    if left:
+        lines.append(f"race      {left}: its score is not looked at")
     again = (
         "no: it is finished and its ingredients are the same"
         if state == State.DONE
-        else "yes: it is not finished"
+        else ("only without --race" if left else "yes: it is not finished")
     )
     return [*lines, f"again?    {again}", *_nearest(store, folder, record)]
+
+
+def _elimination(store: "Store", record: "TrialRecord") -> str:
+    """Say by which phase's race a trial's experiment was eliminated before it; empty where by none."""
+    from orchestrator.analysis.experiment_scores import elimination_reason
+    from orchestrator.store.race_file import read_race
+
+    for phase in store.studies():
+        race = read_race(store, phase)
+        gone = race.elimination_before(record.experiment, key=record.key) if race is not None else None
+        if gone is not None:
+            return f"{record.experiment} is {elimination_reason(gone)}, in {phase}"
+    return ""
 
 
 def _folder(store: "Store", wanted: str) -> Path:

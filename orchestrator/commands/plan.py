@@ -36,6 +36,7 @@ def plan_command(
     Example: python -m orchestrator plan phase1 --data ~/faces --preset smoke
     """
     from orchestrator.commands.plan_tables import show_experiments
+    from orchestrator.execution.racing import with_eliminations
     from orchestrator.plan.estimates import Estimator, with_estimates
     from orchestrator.plan.pixel_plan import pixel_line
     from orchestrator.plan.resources import this_machine
@@ -45,7 +46,7 @@ def plan_command(
     price = options.price_record()
     study = make_plan(options.question(names), plan_options, console=screen(stderr=as_json))
     estimate = Estimator(study.store, this_machine(), study.device).phase(study)
-    study = with_estimates(study, estimate)
+    study = with_eliminations(with_estimates(study, estimate))
     if as_json:
         print(_json_text(study, estimate, price))
     else:

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from orchestrator.analysis.headline import deciding_metric
 from orchestrator.analysis.trial_scores import Place, independent_folds, place_name
 from orchestrator.config.phase import Phase
 from orchestrator.statistics.sequential import beaten_rows, look_levels
@@ -83,7 +84,7 @@ Covariance = Callable[[Sequence[str], Place], np.ndarray]
 
 def race_rule(phase: Phase) -> Rule:
     """Return what a phase races by: its decision; of experiments that nobody compares or decides on, AUC."""
-    return phase.decision or Rule(choose="auc", among=phase.experiments)
+    return phase.decision or Rule(choose=deciding_metric(None), among=phase.experiments)
 
 
 def why_no_race(phase: Phase) -> str:

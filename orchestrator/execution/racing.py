@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from orchestrator.analysis.experiment_scores import elimination_reason
 from orchestrator.analysis.trial_scores import ALL, DECIDING, Place, Problem, Reader
 from orchestrator.analysis.validation_draws import validation_covariance
 from orchestrator.decisions.race import (
@@ -201,13 +202,38 @@ def is_needed(study: Study, options: Options) -> bool:
 
 
 def end_race(study: Study) -> tuple[EliminationRecord, ...]:
-    """Let who has left an earlier race run again, as far as this run is about them; return how they left."""
+    """Let who has left an earlier race run again, as far as this run is about the folds that they lack.
+
+    Returns:
+        How they left.
+    """
     known = read_race(study.store, study.phase.name)
     if known is None:
         return ()
-    names = {trial.experiment for trial in study.selected()}
-    write_race(study.store, known.without(names))
-    return tuple(each for each in known.eliminated if each.experiment in names)
+    apart = {(trial.experiment, trial.key) for trial in study.trials if not trial.selected}
+    back = tuple(
+        each
+        for each in known.eliminated
+        if not apart.issuperset((each.experiment, key) for key in each.left_out)
+    )
+    if back or not known.eliminated:
+        write_race(study.store, known.without({each.experiment for each in back}))
+    return back
+
+
+def with_eliminations(study: Study) -> Study:
+    """Return a plan that says which of its missing trials a race has left out, as it stands on disk."""
+    race = read_race(study.store, study.phase.name)
+    if race is None:
+        return study
+    trials = []
+    for trial in study.trials:
+        gone = race.elimination_before(trial.experiment, key=trial.key)
+        if gone is not None and trial.state != State.DONE:
+            why = f"{elimination_reason(gone)}; it runs without --race alone"
+            trial = replace(trial, state=State.ELIMINATED, why=why)
+        trials.append(trial)
+    return replace(study, trials=tuple(trials))
 
 
 def _course(study: Study) -> Course:

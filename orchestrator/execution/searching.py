@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.analysis.deciding import deciding_mean
+from orchestrator.analysis.headline import deciding_metric
 from orchestrator.analysis.trial_scores import Place, Problem, Reader, TrialScores
-from orchestrator.analysis.tried import USUAL_METRIC
 from orchestrator.config.ensembles import chosen_with_bases
 from orchestrator.config.load import ResolvedPhase, complete
 from orchestrator.config.swept import Proposed, asked_of
@@ -132,8 +132,7 @@ class _Search:
 
     @property
     def _metric(self) -> str:
-        rule = self.question.phase.decision
-        return USUAL_METRIC if rule is None else rule.choose
+        return deciding_metric(self.question.phase.decision)
 
     def _plan(self, proposed: Sequence[Proposed], number: int) -> tuple[list[str], Study]:
         """Plan the experiments of the last `number` settings; return the name of each with them."""

@@ -20,7 +20,6 @@ from orchestrator.store.final_file import FinalRecord, read_final
 from orchestrator.store.folder import State, Store
 from orchestrator.store.predictions import DAMAGE, Part, read_predictions
 from orchestrator.store.records import StudyRecord
-from orchestrator.wording.verdict import headline
 
 Place = tuple[int, int]
 Parts = Mapping[Place, Part]
@@ -93,7 +92,7 @@ def read_material(
         costs=experiment_costs(
             tables.experiments.values(),
             tables.overall,
-            headline(tables),
+            tables.headline,
             a_second=tables.study.money_a_second(),
         ),
         summary=SummaryCells.of(tables),

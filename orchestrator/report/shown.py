@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from orchestrator.analysis.collect import Tables
 from orchestrator.store.decision_file import DecisionRecord
 from orchestrator.wording.captions import shown_note
-from orchestrator.wording.verdict import headline, whole_rows
+from orchestrator.wording.verdict import whole_rows
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 # Of how many experiments there are curves (of more than 6, four), rows in a figure (of more than 12, eight),
@@ -53,7 +53,7 @@ def choose_shown(tables: Tables, decision: DecisionRecord | None, most: int) -> 
     names = [each.name for each in tables.study.experiments]
     if len(names) <= most:
         return Shown(tuple(names), "")
-    metric = headline(tables)
+    metric = tables.headline
     rows = whole_rows(tables.summary, metric).dropna(subset=["mean"])
     ordered = rows.sort_values("mean", ascending=metric in LOWER_IS_BETTER, kind="stable")["experiment"]
     asked = () if decision is None else (decision.chosen, decision.runner_up)

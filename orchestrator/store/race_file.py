@@ -77,6 +77,11 @@ class RaceRecord(Record):
                 return each
         return None
 
+    def elimination_before(self, experiment: str, *, key: str) -> EliminationRecord | None:
+        """Return how an experiment left before its trial `key`; None where that trial is looked at."""
+        gone = (each for each in self.eliminated if each.experiment == experiment)
+        return next((each for each in gone if key in each.left_out), None)
+
     def without(self, experiments: Collection[str]) -> "RaceRecord":
         """Return it without what `experiments` left by; the next race of the phase begins anew."""
         kept = tuple(each for each in self.eliminated if each.experiment not in experiments)

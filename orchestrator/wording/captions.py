@@ -7,7 +7,7 @@ import pandas as pd
 from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.costs import ExperimentCost
 from orchestrator.wording.numbers import metric_name, number, signed
-from orchestrator.wording.verdict import headline, leaders, named, whole_rows
+from orchestrator.wording.verdict import leaders, named, whole_rows
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 
@@ -109,7 +109,7 @@ def fold_scores_caption(tables: Tables, *, has_interval: bool, has_bootstrap: bo
 
 def _leader(tables: Tables) -> str:
     """Say which experiment leads and by how much its rivals differ."""
-    metric = headline(tables)
+    metric = tables.headline
     rows = whole_rows(tables.summary, metric).dropna(subset=["mean"])
     if len(rows) < 2:
         return ""

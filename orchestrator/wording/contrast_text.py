@@ -34,9 +34,3 @@ def choice_text(choice: Choice) -> str:
     """Name a choice: every key that it changes, with both values; a preset may have made some alike."""
     values = zip(choice.keys, choice.before, choice.after, strict=True)
     return ", ".join(change_text(key, before, after) for key, before, after in values if before != after)
-
-
-def names_text(names: list[str], most: int) -> str:
-    """Join names, of many the first `most`."""
-    shown = [*names[:most], *([f"{len(names) - most} more"] if len(names) > most else [])]
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -6,9 +6,10 @@ from orchestrator.analysis.comparing import SURE
 from orchestrator.decisions.decide import BEST_EPOCH, CROSS_FITTED
 from orchestrator.store.decision_file import CandidateRecord, DecisionRecord, FactorRecord, PairedDifference
 from orchestrator.store.records import Rule
+from orchestrator.wording.lists import few_named, shortened
 from orchestrator.wording.numbers import chance, decided_value_text, metric_name, operations, signed, when
 from orchestrator.wording.race_text import left_sentences
-from orchestrator.wording.sweep_text import few, shortened, tried_text
+from orchestrator.wording.sweep_text import tried_text
 from orchestrator.wording.winner_text import winner_sentences
 
 MOST_MOVED = 6
@@ -187,7 +188,7 @@ def _why(record: DecisionRecord, found: Mapping[str, CandidateRecord], metric: s
             f"other by more than {rope:g}."
         )
     best = str(evidence.best_mean)
-    others = few([name for name in record.ties if name != best])
+    others = few_named([name for name in record.ties if name != best])
     against = [found[name].against_best for name in record.ties if name != best]
     if any(each is None or each.p_worse is None for each in against):
         said = f"{best} has the best mean {metric}, and nothing says how probable it is that it is better"
@@ -254,7 +255,7 @@ def _what_decided(record: DecisionRecord, found: Mapping[str, CandidateRecord]) 
 
 
 def _names(candidates: Sequence[CandidateRecord]) -> str:
-    return few([each.experiment for each in candidates])
+    return few_named([each.experiment for each in candidates])
 
 
 def _how_sure(found: PairedDifference, record: DecisionRecord, *, is_single: bool) -> str:

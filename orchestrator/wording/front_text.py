@@ -6,8 +6,9 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.analysis.pareto import MEASURES, Measure
+from orchestrator.wording.lists import few_named
 from orchestrator.wording.numbers import DASH, metric_name, p_text, signed
-from orchestrator.wording.ranking_text import few_named, interval_text
+from orchestrator.wording.ranking_text import interval_text
 
 MEASURE_NAMES: dict[Measure, str] = {
     "parameters": "parameters",

@@ -3,8 +3,9 @@
 from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.confirmation import Confirmation, confirmation
 from orchestrator.store.decision_file import DecisionRecord
+from orchestrator.wording.lists import few_named
 from orchestrator.wording.numbers import decided_value_text
-from orchestrator.wording.sweep_text import few, tried_text
+from orchestrator.wording.sweep_text import tried_text
 from orchestrator.wording.verdict import verdict
 
 CONFIRMED: dict[Confirmation, str] = {
@@ -30,7 +31,7 @@ def choice_sentence(tables: Tables, decision: DecisionRecord) -> str:
     if found is None:
         return ""
     others = [name for name in decision.ties if name != decision.chosen]
-    tied = f", in a tie with {few(others)}" if decision.is_tie and others else ""
+    tied = f", in a tie with {few_named(others)}" if decision.is_tie and others else ""
     tried = tried_text(decision)
     return f"{decision.chosen} is taken{tried} on validation scores{tied}; {CONFIRMED[found]}."
 

@@ -1,24 +1,15 @@
 """Sentences on a ranking: who may be the best, who is not told apart, and who is balanced over sources."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.comparing import SIGNIFICANT
+from orchestrator.wording.lists import few_named
 from orchestrator.wording.numbers import metric_name, number, p_text, signed
-from orchestrator.wording.verdict import headline, leaders
-
-MOST_SAID = 6
-
-
-def few_named(names: Sequence[str], most: int = MOST_SAID) -> str:
-    """Name up to `most` experiments, and count the others."""
-    if len(names) > most:
-        return f"{', '.join(names[:most])} and {len(names) - most} more"
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+from orchestrator.wording.verdict import leaders
 
 
 def ranking_sentences(tables: Tables) -> list[str]:
@@ -48,7 +39,7 @@ def balance_sentences(tables: Tables) -> list[str]:
     if compared.empty:
         return []
     rows = {str(row["experiment"]): row for row in tables.balance.to_dict("records")}
-    first, metric = str(compared["against"].iloc[0]), metric_name(headline(tables))
+    first, metric = str(compared["against"].iloc[0]), metric_name(tables.headline)
     worst = {name: float(rows[name]["worst"]) for name in [first, *compared["experiment"]]}
     known = {name: value for name, value in worst.items() if math.isfinite(value)}
     said = f"{first} has the best mean {metric}"

@@ -16,7 +16,8 @@ from orchestrator.analysis.shortcut_evidence import ShortcutEvidence
 from orchestrator.analysis.source_gains import ChoiceGain
 from orchestrator.analysis.source_losses import SourceLosses
 from orchestrator.checks.shortcuts import CHANCE, auc_text
-from orchestrator.wording.contrast_text import choice_text, contrast_text, names_text
+from orchestrator.wording.contrast_text import choice_text, contrast_text
+from orchestrator.wording.lists import few_named
 from orchestrator.wording.numbers import capital, metric_name, number
 
 CALLED = {"augment": "augmentation", "mix": "mixing images", "dropout": "dropout"}
@@ -77,7 +78,7 @@ def _hidden(gain: ChoiceGain) -> Iterator[str]:
     more = [(source, lead) for source, lead in leads if lead.is_shown and (lead.mean > 0) == is_up]
     if more:
         yield (
-            f"From {smaller:g} to {larger:g} px {names_text([source for source, _ in more], MOST_NAMED)} "
+            f"From {smaller:g} to {larger:g} px {few_named([source for source, _ in more], MOST_NAMED)} "
             f"{'gains' if len(more) == 1 else 'gain'} more than the other sources (difference "
             f"{'; '.join(contrast_text(lead) for _, lead in more[:MOST_NAMED])}), as it is where fakes hold "
             f"an artefact that {smaller:g} px average away."

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from orchestrator.store.decision_file import DecisionRecord
 from orchestrator.store.sweep_record import SweepRecord
+from orchestrator.wording.lists import few_named
 
-MOST_NAMED, MOST_LISTED = 4, 20
+MOST_NAMED = 4
 
 
 def sweep_sentences(sweeps: Sequence[SweepRecord]) -> list[str]:
@@ -18,20 +19,12 @@ def tried_text(record: DecisionRecord) -> str:
     evidence = record.evidence
     if evidence.num_tried is None:
         return ""
-    failed = f" ({len(evidence.failed)} of them failed: {few(evidence.failed)})" if evidence.failed else ""
+    failed = (
+        f" ({len(evidence.failed)} of them failed: {few_named(evidence.failed, MOST_NAMED)})"
+        if evidence.failed
+        else ""
+    )
     return f" among {evidence.num_tried} tried settings{failed}"
-
-
-def few(names: Sequence[str]) -> str:
-    """Name some of many: the first MOST_NAMED, and how many more there are."""
-    shown, more = names[:MOST_NAMED], len(names) - MOST_NAMED
-    return f"{', '.join(shown)} and {more} more" if more > 0 else " and ".join(shown)
-
-
-def shortened(parts: Sequence[str]) -> str:
-    """List some of many: the first MOST_LISTED, and how many more there are."""
-    more = len(parts) - MOST_LISTED
-    return ", ".join([*parts[:MOST_LISTED], *([f"and {more} more in the table"] if more > 0 else [])])
 
 
 def _grid(sweep: SweepRecord) -> str:
@@ -64,8 +57,7 @@ def _settings(number: int) -> str:
 
 
 def _keys(sweep: SweepRecord) -> str:
-    *others, last = sweep.keys
-    return f"{', '.join(others)} and {last}" if others else last
+    return few_named(sweep.keys, len(sweep.keys))
 
 
 def _base_itself(sweep: SweepRecord) -> str:
@@ -76,4 +68,5 @@ def _given_up(sweep: SweepRecord) -> str:
     failed = list(dict.fromkeys(each.experiment for each in sweep.settings if each.gave_up))
     if not failed:
         return ""
-    return f"; it went on without {few(failed)}, which had no deciding score, or a failed trial"
+    named = few_named(failed, MOST_NAMED)
+    return f"; it went on without {named}, which had no deciding score, or a failed trial"

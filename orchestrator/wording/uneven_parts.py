@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from orchestrator.store.records import UnevenParts
+from orchestrator.wording.lists import few_named
 
 MOST_NAMED = 3
 
@@ -11,9 +12,8 @@ def uneven_sentences(uneven: Sequence[UnevenParts], *, num_experiments: int) -> 
     """Say of each record what is uneven, and in which experiments where it is not all of them."""
     lines = []
     for each in uneven:
-        more = len(each.experiments) - MOST_NAMED
-        named = ", ".join(each.experiments[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-        where = "" if len(each.experiments) == num_experiments else f"{named}: "
+        is_all = len(each.experiments) == num_experiments
+        where = "" if is_all else f"{few_named(each.experiments, MOST_NAMED)}: "
         text = f"{where}{each.sentence}."
         lines.append(text if where else text[0].upper() + text[1:])
     return lines

@@ -10,9 +10,9 @@ import pandas as pd
 
 from orchestrator.analysis.collect import ALL, SIGNIFICANT, Tables
 from orchestrator.analysis.effects import effect_of
+from orchestrator.analysis.headline import HEADLINES
 from orchestrator.wording.numbers import metric_name, number, p_text, signed
 
-HEADLINES = ("auc", "accuracy")
 MOST_NAMED, MOST_TOLD = 6, 2
 
 
@@ -126,14 +126,6 @@ def corrected_text(row: pd.Series[Any]) -> str:
     if math.isnan(row["p_holm"]) or row["p_holm"] == row["p_value"]:
         return p_text(row["p_value"])
     return f"{p_text(row['p_value'])}, Holm-corrected {p_text(row['p_holm'])}"
-
-
-def headline(tables: Tables) -> str:
-    """Name the metric that a phase is looked at by: that of its first comparison, else AUC or accuracy."""
-    if len(tables.comparisons):
-        return str(tables.comparisons.iloc[0]["metric"])
-    known = set(tables.summary.dropna(subset=["mean"])["metric"])
-    return next((metric for metric in HEADLINES if metric in known), HEADLINES[0])
 
 
 def whole_rows(summary: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -1,27 +1,21 @@
-"""Figure of sources: the AUC of each experiment against each of them.
-
-Shades are one colour, thinner or thicker, so that the same figure serves light and dark paper, and every
-shade has its number on it.
-"""
+"""Figure of sources: the AUC of each experiment against each of them."""
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 
 from orchestrator.report.drawing.canvas import (
     RIGHT,
     TOP,
     beside_row,
-    boxes,
     hide_scales,
     panel,
     picture,
     style,
     title,
 )
-from orchestrator.report.drawing.marks import STRONGEST
-from orchestrator.report.drawing.picture import ACCENT, INK, MUTED, SECOND, Picture, shorts
+from orchestrator.report.drawing.picture import INK, SECOND, Picture, shorts
+from orchestrator.report.drawing.shades import column_heads, shaded_cells
 from orchestrator.report.kept import kept
 
 
@@ -38,14 +32,7 @@ def draw_heat_map(values: pd.DataFrame) -> Picture:
         figure, axes = panel(TOP + heads + 12.0 + 36.0 * len(values), left=RIGHT, top=TOP + heads, bottom=8.0)
         title(figure, "AUC by source")
         numbers = values.to_numpy(dtype=float)
-        finite = numbers[np.isfinite(numbers)]
-        low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-        shares = (np.nan_to_num(numbers, nan=low) - low) / ((high - low) or 1.0)
-        rows, columns = (places.ravel().astype(float) for places in np.indices(numbers.shape))
-        # One colour, thinner or thicker: half through lets the page's own text colour stand on it.
-        strengths = (0.06 + (STRONGEST - 0.06) * shares).ravel()
-        colours = [to_rgba(ACCENT, strength) for strength in strengths.tolist()]
-        boxes(axes, columns + 0.02, rows - 0.1, 0.96, 0.52, colours)
+        shaded_cells(axes, numbers, height=0.52)
         size = 8 if numbers.shape[1] <= 6 else 6.5
         shown = shorts(values.index.astype(str), 46)
         for y, (name, row) in enumerate(zip(values.index, numbers, strict=True)):
@@ -60,13 +47,5 @@ def draw_heat_map(values: pd.DataFrame) -> Picture:
         axes.set_xlim(0, len(values.columns))
         axes.set_ylim(len(values) - 0.5, -0.5)
         hide_scales(axes)
-        letters = max(5, int(44 / len(values.columns)))
-        heading = shorts(values.columns.astype(str), letters)
-        for x, source in enumerate(values.columns):
-            place = (x + 0.5, 1.0)
-            axes.annotate(
-                heading[str(source)], place, xytext=(0, 5), textcoords="offset points", ha="center",
-                xycoords=axes.get_xaxis_transform(), color=MUTED, fontsize=7.5,
-                annotation_clip=False,
-            )  # fmt: skip
+        column_heads(axes, [str(source) for source in values.columns], above=5.0)
         return picture(figure)

@@ -1,30 +1,24 @@
-"""Figure of a matrix of sources: AUC and interval by what was left out of training and what was tested on.
-
-Shades are one colour, thinner or thicker, so that the same figure serves light and dark paper, and every
-shade has its number on it.
-"""
+"""Figure of a matrix of sources: AUC and interval by what was left out of training and what was tested on."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 
 from orchestrator.report.drawing.canvas import (
     RIGHT,
     TOP,
     beside_row,
-    boxes,
     hide_scales,
     panel,
     picture,
     style,
     title,
 )
-from orchestrator.report.drawing.marks import STRONGEST
-from orchestrator.report.drawing.picture import ACCENT, INK, MUTED, SECOND, Picture, short, shorts
+from orchestrator.report.drawing.picture import INK, MUTED, SECOND, Picture, short, shorts
+from orchestrator.report.drawing.shades import column_heads, shaded_cells
 from orchestrator.report.kept import kept
 
 HEADS, ROW = 26.0, 44.0
@@ -56,12 +50,7 @@ def draw_source_matrix(
         figure, axes = panel(height, left=RIGHT, top=TOP + HEADS, bottom=6.0)
         title(figure, short(name, 40))
         numbers = means.to_numpy(dtype=float)
-        finite = numbers[np.isfinite(numbers)]
-        low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-        shares = (np.nan_to_num(numbers, nan=low) - low) / ((high - low) or 1.0)
-        rows, columns = (places.ravel().astype(float) for places in np.indices(numbers.shape))
-        strengths = (0.06 + (STRONGEST - 0.06) * shares).ravel()
-        boxes(axes, columns + 0.02, rows - 0.1, 0.96, 0.56, [to_rgba(ACCENT, each) for each in strengths])
+        shaded_cells(axes, numbers, height=0.56)
         _cells(axes, numbers, lows.to_numpy(dtype=float), highs.to_numpy(dtype=float), is_held_out)
         shown = shorts(means.index.astype(str), 34)
         for y, (row, said) in enumerate(zip(means.index, notes, strict=True)):
@@ -95,12 +84,7 @@ def _cells(
 
 def _heads(axes: Axes, columns: Sequence[str]) -> None:
     """Write the sources that were tested on above their columns."""
-    heading = shorts(columns, max(5, int(44 / len(columns))))
-    for x, source in enumerate(columns):
-        axes.annotate(
-            heading[source], (x + 0.5, 1.0), xytext=(0, 4), textcoords="offset points", ha="center",
-            xycoords=axes.get_xaxis_transform(), color=MUTED, fontsize=7.5, annotation_clip=False,
-        )  # fmt: skip
+    column_heads(axes, columns, above=4.0)
     axes.annotate(
         "tested on the fakes of", (0.0, 1.0), xytext=(0, 16), textcoords="offset points", ha="left",
         xycoords=axes.transAxes, color=MUTED, fontsize=7.5, annotation_clip=False,

@@ -27,7 +27,6 @@ from orchestrator.wording.numbers import (
     p_value,
 )
 from orchestrator.wording.price_text import money, money_note
-from orchestrator.wording.verdict import headline
 
 # Counted of the model; the others hang on the machine, and are compared on one device alone.
 COUNTED: tuple[Measure, ...] = ("parameters", "flops")
@@ -59,7 +58,7 @@ def cost_section(material: Material) -> Section:
     drawn = cost_figure(material.costs, tables, bounds.lines.names, bounds.lines.note)
     fronts = [prose(sentence) for sentence in front_sentences(tables.pareto)]
     fronts_by_name, price = fronts_of(tables.pareto), tables.study.price
-    table = Table(cost_grid(listed, headline(tables), fronts_by_name, price), "costs")
+    table = Table(cost_grid(listed, tables.headline, fronts_by_name, price), "costs")
     steps = fronts_grid(tables.pareto)
     folded = None if steps is None else Details(("The fronts, step by step",), (Table(steps, "fronts"),))
     return Section.of("cost", "Cost", [*fronts, drawn, table, folded, note(" ".join(filter(None, notes)))])
@@ -162,7 +161,7 @@ def cost_figure(
     costs: Sequence[ExperimentCost], tables: Tables, names: Sequence[str], shown: str
 ) -> Figure | None:
     """Draw the score over each cost of `names` and of the fronts' members; `shown` says why these."""
-    metric = headline(tables)
+    metric = tables.headline
     panels = [
         panel
         for measure in MEASURES

@@ -11,6 +11,7 @@ from orchestrator.report.shortcuts import shortcut_blocks
 from orchestrator.report.shown import MOST_LINES
 from orchestrator.store.folder import Store
 from orchestrator.store.records import DataRecord, StudyRecord
+from orchestrator.wording.lists import few_named
 from orchestrator.wording.numbers import DASH, class_name, integer
 from orchestrator.wording.settings_text import faces_sentence
 from orchestrator.wording.uneven_parts import uneven_sentences
@@ -105,8 +106,7 @@ def _folds(store: Store, study: StudyRecord) -> Iterator[Block]:
         except (OSError, ValueError):
             rows = pd.DataFrame()
         is_usable = {"label", "fold"} <= set(rows) and len(rows)
-        more = len(users) - MOST_LINES
-        said = ", ".join(users[:MOST_LINES]) + (f" and {more} more" if more > 0 else "")
+        said = few_named(users, MOST_LINES)
         about = prose(Span(f"folds/{file}", "code"), " used by ", Span(said, "verbatim"))
         lacking = note("This file is not in the results folder.")
         yield Group("fold", (about, Table(fold_size_grid(rows, names[file])) if is_usable else lacking))

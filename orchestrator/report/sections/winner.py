@@ -8,13 +8,12 @@ from orchestrator.report.section import Items, Section, Table, note, prose
 from orchestrator.wording.front_text import MEASURE_NAMES, times
 from orchestrator.wording.gain_text import balance_warning, gain_sentences, winner_sentence
 from orchestrator.wording.numbers import DASH, between, metric_name, number, p_value
-from orchestrator.wording.verdict import headline
 
 
 def winner_section(material: Material) -> Section | None:
     """Set the winner against the baselines; None where there is no winner, or nothing was compared."""
     tables = material.tables
-    found = winner_gains(tables, material.decision, material.costs, metric=headline(tables))
+    found = winner_gains(tables, material.decision, material.costs, metric=tables.headline)
     if found is None:
         return None
     said = note(

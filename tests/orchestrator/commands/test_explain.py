@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.commands.explain import trial_explanation
 from orchestrator.store.folder import Store
+from orchestrator.store.race_file import EliminationRecord, RaceRecord, write_race
 from trainables.errors import InputError
 
 Write = Callable[..., Path]
@@ -40,6 +41,26 @@ def test_explain_of_a_finished_trial_says_why_it_won_t_run_again(results: Any) -
 def test_explain_of_a_failed_trial_says_its_error(results: Any) -> None:
     results.add("a", states={0: "failed"})
     assert "the loss is nan" in explained(Store.look(results.write()), results.folder("a", 0).name)
+
+
+def test_explain_of_a_trial_that_a_race_left_out_says_so(results: Any) -> None:
+    """Catches a trial that is promised to run again, and never does."""
+    results.add("a")
+    trials = results.add("b", states=dict.fromkeys(range(2, 5), "interrupted"))["trials"]
+    store = Store.open(results.write())
+    gone = EliminationRecord(
+        experiment="b", repeat=0, fold=1, n=2, cause="bound", leader="a", gap=0.3, p_value=None, level=None,
+        left_out=tuple(trial["key"] for trial in trials[2:]),
+    )  # fmt: skip
+    race = RaceRecord(
+        phase="phase1", entry="e", metric="auc", rope=0.01, alpha=0.02, num_folds=5, looks=2,
+        candidates=("a", "b"), eliminated=(gone,),
+    )  # fmt: skip
+    write_race(store, race)
+    said = explained(store, results.folder("b", 2).name)
+    assert "b is eliminated after fold 1 by the race, behind a, in phase1: its score is not looked at" in said
+    assert "again?    only without --race" in said
+    assert "race" not in explained(store, results.folder("b", 1).name)
 
 
 @pytest.mark.parametrize("length", [6, 12, 20, 64])

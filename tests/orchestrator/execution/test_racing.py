@@ -14,9 +14,9 @@ import pytest
 from orchestrator.analysis.collect import collect
 from orchestrator.decisions.decision import decide
 from orchestrator.execution.progress import board_from_disk
-from orchestrator.execution.racing import end_race, is_needed, refuse_race
+from orchestrator.execution.racing import end_race, is_needed, refuse_race, with_eliminations
 from orchestrator.plan.plan import Options, Study
-from orchestrator.store.folder import Store
+from orchestrator.store.folder import State, Store
 from orchestrator.store.race_file import RaceRecord, read_race
 from orchestrator.wording.decision_text import decision_sentences
 from orchestrator.wording.race_text import race_sentences
@@ -118,6 +118,19 @@ def test_all_but_one_may_leave(study: MakeStudy) -> None:
     assert "good is chosen: all others left the race" in decision_sentences(decision)[0]
 
 
+def test_a_plan_says_which_trials_are_left_out(study: MakeStudy) -> None:
+    """Catches a plan in which the folds of who has left look like any that were not run yet."""
+    planned = with_eliminations(study("raced"))
+    gone = [trial for trial in planned.trials if trial.state != State.DONE]
+    assert {(trial.experiment, trial.state) for trial in gone} == {
+        ("bad", State.ELIMINATED), ("worse", State.ELIMINATED),
+    }  # fmt: skip
+    place = left(race_of(planned))["bad"][1]
+    reason = f"eliminated after fold {place} by the race, behind good; it runs without --race alone"
+    assert gone[0].why == reason
+    assert len(planned.missing()) == len(gone)
+
+
 def test_the_board_shows_who_left(study: MakeStudy) -> None:
     planned = study("raced")
     board = board_from_disk(planned.store, planned.store.study("phase1"))
@@ -191,6 +204,13 @@ def test_other_experiments_stay_out_when_some_come_back(study: MakeStudy) -> Non
     back = end_race(planned)
     assert [each.experiment for each in back] == ["bad"]
     assert set(left(read_race(Store.look(planned.store.root), "phase1"))) == {"worse"}
+
+
+def test_a_run_of_folds_that_all_have_brings_nobody_back(study: MakeStudy) -> None:
+    """Catches experiments that lose their elimination, and stand in the tables as incomplete for it."""
+    planned = study("raced", folds=(0,))
+    before = race_of(planned)
+    assert end_race(planned) == () and race_of(planned) == before
 
 
 def test_what_failed_stays_and_holds_nobody_up(study: MakeStudy) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.analysis.collect import Tables
 from orchestrator.store.records import StudyRecord
-from orchestrator.wording.ranking_text import balance_sentences, few_named, ranking_sentences, shown_text
+from orchestrator.wording.ranking_text import balance_sentences, ranking_sentences, shown_text
 
 NAMES = ("a", "b", "c", "d")
 
@@ -147,8 +147,3 @@ def test_not_shown_is_said_with_its_numbers() -> None:
     assert shown_text(0.03, 0.09) == "not shown (p = 0.030, Holm-corrected p = 0.090)"
     assert shown_text(0.03, 0.03) == "shown (p = 0.030)"
     assert shown_text(math.nan, math.nan) == "there is no test of it"
-
-
-def test_long_lists_are_counted() -> None:
-    assert [few_named(list("abcdefgh")[:count]) for count in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
-    assert few_named(list("abcdefgh")) == "a, b, c, d, e, f and 2 more"

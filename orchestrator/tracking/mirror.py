@@ -1,135 +1,35 @@
-"""The one module that knows MLflow: makes the tracking store say what results/ says.
+"""MLflow's side of a study, brought up to date with results/; the one module that knows MLflow.
 
 MLflow experiment = phase, parent run = experiment, child run = trial. Runs are found again by tags, metrics
 by the steps that are already there, so bringing the store up to date any number of times leaves one run per
-trial and one value per step. `Tracker` does that in a thread while trials run; `sync` does it once, from
-disk. The default store is SQLite in results/; MLFLOW_TRACKING_URI names another. When it can't be reached,
-trials go on.
+trial and one value per step. What left a race is KILLED, trials that were stopped by that and the experiment,
+which a tag says too, until they are run after all.
 """
 
 import logging
 import os
-import queue
-import sys
-import threading
-import time
 import warnings
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock
 
 from orchestrator.store.fingerprint import fingerprint
-from orchestrator.store.folder import (
-    State,
-    Store,
-    read_error,
-    read_metrics,
-    read_record,
-    read_trial,
-    trial_state,
-)
+from orchestrator.store.folder import State, Store, read_error, read_metrics, read_trial, trial_state
+from orchestrator.store.race_file import EliminationRecord, read_race
 from orchestrator.store.records import ExperimentRecord, PlannedTrial, StudyRecord, TrialRecord
+from orchestrator.tracking.address import lock, tracking_errors, tracking_uri
 from trainables.evaluation.selection import is_half_column
-from trainables.files import write_json
 from trainables.trial_files import HISTORY
 
 KEY, ROLE, STATE_OF_FILES = "orchestrator.key", "orchestrator.role", "orchestrator.files"
-PARENT = "mlflow.parentRunId"
+ELIMINATED, PARENT = "orchestrator.eliminated", "mlflow.parentRunId"
 # What MLflow's pages tell training from traces of language models by; without it they open with the traces.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 BATCH = 500
-# Each look costs the cores that train some tenths of a second.
-POLL_S = 15.0
-LOCK_TIMEOUT_S = 120.0
 
 
-class TrackingError(RuntimeError):
-    """The tracking store can't be reached or refuses what it is told."""
-
-
-def tracking_uri(store: Store) -> str:
-    """Return where runs are tracked: MLFLOW_TRACKING_URI, else SQLite in results/."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store.tracking_database}"
-
-
-def sync(store: Store, study: StudyRecord, *, final: bool = True) -> None:
-    """Bring the tracking store up to date with every trial of a study; with `final`, also tables and report.
-
-    Raises:
-        TrackingError: the store can't be reached.
-    """
-    with _errors(), FileLock(store.cached("mlflow.lock"), timeout=LOCK_TIMEOUT_S):
-        mirror = _Mirror(store, study)
-        for experiment, trial in study.trials():
-            mirror.trial(experiment, trial)
-        if final:
-            mirror.finish()
-            write_json(_marker(store, study), {"state": _state(store, study)})
-
-
-def is_synced(store: Store, study: StudyRecord) -> bool:
-    """Tell, without importing MLflow, whether `sync` has already recorded just this state in this store."""
-    marker = read_record(_marker(store, study))
-    uri = tracking_uri(store)
-    exists = not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).is_file()
-    return exists and marker is not None and marker.get("state") == _state(store, study)
-
-
-class Tracker:
-    """Keeps the tracking store up to date in a thread of its own; never raises into the run."""
-
-    def __init__(self, store: Store, study: StudyRecord) -> None:
-        self._store, self._study = store, study
-        # Experiments that differ in name alone share a trial, and each has a run of it.
-        self._by_key: dict[str, list[tuple[ExperimentRecord, PlannedTrial]]] = {}
-        for experiment, trial in study.trials():
-            self._by_key.setdefault(trial.key, []).append((experiment, trial))
-        self._touched: queue.Queue[str | None] = queue.Queue()
-        self.problem: str | None = None
-        self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
-        self._thread.start()
-
-    def touch(self, key: str) -> None:
-        """Say that something about a trial changed on disk."""
-        self._touched.put(key)
-
-    def close(self, timeout_s: float = 60.0) -> None:
-        """Stop after what is under way."""
-        self._touched.put(None)
-        self._thread.join(timeout_s)
-
-    def _work(self) -> None:
-        try:
-            with _errors(), FileLock(self._store.cached("mlflow.lock"), timeout=LOCK_TIMEOUT_S):
-                mirror = _Mirror(self._store, self._study)
-            more = True
-            while more:
-                keys, more = self._next_keys()
-                with _errors(), FileLock(self._store.cached("mlflow.lock"), timeout=LOCK_TIMEOUT_S):
-                    for key in sorted(keys):
-                        for experiment, trial in self._by_key[key]:
-                            mirror.trial(experiment, trial)
-        except TrackingError as error:
-            self.problem = str(error)
-
-    def _next_keys(self) -> tuple[set[str], bool]:
-        """Wait for a change, then gather what else changes within POLL_S, so that epochs go in batches."""
-        keys: set[str] = set()
-        deadline: float | None = None
-        while True:
-            try:
-                item = self._touched.get(timeout=deadline and max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                return keys, True
-            if item is None:
-                return keys, False
-            keys.add(item)
-            deadline = deadline or time.monotonic() + POLL_S
-
-
-class _Mirror:
+class Mirror:
     """MLflow's side of one study."""
 
     def __init__(self, store: Store, study: StudyRecord) -> None:
@@ -186,6 +86,13 @@ class _Mirror:
             error = read_error(folder)
             self.client.set_tag(run.info.run_id, "error", error.message[:5000] if error else "")
             self._end(run, "FAILED")
+        else:
+            self._end(run, "KILLED" if is_left_out(self._elimination(experiment), trial) else "RUNNING")
+
+    def _elimination(self, experiment: ExperimentRecord) -> EliminationRecord | None:
+        """How an experiment has left the phase's race by now."""
+        race = read_race(self.store, self.study.phase.name)
+        return None if race is None else race.elimination(experiment)
 
     def finish(self) -> None:
         """Write means, tables and report to the parent runs."""
@@ -207,16 +114,27 @@ class _Mirror:
                 parent,
                 [(name, value, 0, _milliseconds(self.study.started)) for name, value in new.items()],
             )
-            state = _state(self.store, self.study)
+            state = state_of(self.store, self.study)
             if parent.data.tags.get(STATE_OF_FILES) != state:
                 for name, folder in folders.items():
                     if folder.is_dir():
                         self.client.log_artifacts(parent.info.run_id, str(folder), name)
                 self.client.set_tag(parent.info.run_id, STATE_OF_FILES, state)
+            elimination = self._elimination(experiment)
+            self._tag_elimination(parent, elimination)
             done = all(
                 trial_state(self.store.trial(trial.folder)) == State.DONE for trial in experiment.trials
             )
-            self._end(parent, "FINISHED" if done else "RUNNING")
+            unfinished = "RUNNING" if elimination is None else "KILLED"
+            self._end(parent, "FINISHED" if done else unfinished)
+
+    def _tag_elimination(self, parent: Any, elimination: EliminationRecord | None) -> None:
+        """Say on an experiment's run that it left a race, after which fold and behind whom."""
+        if elimination is not None:
+            after = f"after r{elimination.repeat}f{elimination.fold}, behind {elimination.leader}"
+            self.client.set_tag(parent.info.run_id, ELIMINATED, after)
+        elif ELIMINATED in parent.data.tags:
+            self.client.delete_tag(parent.info.run_id, ELIMINATED)
 
     def _run(self, role: str, key: str, name: str, tags: dict[str, str]) -> Any:
         run = self.runs.get((role, key))
@@ -309,6 +227,27 @@ def experiment_key(experiment: ExperimentRecord) -> str:
     return fingerprint([experiment.name, experiment.recipe.plain(), experiment.fold_files])
 
 
+def is_left_out(elimination: EliminationRecord | None, trial: PlannedTrial) -> bool:
+    """Tell whether a trial is not needed, since its experiment left a race before it."""
+    return elimination is not None and trial.key in elimination.left_out
+
+
+def state_of(store: Store, study: StudyRecord) -> str:
+    """Hash what `sync` mirrors: the state of each trial and the tables."""
+    race, trials = read_race(store, study.phase.name), []
+    for experiment in study.experiments:
+        elimination = None if race is None else race.elimination(experiment)
+        for trial in experiment.trials:
+            state = trial_state(store.trial(trial.folder))
+            left = state != State.DONE and is_left_out(elimination, trial)
+            trials.append((trial.key, State.ELIMINATED if left else state))
+    tables = store.collected(study.phase.name)
+    texts = (
+        [path.read_text(encoding="utf-8") for path in sorted(tables.glob("*.csv"))] if tables.is_dir() else []
+    )
+    return fingerprint([trials, texts, tracking_uri(store)])
+
+
 def mark_experiments(store: Store) -> None:
     """Mark what earlier versions left unmarked, so that its pages open with the runs.
 
@@ -318,7 +257,7 @@ def mark_experiments(store: Store) -> None:
     names = store.studies()
     if not names:
         return
-    with _errors(), FileLock(store.cached("mlflow.lock"), timeout=LOCK_TIMEOUT_S):
+    with tracking_errors(), lock(store):
         client = _client(tracking_uri(store))
         for name in names:
             found = client.get_experiment_by_name(name)
@@ -330,40 +269,6 @@ def _mark(client: Any, experiment: Any) -> None:
     for name, value in KIND.items():
         if experiment.tags.get(name) != value:
             client.set_experiment_tag(experiment.experiment_id, name, value)
-
-
-def serve(store: Store, *, host: str, port: int) -> list[str]:
-    """Return the command that serves MLflow's pages for this store, in one process.
-
-    Of several, MLflow's supervisor ends those that take more than 5 s to start, as on a busy machine.
-    """
-    uri = tracking_uri(store)
-    return [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "ui",
-        "--backend-store-uri",
-        uri,
-        "--host",
-        host,
-        f"--port={port}",
-        "--workers=1",
-    ]
-
-
-def _state(store: Store, study: StudyRecord) -> str:
-    """Hash what `sync` mirrors: the state of each trial and the tables."""
-    trials = [(trial.key, trial_state(store.trial(trial.folder))) for _, trial in study.trials()]
-    tables = store.collected(study.phase.name)
-    texts = (
-        [path.read_text(encoding="utf-8") for path in sorted(tables.glob("*.csv"))] if tables.is_dir() else []
-    )
-    return fingerprint([trials, texts, tracking_uri(store)])
-
-
-def _marker(store: Store, study: StudyRecord) -> Path:
-    return store.cached("tracking", f"{study.phase.name}.json")
 
 
 def _client(uri: str) -> Any:
@@ -382,18 +287,6 @@ def _client(uri: str) -> Any:
         for name in ("alembic", "mlflow", "urllib3"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         return MlflowClient(uri)
-
-
-class _errors:
-    """Turn whatever MLflow and its transports raise into TrackingError."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, Exception) and not isinstance(error, TrackingError):
-            text = " ".join(str(error).split())[:300] or type(error).__name__
-            raise TrackingError(text) from error
 
 
 def _milliseconds(iso: str) -> int:

@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.analysis.collect import collect
 from orchestrator.store.folder import Store
+from orchestrator.store.race_file import EliminationRecord, RaceRecord, write_race
 from orchestrator.tracking import (
     Tracker,
     TrackingError,
@@ -210,6 +211,37 @@ def test_a_failed_trial_is_failed_and_finished_once_it_succeeds(results: Any, st
     assert seen.parents["a"].info.status == "FINISHED"
     assert "test_auc_mean" in seen.parents["a"].data.metrics
     assert len(seen.runs) == 3
+
+
+def test_what_left_a_race_is_killed_until_it_runs_after_all(results: Any, store: Store) -> None:
+    """Catches runs that MLflow shows as running for ever, since nobody will go on with them."""
+    results.add("a", folds=3)
+    results.add("b", folds=3, states={1: "interrupted", 2: "missing"})
+    left = EliminationRecord(
+        experiment="b", repeat=0, fold=0, n=1, cause="test", leader="a", gap=0.2, p_value=1e-3, level=0.01,
+        left_out=tuple(trial["key"] for trial in results.experiments[1]["trials"][1:]),
+    )  # fmt: skip
+    race = RaceRecord(
+        phase="phase1", entry="e", metric="auc", rope=0.01, alpha=0.02, num_folds=3, looks=2,
+        candidates=("a", "b"), eliminated=(left,),
+    )  # fmt: skip
+    write_race(store, race)
+    study = study_of(results)
+    sync(store, study)
+    seen = Seen(store)
+    assert {name: run.info.status for name, run in (seen.parents | seen.children).items()} == {
+        "a": "FINISHED", "a-r0f0": "FINISHED", "a-r0f1": "FINISHED", "a-r0f2": "FINISHED",
+        "b": "KILLED", "b-r0f0": "FINISHED", "b-r0f1": "KILLED",
+    }  # fmt: skip
+    assert seen.parents["b"].data.tags["orchestrator.eliminated"] == "after r0f0, behind a"
+    assert "orchestrator.eliminated" not in seen.parents["a"].data.tags
+    assert is_synced(store, study)
+    write_race(store, race.without({"b"}))
+    assert not is_synced(store, study)
+    sync(store, study_of(results))
+    seen = Seen(store)
+    assert (seen.parents["b"].info.status, seen.children["b-r0f1"].info.status) == ("RUNNING", "RUNNING")
+    assert "orchestrator.eliminated" not in seen.parents["b"].data.tags
 
 
 def test_a_trial_that_never_started_has_no_run(results: Any, store: Store) -> None:

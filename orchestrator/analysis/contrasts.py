@@ -95,6 +95,15 @@ def fold_sums(terms: Sequence[Term], metric: str) -> ByFold:
     return ByFold(len(places), np.sum(rows, axis=0).round(12))
 
 
+def no_test(n: int, folds: int, *, has_error: bool) -> str:
+    """Say why n values over so many folds of a repeat have no verdict; empty where they have one."""
+    if n == 1:
+        return SINGLE_SPLIT
+    if folds < MIN_FOLDS:
+        return TWO_FOLDS
+    return "" if has_error else NO_SPREAD
+
+
 def contrast_by_fold(found: ByFold, experiments: Sequence[Gathered], *, floor: float = 0.0) -> Contrast:
     """Return mean, interval and test of values by fold, those of complete `experiments`.
 
@@ -107,13 +116,8 @@ def contrast_by_fold(found: ByFold, experiments: Sequence[Gathered], *, floor: f
         return Contrast(found.n, reason=found.reason)
     folds = experiments[0].folds
     test = corrected_t_test(found.values, test_share=test_share(experiments), folds=folds, floor=floor)
-    difference, reason = test.difference, ""
-    if found.n == 1:
-        reason = SINGLE_SPLIT
-    elif folds < MIN_FOLDS:
-        reason = TWO_FOLDS
-    elif math.isnan(difference.error):
-        reason = NO_SPREAD
+    difference = test.difference
+    reason = no_test(found.n, folds, has_error=math.isfinite(difference.error))
     return Contrast(
         found.n,
         difference.mean,

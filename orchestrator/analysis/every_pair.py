@@ -100,9 +100,7 @@ def unseen_sources(experiment: Gathered) -> tuple[str, ...]:
     return tuple(sorted(source for source in tested if not is_trained_on(experiment, source)))
 
 
-def pair_all(
-    experiments: Sequence[Gathered], metric: str, *, declared: Collection[str] = ()
-) -> EveryPair:
+def pair_all(experiments: Sequence[Gathered], metric: str, *, declared: Collection[str] = ()) -> EveryPair:
     """Test every pair of the comparable experiments; of more than 200 those with the best mean are taken.
 
     Args:

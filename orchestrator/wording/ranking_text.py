@@ -35,9 +35,9 @@ def ranking_sentences(tables: Tables) -> list[str]:
     left = [name for name in names if name not in ranked]
     held_out = [name for name in left if _is_held_out(tables, name)]
     if held_out:
+        are = "it is" if len(held_out) == 1 else "they are"
         said.append(
-            f"Not ranked, since trained without a source that {'it is' if len(held_out) == 1 else 'they are'} "
-            f"tested on: {few_named(held_out)}."
+            f"Not ranked, since trained without a source that {are} tested on: {few_named(held_out)}."
         )
     if left := [name for name in left if name not in held_out]:
         said.append(
@@ -94,7 +94,7 @@ def _worse(compared: pd.DataFrame) -> str:
     count, others = int(is_worse.sum()), len(compared)
     of = f"of {others} others" if others > 1 else "of 1 other"
     are = "is" if count == 1 else "are"
-    return f"{of}, {count} {are} shown to be worse there (paired by fold, Holm-corrected)"
+    return f"{of}, {count} {are} shown to be worse there (paired by fold, Holm-corrected over all pairs)"
 
 
 def interval_text(low: float, high: float, *, sign: bool = False) -> str:

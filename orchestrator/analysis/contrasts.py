@@ -18,6 +18,7 @@ from orchestrator.analysis.trial_scores import ALL
 from orchestrator.analysis.verdict_limits import contrast_floor
 from orchestrator.statistics import corrected_t_test, holm
 from orchestrator.statistics.chosen_pair import MIN_FOLDS
+from orchestrator.statistics.intervals import t_quantile
 
 SINGLE_SPLIT = "a single split has no spread over folds, which gives no interval and no test"
 TWO_FOLDS = "two folds give no verdict: their spread says next to nothing"
@@ -37,7 +38,8 @@ class Term:
 class Contrast:
     """Mean over n folds with its interval, two-sided p, and p after Holm's correction for its family.
 
-    `reason` is why there is no mean, or no verdict; NaN stands for what does not exist.
+    `reason` is why there is no mean, or no verdict; NaN stands for what does not exist. `family` counts the
+    contrasts that it is one of, `degrees` are those of Student's t.
     """
 
     n: int
@@ -48,6 +50,8 @@ class Contrast:
     p_value: float = math.nan
     p_holm: float = math.nan
     reason: str = ""
+    degrees: int = 0
+    family: int = 1
 
     @property
     def is_shown(self) -> bool:
@@ -55,8 +59,22 @@ class Contrast:
         return not self.reason and self.p_holm < SIGNIFICANT
 
     def lies_within(self, bound: float) -> bool:
-        """Tell whether the whole interval is closer to 0 than `bound`."""
-        return not self.reason and -bound < self.low and self.high < bound
+        """Tell whether the whole interval is closer to 0 than `bound`, at a level shared by its family.
+
+        As for comparisons, which call two equivalent with a probability above 1 - 0.05 / m.
+        """
+        if self.reason:
+            return False
+        reach = (self.high - self.low) / 2
+        if self.family > 1:
+            both = (t_quantile(1 - SIGNIFICANT / 2 / m, self.degrees) for m in (self.family, 1))
+            reach *= next(both) / next(both)
+        return abs(self.mean) + reach < bound
+
+
+def negated(found: Contrast) -> Contrast:
+    """Return the contrast with the opposite sign."""
+    return replace(found, mean=-found.mean, low=-found.high, high=-found.low)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,6 +145,7 @@ def contrast_by_fold(found: ByFold, experiments: Sequence[Gathered], *, floor: f
         test.p_value,
         test.p_value,
         reason,
+        difference.degrees,
     )
 
 
@@ -143,4 +162,7 @@ def contrast(terms: Sequence[Term], metric: str) -> Contrast:
 def corrected_family(contrasts: Sequence[Contrast]) -> list[Contrast]:
     """Correct the p-values of contrasts that answer one question by Holm; those without a test count too."""
     adjusted = holm([each.p_value for each in contrasts])
-    return [replace(each, p_holm=p_holm) for each, p_holm in zip(contrasts, adjusted, strict=True)]
+    return [
+        replace(each, p_holm=p_holm, family=len(contrasts))
+        for each, p_holm in zip(contrasts, adjusted, strict=True)
+    ]

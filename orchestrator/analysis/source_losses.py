@@ -69,7 +69,9 @@ def _rows(experiment: Gathered) -> list[HoldoutRow]:
 
 
 def _losses(rows: Sequence[tuple[Gathered, HoldoutRow]]) -> SourceLosses:
-    each = tuple(SourceLoss(experiment.name, row["source"], _loss(experiment, row)) for experiment, row in rows)
+    each = tuple(
+        SourceLoss(experiment.name, row["source"], _loss(experiment, row)) for experiment, row in rows
+    )
     return SourceLosses(each, _mean(rows) if len(rows) > 1 else None)
 
 

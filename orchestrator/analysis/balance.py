@@ -7,12 +7,13 @@ fewer images a source has; that is the same for all experiments on the same rows
 worst_source is the source that is the worst on most folds (worst_folds of them).
 
 `difference` is the worst-source AUC minus that of `against`, the comparable experiment with the best mean
-score, with its corrected interval; p_holm corrects for all experiments that are compared with it.
+score, with its corrected interval; p_holm is corrected over all pairs of comparable experiments, since the
+best mean was picked after its numbers were seen.
 """
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,8 @@ from orchestrator.analysis.trial_scores import ALL, Place
 from orchestrator.analysis.verdict_limits import error_floor
 from orchestrator.statistics import PairedTest
 from orchestrator.statistics.chosen_pair import MIN_FOLDS
+from orchestrator.statistics.intervals import LEAST_OF_A_GROUP
+from orchestrator.statistics.ranking import all_pairs
 
 BALANCE = list(BalanceRow.__annotations__)
 # Of fewer sources there is no worst one.
@@ -82,9 +85,10 @@ def balance_table(experiments: Sequence[Gathered], comparable: EveryPair) -> pd.
             if leader is not None and each.name in comparable.names and each is not leader:
                 _add_difference(row, leader, each)
             rows.append(row)
-    corrected = statistics.holm([row["p_value"] for row in rows if "p_value" in row])
-    for row, p_holm in zip((row for row in rows if "p_value" in row), corrected, strict=True):
-        row["p_holm"] = p_holm
+    corrected = _over_pairs(comparable, leader, found)
+    for row in rows:
+        if "p_value" in row:
+            row["p_holm"] = corrected.get(row["experiment"], math.nan)
     frame = pd.DataFrame(rows, columns=BALANCE)
     texts = ("experiment", "worst_source", "against", "reason")
     numbers = [name for name in BALANCE if name not in (*texts, "n", "n_expected", "sources", "worst_folds")]
@@ -110,6 +114,38 @@ def worst_source_test(baseline: Gathered, treatment: Gathered) -> PairedTest | N
     return statistics.corrected_paired_t_test(
         one.worst, other.worst, test_share=test_share(sides), folds=baseline.folds, floor=floor
     )
+
+
+def _over_pairs(
+    comparable: EveryPair, leader: Gathered | None, found: Mapping[str, SourceAucs]
+) -> dict[str, float]:
+    """Correct the p-values of all pairs of comparable experiments; return those of the leader's, by name.
+
+    A pair that can't be tested counts as one of the family all the same.
+    """
+    every = comparable.experiments
+    whole = [each for each in every if each.name in found and not found[each.name].reason]
+    if leader is None or len(whole) < 2 or leader.folds < MIN_FOLDS:
+        return {}
+    if leader.name not in {each.name for each in whole}:
+        return {}
+    floor = max(LEAST_OF_A_GROUP * leader.step(source) for source in found[leader.name].sources)
+    pairs = all_pairs(
+        np.array([found[each.name].worst for each in whole]),
+        test_share=np.array([each.test_share for each in whole]),
+        folds=leader.folds,
+        floor=floor,
+    )
+    untested = math.comb(len(every), 2) - len(pairs.p_value)
+    p_holm = statistics.holm([*pairs.p_value.tolist(), *[math.nan] * untested])
+    names = [
+        (whole[one].name, whole[other].name) for one, other in zip(pairs.first, pairs.second, strict=True)
+    ]
+    return {
+        other if one == leader.name else one: p
+        for (one, other), p in zip(names, p_holm[: len(names)], strict=True)
+        if leader.name in (one, other)
+    }
 
 
 def _leader(comparable: EveryPair) -> Gathered | None:

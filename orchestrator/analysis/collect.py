@@ -23,7 +23,7 @@ from orchestrator.analysis.balance import balance_table
 from orchestrator.analysis.comparing import COMPARISONS, SIGNIFICANT
 from orchestrator.analysis.costs import experiment_costs
 from orchestrator.analysis.csv_text import as_csv
-from orchestrator.analysis.every_pair import pair_all, pairs_table
+from orchestrator.analysis.every_pair import declared_names, pair_all, pairs_table
 from orchestrator.analysis.experiment_scores import Gathered, gather, num_expected, score_rows
 from orchestrator.analysis.garbage import rarely_collected
 from orchestrator.analysis.headline import headline_metric
@@ -173,7 +173,8 @@ def collect(store: Store, phase: str) -> Tables:
     experiments = gather(store, study)
     by_name = {experiment.name: experiment for experiment in experiments}
     comparisons, effects = comparing.answer_comparisons(study.phase.comparisons, by_name)
-    comparable = pair_all(experiments, headline_metric(study.phase.comparisons, experiments))
+    metric = headline_metric(study.phase.comparisons, experiments)
+    comparable = pair_all(experiments, metric, declared=declared_names(study.phase))
     summary = summaries.summary_table(experiments)
     overall = overall_rows(summary)
     tables = Tables(

@@ -18,6 +18,7 @@ from orchestrator.analysis.trial_scores import ALL
 from orchestrator.analysis.verdict_limits import contrast_floor
 from orchestrator.statistics import corrected_t_test, holm
 from orchestrator.statistics.chosen_pair import MIN_FOLDS
+from orchestrator.statistics.intervals import t_quantile
 
 SINGLE_SPLIT = "a single split has no spread over folds, which gives no interval and no test"
 TWO_FOLDS = "two folds give no verdict: their spread says next to nothing"
@@ -37,7 +38,8 @@ class Term:
 class Contrast:
     """Mean over n folds with its interval, two-sided p, and p after Holm's correction for its family.
 
-    `reason` is why there is no mean, or no verdict; NaN stands for what does not exist.
+    `reason` is why there is no mean, or no verdict; NaN stands for what does not exist. `family` counts the
+    contrasts that it is one of, `degrees` are those of Student's t.
     """
 
     n: int
@@ -48,6 +50,8 @@ class Contrast:
     p_value: float = math.nan
     p_holm: float = math.nan
     reason: str = ""
+    degrees: int = 0
+    family: int = 1
 
     @property
     def is_shown(self) -> bool:
@@ -55,8 +59,22 @@ class Contrast:
         return not self.reason and self.p_holm < SIGNIFICANT
 
     def lies_within(self, bound: float) -> bool:
-        """Tell whether the whole interval is closer to 0 than `bound`."""
-        return not self.reason and -bound < self.low and self.high < bound
+        """Tell whether the whole interval is closer to 0 than `bound`, at a level shared by its family.
+
+        As for comparisons, which call two equivalent with a probability above 1 - 0.05 / m.
+        """
+        if self.reason:
+            return False
+        reach = (self.high - self.low) / 2
+        if self.family > 1:
+            both = (t_quantile(1 - SIGNIFICANT / 2 / m, self.degrees) for m in (self.family, 1))
+            reach *= next(both) / next(both)
+        return abs(self.mean) + reach < bound
+
+
+def negated(found: Contrast) -> Contrast:
+    """Return the contrast with the opposite sign."""
+    return replace(found, mean=-found.mean, low=-found.high, high=-found.low)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +113,15 @@ def fold_sums(terms: Sequence[Term], metric: str) -> ByFold:
     return ByFold(len(places), np.sum(rows, axis=0).round(12))
 
 
+def no_test(n: int, folds: int, *, has_error: bool) -> str:
+    """Say why n values over so many folds of a repeat have no verdict; empty where they have one."""
+    if n == 1:
+        return SINGLE_SPLIT
+    if folds < MIN_FOLDS:
+        return TWO_FOLDS
+    return "" if has_error else NO_SPREAD
+
+
 def contrast_by_fold(found: ByFold, experiments: Sequence[Gathered], *, floor: float = 0.0) -> Contrast:
     """Return mean, interval and test of values by fold, those of complete `experiments`.
 
@@ -107,13 +134,8 @@ def contrast_by_fold(found: ByFold, experiments: Sequence[Gathered], *, floor: f
         return Contrast(found.n, reason=found.reason)
     folds = experiments[0].folds
     test = corrected_t_test(found.values, test_share=test_share(experiments), folds=folds, floor=floor)
-    difference, reason = test.difference, ""
-    if found.n == 1:
-        reason = SINGLE_SPLIT
-    elif folds < MIN_FOLDS:
-        reason = TWO_FOLDS
-    elif math.isnan(difference.error):
-        reason = NO_SPREAD
+    difference = test.difference
+    reason = no_test(found.n, folds, has_error=math.isfinite(difference.error))
     return Contrast(
         found.n,
         difference.mean,
@@ -123,6 +145,7 @@ def contrast_by_fold(found: ByFold, experiments: Sequence[Gathered], *, floor: f
         test.p_value,
         test.p_value,
         reason,
+        difference.degrees,
     )
 
 
@@ -139,4 +162,7 @@ def contrast(terms: Sequence[Term], metric: str) -> Contrast:
 def corrected_family(contrasts: Sequence[Contrast]) -> list[Contrast]:
     """Correct the p-values of contrasts that answer one question by Holm; those without a test count too."""
     adjusted = holm([each.p_value for each in contrasts])
-    return [replace(each, p_holm=p_holm) for each, p_holm in zip(contrasts, adjusted, strict=True)]
+    return [
+        replace(each, p_holm=p_holm, family=len(contrasts))
+        for each, p_holm in zip(contrasts, adjusted, strict=True)
+    ]

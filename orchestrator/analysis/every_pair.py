@@ -1,6 +1,8 @@
 """Every pair of the comparable experiments of a phase, by its headline metric.
 
-Comparable are those that have the metric on every fold, with the fold files and rows of most. Each pair is
+Comparable are those that have the metric on every fold, with the fold files and rows of most. What was
+trained without a source that it is tested on loses by design: it is left out where others saw all of them,
+unless the phase itself compares it or chooses among it. Each pair is
 the paired test that `comparing` makes of two, with the same floor below its standard error; Holm's correction
 runs over all pairs, so that a pair may be picked after its numbers were seen. pairs.csv has a row for each;
 `ranking` and `pareto` stand on them. On two folds there are no p-values, on a single split no intervals.
@@ -8,7 +10,7 @@ runs over all pairs, so that a pair may be picked after its numbers were seen. p
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +20,13 @@ import pandas as pd
 from orchestrator.analysis.comparing import SIGNIFICANT
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.headline import has_whole
+from orchestrator.analysis.source_aucs import is_trained_on
 from orchestrator.analysis.trial_scores import ALL, Place
 from orchestrator.analysis.verdict_limits import error_floor
 from orchestrator.statistics.bootstrap import difference_errors
 from orchestrator.statistics.chosen_pair import MIN_FOLDS
 from orchestrator.statistics.ranking import Pairs, all_pairs
+from orchestrator.store.records import PhaseRecord
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 MIN_RANKED, MOST_RANKED = 3, 200
@@ -78,13 +82,35 @@ class EveryPair:
         return np.asarray((self.p_holm < SIGNIFICANT) & (gain > 0.0))
 
 
-def pair_all(experiments: Sequence[Gathered], metric: str) -> EveryPair:
-    """Test every pair of the comparable experiments; of more than 200 those with the best mean are taken."""
+def declared_names(phase: PhaseRecord) -> frozenset[str]:
+    """Name the experiments that a phase compares, or chooses among."""
+    compared = {name for each in phase.comparisons for name in (each.baseline, each.treatment)}
+    return frozenset(compared | set(phase.decision.names if phase.decision is not None else ()))
+
+
+def unseen_sources(experiment: Gathered) -> tuple[str, ...]:
+    """Name the sources that an experiment is tested on, and was not trained on."""
+    tested = {source for trial in experiment.trials.values() for source in trial.num_groups} - {ALL}
+    return tuple(sorted(source for source in tested if not is_trained_on(experiment, source)))
+
+
+def pair_all(experiments: Sequence[Gathered], metric: str, *, declared: Collection[str] = ()) -> EveryPair:
+    """Test every pair of the comparable experiments; of more than 200 those with the best mean are taken.
+
+    Args:
+        experiments: all of a phase.
+        metric: what is compared.
+        declared: those that stay among the comparable ones whatever they were trained on.
+    """
     having = [each for each in experiments if has_whole(each, metric)]
     alike = _alike(having)
-    chosen = _best(alike, metric)
+    staying = {each.name for each in alike if not unseen_sources(each)}
+    entered = [each for each in alike if each.name in staying.union(declared)] if staying else alike
+    chosen = _best(entered, metric)
     reasons = dict.fromkeys((each.name for each in having), "not tested on the same rows")
-    reasons |= dict.fromkeys((each.name for each in alike), f"not among the {MOST_RANKED} with the best mean")
+    reasons |= {each.name: f"trained without {' and '.join(unseen_sources(each))}" for each in alike}
+    best = f"not among the {MOST_RANKED} with the best mean"
+    reasons |= dict.fromkeys((each.name for each in entered), best)
     taken = {each.name for each in chosen}
     left_out = {
         each.name: reasons.get(each.name) or each.why_missing(ALL, metric)

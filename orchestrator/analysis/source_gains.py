@@ -81,7 +81,8 @@ def choice_gains(choices: Sequence[Choice], experiments: Mapping[str, Gathered])
 def source_ease(experiments: Sequence[Gathered]) -> tuple[SourceEase, ...]:
     """Compare the AUCs of the sources, averaged over the experiments that were trained on all of them.
 
-    Complete experiments alone are averaged, and of these the ones with the rows of the first.
+    Complete experiments alone are averaged, and of these the ones with the rows of the first; of those that
+    share their trials one.
 
     Returns:
         The sources by their names; nothing with fewer than two, or without a complete experiment.
@@ -90,12 +91,13 @@ def source_ease(experiments: Sequence[Gathered]) -> tuple[SourceEase, ...]:
     if not whole:
         return ()
     first = whole[0]
-    alike = [
-        each
-        for each in whole
-        if each.trials.keys() == first.trials.keys()
-        and all(trial.rows == first.trials[place].rows for place, trial in each.trials.items())
-    ]
+    rows = {place: trial.rows for place, trial in first.trials.items()}
+    distinct: dict[tuple[str, ...], Gathered] = {}
+    for each in whole:
+        if {place: trial.rows for place, trial in each.trials.items()} == rows:
+            folders = tuple(sorted(map(str, each.folders.values())))
+            distinct.setdefault(folders or (each.name,), each)
+    alike = list(distinct.values())
     sources = fake_sources(alike)
     if not 2 <= len(sources) <= MOST_SOURCES:
         return ()

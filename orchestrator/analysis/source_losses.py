@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from orchestrator.analysis.contrasts import ByFold, Contrast, contrast_by_fold
+from orchestrator.analysis.contrasts import ByFold, Contrast, contrast_by_fold, no_test
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.rows import HoldoutRow
 from orchestrator.analysis.settings import experiment_settings
@@ -69,11 +69,13 @@ def _rows(experiment: Gathered) -> list[HoldoutRow]:
 
 
 def _losses(rows: Sequence[tuple[Gathered, HoldoutRow]]) -> SourceLosses:
-    each = tuple(SourceLoss(experiment.name, row["source"], _loss(row)) for experiment, row in rows)
+    each = tuple(
+        SourceLoss(experiment.name, row["source"], _loss(experiment, row)) for experiment, row in rows
+    )
     return SourceLosses(each, _mean(rows) if len(rows) > 1 else None)
 
 
-def _loss(row: HoldoutRow) -> Contrast:
+def _loss(experiment: Gathered, row: HoldoutRow) -> Contrast:
     if "delta" not in row:
         return Contrast(row["n"], reason=row["reason"] or "not every fold has both AUCs")
     mean, std, low, high, p_value = (
@@ -83,7 +85,8 @@ def _loss(row: HoldoutRow) -> Contrast:
         row.get("ci_high", math.nan),
         row.get("p_value", math.nan),
     )
-    return Contrast(row["n"], mean, std, low, high, p_value, p_value)
+    reason = no_test(row["n"], experiment.folds, has_error=math.isfinite(low))
+    return Contrast(row["n"], mean, std, low, high, p_value, p_value, reason)
 
 
 def _mean(rows: Sequence[tuple[Gathered, HoldoutRow]]) -> Contrast:

@@ -42,7 +42,8 @@ SOURCE_MATRIX = [
     "matrix", "trained_without", "tested_on", "experiment", "n", "n_expected", *FLOATS, "reason",
 ]  # fmt: skip
 SINGLE_SPLIT = "a single split has no spread over folds: the gap has no interval and no test"
-NoMatrix = Literal["several classes", "one source", "nothing held out"]
+MissingSources = Literal["several classes", "one source"]
+NoMatrix = Literal[MissingSources, "nothing held out"]
 
 
 @dataclass(frozen=True, slots=True)

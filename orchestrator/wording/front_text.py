@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.analysis.pareto import MEASURES, Measure
+from orchestrator.analysis.pareto import MEASURES, MORE_IS_CHEAPER, Measure
 from orchestrator.wording.lists import few_named
 from orchestrator.wording.numbers import DASH, metric_name, p_text, signed
 from orchestrator.wording.ranking_text import interval_text
@@ -51,13 +51,13 @@ def _front_sentence(pareto: pd.DataFrame, measure: Measure) -> str:
         return ""
     if placed["cost"].nunique() == 1:
         return f"By {MEASURE_NAMES[measure]}, all {count} cost the same."
-    front = front_rows(pareto, measure)
+    front, first = front_rows(pareto, measure), "fastest" if measure in MORE_IS_CHEAPER else "cheapest"
     names = [str(name) for name in front["experiment"]]
     said = f"By {MEASURE_NAMES[measure]}, {len(names)} of {count} "
     if len(names) == 1:
-        return f"{said}is on the front: {names[0]} is the cheapest, and none scores more."
+        return f"{said}is on the front: {names[0]} is the {first}, and none scores more."
     metric = metric_name(str(front["metric"].iloc[0]))
-    return f"{said}are on the front, the cheapest first: {few_named(names)}. {_steps(front, metric)}"
+    return f"{said}are on the front, the {first} first: {few_named(names)}. {_steps(front, metric)}"
 
 
 def _steps(front: pd.DataFrame, metric: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from orchestrator.analysis.interactions import Interaction, Quartet
 from orchestrator.analysis.questions import QuestionNumbers
 from orchestrator.analysis.source_gains import ChoiceGain, SourceEase, SourceGain
-from orchestrator.wording.contrast_text import change_text, choice_text, contrast_text
+from orchestrator.wording.contrast_text import change_text, choice_text, contrast_text, names_text
 from orchestrator.wording.numbers import capital, decided_value_text, metric_name, number
 from orchestrator.wording.shortcut_questions import (
     QuestionAnswer,
@@ -91,6 +91,8 @@ def _largest(gains: Sequence[ChoiceGain]) -> list[ChoiceGain]:
 
 
 def _more(number_left: int, what: str, table: str) -> tuple[str, ...]:
+    if number_left == 1:
+        return (f"1 more is in tables/{table}.csv.",)
     return (f"{number_left} more {what} are in tables/{table}.csv.",) if number_left > 0 else ()
 
 
@@ -125,13 +127,19 @@ def source_sentences(found: ChoiceGain) -> tuple[str, ...]:
             f"that of {most.source}, {contrast_text(most.above_others)}.",
         )
     ordered = sorted(shown, key=lambda each: (each.above_others.p_value, each.source))
-    return tuple(_source_sentence(what, each) for each in ordered[:MOST_SOURCES_NAMED])
+    told = ordered[:MOST_SOURCES_NAMED]
+    more = _more(len(ordered) - len(told), "sources that are shown to differ", "source_gains")
+    return (*(_source_sentence(what, each) for each in told), *more)
 
 
 def _source_sentence(what: str, found: SourceGain) -> str:
-    more = "more" if found.above_others.mean > 0 else "less"
+    is_more = found.above_others.mean > 0
+    if found.gain.mean < 0:
+        verb = "loses less" if is_more else "loses more"
+    else:
+        verb = "gains more" if is_more else "gains less"
     return (
-        f"{what}: {found.source} gains {more} than the other sources: its AUC {number(found.before)} → "
+        f"{what}: {found.source} {verb} than the other sources: its AUC {number(found.before)} → "
         f"{number(found.after)}, gain {contrast_text(found.gain)}; minus the mean gain of the others "
         f"{contrast_text(found.above_others)}."
     )
@@ -145,10 +153,13 @@ def _ease(found: Sequence[SourceEase]) -> QuestionAnswer | None:
     ordered = sorted(found, key=lambda each: (-each.auc, each.source))
     shown = [each for each in ordered if each.above_others.is_shown]
     kept = shown if len(found) > 2 else shown[:1]
-    lines = [_ease_sentence(each) for each in kept[:MOST_SOURCES_NAMED]]
+    # Of many those that are the furthest from the others, be they easy or hard.
+    furthest = sorted(kept, key=lambda each: -abs(each.above_others.mean))[:MOST_SOURCES_NAMED]
+    lines = [_ease_sentence(each) for each in kept if each in furthest]
+    lines += _more(len(kept) - len(furthest), "sources that are shown to be easier or harder", "source_ease")
     others = [each for each in ordered if each not in shown]
     if others:
-        said = ", ".join(f"{each.source} {number(each.auc)}" for each in others[:MOST_SOURCES_NAMED])
+        said = names_text([f"{each.source} {number(each.auc)}" for each in others], MOST_SOURCES_NAMED)
         lines.append(f"Not shown to be easier or harder than the others, by mean AUC: {said}.")
     return QuestionAnswer(EASE, tuple(lines))
 
@@ -190,7 +201,8 @@ def interaction_sentences(found: Interaction) -> tuple[str, ...]:
         return (f"{first} with {second}: not answered, because {crossed.reason}.",)
     word = "no interaction is shown"
     if crossed.is_shown:
-        word = "the two strengthen each other" if crossed.mean > 0 else "the two weaken each other"
+        more = "more" if crossed.mean > 0 else "less"
+        word = f"together they gain {more} than each alone adds up to"
     without, beside = (number(each.mean, sign=True).replace("−", "-") for each in (
         found.gain_without, found.gain_with
     ))  # fmt: skip

@@ -7,6 +7,7 @@ import pandas as pd
 
 from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.comparing import SIGNIFICANT
+from orchestrator.analysis.every_pair import declared_names, unseen_sources
 from orchestrator.wording.lists import few_named
 from orchestrator.wording.numbers import metric_name, number, p_text, signed
 from orchestrator.wording.verdict import leaders
@@ -22,12 +23,27 @@ def ranking_sentences(tables: Tables) -> list[str]:
         return [_why_none(tables)] if len(names) > 2 else []
     said = [_may_be_best(ranking)]
     ranked = set(ranking["experiment"])
-    if left := [name for name in names if name not in ranked]:
+    left = [name for name in names if name not in ranked]
+    held_out = [name for name in left if _is_held_out(tables, name)]
+    if held_out:
+        are = "it is" if len(held_out) == 1 else "they are"
+        said.append(
+            f"Not ranked, since trained without a source that {are} tested on: {few_named(held_out)}."
+        )
+    if left := [name for name in left if name not in held_out]:
         said.append(
             "Not ranked, since folds are missing or they were not tested on the same rows: "
             f"{few_named(left)}."
         )
     return said
+
+
+def _is_held_out(tables: Tables, name: str) -> bool:
+    """Tell whether an experiment with all its folds was trained without a source, and is asked of nothing."""
+    experiment = tables.experiments.get(name)
+    if experiment is None or not experiment.is_complete or name in declared_names(tables.study.phase):
+        return False
+    return bool(unseen_sources(experiment))
 
 
 def balance_sentences(tables: Tables) -> list[str]:
@@ -69,7 +85,7 @@ def _worse(compared: pd.DataFrame) -> str:
     count, others = int(is_worse.sum()), len(compared)
     of = f"of {others} others" if others > 1 else "of 1 other"
     are = "is" if count == 1 else "are"
-    return f"{of}, {count} {are} shown to be worse there (paired by fold, Holm-corrected)"
+    return f"{of}, {count} {are} shown to be worse there (paired by fold, Holm-corrected over all pairs)"
 
 
 def interval_text(low: float, high: float, *, sign: bool = False) -> str:

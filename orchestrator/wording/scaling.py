@@ -48,7 +48,7 @@ def crossing_sentence(found: Crossing) -> str:
     share = f"{100 * found.share:.0f} % of the drawn curves cross"
     bounds = "" if math.isnan(found.low) else f", 95 % of these {_range(found)}"
     if math.isnan(found.images):
-        ahead = f"{found.ahead_first} stays ahead of {behind}"
+        ahead = f"By the fitted curves {found.ahead_first} stays ahead of {behind}"
         return f"{ahead}: no crossing up to twice the data ({share}{bounds})."
     sure = "" if found.share > SURE_CROSSING else ": a crossing is not shown"
     return (

@@ -6,9 +6,9 @@ from one that does not.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from orchestrator.analysis.contrasts import Contrast
+from orchestrator.analysis.contrasts import Contrast, negated
 from orchestrator.analysis.holdout import FLAGGED, STRONG
 from orchestrator.analysis.questions import COLOUR, RESOLUTION, QuestionNumbers
 from orchestrator.analysis.regularisation import BEST_EPOCH, EPOCHS, TRAIN_LOSS, Changed, Regularisation
@@ -75,7 +75,9 @@ def _hidden(gain: ChoiceGain) -> Iterator[str]:
         return
     smaller, larger = sorted(float(str(size)) for size in (gain.choice.before[0], gain.choice.after[0]))
     is_up = smaller == gain.choice.before[0]
-    more = [(source, lead) for source, lead in leads if lead.is_shown and (lead.mean > 0) == is_up]
+    # Told from the smaller to the larger size, whichever way round it was asked.
+    up = [(source, lead if is_up else negated(lead)) for source, lead in leads]
+    more = [(source, lead) for source, lead in up if lead.is_shown and lead.mean > 0]
     if more:
         yield (
             f"From {smaller:g} to {larger:g} px {few_named([source for source, _ in more], MOST_NAMED)} "
@@ -154,7 +156,8 @@ def source_specific_answers(found: Sequence[SourceLosses]) -> Iterator[QuestionA
         len(each.each[:MOST_LOSSES]) for each in found[:MOST_ANSWERS]
     )
     if left > 0:
-        lines.append(f"{left} more held-out sources are in tables/source_losses.csv.")
+        more = "1 more held-out source is" if left == 1 else f"{left} more held-out sources are"
+        lines.append(f"{more} in tables/source_losses.csv.")
     lines.append(
         f"A loss is the AUC on the sources trained on minus that on the held-out one: source-specific from "
         f"{FLAGGED:g} on, strongly so from {STRONG:g} on, where the whole interval lies above. Features may "
@@ -181,11 +184,30 @@ def _loss_sentence(what: str, loss: Contrast) -> str:
 
 def regularisation_answers(found: Sequence[Regularisation]) -> Iterator[QuestionAnswer]:
     """Answer for each regularising choice whether it helps, or keeps the model from learning."""
+    asked = [each.gain.choice.keys for each in found]
     for each in found[:MOST_ANSWERS]:
-        name = CALLED[each.gain.choice.keys[0]]
+        name, choice = CALLED[each.gain.choice.keys[0]], each.gain.choice
+        which = f" ({choice_text(choice)})" if asked.count(choice.keys) > 1 else ""
+        told = _towards_more(each)
         yield QuestionAnswer(
-            f"Does {name} remove shortcuts or over-regularise?", tuple(_regularised(name, each))
+            f"Does {name} remove shortcuts or over-regularise{which}?", tuple(_regularised(name, told))
         )
+
+
+def _towards_more(found: Regularisation) -> Regularisation:
+    """Turn a choice that takes regularising away round, so that what is said is of having it."""
+    (before,), (after,) = found.gain.choice.before, found.gain.choice.after
+    is_number = all(isinstance(each, int | float) and not isinstance(each, bool) for each in (before, after))
+    if float(str(after)) >= float(str(before)) if is_number else after not in (None, False):
+        return found
+    gain = replace(
+        found.gain, before=found.gain.after, after=found.gain.before, gain=negated(found.gain.gain)
+    )
+    return Regularisation(gain, _turned(found.gap), tuple(map(_turned, found.training)))
+
+
+def _turned(found: Changed) -> Changed:
+    return Changed(found.measure, found.after, found.before, negated(found.change))
 
 
 def _regularised(name: str, found: Regularisation) -> Iterator[str]:
@@ -193,7 +215,7 @@ def _regularised(name: str, found: Regularisation) -> Iterator[str]:
     if math.isnan(gain.mean) or math.isnan(gap.mean):
         yield f"Not answered, because {gain.reason if math.isnan(gain.mean) else gap.reason}."
         return
-    yield f"{capital(name)} {_outcome(gain, gap)}."
+    yield f"{capital(name)} {_outcome(gain, gap, found.gain.choice.rope)}."
     yield (
         f"{capital(metric_name(found.gap.measure))}: {number(found.gap.before)} → "
         f"{number(found.gap.after)}, change {contrast_text(gap)}. Gain in "
@@ -208,9 +230,12 @@ def _regularised(name: str, found: Regularisation) -> Iterator[str]:
     )
 
 
-def _outcome(gain: Contrast, gap: Contrast) -> str:
+def _outcome(gain: Contrast, gap: Contrast, rope: float) -> str:
     """Say one of the outcomes: the gap smaller, larger or not shown to change, and so the score."""
     is_smaller, is_larger = gap.is_shown and gap.mean < 0, gap.is_shown and gap.mean > 0
+    if gain.lies_within(rope):
+        gap_said = "narrows" if is_smaller else "widens" if is_larger else "is not shown to change"
+        return f"{gap_said} the gap, and makes practically no difference to the score (within ±{rope:g})"
     if gain.is_shown and gain.mean > 0:
         if is_smaller:
             return "narrows the gap and raises the score: it helps to generalise"

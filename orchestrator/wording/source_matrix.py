@@ -9,14 +9,14 @@ from orchestrator.analysis.source_matrix import (
     ChosenSources,
     HeldOutGap,
     MatrixCell,
-    NoMatrix,
+    MissingSources,
     SourceMatrix,
 )
 from orchestrator.statistics import Interval, PairedTest
 from orchestrator.wording.numbers import number, p_text, signed
 
 MOST_NAMED = 4
-WHY_NONE: dict[NoMatrix, str] = {
+WHY_NONE: dict[MissingSources, str] = {
     "several classes": (
         "There is no matrix of sources: it needs two classes, real and fake, and this data has more."
     ),
@@ -24,14 +24,10 @@ WHY_NONE: dict[NoMatrix, str] = {
         "There is no matrix of sources: holding a source of fakes out needs at least two, and this data has "
         "fewer."
     ),
-    "nothing held out": (
-        "There is no matrix of sources: no experiment of this phase was trained without a source of fakes. "
-        "for_each_source in a phase file makes such experiments."
-    ),
 }
 
 
-def no_matrix_sentence(reason: NoMatrix) -> str:
+def no_matrix_sentence(reason: MissingSources) -> str:
     """Say why a phase has no matrix of sources."""
     return WHY_NONE[reason]
 

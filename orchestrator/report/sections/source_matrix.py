@@ -42,19 +42,27 @@ MOST_MATRICES, MATRICES_OF_MANY, MOST_ROWS, ROWS_OF_MANY = 6, 4, 12, 8
 MOST_COLUMNS, MOST_GAPS, MOST_UNFOLDED = 8, 50, 24
 
 
-def source_matrix_section(material: Material) -> Section:
-    """Show what each model does on sources that it was not trained on, and how even it is over sources."""
+def source_matrix_section(material: Material) -> Section | None:
+    """Show what each model does on sources that it was not trained on, and how even it is over sources.
+
+    Where nothing is held out, the pairs of sources stand alone; None where there are none either.
+    """
     study, experiments = material.study, material.tables.experiments
     matrices, spreads = material.tables.matrices, material.tables.spreads
     blocks: list[Block | None] = []
     if matrices:
         blocks += _matrices(matrices)
-    else:
-        blocks.append(prose(no_matrix_sentence(why_no_matrix(study, experiments))))
+    elif (reason := why_no_matrix(study, experiments)) != "nothing held out":
+        blocks.append(prose(no_matrix_sentence(reason)))
+    is_about_pairs = not blocks
     if any(len(spread.aucs) > 1 for spread in spreads):
         blocks.append(Heading("Fakes of each source against real images"))
         blocks.append(prose(least_balanced_sentence(least_balanced(study, experiments, spreads))))
         blocks += _pairs(spreads, material)
+    if not blocks:
+        return None
+    if is_about_pairs:
+        return Section.of("source-matrix", "Pairs of sources", blocks)
     return Section.of(
         "source-matrix", "Sources held out, and pairs of sources", blocks, name="Held-out sources"
     )

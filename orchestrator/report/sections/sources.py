@@ -1,7 +1,8 @@
 """Section of the sources: rates by source, and what is lost on sources that were not trained on."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from orchestrator.analysis.collect import ALL, Tables, num_expected
 from orchestrator.analysis.holdout import FLAGGED, STRONG, loss_grade
@@ -24,6 +25,7 @@ from orchestrator.report.section import (
 )
 from orchestrator.report.shown import bounded
 from orchestrator.report.summary_cells import SummaryCells
+from orchestrator.statistics.chosen_pair import MIN_FOLDS
 from orchestrator.wording.captions import held_out_caption, sources_caption
 from orchestrator.wording.numbers import DASH, between, number, p_value, spread
 
@@ -66,9 +68,9 @@ def sources_section(material: Material) -> Section:
             Table(losses, "holdout", "wide"),
             note(
                 "Delta: AUC on the sources trained on (in-source) − AUC on the held-out source, fold by "
-                f"fold, against the same real images. A delta above {FLAGGED:.2f} is flagged, one above "
-                f"{STRONG:.2f} is strong: what the model learned belongs to the sources that it saw. The "
-                "interval says how sure that is."
+                f"fold, against the same real images. A mean delta above {FLAGGED:.2f} is flagged, one above "
+                f"{STRONG:.2f} is strong. That what the model learned belongs to the sources that it saw is "
+                "shown where the whole interval lies above, which the answers to the questions go by."
             ),
         ]
     return Section.of("sources", "By source", blocks, name="Sources")
@@ -111,7 +113,7 @@ def held_out_grid(tables: Tables) -> Grid | None:
                 GridCell(number(row["delta"], sign=True), reason or spread(_known(row["std"]))),
                 between(_known(row["ci_low"]), _known(row["ci_high"]), sign=True),
                 p_value(_known(row["p_value"])),
-                _flag(_known(row["delta"])),
+                _flag(_known(row["delta"]), _known(row["ci_low"]), has_verdict=_has_verdict(tables, row)),
                 f"{row['n']} of {row['n_expected']}",
             ]
         )
@@ -122,11 +124,22 @@ def held_out_grid(tables: Tables) -> Grid | None:
     return grid("Held-out sources", heads, rows, 2) if rows else None
 
 
-def _flag(delta: float) -> GridCell | str:
-    grade = loss_grade(delta)
-    if grade == "strong":
-        return GridCell(grade, f"above {STRONG:g}", "badge worse")
-    return GridCell(grade, f"above {FLAGGED:g}", "badge undecided") if grade else DASH
+def _has_verdict(tables: Tables, row: Mapping[Any, Any]) -> bool:
+    """Tell whether an experiment has enough folds for its interval to show a loss."""
+    experiment = tables.experiments.get(row["experiment"])
+    return experiment is None or experiment.folds >= MIN_FOLDS
+
+
+def _flag(delta: float, low: float, *, has_verdict: bool) -> GridCell | str:
+    """Grade a loss by its mean, and say beside it how much of that its interval shows."""
+    grade, shown = loss_grade(delta), loss_grade(low) if has_verdict else None
+    if grade is None:
+        return DASH
+    above = STRONG if grade == "strong" else FLAGGED
+    said = f"above {above:g}: {'shown' if shown == grade else 'not shown'}"
+    if shown is not None and shown != grade:
+        said += f"; above {FLAGGED:g}: shown"
+    return GridCell(grade, said, "badge worse" if shown else "badge undecided")
 
 
 def _known(value: float | None) -> float:

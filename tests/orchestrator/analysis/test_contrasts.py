@@ -66,3 +66,15 @@ def test_a_family_is_corrected_and_a_test_that_was_not_made_counts() -> None:
     found = corrected_family([*made, Contrast(0, reason="nothing ran")])
     assert [each.p_holm for each in found[:2]] == pytest.approx([0.06, 0.06])
     assert math.isnan(found[2].p_holm) and not found[0].is_shown
+
+
+def test_of_many_contrasts_each_needs_a_narrower_interval_to_be_practically_none() -> None:
+    """Catches choices called equal by an interval of 95 % each, where a comparison is undecided."""
+    error = 0.01 / (stats.t.ppf(0.975, 4) + 0.1)
+    reach = float(stats.t.ppf(0.975, 4)) * error
+    alone = Contrast(5, 0.0, 0.01, -reach, reach, 1.0, 1.0, degrees=4)
+    assert alone.lies_within(0.01)
+    of_three = corrected_family([alone] * 3)[0]
+    needed = float(stats.t.ppf(1 - 0.025 / 3, 4)) * error
+    assert not of_three.lies_within(0.01)
+    assert of_three.lies_within(needed + 1e-9) and not of_three.lies_within(needed - 1e-9)

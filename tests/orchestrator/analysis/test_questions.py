@@ -8,12 +8,14 @@ import pytest
 from scipy import stats
 
 from orchestrator.analysis.choices import declared_choices
+from orchestrator.analysis.contrasts import SINGLE_SPLIT, TWO_FOLDS
 from orchestrator.analysis.interactions import find_interactions
 from orchestrator.analysis.questions import QuestionNumbers, question_tables
 from orchestrator.analysis.regularisation import regularisations
 from orchestrator.analysis.source_gains import choice_gains
 from orchestrator.analysis.source_losses import source_losses
 from orchestrator.store.records import Factor, PhaseRecord, Rule
+from orchestrator.wording.shortcut_questions import source_specific_answers
 from tests.orchestrator.gathered_by_hand import by_name, gathered
 
 AUCS = [0.80, 0.82, 0.79, 0.81, 0.83]
@@ -94,6 +96,20 @@ def test_a_loss_that_was_not_measured_leaves_no_mean() -> None:
     assert found.mean is not None and math.isnan(found.mean.mean)
     assert found.mean.reason == "without_b: 2 folds have no image"
     assert math.isnan(found.each[1].loss.mean) and found.each[1].loss.reason == "2 folds have no image"
+
+
+def test_a_loss_of_a_single_split_or_of_two_folds_has_its_reason() -> None:
+    """Catches an interval that is said to hold a limit where there is none."""
+    row: Any = {"source": "b", "n": 1, "n_expected": 1, "delta": 0.04, "by_fold": [0.04], "reason": ""}
+    once = gathered("once", {"a": AUCS[:1], "b": AUCS[:1]}, train_sources=["wiki", "a"])
+    twice = gathered("twice", {"a": AUCS[:2], "b": AUCS[:2]}, train_sources=["wiki", "a"])
+    once.holdout.append(row)
+    twice.holdout.append({**row, "n": 2, "ci_low": 0.06, "ci_high": 0.9, "by_fold": [0.1, 0.1]})
+    for experiment, reason in ((once, SINGLE_SPLIT), (twice, TWO_FOLDS)):
+        (found,) = source_losses(by_name(experiment))
+        assert found.each[0].loss.reason == reason
+        ((said, _),) = (each.sentences for each in source_specific_answers((found,)))
+        assert ": not shown: " in said and "holds" not in said
 
 
 def test_an_unfinished_held_out_experiment_is_told_with_its_reason() -> None:

@@ -10,9 +10,11 @@ from scipy import stats
 
 from orchestrator.analysis.collect import Tables
 from orchestrator.store.folder import Store
+from orchestrator.wording.ranking_text import ranking_sentences
 
 TablesOf = Callable[[], tuple[Store, Tables]]
 SHARE = 24 / 100
+EVERY = ("inpainting", "text2img", "wiki")
 
 
 def ranked(tables: Tables) -> pd.DataFrame:
@@ -36,6 +38,29 @@ def test_comparable_experiments_are_all_compared_and_ranked(results: Any, tables
     t = pair["mean_diff"] / max(pair["std_diff"] * np.sqrt(1 / 3 + SHARE), 1 / 36)
     assert pair["p_value"] == pytest.approx(2 * stats.t.sf(abs(t), 2))
     assert pair["mean_diff"] - pair["ci_low"] == pytest.approx(stats.t.ppf(0.975, 2) * pair["mean_diff"] / t)
+
+
+def test_what_never_saw_a_source_is_no_rival_of_what_saw_all(results: Any, tables_of: TablesOf) -> None:
+    """Catches a hold-out among those that may be the best, and one that the phase compares left out."""
+    for number in range(3):
+        results.add(f"m{number}", folds=3, shift=0.3 * number)
+    for name in ("hold_out", "compared"):
+        results.add(name, folds=3, train_sources=("wiki", "text2img"), eval_sources=EVERY)
+    results.compare("m0", "compared")
+    found = tables_of()[1]
+    assert set(found.ranking["experiment"]) == {"m0", "m1", "m2", "compared"} and len(found.pairs) == 6
+    reasons = found.pareto.set_index(["measure", "experiment"])["reason"]
+    assert reasons["hours", "hold_out"] == "trained without inpainting"
+    assert found.balance.set_index("experiment")["against"].isna()["hold_out"]
+    said = ranking_sentences(found)
+    assert said[-1] == "Not ranked, since trained without a source that it is tested on: hold_out."
+
+
+def test_hold_outs_alone_are_compared_with_each_other(results: Any, tables_of: TablesOf) -> None:
+    for number in range(3):
+        trained = ("wiki", "text2img")
+        results.add(f"m{number}", folds=3, shift=number, train_sources=trained, eval_sources=EVERY)
+    assert len(tables_of()[1].ranking) == 3
 
 
 def test_a_declared_pair_has_the_test_of_its_comparison(results: Any, tables_of: TablesOf) -> None:

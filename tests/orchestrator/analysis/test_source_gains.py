@@ -1,6 +1,7 @@
 """Gains of choices by source, whether they differ, and which source is easy: by hand and against scipy."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -127,3 +128,13 @@ def test_an_easy_source_lies_above_the_mean_of_the_others() -> None:
     assert found["a"].above_others.mean == pytest.approx((GRID - SMALL / 2).mean())
     assert found["a"].above_others.is_shown and found["b"].above_others.mean < 0
     assert source_ease([gathered("x", {"a": list(FOLDS)})]) == ()
+
+
+def test_trials_under_two_names_count_once_in_the_ease_of_a_source() -> None:
+    """Catches a mean over experiments in which one of them has twice the weight."""
+    low, high = ({"a": list(FOLDS + lead), "b": list(FOLDS)} for lead in (SMALL, GRID))
+    ours = [gathered("x", low), gathered("y", high), gathered("z", high)]
+    for each, folder in zip(ours, ("one", "other", "other"), strict=True):
+        each.folders.update({place: Path(f"{folder}-{place[1]}") for place in each.trials})
+    found = source_ease(ours)[0]
+    assert found.num_experiments == 2 and found.auc == pytest.approx((FOLDS + (SMALL + GRID) / 2).mean())

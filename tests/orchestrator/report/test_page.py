@@ -293,7 +293,7 @@ def test_held_out_sources_and_ranking_appear_where_they_exist(
     found = render(store)
     delta = found.tables.holdout["delta"].iloc[0]
     said = "p1_c loses most on inpainting" if delta > 0 else "the least gain is p1_c’s on inpainting"
-    assert said in found.words and "A delta above 0.07 is flagged, one above 0.10" in found.words
+    assert said in found.words and "A mean delta above 0.07 is flagged, one above 0.10" in found.words
     figures = {path.stem for path in (found.page.parent / "figures").glob("*.svg")}
     assert {"holdout", "standing", "ranks", "pairs", "sources-auc"} <= figures
     assert {"cost-parameters", "cost-flops", "cost-hours"} <= figures

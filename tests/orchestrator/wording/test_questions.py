@@ -97,6 +97,23 @@ def test_a_source_gains_more_only_where_its_own_test_says_so() -> None:
     assert "no source is shown to gain more or less than the others" in none and "insight" in none
 
 
+def test_a_source_that_loses_less_is_not_said_to_gain() -> None:
+    others = (of_source("b", NONE), of_source("c", NONE))
+    (less,) = source_sentences(gain(DOWN, sources=(of_source("a", UP, DOWN), *others)))
+    assert ": a loses less than the other sources: " in less
+    (more,) = source_sentences(gain(DOWN, sources=(of_source("a", DOWN, DOWN), *others)))
+    assert ": a loses more than the other sources: " in more
+
+
+def test_of_many_sources_the_hardest_is_named_too() -> None:
+    """Catches the easiest four of seven, and a rest that nobody hears of."""
+    apart = [dataclasses.replace(UP, mean=mean) for mean in (0.05, 0.04, 0.03, 0.02, 0.01, -0.15)]
+    found = tuple(SourceEase(f"s{place}", 1, 0.9 - place / 10, each) for place, each in enumerate(apart))
+    (said,) = answers(ease=found).values()
+    assert "s5 is harder to find" in said and "s0 is easier to find" in said and "s4 is" not in said
+    assert "2 more sources that are shown to be easier or harder are in tables/source_ease.csv." in said
+
+
 def test_an_easy_source_is_named_and_the_others_are_not_called_alike() -> None:
     found = (SourceEase("a", 3, 0.9, UP), SourceEase("b", 3, 0.7, DOWN), SourceEase("c", 3, 0.8, NONE))
     (said,) = answers(ease=found).values()
@@ -113,8 +130,8 @@ def crossed(found: Contrast, *quartets: Quartet) -> Interaction:
 @pytest.mark.parametrize(
     ("found", "word"),
     [
-        (UP, "the two strengthen each other"),
-        (DOWN, "the two weaken each other"),
+        (UP, "together they gain more than each alone adds up to"),
+        (DOWN, "together they gain less than each alone adds up to"),
         (NONE, "no interaction is shown"),
     ],
 )
@@ -168,6 +185,12 @@ def test_what_a_small_size_hides_is_said_of_the_source_that_gains() -> None:
     assert "No source is shown to gain more than the others from the larger size" in resolution(
         evidence(), UP, down
     )
+
+
+def test_a_size_that_was_asked_downwards_is_told_upwards() -> None:
+    down = dataclasses.replace(SIZES, before=(32,), after=(16,))
+    said = resolution(evidence(), DOWN, down)
+    assert "From 16 to 32 px text2img gains more than the other sources (difference +0.080" in said
 
 
 def test_sizes_of_files_are_a_shortcut_only_where_they_tell_the_classes_apart() -> None:
@@ -231,6 +254,26 @@ def test_a_loss_is_graded_by_its_whole_interval(bounds: tuple[float, float], wor
 def test_each_outcome_of_augmentation_has_its_sentence(gap: Contrast, score: Contrast, word: str) -> None:
     (said,) = answers(regularisations=(regularised(gap, score),)).values()
     assert said.startswith(f"Augmentation {word}")
+
+
+def test_taking_augmentation_away_is_told_as_having_it() -> None:
+    """Catches the harm of leaving augmentation out that is said of augmentation."""
+    off = dataclasses.replace(SIZES, keys=("augment",), before=({},), after=(False,))
+    dropped = dataclasses.replace(off, keys=("dropout",), before=(0.5,), after=(0.1,))
+    for choice, name in ((off, "Augmentation"), (dropped, "Dropout")):
+        asked = regularised(UP, DOWN)
+        turned = dataclasses.replace(asked, gain=dataclasses.replace(asked.gain, choice=choice))
+        (said,) = answers(regularisations=(turned,)).values()
+        assert said.startswith(f"{name} narrows the gap and raises the score: it helps to generalise.")
+        assert "0.200 → 0.500, change -0.080" in said and "0.400 → 0.100" in said
+
+
+def test_a_gain_too_small_to_matter_is_no_use_of_augmentation() -> None:
+    tiny = dataclasses.replace(EQUAL, low=0.0005, p_holm=0.01)
+    (said,) = answers(regularisations=(regularised(DOWN, tiny),)).values()
+    assert said.startswith(
+        "Augmentation narrows the gap, and makes practically no difference to the score (within ±0.01)."
+    )
 
 
 def regularised(gap: Contrast, score: Contrast, epochs: tuple[float, float] = (3.0, 8.0)) -> Regularisation:

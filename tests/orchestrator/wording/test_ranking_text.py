@@ -108,13 +108,13 @@ def test_a_phase_of_three_without_a_ranking_says_why(make_study: Any) -> None:
             {"a": 0.81, "b": 0.80},
             "a has the best mean AUC, and on its worst source of each fold it is also the best: AUC 0.810 "
             "(95 % interval 0.700 to 0.900); of 1 other, 0 are shown to be worse there (paired by fold, "
-            "Holm-corrected).",
+            "Holm-corrected over all pairs).",
         ),
         (
             {"a": 0.81, "b": 0.81, "c": 0.5},
             "a has the best mean AUC, and on its worst source of each fold it is level with b: AUC 0.810 "
             "(95 % interval 0.700 to 0.900); of 2 others, 1 is shown to be worse there (paired by fold, "
-            "Holm-corrected).",
+            "Holm-corrected over all pairs).",
         ),
         (
             {"a": 0.75, "b": 0.80, "c": 0.78},

@@ -71,7 +71,8 @@ def test_crossings_say_how_many_drawn_curves_cross() -> None:
     assert unsure.endswith("1\u202f900 images): a crossing is not shown.")
     none = Crossing("a", "b", "a", math.nan, 0.0, math.nan, math.nan)
     assert crossing_sentence(none) == (
-        "a stays ahead of b: no crossing up to twice the data (0 % of the drawn curves cross)."
+        "By the fitted curves a stays ahead of b: no crossing up to twice the data (0 % of the drawn curves "
+        "cross)."
     )
     apart = dataclasses.replace(none, reason="the two were not tested on the same images")
     assert "can't be said: the two were not tested on the same images" in crossing_sentence(apart)

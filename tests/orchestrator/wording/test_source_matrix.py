@@ -104,7 +104,6 @@ def test_too_few_folds_are_no_test() -> None:
     [
         ("several classes", "two classes"),
         ("one source", "at least two"),
-        ("nothing held out", "for_each_source"),
     ],
 )
 def test_a_matrix_that_there_is_not_has_a_reason(reason: str, said: str) -> None:

@@ -112,5 +112,5 @@ def test_the_page_of_one_source_of_fakes_or_several_of_real_images_has_its_sente
     words = write_report(store, collect(store, results.phase)).read_text(encoding="utf-8")
     one = len(kept) == 2
     assert ("holding a source of fakes out needs at least two" in words) == one
-    assert ("was trained without a source of fakes" in words) == (not one)
+    assert ("There is no matrix of sources" in words) == one
     assert ("of all real sources together" in words) == (not one)

@@ -59,16 +59,31 @@ def test_no_source_is_the_hardest_where_all_look_alike(results: Any, tables_of: 
     assert "hardest" not in heat.caption, "all are 1.000"
 
 
-@pytest.mark.parametrize(("delta", "flag"), [(0.05, DASH), (0.051, "flagged"), (0.101, "strong")])
-def test_a_loss_on_a_held_out_source_is_flagged_from_a_twentieth_and_strong_from_a_tenth(
-    delta: float, flag: str
+@pytest.mark.parametrize(
+    ("delta", "low", "flag", "said"),
+    [
+        (0.05, 0.0, DASH, ""),
+        (0.051, 0.0, "flagged", "above 0.05: not shown"),
+        (0.09, 0.06, "flagged", "above 0.05: shown"),
+        (0.101, 0.0, "strong", "above 0.1: not shown"),
+        (0.101, 0.06, "strong", "above 0.1: not shown; above 0.05: shown"),
+        (0.2, 0.11, "strong", "above 0.1: shown"),
+    ],
+)
+def test_a_loss_is_flagged_by_its_mean_and_says_what_its_interval_shows(
+    delta: float, low: float, flag: str, said: str
 ) -> None:
+    """Catches a badge that calls strong what the answers to the questions call not shown."""
     row = {
         "experiment": "a", "source": "insight", "n": 5, "n_expected": 5, "in_source": 0.9,
-        "held_out": 0.9 - delta, "delta": delta, "std": 0.01, "ci_low": 0.0, "ci_high": 0.2, "p_value": 0.1,
+        "held_out": 0.9 - delta, "delta": delta, "std": 0.01, "ci_low": low, "ci_high": 0.2, "p_value": 0.1,
         "reason": "",
     }  # fmt: skip
-    found = held_out_grid(SimpleNamespace(holdout=pd.DataFrame([row])))  # type: ignore[arg-type]
+    rows = pd.DataFrame([row])
+    found = held_out_grid(SimpleNamespace(holdout=rows, experiments={}))  # type: ignore[arg-type]
     assert found is not None
     cell = found.rows[0][list(found.columns).index("Source-specific")]
-    assert cell.text == flag
+    assert (cell.text, cell.note) == (flag, said)
+    two = {"a": SimpleNamespace(folds=2)}
+    found = held_out_grid(SimpleNamespace(holdout=rows, experiments=two))  # type: ignore[arg-type]
+    assert found is not None and "above 0.05: shown" not in str(found.rows), "two folds show nothing"

@@ -39,9 +39,13 @@ def show_experiments(estimate: "PhaseEstimate", price: "PriceRecord | None", *, 
 
 
 def show_phases(
-    estimates: "Sequence[PhaseEstimate]", price: "PriceRecord | None", *, console: "Console"
+    estimates: "Sequence[PhaseEstimate]",
+    price: "PriceRecord | None",
+    *,
+    console: "Console",
+    more: Sequence[str] = (),
 ) -> None:
-    """Print what each phase of a study costs, and all of them."""
+    """Print what each phase of a study costs, and all of them, with `more` notes below."""
     from orchestrator.wording.price_text import (
         basis_sentence,
         cost_of,
@@ -83,6 +87,7 @@ def show_phases(
     notes = [f"{each.phase} {assumed}" for each in estimates for assumed in each.assumes]
     notes += filter(None, [basis_sentence(estimates)])
     notes += [price_sentence(price, units=estimates[0].units)] if price is not None and estimates else []
+    notes += more
     show_table(table, title=total_sentence(estimates, price), notes=notes, console=console)
 
 

@@ -75,11 +75,11 @@ def study_command(
 
     library = options.library()
     phases = phases_in_order(library, names or library.own_phases())
+    budget = options.budget()
     if plan:
-        show_study_plan(phases, options)
+        show_study_plan(phases, options, budget)
         return
     needed = {earlier for name in phases for earlier in load_phase(library, name).builds_on}
-    budget = options.budget()
     outcomes, num_failed = [], 0
     for number, name in enumerate(phases, start=1):
         if not options.quiet and not options.as_json:

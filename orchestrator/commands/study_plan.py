@@ -10,14 +10,21 @@ from orchestrator.commands.run_options import RunOptions
 from orchestrator.console import progress_bar, screen
 
 if TYPE_CHECKING:
+    from orchestrator.execution.caps import Budget
     from orchestrator.plan.estimates import PhaseEstimate
     from orchestrator.plan.plan import Study
 
 
-def show_study_plan(phases: Sequence[str], options: RunOptions) -> None:
-    """Print what each of some phases, in running order, still costs, and all of them; start nothing."""
-    price = options.price_record()
+def show_study_plan(phases: Sequence[str], options: RunOptions, budget: "Budget") -> None:
+    """Print what each of some phases, in running order, still costs, and all of them; start nothing.
+
+    Of a cap it is said whether all of it fits.
+    """
+    from orchestrator.wording.price_text import cap_sentence
+
+    price = budget.price
     estimates = plan_phases(phases, options)
+    budget.units = max((each.units for each in estimates), default=1)
     if options.as_json:
         content = {
             "price": price_json(price),
@@ -26,7 +33,10 @@ def show_study_plan(phases: Sequence[str], options: RunOptions) -> None:
         }
         print(json.dumps(content, indent=1))
     else:
-        show_phases(estimates, price, console=screen())
+        clock_s = sum(each.clock_s for each in estimates)
+        notes = [] if budget.limit_s is None else [cap_sentence(clock_s, budget.limit_s)]
+        notes += ["With --race it takes at most this"] if options.race else []
+        show_phases(estimates, price, console=screen(), more=notes)
 
 
 def plan_phases(phases: Sequence[str], options: RunOptions) -> "list[PhaseEstimate]":

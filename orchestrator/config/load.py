@@ -185,6 +185,10 @@ def _checked_sweeps(
     file, load_as_here = library.phase(phase.name), _loader(request, taken)
     refuse_settings(file, phase.sweeps, request.settings)
     names = tuple(dict.fromkeys(sweep.extends for sweep in phase.sweeps))
+    for name in names:
+        if name not in library.experiments():
+            near = nearest(name, library.experiments())
+            raise InputError(f"{file}: a sweep extends {name!r}, and there is no such experiment; {near}")
     bases = {each.name: each for each in load_as_here(names)}
     refuse_large(file, phase.sweeps, bases, store, accepted=request.accepted)
     for place, sweep in enumerate(phase.sweeps):

@@ -84,6 +84,17 @@ class Search(Frozen):
                 _refuse_values("search.space", key, values)
         return space
 
+    @model_validator(mode="after")
+    def _has_as_many(self) -> Self:
+        lists = [values for values in self.space.values() if not isinstance(values, Range)]
+        possible = math.prod(map(len, lists))
+        if len(lists) == len(self.space) and self.trials > possible:
+            raise ValueError(
+                f"trials is {self.trials}, and its space has {possible} settings in all; use a grid, which "
+                "tries each of them once, or fewer trials"
+            )
+        return self
+
 
 class Sweep(Frozen):
     """An experiment that is `extends`-ed by every setting of a grid, or by those that a search proposes.

@@ -70,6 +70,8 @@ def problem_line(
         return f"{origin}: unknown key {'.'.join(path)!r}; {nearest(path[-1], keys)}"
     if not path:
         return f"{origin}: {message}"
+    if problem.kind == "missing":
+        return f"{origin}: {'.'.join(path)} is missing"
     shown = json.dumps(problem.given, default=str)
     hint = ""
     if problem.kind == "literal_error" and isinstance(problem.given, str):

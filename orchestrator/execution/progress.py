@@ -218,7 +218,9 @@ class Display:
 
     def _update(self, cell: TrialCell, event: Event) -> None:
         before = cell.state
-        cell.state = _left_out(STATES[event.kind]) if cell.is_left_out else STATES[event.kind]
+        # What is stopped before it begins stays missing, as it is on disk.
+        found = before if event.kind is EventKind.STOPPED and before == State.MISSING else STATES[event.kind]
+        cell.state = _left_out(found) if cell.is_left_out else found
         cell.is_stopped = event.kind is EventKind.STOPPED
         cell.epoch = cell.epoch if event.epoch is None else event.epoch
         cell.epochs = cell.epochs if event.epochs is None else event.epochs

@@ -21,6 +21,7 @@ from orchestrator.plan.resources import Machine, trials_at_a_time
 from orchestrator.plan.trial_work import images_to_train
 from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import State, Store, read_measurement, read_metrics
+from orchestrator.store.sweep_record import SweepRecord
 from trainables.backbones import is_kernel_machine
 from trainables.measurement import Measurement
 from trainables.trial_files import HISTORY
@@ -151,12 +152,13 @@ class Estimator:
         self._works |= networks_work([each.experiment for each in planned], self.store)
         missing = self._uncounted(study)
         experiments = tuple(self._experiment(study, each, missing) for each in planned)
+        to_come = [found for each in study.sweeps if (found := _to_come(study, each, experiments))]
         needs = [need for need in pixel_needs(study) if not need.is_there] if missing else []
         parameters = max((self._works[model_of(each.experiment)].parameters for each in planned), default=0)
         together = max((each.at_a_time for each in experiments), default=1)
         return PhaseEstimate(
             phase=study.phase.name,
-            experiments=experiments,
+            experiments=(*experiments, *to_come),
             start_s=self._start_s(study, planned, needs) if missing else 0.0,
             pixel_bytes=sum(need.bytes for need in needs),
             # Weights, the best of them, and two moments.
@@ -267,7 +269,9 @@ class Estimator:
         sizes = [_pixels_an_image(each) for each in planned]
         decoding = sum(need.num_images for need in needs) * max(sizes, default=0.0) * PIXEL_S / cores
         faces = max((need.num_images for need in needs if need.key is None), default=0) * FACE_S / cores
-        return (RAY_S if self.is_ray else 0.0) + tried + decoding + faces + END_S
+        # Every round of a search starts Ray anew.
+        rounds = 1 + sum(map(_num_rounds_to_come, study.sweeps))
+        return (RAY_S * rounds if self.is_ray else 0.0) + tried + decoding + faces + END_S
 
 
 def with_estimates(study: Study, estimate: PhaseEstimate) -> Study:
@@ -310,6 +314,47 @@ def _left(trial: Trial, planned: PlannedExperiment) -> float:
             done = 0
     share = max(0.0, 1.0 - done / planned.experiment.epochs)
     return images_to_train(trial.sizes, planned.experiment, epochs_share=share)
+
+
+def _to_come(
+    study: Study, sweep: SweepRecord, experiments: Sequence[ExperimentEstimate]
+) -> ExperimentEstimate | None:
+    """Estimate the settings that a search has not proposed yet: each takes what those known take on average.
+
+    None where all are known, or none of them is what the command is about.
+    """
+    left = sweep.num_planned - len(sweep.settings)
+    known = [each for each in experiments if each.experiment in sweep.experiments and each.trials]
+    if left < 1 or not known:
+        return None
+    speeds = {each.experiment: each.images_per_s for each in known}
+    taken = [
+        images_to_train(trial.sizes, study.experiment(trial.experiment).experiment) / speeds[trial.experiment]
+        for trial in study.selected()
+        if trial.experiment in speeds
+    ]
+    num_trials = left * max(each.trials for each in known)
+    disk = statistics.mean(each.disk_bytes / max(1, each.missing) for each in known)
+    name = f"{left} more of the search from {sweep.base}"
+    return replace(
+        max(known, key=lambda each: each.peak_mib),
+        experiment=name,
+        trials=num_trials,
+        missing=num_trials,
+        images_per_s=statistics.mean(speeds.values()),
+        basis=max((each.basis for each in known), key=list(Basis).index),
+        at_a_time=min(each.at_a_time for each in known),
+        seconds={f"{name}, {number}": statistics.mean(taken) for number in range(1, num_trials + 1)},
+        disk_bytes=round(disk * num_trials),
+    )
+
+
+def _num_rounds_to_come(sweep: SweepRecord) -> int:
+    """How many rounds of a search have not been proposed yet."""
+    search = sweep.asked.get("search")
+    parallel = search.get("parallel") if isinstance(search, dict) else None
+    left = sweep.num_planned - len(sweep.settings)
+    return math.ceil(left / parallel) if isinstance(parallel, int) else 0
 
 
 def _pixels_an_image(planned: PlannedExperiment) -> float:

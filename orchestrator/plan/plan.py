@@ -111,8 +111,16 @@ class Study:
 
     def undeclared(self) -> tuple[UndeclaredDifference, ...]:
         """Return in what compared experiments differ that nobody declared."""
-        recipes = {each.experiment.name: each.recipe or each.experiment for each in self.experiments}
-        return undeclared_differences(self.phase.comparisons, self.phase.decision, recipes)
+        resolved = {each.experiment.name: each.recipe for each in self.experiments if each.recipe is not None}
+        asked = {each.experiment.name: each.experiment for each in self.experiments}
+        pairs = self.phase.comparisons, self.phase.decision
+        # What one side has found out is no difference to a side that has not been looked at yet.
+        half_known = [
+            each
+            for each in undeclared_differences(*pairs, asked)
+            if not {each.baseline, each.treatment} <= set(resolved)
+        ]
+        return (*undeclared_differences(*pairs, resolved), *half_known)
 
     def selected(self) -> list[Trial]:
         """Return the trials that this command is about."""

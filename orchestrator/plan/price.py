@@ -80,6 +80,9 @@ def _of_instance(asked: str, *, per: Literal["GPU", "machine"], file: Path) -> P
     found = known.get(asked.casefold())
     if found is None:
         near = nearest(asked, [each.instance for each in known.values()]) or "the list is empty"
+        point = asked.replace(",", ".", 1)
+        if _is_number(point):
+            raise InputError(f"--price {asked}: write a number with a point, {point}")
         raise InputError(f"--price {asked}: no number, and no instance of {file}; {near}")
     shared = found.gpus if per == "GPU" and found.gpus else 1
     return PriceRecord(
@@ -90,6 +93,13 @@ def _of_instance(asked: str, *, per: Literal["GPU", "machine"], file: Path) -> P
         gpu=found.gpu,
         date=found.date,
     )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _file() -> Path:

@@ -104,6 +104,16 @@ def fitting_sentence(fit: int, whole: Sequence[str], *, missing: int, experiment
     return f"{fit} of {missing} trials fit {within}: {finished}"
 
 
+def cap_sentence(clock_s: float, limit_s: float) -> str:
+    """Say in a plan whether all of it fits within the cap of the command."""
+    if clock_s <= limit_s:
+        return f"The cap ({duration(limit_s)}) is enough for it, by the estimate"
+    return (
+        f"The cap ({duration(limit_s)}) leaves about {duration(clock_s - limit_s)} of it undone, by the "
+        "estimate; the same command goes on with that"
+    )
+
+
 def cut_sentence(
     phase: str,
     *,

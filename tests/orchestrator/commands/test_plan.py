@@ -61,6 +61,33 @@ def test_plan_names_differences_that_a_comparison_does_not_declare(
     ]
 
 
+def test_what_one_side_has_found_out_is_no_undeclared_difference(
+    run_command_line: Run, write_experiments: Write, faces: Path, tmp_path: Path
+) -> None:
+    """Catches "layout (auto against sources)" where one side is measured and the other is not yet."""
+    asked = {
+        "question": "Is b better?",
+        "baseline": "a",
+        "treatment": "b",
+        "differs": ["precision", "epochs"],
+    }
+    phase = {"title": "P", "experiments": ["a", "b"], "comparisons": [asked]}
+    files = {"p/a.json": {"precision": "float32"}, "p/b.json": {"precision": "auto", "dropout": 0.5}}
+    folder = write_experiments({**files, "p/phase.json": phase})
+    words = [
+        "plan",
+        "p",
+        "--experiments",
+        folder,
+        "--data",
+        faces,
+        "--results",
+        tmp_path / "results",
+        "--json",
+    ]
+    assert [each["key"] for each in json.loads(run_command_line(*words))["undeclared"]] == ["dropout"]
+
+
 def test_plan_json_has_what_every_experiment_costs(run_command_line: Run, planned: list[object]) -> None:
     """Catches a plan that knows nothing before the first measurement."""
     found = json.loads(run_command_line(*planned, "--json", "--price", "3.6"))
@@ -131,3 +158,35 @@ def test_plan_shows_what_a_sweep_makes_or_refuses_it(
     assert code == 2 and "69 experiments of 345 trials" in said and "--accept-trials 345" in said
     code, out, _ = call("plan", "q", *words, "--accept-trials", 345, "--json")
     assert code == 0 and len(json.loads(out)["sweeps"][0]["settings"]) == 69
+
+
+def test_the_cost_of_a_search_counts_what_it_has_yet_to_propose(
+    run_command_line: Run, write_experiments: Write, faces: Path, tmp_path: Path
+) -> None:
+    """Catches a search whose first round alone is priced."""
+    search = {"trials": 9, "space": {"lr": {"low": 1e-5, "high": 1e-2, "log": True}}, "parallel": 2}
+    folder = write_experiments(
+        {"p/a.json": {}, "p/phase.json": {"title": "P", "extends": "a", "search": search}}
+    )
+    words = ["--experiments", folder, "--data", faces, "--results", tmp_path / "results"]
+    found = json.loads(run_command_line("plan", "p", *words, "--json", "--price", "1"))["estimate"]
+    base, one, two, more = found["experiments"]
+    # The base, and of nine settings two now: 10 trials of five folds each are to come, and seven settings.
+    assert (found["trials"], found["to_run"], more["to_run"]) == (50, 50, 35)
+    assert more["name"] == "7 more of the search from a"
+    assert more["hours"] == pytest.approx(3.5 * (one["hours"] + two["hours"]), abs=3e-5)
+    assert more["disk_bytes"] == pytest.approx(7 * base["disk_bytes"], rel=0.1)
+    study = json.loads(run_command_line("study", "p", "--plan", *words, "--json"))
+    assert study["hours"] == pytest.approx(found["hours"], abs=1e-4)
+
+
+def test_the_plan_of_a_study_says_whether_a_cap_is_enough(
+    call: Callable[..., tuple[int, str, str]], write_experiments: Write, faces: Path, tmp_path: Path
+) -> None:
+    """Catches a cap beside --plan that nobody looks at."""
+    folder = write_experiments({"p/a.json": {}, "p/phase.json": {"title": "P", "experiments": ["a"]}})
+    words = ["study", "--plan", "--experiments", folder, "--data", faces, "--results", tmp_path / "results"]
+    assert "The cap (100.0 h) is enough for it" in " ".join(call(*words, "--max-hours", 100)[1].split())
+    assert "of it undone" in " ".join(call(*words, "--max-cost", 0.001, "--price", 1)[1].split())
+    code, _, said = call(*words, "--max-hours", -1)
+    assert code == 2 and "--max-hours -1" in said

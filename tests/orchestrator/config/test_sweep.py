@@ -217,6 +217,8 @@ SEARCH = {"trials": 4, "space": {"dropout": {"low": 0, "high": 0.5}}}
         ({"search": {"trials": 3, "space": {"epochs": []}}}, "empty list"),
         ({"search": {"trials": 3, "space": {"epochs": {"low": 1.5, "high": 9}}}}, "takes whole numbers"),
         ({"search": {"trials": 3, "space": {"scheduler.T_max": {"low": 0, "high": 9}}}}, "T_max is 0"),
+        ({"search": {"space": {"dropout": [0, 0.5]}}}, "search.trials is missing"),
+        ({"search": {"trials": 9, "space": {"dropout": [0, 0.5], "epochs": [1, 2]}}}, "has 4 settings"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_sweep_is_said_before_anything_starts(
@@ -234,7 +236,7 @@ def test_what_is_wrong_with_a_sweep_is_said_before_anything_starts(
         ({"grid": GRID}, 'name it with "extends"'),
         ({"extends": "base", "grid": GRID, "sweeps": []}, 'extends stands beside "sweeps"'),
         ({"extends": "base.json", "grid": GRID}, 'extends is "base.json": give the name of an experiment'),
-        ({"extends": "bass", "grid": GRID}, "no experiment 'bass'.*nearest: base"),
+        ({"extends": "bass", "grid": GRID}, r"phase\.json: .*extends 'bass'.*nearest: base"),
         ({"extends": "base", "grid": {"dropout": [0.4]}, "name": "other"}, "name is 'other'"),
         ({"sweeps": [{"extends": "base", "grid": {"dropout": [0.4]}}] * 2}, "two of its sweeps make"),
         ({"extends": "base", "grid": {"backbone": ["resnet18"], "epochs": ["x"]}}, "epochs"),

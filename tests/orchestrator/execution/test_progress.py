@@ -220,6 +220,15 @@ def test_a_stopped_trial_can_go_on_another_time(console: Console, out: io.String
     assert board.cells["a", "k0"].state == "interrupted"
 
 
+def test_what_was_never_begun_is_not_called_stopped(console: Console, out: io.StringIO, clock: Clock) -> None:
+    """Catches a line for each of a thousand trials that a cap leaves, and a board that calls them begun."""
+    board = Board(cells("missing"))
+    with Display(board, console=console, quiet=False) as display:
+        display.hear(Event(EventKind.STOPPED, "k0"))
+    assert out.getvalue() == "" and board.cells["a", "k0"].state == "missing"
+    assert board.cells["a", "k0"].is_stopped
+
+
 def test_a_line_of_progress_comes_now_and_then(console: Console, out: io.StringIO, clock: Clock) -> None:
     """Catches a log that is silent for hours, and one that is flooded by ticks."""
     with Display(Board(cells("running")), console=console, quiet=False) as display:

@@ -43,6 +43,11 @@ def test_an_unknown_instance_is_answered_with_the_nearest(prices: Path) -> None:
         find_price("big.2x", device="cpu", file=prices)
 
 
+def test_a_comma_for_a_point_is_answered_with_the_point(prices: Path) -> None:
+    with pytest.raises(InputError, match=r"--price 1,2: write a number with a point, 1\.2"):
+        find_price("1,2", device="cpu", file=prices)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

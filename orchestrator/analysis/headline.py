@@ -9,10 +9,11 @@ from collections.abc import Collection, Sequence
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.trial_scores import ALL
 from orchestrator.store.records import Comparison, PhaseRecord, Rule
+from trainables.evaluation.metrics import ComparedMetric
 
 HEADLINES = ("auc", "accuracy")
 # By which metric settings are told apart where a phase decides nothing.
-USUAL_METRIC = "auc"
+USUAL_METRIC: ComparedMetric = "auc"
 
 
 def headline_metric(asked: Sequence[Comparison], experiments: Collection[Gathered]) -> str:
@@ -42,6 +43,6 @@ def decided_metric(phase: PhaseRecord, experiments: Collection[Gathered]) -> str
     return headline_metric(phase.comparisons, experiments)
 
 
-def deciding_metric(rule: Rule | None) -> str:
+def deciding_metric(rule: Rule | None) -> ComparedMetric:
     """Name the metric by which experiments are told apart before all are finished: the rule's, else AUC."""
     return USUAL_METRIC if rule is None else rule.choose

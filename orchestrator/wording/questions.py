@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from orchestrator.analysis.interactions import Interaction, Quartet
 from orchestrator.analysis.questions import QuestionNumbers
 from orchestrator.analysis.source_gains import ChoiceGain, SourceEase, SourceGain
-from orchestrator.wording.contrast_text import change_text, choice_text, contrast_text, names_text
+from orchestrator.wording.contrast_text import change_text, choice_text, contrast_text
+from orchestrator.wording.lists import few_named
 from orchestrator.wording.numbers import capital, decided_value_text, metric_name, number
 from orchestrator.wording.shortcut_questions import (
     QuestionAnswer,
@@ -159,7 +160,7 @@ def _ease(found: Sequence[SourceEase]) -> QuestionAnswer | None:
     lines += _more(len(kept) - len(furthest), "sources that are shown to be easier or harder", "source_ease")
     others = [each for each in ordered if each not in shown]
     if others:
-        said = names_text([f"{each.source} {number(each.auc)}" for each in others], MOST_SOURCES_NAMED)
+        said = few_named([f"{each.source} {number(each.auc)}" for each in others], MOST_SOURCES_NAMED)
         lines.append(f"Not shown to be easier or harder than the others, by mean AUC: {said}.")
     return QuestionAnswer(EASE, tuple(lines))
 

@@ -125,6 +125,22 @@ def _changed(study: "Study") -> list[str]:
     return changed_sentences(changed_since(study), phase=study.phase.name, results=str(study.store.root))
 
 
+def _left_race(study: "Study") -> list[str]:
+    """Say whose missing folds are planned although an earlier race has left them out."""
+    from orchestrator.analysis.trial_scores import place_name
+    from orchestrator.store.folder import State
+    from orchestrator.store.race_file import read_race
+
+    race = read_race(study.store, study.phase.name)
+    missing = {trial.key for trial in study.selected() if trial.state != State.DONE}
+    return [
+        f"{each.experiment} was eliminated after {place_name(each.place)} of a race: with --race its missing "
+        "folds are left out, without it they are run"
+        for each in (race.eliminated if race is not None else ())
+        if missing & set(each.left_out)
+    ]
+
+
 def _show(study: "Study", *, console: "Console") -> None:
     from rich.table import Table
 
@@ -162,6 +178,7 @@ def _show(study: "Study", *, console: "Console") -> None:
     lines += _changed(study)
     lines += [*sweep_sentences(study.sweeps), *study.notes, *map(held_out_line, study.held_out())]
     lines += undeclared_sentences(study.undeclared())
+    lines += _left_race(study)
     lines += uneven_sentences(study.uneven, num_experiments=len(study.experiments))
     lines += [
         f"Shortcuts in {planned.manifest.root}: {plan_text(known)}"

@@ -131,7 +131,7 @@ def refuse_clashes(file: Path, made: Generated, files: Mapping[str, Path]) -> No
         if each.name in files:
             raise InputError(
                 f"{file}: its sweep makes {each.name}, which {files[each.name]} is called already; give the "
-                'sweep another "name"'
+                'sweep a "name" of its own in the list "sweeps"'
             )
         if each.name in seen:
             raise InputError(

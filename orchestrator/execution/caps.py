@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.execution.executor import Event, EventKind
-from orchestrator.plan.estimates import Basis, PhaseEstimate
+from orchestrator.plan.estimates import Basis, ExperimentEstimate, PhaseEstimate
 from orchestrator.plan.plan import Study, Trial
 from orchestrator.store.folder import State
 from orchestrator.store.price_record import PriceRecord
@@ -148,7 +148,17 @@ class CapReferee:
                     fitting += used <= left
                 within += fitting
                 whole += [self._experiment[group[0]]] if fitting == len(group) else []
+        for each in self.to_come:
+            for seconds in each.seconds.values():
+                used += seconds / each.at_a_time
+                within += used <= left
         return within, whole
+
+    @property
+    def to_come(self) -> list[ExperimentEstimate]:
+        """What the estimate has beside the experiments of the study: settings that a search will propose."""
+        known = {each.experiment.name for each in self.study.experiments}
+        return [each for each in self.estimate.experiments if each.experiment not in known]
 
     def close(self) -> None:
         """Note in the budget what was left."""
@@ -158,11 +168,13 @@ class CapReferee:
         stopped = [key for key in unfinished if key in self._begun]
         seconds = sum(self._expected(key) / self._together(key) for key in unfinished if key not in stopped)
         seconds += sum(self._remaining(key) / self._together(key) for key in stopped)
+        seconds += sum(each.clock_s for each in self.to_come)
+        num_to_come = sum(each.missing for each in self.to_come)
         self.budget.cut.append(
             CutShort(
                 phase=self.study.phase.name,
-                planned=len(self.study.selected()),
-                not_begun=len(unfinished) - len(stopped),
+                planned=len(self.study.selected()) + num_to_come,
+                not_begun=len(unfinished) - len(stopped) + num_to_come,
                 stopped=len(stopped),
                 seconds=seconds,
             )

@@ -46,8 +46,9 @@ def run_within(
     sentence = fitting_sentence(
         fit,
         whole,
-        missing=len(study.missing()),
-        experiments=len({trial.experiment for trial in study.missing()}),
+        missing=len(study.missing()) + sum(each.missing for each in referee.to_come),
+        experiments=len({trial.experiment for trial in study.missing()})
+        + sum(each.num_planned - len(each.settings) for each in study.sweeps if referee.to_come),
         left_s=max(0.0, budget.limit_s - budget.elapsed_s),
     )
     if not options.quiet:

@@ -8,6 +8,8 @@ from orchestrator.plan.estimates import Basis, PhaseEstimate
 from orchestrator.store.price_record import PriceRecord
 
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
+# What a suggested cap has over the estimate of what is left: half as much again, and a minute to begin.
+ROOM, ROOM_S = 1.5, 60.0
 TRUSTED = {
     Basis.FINISHED: "of finished trials",
     Basis.MEASURED: "measured on this machine",
@@ -143,7 +145,8 @@ def cut_sentence(
             f"{', ' if what else ''}{stopped} {'was' if stopped == 1 else 'were'} stopped at the cap {kept}"
         )
     cost = "" if price is None else f" ({money(cost_of(more_s, price, units=units), price.currency)})"
-    hours = math.ceil(more_s / 36) / 100
+    # A cap as tight as the estimate may cut the next command before its first trial, again and again.
+    hours = math.ceil((ROOM * more_s + ROOM_S) / 36) / 100
     return (
         f"{what}: about {duration(more_s)} more{cost}; the same command goes on with "
         f"{'it' if unfinished == 1 else 'them'}, without a cap or with --max-hours {hours:g}"

@@ -1,11 +1,13 @@
 """`--race` on the command line: refused in a sentence where a phase can't race, left out in a study."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestrator.store.race_file import EliminationRecord, RaceRecord
 from trainables.errors import InputError
 
 Call = Callable[..., tuple[int, str, str]]
@@ -64,3 +66,25 @@ def test_a_study_races_where_it_can(
     assert asked == [("phase1", True)] and "No race" not in out
     _, out, _ = call("study", "other", "--experiments", root, "--race")
     assert asked[1:] == [("other", False)] and "No race: other decides keys by pairs" in out
+
+
+def test_a_plan_says_who_has_left_a_race(
+    call: Call, folder: Callable[..., Path], faces: Path, tmp_path: Path
+) -> None:
+    """Catches a plan of trials that a race will not run, without a word of it."""
+    root = folder(phase1=phase_file(decision={"choose": "auc"}))
+    words = ("plan", "phase1", "--experiments", root, "--data", faces, "--results", tmp_path / "r")
+    keys = [each["key"] for each in json.loads(call(*words, "--json")[1])["trials"]]
+    gone = EliminationRecord(
+        experiment="b", repeat=0, fold=2, n=3, cause="bound", leader="a", gap=0.3, p_value=None, level=None,
+        left_out=tuple(keys[-2:]),
+    )  # fmt: skip
+    path = tmp_path / "r" / "races" / "phase1.json"
+    path.parent.mkdir(parents=True)
+    record = RaceRecord(
+        phase="phase1", entry="e", metric="auc", rope=0.01, alpha=0.02, num_folds=5, looks=3,
+        candidates=("a", "b"), eliminated=(gone,),
+    )  # fmt: skip
+    path.write_text(record.model_dump_json())
+    code, out, _ = call(*words)
+    assert code == 0 and "b was eliminated after fold 2 of a race: with --race its missing folds" in out

@@ -252,8 +252,12 @@ def test_a_setting_that_is_called_as_an_experiment_is_refused(
 ) -> None:
     folder = phase(extends="base", grid={"dropout": [0.4]})
     write_experiments({"phase1/base-dropout=0.4.json": {}}, folder=folder)
-    with pytest.raises(InputError, match=r"makes base-dropout=0.4, which .* is called already"):
+    with pytest.raises(InputError, match=r'makes base-dropout=0.4, which .* already.*"name".*"sweeps"'):
         swept(folder)
+    # The way out that it names, which the short form does not have.
+    sweep = {"extends": "base", "grid": {"dropout": [0.4]}, "name": "other"}
+    write_experiments({"mine/phase.json": {"title": "Mine", "sweeps": [sweep]}}, folder=folder)
+    assert [each.name for each in swept(folder).experiments] == ["base", "other-dropout=0.4"]
 
 
 def test_a_set_of_a_key_that_is_swept_is_refused(phase: Callable[..., Path]) -> None:

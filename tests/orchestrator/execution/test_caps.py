@@ -125,6 +125,21 @@ def test_half_of_the_cost_runs_whole_experiments_and_ends_in_time(study: Study) 
     assert referee.fit() == (0, [])
 
 
+def test_what_a_search_has_yet_to_propose_is_left_too(study: Study) -> None:
+    """Catches a capped search that says it needs no more than its first round."""
+    estimate = estimate_of(study, trial_s=100.0)
+    more = replace(estimate.experiments[0], experiment="2 more", trials=10, missing=10,
+                   seconds={str(number): 50.0 for number in range(10)})  # fmt: skip
+    estimate = replace(estimate, experiments=(*estimate.experiments, more))
+    budget = Budget(max_s=1200.0, clock=lambda: 0.0)
+    referee = CapReferee(budget, 1200.0, study, estimate)
+    assert referee.fit() == (14, ["a", "b"])
+    referee.order(study.waves()[0])
+    referee.close()
+    (cut,) = budget.cut
+    assert (cut.planned, cut.not_begun, cut.seconds) == (20, 20, 1500.0)
+
+
 def test_without_a_tight_cap_everything_runs(study: Study) -> None:
     run = Run(study)
     _, budget = run(max_s=1001.0)

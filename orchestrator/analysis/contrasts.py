@@ -19,9 +19,11 @@ from orchestrator.analysis.verdict_limits import contrast_floor
 from orchestrator.statistics import corrected_t_test, holm
 from orchestrator.statistics.chosen_pair import MIN_FOLDS
 from orchestrator.statistics.intervals import t_quantile
+from trainables.evaluation.metrics import LOWER_IS_BETTER, is_rate
 
 SINGLE_SPLIT = "a single split has no spread over folds, which gives no interval and no test"
 TWO_FOLDS = "two folds give no verdict: their spread says next to nothing"
+CEILING = "all are at {best:.3f} on every fold, so these images are too easy to tell them apart"
 NO_SPREAD = "neither the folds nor draws of their test images vary, which gives no interval and no test"
 
 
@@ -150,13 +152,21 @@ def contrast_by_fold(found: ByFold, experiments: Sequence[Gathered], *, floor: f
 
 
 def contrast(terms: Sequence[Term], metric: str) -> Contrast:
-    """Sum scores on one source by fold, and test the mean over folds; the p-value is that of it alone."""
+    """Sum scores on one source by fold, and test the mean over folds; the p-value is that of it alone.
+
+    Scores that are all as good as can be have no verdict: they are equal by too easy images.
+    """
     found = fold_sums(terms, metric)
     if found.values is None:
         return Contrast(found.n, reason=found.reason)
     weighted = [(term.weight, term.experiment) for term in terms]
     floor = contrast_floor(weighted, metric, terms[0].source)
-    return contrast_by_fold(found, [term.experiment for term in terms], floor=floor)
+    tested = contrast_by_fold(found, [term.experiment for term in terms], floor=floor)
+    best = 0.0 if metric in LOWER_IS_BETTER else 1.0
+    scores = [score for each in terms for score in each.experiment.values[each.source, metric].values()]
+    if not tested.reason and is_rate(metric) and all(score == best for score in scores):
+        return replace(tested, reason=CEILING.format(best=best))
+    return tested
 
 
 def corrected_family(contrasts: Sequence[Contrast]) -> list[Contrast]:

@@ -78,3 +78,12 @@ def test_of_many_contrasts_each_needs_a_narrower_interval_to_be_practically_none
     needed = float(stats.t.ppf(1 - 0.025 / 3, 4)) * error
     assert not of_three.lies_within(0.01)
     assert of_three.lies_within(needed + 1e-9) and not of_three.lies_within(needed - 1e-9)
+
+
+def test_scores_at_their_ceiling_are_not_called_equal() -> None:
+    """Catches "practically no difference" where a comparison says that the images are too easy."""
+    terms = [Term(-1.0, gathered("a", [1.0] * 5)), Term(1.0, gathered("b", [1.0] * 5))]
+    found = contrast(terms, "auc")
+    assert found.reason.startswith("all are at 1.000 on every fold") and not found.lies_within(0.1)
+    almost = [terms[0], Term(1.0, gathered("b", [1.0, 1.0, 1.0, 1.0, 0.9999]))]
+    assert contrast(almost, "auc").reason == "" and contrast(almost, "auc").lies_within(0.1)

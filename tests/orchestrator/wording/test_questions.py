@@ -240,13 +240,13 @@ def test_a_loss_is_graded_by_its_whole_interval(bounds: tuple[float, float], wor
 @pytest.mark.parametrize(
     ("gap", "score", "word"),
     [
-        (DOWN, UP, "narrows the gap and raises the score: it helps to generalise"),
-        (DOWN, DOWN, "narrows the gap and lowers the score: it over-regularises"),
+        (DOWN, UP, "narrows the gap and improves the score: it helps to generalise"),
+        (DOWN, DOWN, "narrows the gap and worsens the score: it over-regularises"),
         (DOWN, NONE, "narrows the gap without a change of the score that is shown"),
-        (UP, UP, "raises the score and widens the gap"),
-        (NONE, UP, "raises the score and is not shown to change the gap"),
-        (UP, DOWN, "lowers the score and widens the gap"),
-        (NONE, DOWN, "lowers the score and is not shown to change the gap"),
+        (UP, UP, "improves the score and widens the gap"),
+        (NONE, UP, "improves the score and is not shown to change the gap"),
+        (UP, DOWN, "worsens the score and widens the gap"),
+        (NONE, DOWN, "worsens the score and is not shown to change the gap"),
         (UP, NONE, "widens the gap without a change of the score that is shown"),
         (NONE, NONE, "is shown to change neither the gap nor the score"),
     ],
@@ -264,7 +264,7 @@ def test_taking_augmentation_away_is_told_as_having_it() -> None:
         asked = regularised(UP, DOWN)
         turned = dataclasses.replace(asked, gain=dataclasses.replace(asked.gain, choice=choice))
         (said,) = answers(regularisations=(turned,)).values()
-        assert said.startswith(f"{name} narrows the gap and raises the score: it helps to generalise.")
+        assert said.startswith(f"{name} narrows the gap and improves the score: it helps to generalise.")
         assert "0.200 → 0.500, change -0.080" in said and "0.400 → 0.100" in said
 
 

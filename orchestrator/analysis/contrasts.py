@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import stdtr
 
-from orchestrator.analysis.comparing import SIGNIFICANT, other_rows, test_share
+from orchestrator.analysis.comparing import SIGNIFICANT, SURE, other_rows, test_share
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.trial_scores import ALL
 from orchestrator.analysis.verdict_limits import contrast_floor
 from orchestrator.statistics import corrected_t_test, holm
 from orchestrator.statistics.chosen_pair import MIN_FOLDS
-from orchestrator.statistics.intervals import t_quantile
+from orchestrator.statistics.intervals import CONFIDENCE, t_quantile
 from trainables.evaluation.metrics import LOWER_IS_BETTER, is_rate
 
 SINGLE_SPLIT = "a single split has no spread over folds, which gives no interval and no test"
@@ -59,6 +60,13 @@ class Contrast:
     def is_shown(self) -> bool:
         """Whether it is shown to differ from 0, in its family."""
         return not self.reason and self.p_holm < SIGNIFICANT
+
+    def is_beyond(self, bound: float) -> bool:
+        """Tell whether it is shown, and surely beyond `bound`, as a comparison's verdict asks."""
+        if not self.is_shown:
+            return False
+        error = (self.high - self.low) / 2 / t_quantile((1 + CONFIDENCE) / 2, self.degrees)
+        return float(stdtr(self.degrees, (abs(self.mean) - bound) / error)) > SURE
 
     def lies_within(self, bound: float) -> bool:
         """Tell whether the whole interval is closer to 0 than `bound`, at a level shared by its family.

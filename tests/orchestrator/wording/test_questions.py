@@ -24,8 +24,8 @@ from orchestrator.wording.questions import (
     source_sentences,
 )
 
-UP = Contrast(5, 0.08, 0.02, 0.04, 0.12, 0.004, 0.012)
-DOWN = Contrast(5, -0.08, 0.02, -0.12, -0.04, 0.004, 0.012)
+UP = Contrast(5, 0.08, 0.02, 0.04, 0.12, 0.004, 0.012, degrees=4)
+DOWN = Contrast(5, -0.08, 0.02, -0.12, -0.04, 0.004, 0.012, degrees=4)
 NONE = Contrast(5, 0.02, 0.04, -0.03, 0.07, 0.3, 0.9)
 EQUAL = Contrast(5, 0.001, 0.002, -0.004, 0.006, 0.6, 0.6)
 LACKING = Contrast(3, reason="b: fold 3 failed: the loss is nan")
@@ -54,6 +54,11 @@ def test_nothing_to_answer_has_no_question() -> None:
     [
         (UP, "helps"),
         (DOWN, "costs score"),
+        # A comparison of the two would be undecided.
+        (
+            Contrast(5, 0.012, 0.004, 0.004, 0.020, 0.01, 0.02, degrees=4),
+            "helps, though not surely by more than 0.01",
+        ),
         (NONE, "is not shown to matter"),
         (EQUAL, "makes practically no difference (within ±0.01)"),
         # Seen alone it is significant; as one of a family it is not.

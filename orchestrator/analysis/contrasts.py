@@ -11,17 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import stdtr
 
-from orchestrator.analysis.comparing import SIGNIFICANT, other_rows, test_share
+from orchestrator.analysis.comparing import SIGNIFICANT, SURE, other_rows, test_share
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.trial_scores import ALL
 from orchestrator.analysis.verdict_limits import contrast_floor
 from orchestrator.statistics import corrected_t_test, holm
 from orchestrator.statistics.chosen_pair import MIN_FOLDS
-from orchestrator.statistics.intervals import t_quantile
+from orchestrator.statistics.intervals import CONFIDENCE, t_quantile
+from trainables.evaluation.metrics import LOWER_IS_BETTER, is_rate
 
 SINGLE_SPLIT = "a single split has no spread over folds, which gives no interval and no test"
 TWO_FOLDS = "two folds give no verdict: their spread says next to nothing"
+CEILING = "all are at {best:.3f} on every fold, so these images are too easy to tell them apart"
 NO_SPREAD = "neither the folds nor draws of their test images vary, which gives no interval and no test"
 
 
@@ -57,6 +60,13 @@ class Contrast:
     def is_shown(self) -> bool:
         """Whether it is shown to differ from 0, in its family."""
         return not self.reason and self.p_holm < SIGNIFICANT
+
+    def is_beyond(self, bound: float) -> bool:
+        """Tell whether it is shown, and surely beyond `bound`, as a comparison's verdict asks."""
+        if not self.is_shown:
+            return False
+        error = (self.high - self.low) / 2 / t_quantile((1 + CONFIDENCE) / 2, self.degrees)
+        return float(stdtr(self.degrees, (abs(self.mean) - bound) / error)) > SURE
 
     def lies_within(self, bound: float) -> bool:
         """Tell whether the whole interval is closer to 0 than `bound`, at a level shared by its family.
@@ -150,13 +160,21 @@ def contrast_by_fold(found: ByFold, experiments: Sequence[Gathered], *, floor: f
 
 
 def contrast(terms: Sequence[Term], metric: str) -> Contrast:
-    """Sum scores on one source by fold, and test the mean over folds; the p-value is that of it alone."""
+    """Sum scores on one source by fold, and test the mean over folds; the p-value is that of it alone.
+
+    Scores that are all as good as can be have no verdict: they are equal by too easy images.
+    """
     found = fold_sums(terms, metric)
     if found.values is None:
         return Contrast(found.n, reason=found.reason)
     weighted = [(term.weight, term.experiment) for term in terms]
     floor = contrast_floor(weighted, metric, terms[0].source)
-    return contrast_by_fold(found, [term.experiment for term in terms], floor=floor)
+    tested = contrast_by_fold(found, [term.experiment for term in terms], floor=floor)
+    best = 0.0 if metric in LOWER_IS_BETTER else 1.0
+    scores = [score for each in terms for score in each.experiment.values[each.source, metric].values()]
+    if not tested.reason and is_rate(metric) and all(score == best for score in scores):
+        return replace(tested, reason=CEILING.format(best=best))
+    return tested
 
 
 def corrected_family(contrasts: Sequence[Contrast]) -> list[Contrast]:

@@ -169,6 +169,7 @@ def gather(store: Store, study: StudyRecord) -> list[Gathered]:
     bootstraps = Bootstraps(store.cached(CACHE))
     compared = {name for each in study.phase.comparisons for name in (each.baseline, each.treatment)}
     compared |= {name for names in size_series(study) for name in names}
+    compared |= set(study.phase.decision.names if study.phase.decision is not None else ())
     race = read_race(store, study.phase.name)
     found = []
     for record in study.experiments:

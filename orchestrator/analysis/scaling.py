@@ -11,18 +11,18 @@ than their few test images can tell, draws of other test images (`Bootstraps`) m
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
-from orchestrator.analysis.comparing import TEST_GROUPS, pair_up, test_share
+from orchestrator.analysis.comparing import SIGNIFICANT, TEST_GROUPS, pair_up, test_share
 from orchestrator.analysis.data_sizes import series_name, size_series
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.analysis.headline import headline_metric
 from orchestrator.analysis.trial_scores import ALL
 from orchestrator.analysis.verdict_limits import error_floor, no_verdict
-from orchestrator.statistics import PairedTest, corrected_paired_t_test, corrected_rate
+from orchestrator.statistics import PairedTest, corrected_paired_t_test, corrected_rate, holm
 from orchestrator.statistics.intervals import CONFIDENCE, corrected_interval, standard_error
 from orchestrator.statistics.power_law import (
     DRAWS,
@@ -39,7 +39,7 @@ from trainables.evaluation.metrics import LOWER_IS_BETTER, is_rate
 # How far a curve is followed beyond the largest size, and in how many steps it is drawn.
 REACH, STEPS = 2.0, 49
 EDGES = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
-# Models of which every pair is looked at; of more, those with the best score at twice the data.
+# Models of which every pair is looked at; of more, those with the best law at their largest size.
 MOST_CROSSED = 8
 # Of drawn curves: from this share on that two cross is shown.
 SURE_CROSSING = 0.95
@@ -100,7 +100,8 @@ class ScalingCurve:
 class ModelScaling:
     """One model over its sizes. `doubling` is the gain per doubling, from the smallest size to the largest.
 
-    `reason` says why there is no curve; empty where there is one.
+    `p_holm` is the p-value of that, corrected by Holm over the models. `reason` says why there is no curve;
+    empty where there is one.
     """
 
     name: str
@@ -108,16 +109,23 @@ class ModelScaling:
     doubling: PairedTest | None = None
     curve: ScalingCurve | None = None
     reason: str = ""
+    p_holm: float = math.nan
+
+    @property
+    def is_change_shown(self) -> bool:
+        """Whether more data is shown to change the score, as one of several models."""
+        return self.p_holm < SIGNIFICANT
 
     @property
     def is_gain_shown(self) -> bool:
-        """Whether the intervals of the measured and of the predicted gain leave 0 out.
+        """Whether the measured gain is shown, and the interval of the predicted one leaves 0 out.
 
         What was measured is tested on the scale of the score: no prediction is surer than that.
         """
         if self.curve is None or self.doubling is None:
             return False
-        return self.curve.gain.low > 0.0 and self.doubling.difference.low > 0.0
+        is_better = self.is_change_shown and self.doubling.difference.mean > 0.0
+        return is_better and self.curve.gain.low > 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +183,9 @@ def measure_scaling(study: StudyRecord, experiments: Mapping[str, Gathered]) -> 
     ordered = sorted(fitted, key=lambda each: float(each.law.at(np.array([each.largest]))[0, 0]))
     crossed = [each for each in fitted if each in ordered[:MOST_CROSSED]]
     crossings = tuple(_cross(one, other) for one, other in combinations(crossed, 2))
-    return Scaling(metric, tuple(found), crossings)
+    tested = [math.nan if each.doubling is None else each.doubling.p_value for each in found]
+    models = tuple(replace(each, p_holm=p) for each, p in zip(found, holm(tested), strict=True))
+    return Scaling(metric, models, crossings)
 
 
 def _measure(name: str, sides: Sequence[Gathered], metric: str) -> tuple[ModelScaling, _Fitted | None]:

@@ -18,7 +18,7 @@ SIZES = [
 FITS = [
     "model", "metric", "a", "b", "c", "n_twice", "predicted", "predicted_low", "predicted_high", "gain",
     "gain_low", "gain_high", "error_from", "per_doubling", "doubling_low", "doubling_high", "doubling_p",
-    "reason",
+    "doubling_p_holm", "reason",
 ]  # fmt: skip
 CROSSINGS = ["first", "second", "ahead_before", "n_crossing", "share", "low", "high", "reason"]
 
@@ -67,6 +67,6 @@ def _numbers(found: Estimate) -> tuple[float, float, float]:
 
 def _doubling(model: ModelScaling) -> tuple[float | str, ...]:
     if model.doubling is None:
-        return (*[math.nan] * 4, model.reason)
+        return (*[math.nan] * 5, model.reason)
     found = model.doubling.difference
-    return found.mean, found.low, found.high, model.doubling.p_value, model.reason
+    return found.mean, found.low, found.high, model.doubling.p_value, model.p_holm, model.reason

@@ -55,7 +55,7 @@ def _front_sentence(pareto: pd.DataFrame, measure: Measure) -> str:
     names = [str(name) for name in front["experiment"]]
     said = f"By {MEASURE_NAMES[measure]}, {len(names)} of {count} "
     if len(names) == 1:
-        return f"{said}is on the front: {names[0]} is the {first}, and none scores more."
+        return f"{said}is on the front: {names[0]} is the {first}, and none scores better."
     metric = metric_name(str(front["metric"].iloc[0]))
     return f"{said}are on the front, the {first} first: {few_named(names)}. {_steps(front, metric)}"
 

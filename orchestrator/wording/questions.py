@@ -52,6 +52,8 @@ def gain_sentence(found: ChoiceGain) -> str:
         word = f"makes practically no difference (within ±{choice.rope:g})"
     elif gain.is_shown:
         word = "helps" if gain.mean > 0 else "costs score"
+        if not gain.is_beyond(choice.rope):
+            word += f", though not surely by more than {choice.rope:g}"
     over = f" over {len(choice.pairs)} pairs of experiments" if len(choice.pairs) > 1 else ""
     return (
         f"{what} {word}: {metric} {number(found.before)} → {number(found.after)}{over}, gain "

@@ -85,8 +85,8 @@ def _saved(tables: Tables) -> list[str]:
         return []
     known = [each.hours for each in savings if not math.isnan(each.hours)]
     devices = {each.device for each in savings}
-    said = f"The race saved {trials} trials"
+    said = f"The race saved {trials} {'trial' if trials == 1 else 'trials'}"
     if len(known) == len(savings) and len(devices) == 1:
         hours = hours_text(math.fsum(known), devices.pop())
         said += f", about {hours} at what the finished folds of the same experiments took"
-    return [f"{said}; a run without --race runs them."]
+    return [f"{said}; a run without --race runs {'it' if trials == 1 else 'them'}."]

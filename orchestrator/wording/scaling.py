@@ -20,12 +20,12 @@ def model_sentence(model: ModelScaling, metric: str) -> str:
     if model.doubling is None:
         return f"{model.name}: no learning curve: {model.reason}."
     found, (first, last) = model.doubling.difference, (model.sizes[0], model.sizes[-1])
-    shown = "" if found.low > 0.0 or found.high < 0.0 else "; that more data changes it is not shown"
+    shown = "" if model.is_change_shown else "; that more data changes it is not shown"
     sizes = (
         f"{number(first.mean)} with {images_text(first.images)} training images and {number(last.mean)} with "
         f"{images_text(last.images)}"
     )
-    tested = f"95 % interval {signed(found.low)} to {signed(found.high)}, {p_text(model.doubling.p_value)}"
+    tested = f"95 % interval {signed(found.low)} to {signed(found.high)}, {doubling_p(model)}"
     said = (
         f"{model.name}: {name} {sizes}: better by {signed(found.mean)} with each doubling ({tested}){shown}."
     )
@@ -38,6 +38,13 @@ def model_sentence(model: ModelScaling, metric: str) -> str:
     if model.is_gain_shown:
         return f"{said}, better by {better} than now."
     return f"{said}; that this is better than now is not shown: {better}."
+
+
+def doubling_p(model: ModelScaling) -> str:
+    """Say the p-value of a measured gain, and the corrected one where there are several models."""
+    p = math.nan if model.doubling is None else model.doubling.p_value
+    several = model.p_holm == model.p_holm and model.p_holm != p
+    return f"{p_text(p)}, Holm-corrected {p_text(model.p_holm)}" if several else p_text(p)
 
 
 def crossing_sentence(found: Crossing) -> str:
@@ -86,7 +93,8 @@ def law_note(metric: str) -> str:
         "learned from in a fold. Three sizes fit three numbers exactly, so that the fit itself proves "
         "nothing: what is said rests on the interval at twice the data, from laws of drawn folds (the same "
         "folds for all sizes and models, corrected for common training images). A gain counts as shown where "
-        "its interval and that of the measured gain per doubling are above 0. Nothing is said beyond twice "
+        "its interval is above 0 and the measured gain per doubling is shown, too, its p corrected by Holm "
+        "over the models. Nothing is said beyond twice "
         "the data, and what is not shown may be there all the same."
     )
 

@@ -52,7 +52,7 @@ def _gained(gain: ChoiceGain) -> str:
     if found.lies_within(gain.choice.rope):
         word = "makes practically no difference"
     elif found.is_shown:
-        word = "raises the score" if found.mean > 0 else "lowers the score"
+        word = "improves the score" if found.mean > 0 else "worsens the score"
     else:
         word = "is not shown to change the score"
     return f"The change {word}: gain in {metric} {contrast_text(found)}."
@@ -238,14 +238,14 @@ def _outcome(gain: Contrast, gap: Contrast, rope: float) -> str:
         return f"{gap_said} the gap, and makes practically no difference to the score (within ±{rope:g})"
     if gain.is_shown and gain.mean > 0:
         if is_smaller:
-            return "narrows the gap and raises the score: it helps to generalise"
+            return "narrows the gap and improves the score: it helps to generalise"
         more = "widens the gap" if is_larger else "is not shown to change the gap"
-        return f"raises the score and {more}: it helps, but not by less overfitting"
+        return f"improves the score and {more}: it helps, but not by less overfitting"
     if gain.is_shown:
         if is_smaller:
-            return "narrows the gap and lowers the score: it over-regularises"
+            return "narrows the gap and worsens the score: it over-regularises"
         more = "widens the gap" if is_larger else "is not shown to change the gap"
-        return f"lowers the score and {more}: it harms, and not by too little fitting of the training images"
+        return f"worsens the score and {more}: it harms, and not by too little fitting of the training images"
     if is_smaller:
         return "narrows the gap without a change of the score that is shown: less overfitting, no gain shown"
     if is_larger:

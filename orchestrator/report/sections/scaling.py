@@ -12,9 +12,10 @@ from orchestrator.report.grid import Grid, GridCell, grid
 from orchestrator.report.material import Material
 from orchestrator.report.section import Figure, Items, Panel, Section, Table, figure, link, note, prose
 from orchestrator.report.shown import MOST_CURVES, MOST_LISTED
-from orchestrator.wording.numbers import DASH, between, capital, metric_name, number, p_text
+from orchestrator.wording.numbers import DASH, between, capital, metric_name, number
 from orchestrator.wording.scaling import (
     crossing_sentence,
+    doubling_p,
     images_text,
     law_note,
     model_sentence,
@@ -70,7 +71,7 @@ def laws_grid(found: Scaling) -> Grid:
         if tested is not None:
             interval = tested.difference
             bounds = between(interval.low, interval.high, sign=True)
-            said = f"{bounds}, {p_text(tested.p_value)}" if bounds != DASH else ""
+            said = f"{bounds}, {doubling_p(model)}" if bounds != DASH else ""
             doubling = GridCell(number(interval.mean, sign=True), said)
         rows.append([str(place), model.name, doubling, *_law_cells(model)])
     name = capital(metric_name(found.metric))

@@ -1,6 +1,7 @@
 """Sums of scores by fold: against scipy, and where there is none or no verdict."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,3 +79,22 @@ def test_of_many_contrasts_each_needs_a_narrower_interval_to_be_practically_none
     needed = float(stats.t.ppf(1 - 0.025 / 3, 4)) * error
     assert not of_three.lies_within(0.01)
     assert of_three.lies_within(needed + 1e-9) and not of_three.lies_within(needed - 1e-9)
+
+
+def test_scores_at_their_ceiling_are_not_called_equal() -> None:
+    """Catches "practically no difference" where a comparison says that the images are too easy."""
+    terms = [Term(-1.0, gathered("a", [1.0] * 5)), Term(1.0, gathered("b", [1.0] * 5))]
+    found = contrast(terms, "auc")
+    assert found.reason.startswith("all are at 1.000 on every fold") and not found.lies_within(0.1)
+    almost = [terms[0], Term(1.0, gathered("b", [1.0, 1.0, 1.0, 1.0, 0.9999]))]
+    assert contrast(almost, "auc").reason == "" and contrast(almost, "auc").lies_within(0.1)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_what_is_beyond_a_bound_is_so_with_the_probability_of_a_verdict(sign: float) -> None:
+    error, mean = 0.01, sign * 0.06
+    reach = float(stats.t.ppf(0.975, 4)) * error
+    found = Contrast(5, mean, 0.02, mean - reach, mean + reach, 0.004, 0.004, degrees=4)
+    bound = 0.06 - float(stats.t.ppf(0.95, 4)) * error
+    assert found.is_beyond(bound - 1e-9) and not found.is_beyond(bound + 1e-9)
+    assert not replace(found, p_holm=0.06).is_beyond(0.0)

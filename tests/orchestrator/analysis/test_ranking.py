@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from orchestrator.analysis.collect import Tables
+from orchestrator.analysis.comparing import compare_pair
 from orchestrator.store.folder import Store
 from orchestrator.wording.ranking_text import ranking_sentences
 
@@ -77,6 +78,18 @@ def test_a_declared_pair_has_the_test_of_its_comparison(results: Any, tables_of:
         for name in ("mean_diff", "ci_low", "ci_high", "p_value"):
             assert pair[name] == pytest.approx(row[name], rel=1e-4), name
     assert found.effects["error_from"].eq("test groups").any()
+
+
+def test_candidates_of_a_decision_have_the_floor_of_a_comparison(results: Any, tables_of: TablesOf) -> None:
+    """Catches the floor of half a group below pairs that nobody declared, as those of a sweep."""
+    for name, good in (("a", 0.6), ("b", 0.9), ("c", 1.2)):
+        results.add(name, folds=3)
+        results.separate(name, "test", good)
+    results.decide("a", "b", "c")
+    found = tables_of()[1]
+    pair = found.pairs.set_index(["first", "second"]).loc[("a", "b")]
+    row, _ = compare_pair((found.experiments["a"], found.experiments["b"]), "auc", rope=0.0)
+    assert found.experiments["a"].deviations and pair["p_value"] == pytest.approx(row["p_value"], rel=1e-4)
 
 
 def test_ranks_have_the_range_that_the_tests_leave_open(results: Any, tables_of: TablesOf) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.scaling import BENT, FLAT, TWO_SIZES, ModelScaling
+from orchestrator.statistics import holm
 from orchestrator.store.folder import Store
 
 Collect = Callable[[], tuple[Store, Tables]]
@@ -169,3 +170,7 @@ def test_two_curves_cross_where_they_cross_by_hand(results: Any, tables_of: Coll
     assert crossing.share > 0.8 and crossing.low <= crossing.images <= crossing.high
     none = found["slow", "best"]
     assert math.isnan(none.images) and none.share < 0.2 and none.ahead_first == "best"
+    # Gains of three models are one family, on the page and in the table.
+    tested = [model.doubling.p_value for model in tables.curves.models if model.doubling is not None]
+    assert [model.p_holm for model in tables.curves.models] == holm(tested) != tested
+    assert list(tables.scaling_fits["doubling_p_holm"]) == holm(tested)

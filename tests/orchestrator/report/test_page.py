@@ -285,7 +285,7 @@ def test_held_out_sources_and_ranking_appear_where_they_exist(
 ) -> None:
     # The note states the limits that the table goes by.
     monkeypatch.setattr(sources, "FLAGGED", 0.07)
-    names = tuple(f"p1_{letter}" for letter in "abcdef")
+    names = tuple(f"p1_{letter}" for letter in "abcdefg")
     store = write_results(tmp_path, names=names, folds=3)
     study = store.study("phase1").plain()
     study["experiments"][2]["recipe"]["train_sources"] = ["wiki", "text2img"]

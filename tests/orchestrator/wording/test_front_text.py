@@ -39,7 +39,7 @@ def test_the_fastest_is_the_cheapest() -> None:
 def test_one_member_equals_and_one_experiment() -> None:
     alone = pareto("flops", ("a", 1.0, "yes", "", ""), ("b", 2.0, "no", "", ""))
     assert front_sentences(alone) == [
-        "By FLOPs per image, 1 of 2 is on the front: a is the cheapest, and none scores more."
+        "By FLOPs per image, 1 of 2 is on the front: a is the cheapest, and none scores better."
     ]
     equal = pareto("flops", ("a", 1.0, "yes", "", ""), ("b", 1.0, "yes", "", ""), ("c", 2.0, "no", "", ""))
     assert front_sentences(equal) == [

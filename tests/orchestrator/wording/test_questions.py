@@ -24,8 +24,8 @@ from orchestrator.wording.questions import (
     source_sentences,
 )
 
-UP = Contrast(5, 0.08, 0.02, 0.04, 0.12, 0.004, 0.012)
-DOWN = Contrast(5, -0.08, 0.02, -0.12, -0.04, 0.004, 0.012)
+UP = Contrast(5, 0.08, 0.02, 0.04, 0.12, 0.004, 0.012, degrees=4)
+DOWN = Contrast(5, -0.08, 0.02, -0.12, -0.04, 0.004, 0.012, degrees=4)
 NONE = Contrast(5, 0.02, 0.04, -0.03, 0.07, 0.3, 0.9)
 EQUAL = Contrast(5, 0.001, 0.002, -0.004, 0.006, 0.6, 0.6)
 LACKING = Contrast(3, reason="b: fold 3 failed: the loss is nan")
@@ -54,6 +54,11 @@ def test_nothing_to_answer_has_no_question() -> None:
     [
         (UP, "helps"),
         (DOWN, "costs score"),
+        # A comparison of the two would be undecided.
+        (
+            Contrast(5, 0.012, 0.004, 0.004, 0.020, 0.01, 0.02, degrees=4),
+            "helps, though not surely by more than 0.01",
+        ),
         (NONE, "is not shown to matter"),
         (EQUAL, "makes practically no difference (within ±0.01)"),
         # Seen alone it is significant; as one of a family it is not.
@@ -240,13 +245,13 @@ def test_a_loss_is_graded_by_its_whole_interval(bounds: tuple[float, float], wor
 @pytest.mark.parametrize(
     ("gap", "score", "word"),
     [
-        (DOWN, UP, "narrows the gap and raises the score: it helps to generalise"),
-        (DOWN, DOWN, "narrows the gap and lowers the score: it over-regularises"),
+        (DOWN, UP, "narrows the gap and improves the score: it helps to generalise"),
+        (DOWN, DOWN, "narrows the gap and worsens the score: it over-regularises"),
         (DOWN, NONE, "narrows the gap without a change of the score that is shown"),
-        (UP, UP, "raises the score and widens the gap"),
-        (NONE, UP, "raises the score and is not shown to change the gap"),
-        (UP, DOWN, "lowers the score and widens the gap"),
-        (NONE, DOWN, "lowers the score and is not shown to change the gap"),
+        (UP, UP, "improves the score and widens the gap"),
+        (NONE, UP, "improves the score and is not shown to change the gap"),
+        (UP, DOWN, "worsens the score and widens the gap"),
+        (NONE, DOWN, "worsens the score and is not shown to change the gap"),
         (UP, NONE, "widens the gap without a change of the score that is shown"),
         (NONE, NONE, "is shown to change neither the gap nor the score"),
     ],
@@ -264,7 +269,7 @@ def test_taking_augmentation_away_is_told_as_having_it() -> None:
         asked = regularised(UP, DOWN)
         turned = dataclasses.replace(asked, gain=dataclasses.replace(asked.gain, choice=choice))
         (said,) = answers(regularisations=(turned,)).values()
-        assert said.startswith(f"{name} narrows the gap and raises the score: it helps to generalise.")
+        assert said.startswith(f"{name} narrows the gap and improves the score: it helps to generalise.")
         assert "0.200 → 0.500, change -0.080" in said and "0.400 → 0.100" in said
 
 

@@ -192,6 +192,12 @@ def refuse_race(study: Study, options: Options) -> None:
         )
 
 
+def take_looks(study: Study, on_leaving: OnLeaving) -> None:
+    """Take the looks for which earlier runs have left every trial, and tell who leaves by them."""
+    if all(trial.key for trial in study.trials):
+        Race(study, on_leaving)
+
+
 def is_needed(study: Study, options: Options) -> bool:
     """Tell whether a trial is left to run, which those of who has left a race are not."""
     missing = study.missing()

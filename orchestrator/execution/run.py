@@ -29,7 +29,7 @@ from orchestrator.execution.executor import (
     start_executor,
 )
 from orchestrator.execution.faces import find_faces
-from orchestrator.execution.racing import Race, end_race, is_needed, refuse_race
+from orchestrator.execution.racing import OnLeaving, Race, end_race, is_needed, refuse_race, take_looks
 from orchestrator.execution.referee import Referee
 from orchestrator.execution.searching import Heard, further_rounds, propose
 from orchestrator.execution.within_caps import run_within
@@ -77,7 +77,9 @@ def run_study(
         _say_notes(study, console, quiet=options.quiet)
         on_step("looking for shortcuts")
         shortcuts = data_gate.check_study(study, options, console=console)
-        if not options.race:
+        if options.race:
+            take_looks(study, _say_leaving(study, options, console))
+        else:
             _say_back(end_race(study), console, quiet=options.quiet)
         if is_needed(study, options):
             on_step("looking for near-duplicates")
@@ -278,15 +280,17 @@ def _run_missing(
 
 def _referees(study: Study, options: Options, console: Console) -> list[Referee]:
     """Return what may end parts of the run early."""
-    if not options.race:
-        return []
+    return [Race(study, _say_leaving(study, options, console))] if options.race else []
+
+
+def _say_leaving(study: Study, options: Options, console: Console) -> OnLeaving:
+    rule = race_rule(study.phase)
 
     def leaves(each: EliminationRecord) -> None:
-        rule = race_rule(study.phase)
         if not options.quiet:
             say(elimination_sentence(each, metric=rule.choose, rope=rule.rope), console=console)
 
-    return [Race(study, leaves)]
+    return leaves
 
 
 def _say_back(gone: Sequence[EliminationRecord], console: Console, *, quiet: bool) -> None:

@@ -20,6 +20,7 @@ from orchestrator.analysis.setups import mixed_setups, setups_text
 from orchestrator.checks.shortcuts import CHECKS, FILE_FACTS
 from orchestrator.store.decision_file import DecisionRecord
 from orchestrator.store.records import StudyRecord
+from orchestrator.wording.lists import few_named
 from orchestrator.wording.numbers import capital, class_name
 from trainables.evaluation.metrics import ROPE
 
@@ -111,11 +112,9 @@ def _class(study: StudyRecord, label: int) -> str:
 
 def _listed(scores: Sequence[ScoreOf], *, intervals: bool = False) -> str:
     """Name experiments with their scores, of many the first."""
-    said = []
-    for each in scores[:MOST_NAMED]:
-        bounds = f", {each.low:.3f} to {each.high:.3f}" if intervals and not math.isnan(each.low) else ""
-        said.append(f"{each.experiment} ({each.mean:.3f}{bounds})")
-    more = len(scores) - MOST_NAMED
-    if more > 0:
-        said.append(f"{more} more")
-    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+    return few_named([_with_score(each, interval=intervals) for each in scores], MOST_NAMED)
+
+
+def _with_score(each: ScoreOf, *, interval: bool) -> str:
+    bounds = f", {each.low:.3f} to {each.high:.3f}" if interval and not math.isnan(each.low) else ""
+    return f"{each.experiment} ({each.mean:.3f}{bounds})"

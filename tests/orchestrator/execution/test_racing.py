@@ -14,10 +14,10 @@ import pytest
 from orchestrator.analysis.collect import collect
 from orchestrator.decisions.decision import decide
 from orchestrator.execution.progress import board_from_disk
-from orchestrator.execution.racing import end_race, is_needed, refuse_race, with_eliminations
+from orchestrator.execution.racing import end_race, is_needed, refuse_race, take_looks, with_eliminations
 from orchestrator.plan.plan import Options, Study
 from orchestrator.store.folder import State, Store
-from orchestrator.store.race_file import RaceRecord, read_race
+from orchestrator.store.race_file import EliminationRecord, RaceRecord, read_race
 from orchestrator.wording.decision_text import decision_sentences
 from orchestrator.wording.race_text import race_sentences
 from tests.orchestrator.conftest import SHARED
@@ -211,6 +211,17 @@ def test_a_run_of_folds_that_all_have_brings_nobody_back(study: MakeStudy) -> No
     planned = study("raced", folds=(0,))
     before = race_of(planned)
     assert end_race(planned) == () and race_of(planned) == before
+
+
+def test_who_leaves_by_what_earlier_runs_have_left_is_told(study: MakeStudy) -> None:
+    """Catches experiments that leave a race before its first trial, and nobody says so."""
+    run(study(folds=(0, 1, 2)), race=False)
+    told: list[EliminationRecord] = []
+    planned = study()
+    take_looks(planned, told.append)
+    assert {each.experiment for each in told} == {"bad", "worse"} == set(left(race_of(planned)))
+    take_looks(planned, told.append)
+    assert len(told) == 2
 
 
 def test_what_failed_stays_and_holds_nobody_up(study: MakeStudy) -> None:

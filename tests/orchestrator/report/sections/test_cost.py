@@ -3,6 +3,8 @@
 import dataclasses
 import math
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -52,7 +54,8 @@ def figure_of(
 ) -> Figure:
     empty = pd.DataFrame()
     summary = pd.DataFrame(columns=["source", "metric", "mean", "experiment"])
-    tables = Tables({}, empty, summary, pd.DataFrame({"metric": ["auc"]}), empty)  # type: ignore[arg-type]
+    study: Any = SimpleNamespace(phase=SimpleNamespace(comparisons=()))
+    tables = Tables(study, empty, summary, empty, empty)
     if pareto is not None:
         tables = dataclasses.replace(tables, pareto=pareto)
     found = cost_figure(costs, tables, names, "")

@@ -69,6 +69,7 @@ def obstructed(tmp_path: Path, undisturbed: Path) -> tuple[Path, Path]:
     return results, obstacle
 
 
+@pytest.mark.slow
 def test_a_failed_trial_is_a_row_and_stops_no_other(
     obstructed: tuple[Path, Path], run_phase: Command
 ) -> None:

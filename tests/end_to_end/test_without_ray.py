@@ -16,6 +16,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.slow
 def test_a_study_without_ray_has_the_same_tables(
     undisturbed: Path, run_phase: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:

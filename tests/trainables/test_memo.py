@@ -123,6 +123,7 @@ def test_a_change_anywhere_below_a_value_makes_another_key(package: Path, module
     assert memo.code_hash(module) == before
 
 
+@pytest.mark.slow
 def test_nothing_that_a_page_comes_from_is_left_out(tmp_path: Path) -> None:
     """Catches code that is loaded in a way that nobody sees, and whose change nobody would notice."""
     results = shutil.copytree(GOLDEN, tmp_path / "results")

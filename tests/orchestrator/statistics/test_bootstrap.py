@@ -328,6 +328,7 @@ def test_errors_of_all_differences_are_those_of_every_two() -> None:
     assert np.isnan(difference_errors(every, "eer")).all() and np.isnan(difference_errors([], "auc")).all()
 
 
+@pytest.mark.slow
 def test_near_one_the_interval_holds_the_truth_where_percentiles_do_not() -> None:
     """Five folds of four groups a class, AUC 0.993: percentiles hold it in 75 %, the interval in 92 %."""
     rng, studies, group_size = np.random.default_rng(4), 150, 4

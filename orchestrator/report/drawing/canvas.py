@@ -85,6 +85,13 @@ def title(figure: Figure, text: str) -> None:
     figure.text(RIGHT / WIDTH, top, text, color=INK, fontsize=9.5, fontweight="bold", ha="left")
 
 
+def below_title(figure: Figure, text: str, *, colour: str = MUTED, is_right: bool = False) -> None:
+    """Write what marks mean, or where is better, in the line below the title, at its left or right end."""
+    top = 1 - 28 / (figure.get_figheight() * 72)
+    x, side = (1 - RIGHT / WIDTH, "right") if is_right else (RIGHT / WIDTH, "left")
+    figure.text(x, top, text, color=colour, fontsize=7.5, ha=side)
+
+
 def beside_row(
     axes: Axes,
     y: float,

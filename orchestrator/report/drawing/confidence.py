@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from orchestrator.report.drawing.canvas import (
-    RIGHT,
     TOP,
-    WIDTH,
+    below_title,
     panel,
     picture,
     style,
@@ -49,11 +48,9 @@ def draw_confidence(sides: Sequence[tuple[np.ndarray, np.ndarray]], *, name: str
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * abs(value):.3g}%")
         axes.grid(axis="x", visible=False)
         axes.set_xlabel("confidence (the largest probability)")
-        top = 1 - 28 / height
-        figure.text(RIGHT / WIDTH, top, "■ right", color=ACCENT, fontsize=7.5, ha="left")
-        figure.text(0.24, top, "— wrong", color=SECOND, fontsize=7.5, ha="left")
+        below_title(figure, "■ right", colour=ACCENT)
+        figure.text(0.24, 1 - 28 / height, "— wrong", color=SECOND, fontsize=7.5, ha="left")
         if len(sides) > 1:
             axes.axhline(0.0, color=MUTED, linewidth=0.8)
-            said = "  ".join(SIDES)
-            figure.text(1 - RIGHT / WIDTH, top, said, color=MUTED, fontsize=7.5, ha="right")
+            below_title(figure, "  ".join(SIDES), is_right=True)
         return picture(figure)

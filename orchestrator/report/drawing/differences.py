@@ -7,7 +7,7 @@ import numpy as np
 from orchestrator.report.drawing.canvas import (
     RIGHT,
     TOP,
-    WIDTH,
+    below_title,
     beside_row,
     limits,
     panel,
@@ -49,6 +49,5 @@ def draw_differences(
         axes.set_xlim(*limits(np.append(values.ravel(), 0.0)))
         axes.set_ylim(count - 0.4, -0.6)
         axes.yaxis.set_visible(False)
-        top = 1 - 28 / (figure.get_figheight() * 72)
-        figure.text(1 - RIGHT / WIDTH, top, towards, color=MUTED, fontsize=7.5, ha="right")
+        below_title(figure, towards, is_right=True)
         return picture(figure)

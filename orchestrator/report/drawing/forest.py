@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgba
 from orchestrator.report.drawing.canvas import (
     RIGHT,
     TOP,
-    WIDTH,
+    below_title,
     beside_row,
     boxes,
     limits,
@@ -52,7 +52,6 @@ def draw_forest(rows: pd.DataFrame, *, metric: str, lower_is_better: bool) -> Pi
         axes.set_ylim(len(rows) - 0.45, -0.55)
         axes.yaxis.set_visible(False)
         left, right = ("treatment", "baseline") if lower_is_better else ("baseline", "treatment")
-        top = 1 - 28 / (figure.get_figheight() * 72)
-        figure.text(RIGHT / WIDTH, top, f"← {left} better", color=MUTED, fontsize=7.5, ha="left")
-        figure.text(1 - RIGHT / WIDTH, top, f"{right} better →", color=MUTED, fontsize=7.5, ha="right")
+        below_title(figure, f"← {left} better")
+        below_title(figure, f"{right} better →", is_right=True)
         return picture(figure)

@@ -6,7 +6,7 @@ import pandas as pd
 from orchestrator.report.drawing.canvas import (
     RIGHT,
     TOP,
-    WIDTH,
+    below_title,
     beside_row,
     limits,
     panel,
@@ -37,7 +37,6 @@ def draw_ranks(ranking: pd.DataFrame) -> Picture:
         axes.set_xlim(*limits(np.append(mean, mean[0] + critical)))
         axes.set_ylim(len(ranking) - 0.5, -0.8)
         axes.yaxis.set_visible(False)
-        top = 1 - 28 / (figure.get_figheight() * 72)
-        figure.text(RIGHT / WIDTH, top, f"— critical difference {critical:.2f}", color=SECOND, fontsize=7.5)
-        figure.text(1 - RIGHT / WIDTH, top, "alike share a letter", color=MUTED, fontsize=7.5, ha="right")
+        below_title(figure, f"— critical difference {critical:.2f}", colour=SECOND)
+        below_title(figure, "alike share a letter", is_right=True)
         return picture(figure)

@@ -3,10 +3,9 @@
 import pandas as pd
 
 from orchestrator.report.drawing.canvas import (
-    RIGHT,
     SQUARE,
     TOP,
-    WIDTH,
+    below_title,
     panel,
     picture,
     style,
@@ -35,15 +34,13 @@ def draw_reliability(bins: pd.DataFrame, *, name: str, method: str | None, num_c
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
         raw = bins[bins["method"] == "none"]
         axes.plot(raw["mean_confidence"], raw["accuracy"], "s--", color=SECOND, linewidth=1.2, markersize=3.4)
-        top = 1 - 28 / (figure.get_figheight() * 72)
-        figure.text(RIGHT / WIDTH, top, "- ■ - as predicted", color=SECOND, fontsize=7.5, ha="left")
+        below_title(figure, "- ■ - as predicted", colour=SECOND)
         if method is not None:
             after = bins[bins["method"] == method]
             axes.plot(
                 after["mean_confidence"], after["accuracy"], "o-", color=ACCENT, linewidth=1.6, markersize=3.8
             )
-            said = f"—●— after {method}"
-            figure.text(1 - RIGHT / WIDTH, top, said, color=ACCENT, fontsize=7.5, ha="right")
+            below_title(figure, f"—●— after {method}", colour=ACCENT, is_right=True)
         unit_square(axes)
         axes.set_xlabel("mean P(fake)" if num_classes == 2 else "mean confidence")
         axes.set_ylabel("share of fakes" if num_classes == 2 else "accuracy")

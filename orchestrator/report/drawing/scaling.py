@@ -5,8 +5,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
-from orchestrator.report.drawing.canvas import RIGHT, TOP, WIDTH, limits, panel, picture, style, title
-from orchestrator.report.drawing.picture import ACCENT, CARD, INK, MUTED, SECOND, Picture
+from orchestrator.report.drawing.canvas import (
+    TOP,
+    below_title,
+    limits,
+    panel,
+    picture,
+    style,
+    title,
+)
+from orchestrator.report.drawing.picture import ACCENT, CARD, INK, SECOND, Picture
 from orchestrator.report.kept import kept
 
 # Models of one panel differ in colour and in mark, and carry their numbers: they can be told apart in grey.
@@ -45,12 +53,10 @@ def draw_scaling(points: pd.DataFrame, curves: pd.DataFrame, *, name: str, metri
         axes.set_ylim(*limits(np.concatenate(values)))
         _images(axes, np.unique(points["images"].to_numpy(dtype=float)), curves["images"])
         axes.set_ylabel(metric)
-        top = 1 - 28 / 215.0
         has_band = len(models) == 1 and len(curves) > 0
-        said = "bar, band: 95 % interval" if has_band else "bar: 95 % interval"
-        figure.text(RIGHT / WIDTH, top, said, color=MUTED, fontsize=7.5, ha="left")
+        below_title(figure, "bar, band: 95 % interval" if has_band else "bar: 95 % interval")
         if len(curves):
-            figure.text(1 - RIGHT / WIDTH, top, "- - predicted", color=MUTED, fontsize=7.5, ha="right")
+            below_title(figure, "- - predicted", is_right=True)
         return picture(figure)
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 from orchestrator.report.drawing.canvas import (
     RIGHT,
     TOP,
-    WIDTH,
+    below_title,
     beside_row,
     limits,
     panel,
@@ -47,6 +47,5 @@ def draw_standing(ranking: pd.DataFrame, *, metric: str) -> Picture:
         axes.set_xlim(*limits(np.append(bounds.ravel(), 0.0)))
         axes.set_ylim(count - 0.45, -0.55)
         axes.yaxis.set_visible(False)
-        top = 1 - 28 / (figure.get_figheight() * 72)
-        figure.text(1 - RIGHT / WIDTH, top, "ranks it may have", color=MUTED, fontsize=7.5, ha="right")
+        below_title(figure, "ranks it may have", is_right=True)
         return picture(figure)

@@ -1,6 +1,7 @@
 """Fixtures for both packages: small folders of noise images, drawn once, in the layouts that are read."""
 
 import gc
+import json
 import os
 import shutil
 import subprocess
@@ -78,6 +79,39 @@ def faces(shared_folder: Path, make_faces: MakeFaces) -> Path:
     root = shared_folder / "drawn" / "faces"
     with FileLock(shared_folder / "drawn.lock"):
         return root if root.exists() else make_faces(root)
+
+
+@pytest.fixture(scope="session")
+def trained_study(shared_folder: Path, faces: Path) -> Path:
+    """Results of a finished phase1 on `faces`: `plain` and `wide`, two folds each. Don't change them."""
+    folder = shared_folder / "trained"
+    shared = {
+        "seed": 7, "image_size": 32, "epochs": 2, "batch_size": 8, "cv_folds": 2, "val_ratio": 0.25,
+        "lr": 1e-3, "backbone": "simple_cnn", "cnn_preset": "micro", "precision": "float32",
+    }  # fmt: skip
+    phase = {
+        "title": "Width",
+        "experiments": ["plain", "wide"],
+        "comparisons": [{"question": "Is wide better?", "baseline": "plain", "treatment": "wide"}],
+        "decision": {"choose": "auc"},
+    }
+    files = {
+        "shared.json": shared,
+        "phase1/phase.json": phase,
+        "phase1/plain.json": {},
+        "phase1/wide.json": {"cnn_preset": "small"},
+    }
+    with FileLock(shared_folder / "trained.lock"):
+        if not (folder / "results" / "reports" / "phase1" / "index.html").exists():
+            for name, content in files.items():
+                path = folder / "experiments" / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(json.dumps(content))
+            line = [sys.executable, "-m", "orchestrator", "phase1", "--address", "none", "--quiet"]
+            line += ["--experiments", str(folder / "experiments"), "--data", str(faces)]
+            line += ["--results", str(folder / "results")]
+            subprocess.run(line, cwd=ROOT, check=True, capture_output=True, timeout=250)
+    return folder / "results"
 
 
 @pytest.fixture

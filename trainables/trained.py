@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from trainables.backbones import is_kernel_machine
 from trainables.data.faces import Look
-from trainables.data.pixels import open_pixels
+from trainables.data.pixels import Pixels, open_pixels
 from trainables.errors import InputError
 from trainables.files import read_json
 from trainables.progress import OnProgress
@@ -100,21 +101,12 @@ def score_images(
         InputError: a file changed since its hash was taken, or the disk is too small.
     """
     recipe = trained.recipe
-    detect_faces(rows, recipe, root=root, caches=caches, look=look)
-    pixels = open_pixels(prepare_pixels(rows, recipe, root=root, caches=caches))
+    pixels = prepared_pixels(trained, rows, root=root, caches=caches, look=look)
     places = pixels.rows(rows["sha256"].tolist())
     if is_kernel_machine(recipe.backbone):
         return score_by_machine(trained.weights, pixels.array, places)
-    assert trained.normalization is not None, "a network has one"
-    images = Images(
-        pixels.array,
-        normalization=trained.normalization,
-        memory_format=recipe.memory_format,
-        device=device,
-    )
-    model = _network(trained).to(device)
-    model.to(memory_format=torch_memory_format(recipe.memory_format))
-    model.eval()
+    images = images_of(trained, pixels, device=device)
+    model = load_network(trained, device=device)
     # Half precision was measured on the device that it was trained on.
     precision = recipe.precision if trained.device == device.type else "float32"
     return batch_scores(
@@ -127,13 +119,50 @@ def score_images(
     )
 
 
-def _network(trained: TrainedTrial) -> nn.Module:
-    """The network with its best weights; those it is built with are overwritten, so none are fetched."""
+def prepared_pixels(
+    trained: TrainedTrial, rows: pd.DataFrame, *, root: Path, caches: ImageCaches, look: Look
+) -> Pixels:
+    """Return the pixels of images as a trained model sees them: cut to faces and resized as its recipe says.
+
+    Arguments and errors are those of `score_images`.
+    """
+    detect_faces(rows, trained.recipe, root=root, caches=caches, look=look)
+    return open_pixels(prepare_pixels(rows, trained.recipe, root=root, caches=caches))
+
+
+def images_of(trained: TrainedTrial, pixels: Pixels, *, device: torch.device) -> Images:
+    """Return batches of normalised images for a trained network; not for a kernel machine."""
+    assert trained.normalization is not None, "a network has one"
+    return Images(
+        pixels.array,
+        normalization=trained.normalization,
+        memory_format=trained.recipe.memory_format,
+        device=device,
+    )
+
+
+def load_network(trained: TrainedTrial, *, device: torch.device) -> nn.Module:
+    """Return the network with its best weights on `device`, in evaluation mode; not for a kernel machine.
+
+    The weights that it is built with are overwritten, so none are fetched.
+
+    Raises:
+        InputError: its weights are not those of such a network.
+    """
     recipe = trained.recipe.model_copy(update={"pretrained": False})
     bases = [read_base(folder) for folder in trained.bases]
     model = first_network(recipe, bases, num_classes=trained.num_classes)
-    checkpoint.load_weights(trained.weights, model)
-    return model
+    try:
+        checkpoint.load_weights(trained.weights, model)
+    except (RuntimeError, SafetensorError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{trained.weights} does not hold the weights of a {recipe.backbone} for {trained.num_classes} "
+            f"classes ({reason}); {AGAIN}"
+        ) from error
+    model.to(device)
+    model.to(memory_format=torch_memory_format(recipe.memory_format))
+    return model.eval()
 
 
 def _normalization(recipe: Recipe, kept: object, folder: Path) -> Normalization | None:

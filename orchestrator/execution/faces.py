@@ -1,4 +1,4 @@
-"""The search for faces before the first trial, on the executor that the trials will run on.
+"""The search for faces before images are scored or trained on, on the executor that the trials will run on.
 
 What is found is kept (`orchestrator.plan.face_counts` says where), so that no image is looked at twice.
 """
@@ -13,7 +13,7 @@ from orchestrator.console import progress_bar
 from orchestrator.execution.executor import Executor
 from orchestrator.plan.plan import Study
 from orchestrator.store.caches import image_caches
-from trainables.data.faces import DetectedFaces
+from trainables.data.faces import DetectedFaces, Look
 from trainables.trial_inputs import detect_faces
 
 
@@ -27,25 +27,30 @@ def find_faces(study: Study, executor: Executor, *, console: Console, quiet: boo
         planned = study.experiment(name)
         if not planned.experiment.face_crop:
             continue
-
-        def look(missing: Sequence[tuple[str, Path]]) -> Iterator[list[DetectedFaces]]:
-            from trainables.data import face_detector
-
-            parts = [
-                [(digest, str(path)) for digest, path in missing[start : start + face_detector.PART]]
-                for start in range(0, len(missing), face_detector.PART)
-            ]
-            calls = [{"files": part, "device": executor.device} for part in parts]
-            gpus = 1.0 if executor.device == "cuda" else 0.0
-            for _, found in executor.each(face_detector.look_at, calls, cpus=1, gpus=gpus):
-                yield found
-
         with progress_bar(console, "Finding faces", quiet=quiet) as progress:
             detect_faces(
                 pd.concat(planned.rows),
                 planned.experiment.recipe_keys(),
                 root=planned.manifest.root.resolve(),
                 caches=image_caches(study.store),
-                look=look,
+                look=detector_on(executor),
                 progress=progress,
             )
+
+
+def detector_on(executor: Executor) -> Look:
+    """Return the detector of faces on the workers of an executor."""
+
+    def look(missing: Sequence[tuple[str, Path]]) -> Iterator[list[DetectedFaces]]:
+        from trainables.data import face_detector
+
+        parts = [
+            [(digest, str(path)) for digest, path in missing[start : start + face_detector.PART]]
+            for start in range(0, len(missing), face_detector.PART)
+        ]
+        calls = [{"files": part, "device": executor.device} for part in parts]
+        gpus = 1.0 if executor.device == "cuda" else 0.0
+        for _, found in executor.each(face_detector.look_at, calls, cpus=1, gpus=gpus):
+            yield found
+
+    return look

@@ -29,7 +29,8 @@ from orchestrator.store.final_file import (
     read_final,
     write_final,
 )
-from orchestrator.store.fingerprint import SHORT, fingerprint
+from orchestrator.store.fingerprint import fingerprint
+from orchestrator.store.finished_trials import base_folders
 from orchestrator.store.folder import Store, claimed_hash, read_trial
 from orchestrator.store.held_out_files import held_out_file, read_held_out
 from orchestrator.store.records import ExperimentRecord, StudyRecord
@@ -257,7 +258,7 @@ def _score(
         (trial.repeat, trial.fold): read_trained(
             store.trial(trial.folder),
             num_classes=asked.experiment.num_classes,
-            bases=_bases(store.trial(trial.folder), folders),
+            bases=base_folders(store.trial(trial.folder), folders),
         )
         for trial in asked.trials
     }
@@ -275,18 +276,6 @@ def _score(
                 progress=progress,
             )
     return scores
-
-
-def _bases(folder: Path, folders: Mapping[str, Path]) -> list[Path]:
-    """The folders of the trials that an ensemble's trial combines."""
-    record = read_trial(folder)
-    keys = record.ingredients.get("bases", ()) if record is not None else ()
-    found = []
-    for key in keys if isinstance(keys, list) else ():
-        if str(key)[:SHORT] not in folders:
-            raise InputError(f"{folder} combines a trial that is gone ({str(key)[:SHORT]}); run it again")
-        found.append(folders[str(key)[:SHORT]])
-    return found
 
 
 def _predictions(rows: pd.DataFrame, scores: Mapping[Place, np.ndarray], mean: np.ndarray) -> pd.DataFrame:

@@ -1,0 +1,150 @@
+"""Scores of images by finished trials, fanned out over the executor that trials run on.
+
+Faces are found and pixels prepared once for all trials that see images alike; then each trial is a call of
+its own. A trial that can't score is told with the reason, and the others go on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from orchestrator.console import progress_bar
+from orchestrator.execution.executor import Executor
+from orchestrator.execution.faces import detector_on
+from orchestrator.store.caches import image_caches
+from orchestrator.store.fingerprint import SHORT, fingerprint
+from orchestrator.store.finished_trials import FinishedTrial
+from orchestrator.store.folder import Store
+from trainables.device import DeviceType
+from trainables.errors import InputError
+from trainables.files import replace_file
+from trainables.recipe import RecipeKeys
+from trainables.trial_inputs import ImageCaches, detect_faces, prepare_pixels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredImages:
+    """What a trial gave images, in their order: P(fake), float64 [N], or [N, C]; None with the `problem`."""
+
+    trial: FinishedTrial
+    scores: np.ndarray | None
+    problem: str = ""
+
+
+def score_trials(
+    store: Store,
+    trials: Sequence[FinishedTrial],
+    rows: pd.DataFrame,
+    *,
+    root: Path,
+    executor: Executor,
+    console: Console,
+    quiet: bool,
+) -> list[ScoredImages]:
+    """Score images by finished trials.
+
+    Args:
+        store: results that can be written: faces and pixels are kept there.
+        trials: the models.
+        rows: columns path and sha256.
+        root: the folder that the paths are below, which every worker reads.
+        executor: where to score.
+        console: where progress is shown.
+        quiet: show none.
+
+    Returns:
+        One for each of `trials`, in their order.
+
+    Raises:
+        InputError: a file changed since its hash was taken, or the disk is too small.
+    """
+    caches = image_caches(store)
+    if (cropping := next((each.recipe for each in trials if each.recipe.face_crop), None)) is not None:
+        with progress_bar(console, "Finding faces", quiet=quiet) as progress:
+            look = detector_on(executor)
+            detect_faces(rows, cropping, root=root, caches=caches, look=look, progress=progress)
+    for recipe in {_view(each.recipe): each.recipe for each in trials}.values():
+        with progress_bar(console, "Preparing images", quiet=quiet) as progress:
+            prepare_pixels(rows, recipe, root=root, caches=caches, progress=progress)
+    calls = _calls(store, trials, rows, root=root, caches=caches, device=executor.device)
+    found: dict[int, ScoredImages] = {}
+    with progress_bar(console, "Scoring with trained models", quiet=quiet) as progress:
+        gpus = 1.0 if executor.device == "cuda" else 0.0
+        for place, (scores, problem) in executor.each(score_by_trial, calls, cpus=1, gpus=gpus):
+            found[place] = ScoredImages(trials[place], scores, problem)
+            progress(len(found), len(calls))
+    return [found[place] for place in range(len(trials))]
+
+
+def score_by_trial(
+    *,
+    folder: str,
+    bases: Sequence[str],
+    num_classes: int,
+    rows: str,
+    root: str,
+    faces: str,
+    pixels: str,
+    device: DeviceType,
+) -> tuple[np.ndarray | None, str]:
+    """Score the images of the table `rows` (parquet) in a worker; return the scores, or None and why not."""
+    import torch
+
+    from trainables.data.faces import local_detector
+    from trainables.trained import read_trained, score_images
+
+    try:
+        trained = read_trained(Path(folder), num_classes=num_classes, bases=[Path(each) for each in bases])
+        scores = score_images(
+            trained,
+            pd.read_parquet(rows),
+            root=Path(root),
+            caches=ImageCaches(faces=Path(faces), pixels=Path(pixels)),
+            look=local_detector(device),
+            device=torch.device(device),
+        )
+    except InputError as error:
+        return None, str(error)
+    # The border of a trial: whatever it raised is its own, and no other trial's concern.
+    except Exception as error:
+        return None, f"{Path(folder).name}: {type(error).__name__}: {' '.join(str(error).split())}"[:500]
+    return scores, ""
+
+
+def _view(recipe: RecipeKeys) -> tuple[object, ...]:
+    """What images look like to a model: recipes with the same view share their pixels."""
+    return recipe.image_size, recipe.face_crop, recipe.face_crop_margin, recipe.face_rule
+
+
+def _calls(
+    store: Store,
+    trials: Sequence[FinishedTrial],
+    rows: pd.DataFrame,
+    *,
+    root: Path,
+    caches: ImageCaches,
+    device: str,
+) -> list[dict[str, object]]:
+    table = rows[["path", "sha256"]]
+    digest = fingerprint([str(root), table["path"].tolist(), table["sha256"].tolist()])[:SHORT]
+    path = store.cached("rows", f"scored-{digest}.parquet")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replace_file(path) as partial:
+        table.to_parquet(partial, index=False)
+    return [
+        {
+            "folder": str(trial.folder),
+            "bases": [str(base) for base in trial.bases],
+            "num_classes": trial.num_classes,
+            "rows": str(path),
+            "root": str(root),
+            "faces": str(caches.faces),
+            "pixels": str(caches.pixels),
+            "device": device,
+        }
+        for trial in trials
+    ]

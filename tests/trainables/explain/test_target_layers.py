@@ -14,8 +14,11 @@ from trainables.recipe import RecipeKeys
 LARGE = 10_000_000
 SIZES = {each.name: each.parameters or 0 for each in backbone_facts()}
 NAMES = list(dict.fromkeys(canonical(name) for name in BACKBONES))
+# Wide at the full size of the image.
+WIDE = ("skip_con_cnn", "ensemble_cnn")
 REGISTRY = [
-    pytest.param(name, marks=pytest.mark.slow if SIZES.get(name, 0) > LARGE else ()) for name in NAMES
+    pytest.param(name, marks=pytest.mark.slow if SIZES.get(name, 0) > LARGE or name in WIDE else ())
+    for name in NAMES
 ]
 # Family, image size, and what its target layer is.
 TIMM = {
@@ -28,7 +31,13 @@ TIMM = {
     "cait_xxs24_224": (64, "blocks.23.norm1", (4, 4), "tokens"),
     "swin_tiny_patch4_window7_224": (128, "norm", (4, 4), "channels_last"),
 }
-SLOW = ("mixer_s32_224", "beit_base_patch16_224", "cait_xxs24_224", "swin_tiny_patch4_window7_224")
+SLOW = (
+    "deit_tiny_distilled_patch16_224",
+    "mixer_s32_224",
+    "beit_base_patch16_224",
+    "cait_xxs24_224",
+    "swin_tiny_patch4_window7_224",
+)
 FAMILIES = [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in TIMM]
 
 

@@ -1,4 +1,4 @@
-"""Overlays: the image shows where the map is 0, and colours get lighter with the map."""
+"""Overlays: the image shows through where the map is 0, and colours get lighter with the map."""
 
 import io
 
@@ -8,13 +8,17 @@ from PIL import Image
 from trainables.explain.overlays import overlay, webp
 
 
-def test_a_place_that_does_not_matter_stays_as_it_is() -> None:
+def test_a_place_that_does_not_matter_keeps_its_brightness_and_gets_no_colour() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     map_SS = np.zeros((8, 8), dtype=np.float16)
     map_SS[2, 3] = 1.0
     laid = overlay(pixels, map_SS)
     assert laid.dtype == np.uint8
-    assert np.argwhere((laid != pixels).any(axis=2)).tolist() == [[2, 3]]
+    change = np.abs((laid.astype(float) - pixels) @ [0.299, 0.587, 0.114])
+    assert np.argwhere(change > 1).tolist() == [[2, 3]]
+    assert (np.ptp(laid, axis=2) <= np.ptp(pixels, axis=2))[change <= 1].all()
+    grey = np.full((8, 8, 3), 100, dtype=np.uint8)
+    assert np.array_equal(overlay(grey, np.zeros((8, 8))), grey)
 
 
 def test_colours_only_get_lighter() -> None:

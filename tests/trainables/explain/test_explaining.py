@@ -203,3 +203,16 @@ def test_a_kernel_machine_is_refused_in_a_sentence(planted: Planted) -> None:
     assert "has no feature maps" in why_not_explained(machine)
     with pytest.raises(InputError, match="svm_rbf has no feature maps"):
         replace(planted, trained=replace(planted.trained, recipe=machine)).explain()
+
+
+def test_of_several_classes_the_most_probable_is_explained(planted: Planted, tmp_path: Path) -> None:
+    """Catches a deletion curve of another class: it would not start near that class's probability."""
+    recipe = planted.trained.recipe.model_copy(update={"cnn_preset": "micro"})
+    torch.manual_seed(1)
+    save_weights(tmp_path / "model.safetensors", build_model(recipe, num_classes=3).state_dict())
+    trained = replace(planted.trained, recipe=recipe, weights=tmp_path / "model.safetensors", num_classes=3)
+    explained = replace(planted, trained=trained).explain(planted.rows.iloc[:1])
+    assert explained.scores.shape == (1, 3)
+    highest = np.sort(explained.scores[0])
+    assert highest[2] - highest[1] > 0.02
+    assert explained.numbers["random_blur"][0] == pytest.approx(highest[2], abs=0.01)

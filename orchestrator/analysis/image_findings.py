@@ -17,7 +17,7 @@ from orchestrator.analysis.hard_examples import (
 )
 from orchestrator.analysis.image_tally import NotCounted, tally_images
 from orchestrator.analysis.label_errors import LabelErrors, find_label_errors, label_errors_table
-from orchestrator.analysis.outcome_scores import OUTCOMES, outcome_scores
+from orchestrator.analysis.outcome_scores import OutcomeScores, outcome_scores, outcomes_table
 from orchestrator.store.folder import Store
 
 
@@ -27,7 +27,7 @@ class ImageFindings:
 
     hard: HardExamples = field(default_factory=HardExamples)
     doubted: LabelErrors = field(default_factory=LabelErrors)
-    outcomes: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=OUTCOMES))
+    outcomes: tuple[OutcomeScores, ...] = ()
     experiments: tuple[str, ...] = ()
     not_counted: tuple[tuple[str, NotCounted], ...] = ()
 
@@ -40,7 +40,7 @@ def find_in_images(store: Store, experiments: Iterable[Gathered]) -> ImageFindin
     return ImageFindings(
         find_hard_examples(tally),
         find_label_errors(tally),
-        outcome_scores(tally),
+        tuple(outcome_scores(tally)),
         tuple(each.name for each in tally.experiments),
         tally.not_counted,
     )
@@ -52,5 +52,5 @@ def finding_tables(found: ImageFindings) -> dict[str, pd.DataFrame]:
         "hard_examples": hard_table(found.hard),
         "hard_scores": hard_scores_table(found.hard),
         "label_errors": label_errors_table(found.doubted),
-        "outcome_scores": found.outcomes,
+        "outcome_scores": outcomes_table(found.outcomes),
     }

@@ -13,7 +13,7 @@ from enum import StrEnum
 import numpy as np
 
 from orchestrator.analysis.experiment_scores import Gathered
-from orchestrator.analysis.image_scores import ImageIndex, ImageScores, read_image_scores, read_image_index
+from orchestrator.analysis.image_scores import ImageIndex, ImageScores, read_image_index, read_image_scores
 from orchestrator.analysis.trial_scores import Reader
 from orchestrator.store.folder import Store
 from orchestrator.store.predictions import DAMAGE

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from trainables.backbones import is_kernel_machine
 from trainables.data.duplicates.fingerprints import Fingerprints, fingerprint_files
 from trainables.data.duplicates.hash_search import RADIUS
-from trainables.data.duplicates.near_duplicates import CLOSEST, IDENTICAL, link_contents
+from trainables.data.duplicates.near_duplicates import CLOSEST, link_contents
 from trainables.data.faces import Look
 from trainables.errors import InputError
 from trainables.models.layers import head_of
@@ -32,7 +32,7 @@ from trainables.trial_inputs import ImageCaches
 class PictureVersion:
     """A version of the same picture: its content hash, how it relates, and how alike both are, 0 to 1.
 
-    kind: identical, near, mirrored or cropped.
+    kind: near, mirrored or cropped.
     """
 
     sha256: str
@@ -102,8 +102,8 @@ def picture_versions(
 
     Args:
         images: what versions are looked for of.
-        others: among which; an image that is among them too is found as identical.
-        memory: where the fingerprints of both are kept; None = nowhere.
+        others: among which; the same content is no version of itself.
+        memory: where fingerprints are kept, at best those of more images than these; None = nowhere.
 
     Returns:
         Content hash of an image -> its versions, the most alike first; no entry where there is none.
@@ -113,11 +113,11 @@ def picture_versions(
     candidates = np.array(sorted(place[digest] for digest in others if digest in place), dtype=np.int64)
     found: dict[str, list[PictureVersion]] = {}
     for digest in images:
-        versions = [PictureVersion(digest, IDENTICAL, 1.0)] if digest in others else []
-        if digest in place:
-            row = place[digest]
-            near = _closest(prints, row, candidates[candidates != row])
-            versions += [each for other in near if (each := _version(prints, row, other)) is not None]
+        if digest not in place:
+            continue
+        row = place[digest]
+        near = _closest(prints, row, candidates[candidates != row])
+        versions = [each for other in near if (each := _version(prints, row, other)) is not None]
         if versions:
             found[digest] = sorted(versions, key=lambda each: (-each.similarity, each.sha256))
     return found

@@ -12,6 +12,7 @@ from orchestrator.report.grid import Grid, GridCell, grid
 from orchestrator.report.material import Material
 from orchestrator.report.section import (
     Block,
+    Details,
     Group,
     Heading,
     Prose,
@@ -35,7 +36,7 @@ from orchestrator.wording.hard_text import (
 )
 from orchestrator.wording.numbers import class_name, integer, number
 
-MOST_ROWS, MOST_SCORES, SIDE_PX = 12, 6, 128
+MOST_ROWS, MOST_SCORES, MOST_OPEN, SIDE_PX = 12, 6, 6, 128
 # What the pictures may take of the page, in bytes as they are written.
 MOST_BYTES = 1_100_000
 
@@ -132,11 +133,14 @@ def _evidence_blocks(material: Material, classes: Sequence[str]) -> Iterator[Blo
     yield from (note(problem) for problem in record.problems)
     if record.rows:
         yield prose(alarms_sentence(record.rows), tone="says")
-    spent = 0
+    cards, spent = list[Block](), 0
     for row in record.rows:
         pictures = _pictures(material, record, row, classes)
         spent += sum(len(each.uri) for each in pictures)
-        yield _card(material, row, pictures if spent <= MOST_BYTES else (), classes)
+        cards.append(_card(material, row, pictures if spent <= MOST_BYTES else (), classes))
+    yield from cards[:MOST_OPEN]
+    if others := cards[MOST_OPEN:]:
+        yield Details((f"The other {len(others)} images",), tuple(others))
     yield note(
         f"By the trials of {record.experiment} that tested the images. Left to right: the image as the model "
         "saw it, its Grad-CAM map for the predicted class, and the training image with the most similar "

@@ -1,12 +1,27 @@
 """The section of hard examples: counts, tables, and what it says where something lacks."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from orchestrator.analysis.collect import Tables
+from orchestrator.analysis.trial_facts import read_files
+from orchestrator.report.material import Material, read_material
 from orchestrator.report.section import Prose, Table, every_block
 from orchestrator.report.sections.hard import hard_section
+from orchestrator.store.folder import Store
+
+
+@pytest.fixture
+def material_of(tables_of: Callable[[], tuple[Store, Tables]]) -> Callable[[], Material]:
+    def make() -> Material:
+        store, tables = tables_of()
+        return read_material(store, tables, None, read_files(store, tables.study))
+
+    return make
 
 
 def said(section: Any) -> str:

@@ -30,6 +30,8 @@ from orchestrator.store.fold_files import write_once
 from orchestrator.store.folder import Store
 from orchestrator.store.hard_files import Evidence, HardRecord, hard_folder, known_hard, write_hard
 from trainables import memo
+from trainables.data.faces import ensure_faces
+from trainables.data.splits.trial_rows import image_files
 from trainables.errors import InputError
 from trainables.trial_inputs import detect_faces, prepare_pixels
 
@@ -193,6 +195,9 @@ def _prepare(
     with progress_bar(console, "Finding faces", quiet=quiet) as progress:
         look = detector_on(executor)
         detect_faces(every, recipe, root=root, caches=caches, look=look, progress=progress)
+        # Maps are told apart by regions of the face, whatever the recipe crops to.
+        looked_at = pd.concat([each.rows[each.rows["is_asked"]] for each in asked])
+        ensure_faces(caches.faces, image_files(looked_at, root), look=look)
     with progress_bar(console, "Preparing images", quiet=quiet) as progress:
         prepare_pixels(every, recipe, root=root, caches=caches, progress=progress)
     call = {

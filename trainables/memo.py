@@ -13,10 +13,11 @@ import importlib.util
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow
 
@@ -114,6 +115,26 @@ def write_table(path: Path | None, key: str, table: pd.DataFrame) -> None:
     """
     if path is not None:
         _keep(path, key, table.to_parquet())
+
+
+def read_arrays(path: Path, expected: str) -> dict[str, np.ndarray] | None:
+    """Read the arrays that were kept under a key at `path`; None as `read` gives it."""
+    content = _content(path, expected)
+    if content is None:
+        return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def write_arrays(path: Path, key: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Keep arrays of numbers under a key at `path`; where nothing can be written, nowhere.
+
+    A line as `write` gives it, then the arrays as numpy's archive of its own files.
+    """
+    stream = io.BytesIO()
+    # Their type says that a name may be that of its own argument.
+    np.savez(stream, **dict(arrays))  # type: ignore[arg-type]
+    _keep(path, key, stream.getvalue())
 
 
 def _content(path: Path, expected: str) -> bytes | None:

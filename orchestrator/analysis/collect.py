@@ -8,7 +8,8 @@ without a value in scores.csv, and the reason in missing.csv. Same results, same
 scores, summary, comparisons and failures have the columns that the design fixes; `summaries` states those of
 per_source, holdout, confusion and missing, `comparing` those of effects, `every_pair` those of pairs,
 `calibrate` those of calibration and reliability, `scaling_tables` those of the learning curves, `questions`
-those of the tables behind its answers, and a module of its name those of any other table.
+those of the tables behind its answers, `hard_examples` those of hard_scores too, and a module of its name
+those of any other table.
 """
 
 import functools
@@ -27,6 +28,7 @@ from orchestrator.analysis.every_pair import declared_names, pair_all, pairs_tab
 from orchestrator.analysis.experiment_scores import Gathered, gather, num_expected, score_rows
 from orchestrator.analysis.garbage import rarely_collected
 from orchestrator.analysis.headline import headline_metric
+from orchestrator.analysis.image_findings import ImageFindings, find_in_images, finding_tables
 from orchestrator.analysis.overview import OverviewRow, overview_rows, overview_table
 from orchestrator.analysis.pareto import pareto_table
 from orchestrator.analysis.questions import QuestionNumbers, question_numbers, question_tables
@@ -88,6 +90,7 @@ class Tables:
     curves: Scaling = field(default_factory=Scaling)
     questions: QuestionNumbers = field(default_factory=QuestionNumbers)
     race: RaceRecord | None = None
+    images: ImageFindings = field(default_factory=ImageFindings)
 
     @functools.cached_property
     def headline(self) -> str:
@@ -148,7 +151,8 @@ class Tables:
     def texts(self) -> dict[str, str]:
         """Every table as the text of its file, by name: written beside the results and beside the page."""
         texts = {name: as_csv(getattr(self, name)) for name in FILES}
-        return texts | {name: as_csv(each) for name, each in question_tables(self.questions).items()}
+        more = question_tables(self.questions) | finding_tables(self.images)
+        return texts | {name: as_csv(each) for name, each in more.items()}
 
     @functools.cached_property
     def overall(self) -> dict[tuple[str, str], SummaryRow]:
@@ -199,6 +203,7 @@ def collect(store: Store, phase: str) -> Tables:
         curves=measure_scaling(study, by_name),
         questions=question_numbers(store, study, by_name),
         race=read_race(store, phase),
+        images=find_in_images(store, experiments),
     )
     for name, text in tables.texts.items():
         write_text(store.collected(phase) / f"{name}.csv", text)

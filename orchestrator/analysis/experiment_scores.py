@@ -16,6 +16,7 @@ import pandas as pd
 from orchestrator.analysis import calibrate, holdout
 from orchestrator.analysis.bootstraps import Bootstraps
 from orchestrator.analysis.data_sizes import size_series
+from orchestrator.analysis.image_scores import keep_image_scores
 from orchestrator.analysis.rows import CalibrationRow, HoldoutRow, ReliabilityRow
 from orchestrator.analysis.trial_scores import (
     ALL,
@@ -187,6 +188,7 @@ def gather(store: Store, study: StudyRecord) -> list[Gathered]:
                     experiment.holdout = _holdout(reader, experiment)
                     memo.write(path, key, {name: getattr(experiment, name) for name in KEPT})
             if experiment.is_complete:
+                keep_image_scores(store, reader, experiment.trials, experiment.folders)
                 bootstraps.ask(
                     experiment.name,
                     experiment.trials,

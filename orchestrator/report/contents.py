@@ -12,6 +12,7 @@ from orchestrator.report.sections.cost import cost_section
 from orchestrator.report.sections.data import data_section
 from orchestrator.report.sections.final import final_section
 from orchestrator.report.sections.gaps import gaps_section
+from orchestrator.report.sections.hard import hard_section
 from orchestrator.report.sections.learning import learning_section
 from orchestrator.report.sections.overview import overview_section
 from orchestrator.report.sections.questions import questions_section
@@ -52,6 +53,7 @@ SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     roc_section,
     confusion_section,
     calibration_section,
+    hard_section,
     cost_section,
     gaps_section,
     data_section,

@@ -25,6 +25,7 @@ from orchestrator.report.section import Block, Document
 from orchestrator.store.decision_file import DecisionRecord, in_force, version_on_disk
 from orchestrator.store.final_file import read_final
 from orchestrator.store.folder import Store, trial_state
+from orchestrator.store.hard_files import evidence_digest
 from orchestrator.store.records import HandedOver
 from orchestrator.wording.lead import lead_sentence
 from trainables import memo
@@ -103,6 +104,7 @@ def _inputs(
     add(json.dumps(records, sort_keys=True).encode())
     for text in tables.texts.values():
         add(text.encode())
+    add(evidence_digest(store, tables.study.phase.name).encode())
     for experiment in tables.study.experiments:
         for name in experiment.fold_files or ():
             add(str(store.fold_file(name).is_file()).encode())

@@ -33,6 +33,7 @@ KINDS = {
     "rows": "the rows of an experiment, for workers",
     "speeds": "rates of this machine, and the work of networks, for estimates",
     "faces": "detected faces",
+    "features": "features of training images, which the nearest to a hard example is found by",
     "facts": "what files say of themselves, for the shortcut check",
     "scores": "scores and bootstrap intervals of finished trials",
     "figures": "figures of reports, which are drawn again where they change",

@@ -12,6 +12,7 @@ import pandas as pd
 
 from orchestrator.analysis.calibrate import NOT_FITTED, RAW, TEMPERATURE, temperatures
 from orchestrator.analysis.collect import Tables
+from orchestrator.analysis.outcome_scores import OutcomeScores
 from orchestrator.report.drawing.confidence import draw_confidence
 from orchestrator.report.drawing.picture import fold_title, shorts
 from orchestrator.report.drawing.reliability import draw_reliability
@@ -21,7 +22,7 @@ from orchestrator.report.material import Material
 from orchestrator.report.section import Block, Figure, Panel, Section, Table, figure, note, prose
 from orchestrator.report.shown import Bounds
 from orchestrator.wording.curve_captions import confidence_caption, reliability_caption
-from orchestrator.wording.numbers import DASH, number
+from orchestrator.wording.numbers import DASH, between, integer, number
 from trainables.evaluation.calibration import Parameters, calibrated, confidence
 
 ERRORS = ("ece_before", "ece_after", "brier_before", "brier_after")
@@ -42,7 +43,27 @@ def calibration_section(material: Material) -> Section:
             ),
         ]
     blocks.append(confidence_figure(material) or prose("No trial has finished yet."))
+    outcomes = outcome_grid(tables.images.outcomes, bounds.lines.names)
+    blocks += [] if outcomes is None else [Table(outcomes, "outcome-scores", "wide")]
     return Section.of("calibration", "Calibration and confidence", blocks, name="Calibration")
+
+
+def outcome_grid(found: Sequence[OutcomeScores], names: Sequence[str]) -> Grid | None:
+    """Typeset scores by outcome of some experiments; None where there are none."""
+    cells: list[list[GridCell | str]] = [
+        [
+            each.experiment,
+            each.outcome.replace("_", " "),
+            integer(each.rows),
+            f"{100 * each.share:.1f} %",
+            number(each.mean),
+            between(each.q05, each.q95),
+        ]
+        for each in found
+        if each.experiment in names
+    ]
+    heads = ["Experiment", "Outcome", "Images", "Share", "Mean score", "5 % to 95 %"]
+    return grid("Scores by outcome, as predicted", heads, cells, 2) if cells else None
 
 
 def calibration_grid(rows: pd.DataFrame, expected: Mapping[str, int]) -> Grid | None:

@@ -225,7 +225,7 @@ def test_a_folder_that_cannot_be_pruned_is_one_sentence(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--kind", "pixel"], "the kinds of caches are faces, facts, figures"),
+        (["--kind", "pixel"], "the kinds of caches are faces, facts, features, figures"),
         (["--older-than", "-1"], "--older-than"),
     ],
 )

@@ -1,7 +1,7 @@
 """The explanation of images by one trial, in a worker: maps and pictures as files, numbers handed back.
 
-What it gives hangs on the trial, the images and this module's code, all that it imports included; `rests_on`
-hashes these, so that nothing that is finished is done again.
+What it gives hangs on the trial, the images and the code that explains, all that it imports included;
+`rests_on` hashes these, so that nothing that is finished is done again.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,10 @@ def rests_on(key: str, rows: pd.DataFrame) -> str:
         rows: columns path, sha256 and file.
     """
     images = rows[["path", "sha256", "file"]].to_numpy(dtype=str).tolist()
-    return memo.key([key, images], code=__name__, libraries=("torch", "captum", "pillow"))
+    pictures = [memo.code_hash("trainables.explain.overlays"), SMALL_PX, OVERLAY_PX]
+    return memo.key(
+        [key, images, pictures], code="trainables.explain.explaining", libraries=("torch", "captum", "pillow")
+    )
 
 
 def explain_by_trial(

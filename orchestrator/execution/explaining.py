@@ -1,8 +1,8 @@
 """Explanations of a phase by its finished trials, fanned out over the executor that trials run on.
 
 Every image is explained by the trial whose test fold held it, of the first repeat, and so never by one that
-learned from it. A trial that can't explain is told with the reason, and the others go on; what each gave is
-written down as soon as it is there, so that an interrupted command goes on where it stopped.
+learned from it. A trial that can't explain is told with the reason, and the others go on; what they gave is
+written down every few trials and at an interruption, so that the next command goes on from there.
 """
 
 from collections.abc import Sequence
@@ -37,6 +37,8 @@ from trainables.data.faces import ensure_faces
 from trainables.data.splits.trial_rows import image_files
 from trainables.files import replace_file
 
+# After so many trials what there is is written: of a thousand, it would else take minutes in all.
+WRITE_EVERY = 20
 BOX = ("face_left", "face_top", "face_right", "face_bottom")
 
 
@@ -78,7 +80,11 @@ class _Sofar:
             versions=provenance.environment().versions,
         )
         tables = [self.numbers[place] for place in places]
-        numbers = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["experiment"])
+        numbers = (
+            pd.concat(tables, ignore_index=True)
+            if tables
+            else pd.DataFrame(columns=["experiment", "outcome", "map", *BOX])
+        )
         return Explanations(plan.folder, record, plan.images, numbers)
 
 
@@ -106,7 +112,7 @@ def explain_phase(
         assert executor is not None, "something runs it"
         _run(plan, sofar, executor, console=console, quiet=quiet)
     found = sofar.explanations()
-    _write_means(found)
+    _write_means(found, is_new=bool(plan.missing))
     for name in found.experiments:
         remove_others(plan.folder, name, [file for task in _of(sofar, name) for file in task.rows["file"]])
     if plan.known is None or plan.missing or found.digest() != plan.known.digest():
@@ -127,18 +133,21 @@ def _run(plan: ExplanationPlan, sofar: _Sofar, executor: Executor, *, console: C
         shared.setdefault(f"{task.trial.folder} {task.rests_on}", []).append(task)
     groups = list(shared.values())
     calls = [_call(plan, tasks, device=executor.device) for tasks in groups]
+    gpus = 1.0 if executor.device == "cuda" else 0.0
     with progress_bar(console, f"Explaining images of {plan.phase}", quiet=quiet) as progress:
-        gpus = 1.0 if executor.device == "cuda" else 0.0
-        for count, (place, (numbers, problem)) in enumerate(
-            executor.each(explain_by_trial, calls, cpus=1, gpus=gpus), start=1
-        ):
-            for task in groups[place]:
-                if numbers is None:
-                    sofar.failures.append(_failure(task, problem))
-                else:
-                    sofar.add(task, _rows(task, numbers))
+        results = executor.each(explain_by_trial, calls, cpus=1, gpus=gpus)
+        try:
+            for count, (place, (numbers, problem)) in enumerate(results, start=1):
+                for task in groups[place]:
+                    if numbers is None:
+                        sofar.failures.append(_failure(task, problem))
+                    else:
+                        sofar.add(task, _rows(task, numbers))
+                if count % WRITE_EVERY == 0:
+                    write_explanations(sofar.explanations())
+                progress(count, len(calls))
+        finally:
             write_explanations(sofar.explanations())
-            progress(count, len(calls))
 
 
 def _call(plan: ExplanationPlan, tasks: Sequence[ExplanationTask], *, device: str) -> dict[str, object]:
@@ -177,7 +186,7 @@ def _rows(task: ExplanationTask, numbers: pd.DataFrame) -> pd.DataFrame:
     return about.merge(numbers.drop(columns="score"), on="path", validate="1:1").assign(**files)
 
 
-def _write_means(found: Explanations) -> None:
+def _write_means(found: Explanations, *, is_new: bool) -> None:
     """Write the mean map of each experiment and outcome, aligned by the faces' boxes, and remove others."""
     from trainables.explain.mean_maps import aligned_mean
 
@@ -189,6 +198,8 @@ def _write_means(found: Explanations) -> None:
         if not with_face.any():
             continue
         wanted.add(path)
+        if path.is_file() and not is_new:
+            continue
         files = [found.folder / name for name in rows["map"][with_face]]
         maps = np.stack([np.load(file, allow_pickle=False) for file in files])
         write_array(path, aligned_mean(maps, boxes[with_face]).astype(np.float16))

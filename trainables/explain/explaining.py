@@ -8,6 +8,7 @@ curves by one batch of all steps, its random maps and noise drawn from the seed 
 numbers depend neither on the other images nor on their order.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -123,12 +124,16 @@ def explain_images(
     opened = prepared_pixels(trained, rows, root=root, caches=caches, look=look)
     hashes = rows["sha256"].tolist()
     pixels = np.array(opened.array[opened.rows(hashes)])
-    explainer = _Explainer.of(trained, device=device, with_checks=with_checks, seed=seed)
-    classes = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0.5).astype(np.int64)
+    explainer = _Explainer.of(trained, device=device, seed=seed)
+    classes: list[int] = (scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0.5).astype(int)).tolist()
+    of_random = explainer.maps_of_random(pixels, classes) if with_checks else None
     maps, numbers = [], []
     for number, (digest, pixels_SS3) in enumerate(zip(hashes, pixels, strict=True)):
-        map_SS = explainer.map_of(explainer.model, pixels_SS3, int(classes[number]))
-        row = explainer.checks(pixels_SS3, map_SS, int(classes[number]), digest) if with_checks else {}
+        map_SS = explainer.map_of(explainer.model, pixels_SS3, classes[number])
+        row: dict[str, float] = {}
+        if of_random is not None:
+            row = explainer.heights(pixels_SS3, map_SS, classes[number], digest)
+            row["similarity"] = _similarity(map_SS, of_random[:, number])
         maps.append(map_SS)
         numbers.append({**row, **_face_numbers(map_SS, box_in_input(faces[digest], trained.recipe))})
         if progress is not None:
@@ -139,22 +144,19 @@ def explain_images(
 
 @dataclass(frozen=True, slots=True)
 class _Explainer:
-    """A trial's network and its random copies, each with its target layers."""
+    """A trial's network with its target layers."""
 
     trained: TrainedTrial
     model: nn.Module
-    random: tuple[nn.Module, ...]
     layers: tuple[TargetLayer, ...]
     device: torch.device
     seed: int
 
     @classmethod
-    def of(cls, trained: TrainedTrial, *, device: torch.device, with_checks: bool, seed: int) -> "_Explainer":
+    def of(cls, trained: TrainedTrial, *, device: torch.device, seed: int) -> "_Explainer":
         model = load_network(trained, device=device).requires_grad_(False)
         layers = target_layers(model, size_px=trained.recipe.image_size)
-        draws = range(NUM_DRAWS if with_checks else 0)
-        random = tuple(with_random_weights(model, seed=derived_seed(seed, draw)) for draw in draws)
-        return cls(trained, model, random, layers, device, seed)
+        return cls(trained, model, layers, device, seed)
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -169,10 +171,19 @@ class _Explainer:
         scaled = map_SS / largest if largest > 0 and np.isfinite(largest) else np.zeros_like(map_SS)
         return scaled.astype(np.float16)
 
-    def checks(
+    def maps_of_random(self, pixels: np.ndarray, classes: Sequence[int]) -> np.ndarray:
+        """The maps of random networks, one network after the other: float16 [NUM_DRAWS, N, S, S]."""
+        maps = np.zeros((NUM_DRAWS, *pixels.shape[:3]), dtype=np.float16)
+        for draw, maps_NSS in enumerate(maps):
+            model = with_random_weights(self.model, seed=derived_seed(self.seed, draw))
+            for number, explained in enumerate(classes):
+                maps_NSS[number] = self.map_of(model, pixels[number], explained)
+        return maps
+
+    def heights(
         self, pixels_SS3: np.ndarray, map_SS: np.ndarray, explained: int, digest: str
     ) -> dict[str, float]:
-        """The columns CHECKS of one image."""
+        """The heights of one image's deletion curves: the columns CHECKS but the similarity."""
         size_px = len(map_SS)
         rng = np.random.default_rng(derived_seed(self.seed, "maps", digest))
         drawn = smooth_random_maps(NUM_RANDOM + 1, grid=self.grid, size_px=size_px, rng=rng)
@@ -191,10 +202,6 @@ class _Explainer:
             )
             row[f"deletion_{filling}"] = of_map
             row[f"random_{filling}"] = float(np.mean(of_random))
-        others = (self.map_of(model, pixels_SS3, explained) for model in self.random)
-        similar = np.array([rank_correlation(map_SS, other) for other in others])
-        # A random network may have nothing that speaks for the class.
-        row["similarity"] = float("nan") if np.isnan(similar).all() else float(np.nanmean(similar))
         return row
 
     def _score(self, images: np.ndarray, explained: int) -> np.ndarray:
@@ -207,6 +214,12 @@ class _Explainer:
     def _normalised(self, images: np.ndarray) -> torch.Tensor:
         opened = images_of(self.trained, Pixels(images, {}), device=self.device)
         return opened.batch(np.arange(len(images)))
+
+
+def _similarity(map_SS: np.ndarray, of_random_DSS: np.ndarray) -> float:
+    """The mean correlation with the maps of random networks; a flat one of theirs does not count."""
+    similar = np.array([rank_correlation(map_SS, other) for other in of_random_DSS])
+    return float("nan") if np.isnan(similar).all() else float(np.nanmean(similar))
 
 
 def _face_numbers(map_SS: np.ndarray, box: Box | None) -> dict[str, float]:

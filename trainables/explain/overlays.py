@@ -2,7 +2,8 @@
 
 The colours run from dark violet over red to light yellow, straight in OKLab (Ottosson, A perceptual color
 space for image processing, 2020), where equal steps look equally large and lightness only rises: the order is
-still seen without colour vision and in a grey print. A place that does not matter stays as it is.
+still seen without colour vision and in a grey print. They are the colours of skin, too: so the image below is
+made paler, and a place that does not matter shows it without any colour on top.
 """
 
 import functools
@@ -13,8 +14,10 @@ from PIL import Image
 
 # sRGB of the map's values 0, 0.5, 1.
 ANCHORS = ((40, 11, 84), (212, 72, 66), (252, 250, 160))
-# How much of the image the colour hides where the map is 1.
-OPACITY = 0.7
+# How much of the image the colour hides where the map is 1; below, by this power of the map.
+OPACITY, POWER = 0.7, 0.75
+# How much of the image's own colour is taken out; weights of its channels in its grey (ITU-R BT.601).
+PALER, GREY = 0.65, (0.299, 0.587, 0.114)
 TO_LMS = np.array(
     [
         [0.4122214708, 0.5363325363, 0.0514459929],
@@ -36,12 +39,13 @@ def overlay(pixels_SS3: np.ndarray, map_SS: np.ndarray) -> np.ndarray:
 
     Args:
         pixels_SS3: the image, uint8.
-        map_SS: 0..1; where it is 0 the image shows unchanged.
+        map_SS: 0..1.
     """
     values = map_SS.astype(np.float64).clip(0.0, 1.0)
     colours = _colours()[(values * 255).round().astype(np.int64)]
-    share = OPACITY * values[..., None]
-    mixed: np.ndarray = (1 - share) * pixels_SS3 + share * colours
+    share = OPACITY * values[..., None] ** POWER
+    image = (1 - PALER) * pixels_SS3 + PALER * (pixels_SS3 @ np.array(GREY))[..., None]
+    mixed: np.ndarray = (1 - share) * image + share * colours
     return mixed.round().astype(np.uint8)
 
 

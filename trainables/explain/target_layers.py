@@ -73,7 +73,7 @@ def target_layers(model: nn.Module, *, size_px: int) -> tuple[TargetLayer, ...]:
         size_px: side of its images; the grid follows from it.
 
     Raises:
-        InputError: no layer of it has places, or none that has a say in the score.
+        InputError: no layer of it has several places, or none that has a say in the score.
     """
     if isinstance(model, Ensemble):
         return tuple(
@@ -88,9 +88,11 @@ def target_layers(model: nn.Module, *, size_px: int) -> tuple[TargetLayer, ...]:
     layer, has_a_say = _looked_at(model, name, x_1CHW)
     if not has_a_say and (block := _last_block(model)):
         layer, has_a_say = _looked_at(model, f"{block}.norm1", x_1CHW)
-    if layer is None or not has_a_say:
-        raise _no_places(model)
-    return (layer if min(layer.grid) >= MIN_SIDE else _finer(model, layer, x_1CHW),)
+    if layer is not None and min(layer.grid) < MIN_SIDE:
+        layer = _finer(model, layer, x_1CHW)
+    if layer is None or not has_a_say or layer.grid == (1, 1):
+        raise _no_places(model, size_px)
+    return (layer,)
 
 
 def _finer(model: nn.Module, layer: TargetLayer, x_1CHW: Tensor) -> TargetLayer:
@@ -118,7 +120,7 @@ def _last_features(model: nn.Module, x_1CHW: Tensor) -> str:
             handle.remove()
     names = [name for name, output in made if output is features]
     if not names:
-        raise _no_places(model)
+        raise _no_places(model, x_1CHW.shape[-1])
     return names[-1]
 
 
@@ -160,7 +162,8 @@ def _described(name: str, made: Tensor, model: nn.Module) -> TargetLayer | None:
         return TargetLayer(name, "channels_first", (made.shape[2], made.shape[3]))
     declared = getattr(model, "num_prefix_tokens", None)
     if made.ndim == 3:
-        for class_tokens in range(MOST_CLASS_TOKENS + 1) if declared is None else (declared,):
+        # Some put their class token in late, in blocks behind this layer.
+        for class_tokens in (*((declared,) if declared else ()), *range(MOST_CLASS_TOKENS + 1)):
             places = made.shape[1] - class_tokens
             side = math.isqrt(max(places, 0))
             if side and side * side == places:
@@ -176,9 +179,8 @@ def _last_block(model: nn.Module) -> str:
     return f"blocks.{len(blocks) - 1}" if isinstance(getattr(blocks[-1], "norm1", None), nn.Module) else ""
 
 
-def _no_places(model: nn.Module) -> InputError:
-    kind = type(model).__name__
+def _no_places(model: nn.Module, size_px: int) -> InputError:
     return InputError(
-        f"Grad-CAM can't explain a {kind}: no layer has features with places that its score hangs on; "
-        "explain a network of another family"
+        f"Grad-CAM can't explain a {type(model).__name__} of {size_px} x {size_px} pixels: no layer that its "
+        "score hangs on has features of several places; explain one of larger images or of another family"
     )

@@ -58,12 +58,21 @@ class MapNumbers:
 
 @dataclass(frozen=True, slots=True)
 class RegionShare:
-    """A region's share of an experiment's maps, and how much that is above its share of the picture."""
+    """A region's share of an experiment's maps, and how much that is above its share of the picture.
+
+    `p_holm` is the latter's, corrected over the regions of the experiment.
+    """
 
     experiment: str
     region: str
     share: GroupMean
     above_uniform: GroupMean
+    p_holm: float
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the map is not there as the picture is, by its corrected test."""
+        return self.p_holm < 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +145,12 @@ def attention_table(found: Attention) -> pd.DataFrame:
         for name in ("deletion", "random", "gain_road", "gain_blur", "similarity", "inside_face"):
             rows.append((each.experiment, "", each.outcome, name, *_columns(getattr(each, name)), math.nan))
     for share in found.shares:
-        for name in ("share", "above_uniform"):
+        for name, mean, p_holm in (
+            ("share", share.share, math.nan),
+            ("above_uniform", share.above_uniform, share.p_holm),
+        ):
             quantity = f"{name}_{share.region}"
-            rows.append(
-                (share.experiment, "", ALL_OUTCOMES, quantity, *_columns(getattr(share, name)), math.nan)
-            )
+            rows.append((share.experiment, "", ALL_OUTCOMES, quantity, *_columns(mean), p_holm))
     for one in found.differences:
         quantity = f"difference_{one.region}"
         rows.append(
@@ -173,9 +183,10 @@ def _map_numbers(experiment: str, outcome: str, rows: pd.DataFrame) -> MapNumber
 
 
 def _shares(experiment: str, rows: pd.DataFrame) -> Iterable[RegionShare]:
-    for region in REGIONS:
-        above = _mean(rows, rows[f"above_{region}"])
-        yield RegionShare(experiment, region, _mean(rows, rows[region], is_share=True), above)
+    above = [_mean(rows, rows[f"above_{region}"]) for region in REGIONS]
+    corrected = holm([each.p_value for each in above])
+    for region, each, p_holm in zip(REGIONS, above, corrected, strict=True):
+        yield RegionShare(experiment, region, _mean(rows, rows[region], is_share=True), each, p_holm)
 
 
 def _with_areas(rows: pd.DataFrame, *, size_px: int) -> pd.DataFrame:

@@ -75,8 +75,8 @@ def focus_sentence(experiment: str, shares: Sequence[RegionShare]) -> str:
     """Say which regions have more of an experiment's maps than their part of the picture."""
     if not shares or math.isnan(shares[0].share.mean):
         return f"{experiment}: no face was found in the images, so that its maps have no regions."
-    more = [each for each in shares if each.above_uniform.low > 0.0]
-    less = [each for each in shares if each.above_uniform.high < 0.0]
+    more = [each for each in shares if each.is_shown and each.above_uniform.mean > 0.0]
+    less = [each for each in shares if each.is_shown and each.above_uniform.mean < 0.0]
     if not more and not less:
         most = max(shares, key=lambda each: each.share.mean)
         return (
@@ -135,9 +135,11 @@ def attention_answer(found: Attention) -> QuestionAnswer:
 
 
 def _region_text(found: RegionShare) -> str:
+    above = found.above_uniform
     return (
-        f"{REGION_NAMES[found.region]} ({number(found.share.mean)} of the map, "
-        f"{_mean_text(found.above_uniform)} above its part of the picture)"
+        f"{REGION_NAMES[found.region]} ({number(found.share.mean)} of the map, {signed(above.mean)} above "
+        f"its part of the picture, 95 % interval {signed(above.low)} to {signed(above.high)}, "
+        f"Holm-corrected {p_text(found.p_holm)})"
     )
 
 

@@ -14,10 +14,11 @@ from orchestrator.analysis.attention import Attention, attention_table, measure_
 from orchestrator.store.explanation_files import ExplanationRecord, Explanations
 from orchestrator.store.records import Comparison
 from orchestrator.wording.attention_text import attention_answer, focus_sentence, matters_sentence
+from trainables.explain.face_regions import EYES
 
-# A face of 32 x 32 in the middle of 64 x 64: its eyes take 0.84 x 0.25 of it.
+# A face of 32 x 32 in the middle of 64 x 64, of which it is a quarter.
 BOX = {"face_left": 16.0, "face_top": 16.0, "face_right": 48.0, "face_bottom": 48.0}
-EYES_AREA = 0.84 * 0.25 * 0.25
+EYES_AREA = (EYES[2] - EYES[0]) * (EYES[3] - EYES[1]) / 4
 
 
 def rows(experiment: str, *, gain: float, eyes: float, images: int = 12, seed: int = 0) -> pd.DataFrame:
@@ -84,6 +85,7 @@ def test_a_regions_share_is_set_against_its_part_of_the_picture() -> None:
     found = measured(rows("one", gain=-0.2, eyes=0.2))
     eyes = next(each for each in found.shares if each.region == "eyes")
     assert eyes.above_uniform.mean == pytest.approx(eyes.share.mean - EYES_AREA, abs=0.005)
+    assert eyes.is_shown and eyes.p_holm >= eyes.above_uniform.p_value
     said = focus_sentence("one", found.shares_of("one"))
     assert "more on the eyes (" in said and "less on" in said and "the background (" in said
     whole = sum(each.share.mean for each in found.shares if each.region != "inside_face")

@@ -35,7 +35,7 @@ def test_a_phase_of_two_choices_answers_its_questions(results: Any, tables_of: T
     ]
     results.decision = {"choose": "auc", "factors": factors}
     store, tables = tables_of()
-    found = questions_section(SimpleNamespace(tables=tables))
+    found = questions_section(SimpleNamespace(tables=tables, explained=None))
     assert cards(found) == [
         "Which choices matter?",
         "Does one source of fakes gain more from a choice than the others?",
@@ -55,7 +55,7 @@ def test_a_phase_of_two_choices_answers_its_questions(results: Any, tables_of: T
 def test_a_phase_with_nothing_to_answer_has_no_section(results: Any, tables_of: TablesOf) -> None:
     results.add("plain", folds=2, num_classes=3)
     _, tables = tables_of()
-    assert questions_section(SimpleNamespace(tables=tables)) is None
+    assert questions_section(SimpleNamespace(tables=tables, explained=None)) is None
 
 
 def test_a_table_of_many_choices_is_cut(results: Any, tables_of: TablesOf) -> None:

@@ -25,6 +25,7 @@ from orchestrator.commands.final import final_command
 from orchestrator.commands.init import init_command
 from orchestrator.commands.options import RESULTS
 from orchestrator.commands.plan import plan_command
+from orchestrator.commands.predict import predict_command
 from orchestrator.commands.reference import models_command, schema_command
 from orchestrator.commands.results import collect_command, report_command
 from orchestrator.commands.run import phase_command, run_command, study_command
@@ -242,6 +243,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": compare_command,
     "final": final_command,
     "explain": explain_command,
+    "predict": predict_command,
     "models": models_command,
     "init": init_command,
     "ui": ui_command,

@@ -34,6 +34,7 @@ KINDS = {
     "speeds": "rates of this machine, and the work of networks, for estimates",
     "faces": "detected faces",
     "facts": "what files say of themselves, for the shortcut check",
+    "predict": "new images that models on other machines are at",
     "scores": "scores and bootstrap intervals of finished trials",
     "figures": "figures of reports, which are drawn again where they change",
 }

@@ -4,7 +4,8 @@ Columns of two classes: path, p_fake (mean of the models' calibrated probabiliti
 deviation over the models), one column per model (r<repeat>f<fold>), calibrated, confidence (the probability
 of the class that is named), label, threshold, threshold_by, true_label where true labels are told, and
 reason, which is empty where the image was scored. Of several classes p0 .. pN stand for p_fake, and
-p<class>_r<R>f<K> for the models; spread is that of the class that is named.
+p<class>_r<R>f<K> for the models; spread is that of the class that is named. Where overlays were drawn,
+overlay is the picture of each.
 """
 
 from collections.abc import Sequence

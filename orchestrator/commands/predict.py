@@ -72,6 +72,10 @@ def predict_command(
     folds: FoldsOfOption = "all",
     calibration: CalibrationOption = "temperature",
     out: OutOption = None,
+    gradcam: Annotated[
+        bool,
+        typer.Option("--gradcam", help="Draw where the first model looks, into a folder beside --out."),
+    ] = False,
     layout: LayoutOption = "auto",
     group_by: GroupByOption = "auto",
     real_sources: RealSourcesOption = "",
@@ -89,6 +93,7 @@ def predict_command(
     Example: python -m orchestrator predict ~/new --experiment p1_resnet18_baseline --out new.csv
     """
     from orchestrator.execution.executor import HERE, start_executor
+    from orchestrator.execution.overlays import with_overlays
     from orchestrator.execution.predicting import predict_images, scratch_store
     from orchestrator.store.folder import Store
     from trainables.data.dataset.named_images import name_images
@@ -99,6 +104,7 @@ def predict_command(
         raise InputError(f"there is no results folder {results}; name one with --results")
     store, console = Store.look(results), screen(stderr=as_json)
     models = _models(store, experiment=experiment, trial=trial, folds=folds, calibration=calibration)
+    overlays = _overlay_folder(out, models) if gradcam else None
     with progress_bar(console, "Reading images", quiet=quiet) as progress:
         named = name_images(
             images,
@@ -116,6 +122,10 @@ def predict_command(
         found = predict_images(
             store, models, named, scratch=scratch, executor=executor, console=console, quiet=quiet
         )
+        if overlays is not None:
+            found = with_overlays(
+                found, overlays, scratch=scratch, executor=executor, console=console, quiet=quiet
+            )
     _write_and_say(found, out=out, quiet=quiet, as_json=as_json)
 
 
@@ -162,8 +172,24 @@ def _check_out(out: Path | None, images: Path) -> None:
         raise InputError(f"--out {out}: {above} can't be written; name another folder")
 
 
+def _overlay_folder(out: Path | None, models: "JointModels") -> Path:
+    """Name the folder of overlays; InputError where there can be none."""
+    from trainables.explain.explaining import why_not_explained
+
+    if out is None:
+        raise InputError("--gradcam draws into a folder beside the table; name it with --out FILE.csv")
+    if why := why_not_explained(models.experiment.recipe):
+        raise InputError(f"--gradcam: {why}; leave it out")
+    return out.with_name(f"{out.stem}-gradcam")
+
+
 def _write_and_say(found: "Predicted", *, out: Path | None, quiet: bool, as_json: bool) -> None:
-    from orchestrator.wording.predict_text import missing_sentence, predicted_sentences, unusable_sentence
+    from orchestrator.wording.predict_text import (
+        missing_sentence,
+        overlay_sentence,
+        predicted_sentences,
+        unusable_sentence,
+    )
     from trainables.files import replace_file
 
     if out is not None:
@@ -185,6 +211,8 @@ def _write_and_say(found: "Predicted", *, out: Path | None, quiet: bool, as_json
     for line in sentences:
         say(line)
     if out is not None:
+        if "overlay" in found.table:
+            say(f"{overlay_sentence(found.models)}: {out.with_name(f'{out.stem}-gradcam')}")
         say(f"Predictions: {out}")
 
 

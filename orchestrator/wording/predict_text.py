@@ -48,6 +48,14 @@ def missing_sentence(models: JointModels) -> str:
     )
 
 
+def overlay_sentence(models: JointModels) -> str:
+    """Say what Grad-CAM overlays show."""
+    return (
+        f"Overlays (Grad-CAM) show what {place_column(models.trials[0].trial)} alone bases the class on that "
+        "it names itself"
+    )
+
+
 def _few(texts: Iterable[str], total: int) -> str:
     named = [text for text, _ in zip(texts, range(MOST_NAMED), strict=False)]
     return "; ".join(named) + (f"; and {total - len(named)} more" if total > len(named) else "")

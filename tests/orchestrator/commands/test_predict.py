@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 Run = Callable[..., str]
 Call = Callable[..., tuple[int, str, str]]
@@ -142,3 +143,30 @@ def test_batches_give_what_one_gives(
         )  # fmt: skip
     whole, parts = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("whole", "parts"))
     pd.testing.assert_frame_equal(whole, parts, rtol=0, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_overlays_lie_beside_the_table(
+    run_command_line: Run, call: Call, trained_study: Path, faces: Path, tmp_path: Path
+) -> None:
+    """Catches a picture for another image, one that an odd name leads elsewhere, and one of a bad file."""
+    odd = tmp_path / "in" / "odd .. name \u00e9.jpg"
+    odd.parent.mkdir()
+    shutil.copy(next(faces.rglob("*.jpg")), odd)
+    (odd.parent / "bad.jpg").write_bytes(b"no picture")
+    shutil.copy(sorted(faces.rglob("*.jpg"))[-1], odd.parent / "face.jpg")
+    named = ("predict", odd.parent, "--experiment", "plain", "--results", trained_study, "--gradcam")
+    text = run_command_line(*named, "--out", tmp_path / "new.csv")
+    assert "Overlays (Grad-CAM) show what r0f0 alone" in text
+    table = pd.read_csv(tmp_path / "new.csv", keep_default_na=False).set_index("path")
+    assert table.loc["bad.jpg", "overlay"] == ""
+    for path in (odd.name, "face.jpg"):
+        content = (odd.parent / path).read_bytes()
+        name = table.loc[path, "overlay"]
+        assert re.fullmatch(r"new-gradcam/[\w-]+-[0-9a-f]{8}\.webp", name)
+        assert hashlib.sha256(content).hexdigest()[:8] in name
+        with Image.open(tmp_path / name) as picture:
+            assert picture.size == (256, 256)
+    assert len(list((tmp_path / "new-gradcam").iterdir())) == 2
+    code, _, err = call(*named)
+    assert code == 2 and "name it with --out FILE.csv" in err

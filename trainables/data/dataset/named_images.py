@@ -65,6 +65,8 @@ def name_images(
 ) -> NamedImages:
     """List the images that a path names.
 
+    In a folder that tells no labels otherwise, those in folders called like the models' classes have them.
+
     Args:
         named: an image, a folder of images, or a table of files (CSV, JSON lines, Parquet).
         classes: the classes that the models tell apart, in order.
@@ -131,7 +133,9 @@ def _of_folder(
     except InputError as error:
         if layout != "auto" or real_sources:
             raise
-        notes = (f"No true labels are known ({error}).",)
+        is_flat = not any("/" in path for path in paths)
+        why = "its images lie in no folders, and no table of labels beside them" if is_flat else str(error)
+        notes = (f"No true labels are known ({why}).",)
     else:
         manifest = scan(
             root,
@@ -150,8 +154,17 @@ def _of_folder(
         labels, said = _labels_of(manifest, classes)
         notes = (*manifest.reading.notes, *said)
         parts.insert(0, known.assign(label=known["label"].map(labels)))
+    elif max(told := [_class_above(path, classes) for path in parts[0]["path"]]) != UNLABELLED:
+        parts[0] = parts[0].assign(label=told, group=parts[0]["path"])
+        notes = ()
     rows = pd.concat(parts).sort_values("path", ignore_index=True)
     return NamedImages(rows[list(NAMED_COLUMNS)], notes)
+
+
+def _class_above(path: str, classes: Sequence[str]) -> int:
+    """The class that the deepest folder above a file is called after; -1 where none is."""
+    labels = {fold(name): label for label, name in enumerate(classes)}
+    return next((labels[fold(name)] for name in path.split("/")[-2::-1] if fold(name) in labels), UNLABELLED)
 
 
 def _known_rows(manifest: Manifest) -> pd.DataFrame:

@@ -67,6 +67,17 @@ def test_classes_of_another_question_are_no_labels(draw: Draw, tmp_path: Path) -
     assert labels(found) == {"train/birds/1.jpg": 2, "train/cats/1.jpg": 1, "train/dogs/1.jpg": 0}
 
 
+def test_folders_called_like_the_classes_tell_them(draw: Draw, tmp_path: Path) -> None:
+    """Catches classes that only a data set with splits could tell, and -1 for the first class."""
+    for name in ("cats/1.jpg", "dogs/old/cats/2.jpg", "3.jpg", "dogs/old/4.jpg"):
+        draw(tmp_path / "in" / name)
+    found = name_images(tmp_path / "in", classes=("cats", "dogs", "birds"))
+    assert labels(found) == {"3.jpg": -1, "cats/1.jpg": 0, "dogs/old/4.jpg": 1, "dogs/old/cats/2.jpg": 0}
+    assert found.usable["group"].nunique() == 4 and found.notes == ()
+    only_fakes = name_images(draw(tmp_path / "one/fake/1.jpg").parents[1], classes=CLASSES)
+    assert labels(only_fakes) == {"fake/1.jpg": 1}
+
+
 def test_one_file_may_lie_anywhere(draw: Draw, tmp_path: Path) -> None:
     found = name_images(draw(tmp_path / "deep/one.jpg"), classes=CLASSES)
     assert labels(found) == {"one.jpg": -1}

@@ -21,6 +21,7 @@ from orchestrator.commands.data import data_app
 from orchestrator.commands.decide import compare_command, decide_command
 from orchestrator.commands.exit_codes import EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED
 from orchestrator.commands.explain import explain_command
+from orchestrator.commands.export import export_command
 from orchestrator.commands.final import final_command
 from orchestrator.commands.init import init_command
 from orchestrator.commands.options import RESULTS
@@ -243,6 +244,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": compare_command,
     "final": final_command,
     "explain": explain_command,
+    "export": export_command,
     "predict": predict_command,
     "models": models_command,
     "init": init_command,

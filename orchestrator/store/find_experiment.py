@@ -83,6 +83,15 @@ def experiment_of_trial(store: Store, folder: Path) -> ExperimentRecord:
     raise InputError(f"nothing can be read of the trial {folder} but its name; run it again")
 
 
+def recorded_phase(store: Store, experiment: ExperimentRecord) -> str | None:
+    """Return the first phase whose record has an experiment of this name and some of these trials."""
+    mine = set(trial_folders(experiment))
+    for phase, record in _recorded(store):
+        if record.name == experiment.name and mine & set(trial_folders(record)):
+            return phase
+    return None
+
+
 def trial_folders(record: ExperimentRecord) -> list[str]:
     """Return the folders of an experiment's trials, below results/, in order."""
     return sorted(trial.folder for trial in record.trials)

@@ -22,10 +22,12 @@ from orchestrator.commands.decide import compare_command, decide_command
 from orchestrator.commands.exit_codes import EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED
 from orchestrator.commands.explain import explain_command
 from orchestrator.commands.explain_images import explain_images_command
+from orchestrator.commands.export import export_command
 from orchestrator.commands.final import final_command
 from orchestrator.commands.init import init_command
 from orchestrator.commands.options import RESULTS
 from orchestrator.commands.plan import plan_command
+from orchestrator.commands.predict import predict_command
 from orchestrator.commands.reference import models_command, schema_command
 from orchestrator.commands.results import collect_command, report_command
 from orchestrator.commands.run import phase_command, run_command, study_command
@@ -244,6 +246,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "final": final_command,
     "explain": explain_command,
     "explain-images": explain_images_command,
+    "export": export_command,
+    "predict": predict_command,
     "models": models_command,
     "init": init_command,
     "ui": ui_command,

@@ -35,10 +35,11 @@ def trial_explanation(store: "Store", wanted: str) -> list[str]:
     Raises:
         InputError: no trial or several match `wanted`, or the trial's record can't be read.
     """
+    from orchestrator.store.find_experiment import find_trial
     from orchestrator.store.folder import State, read_error, read_trial, trial_state
     from trainables.trial_files import TRIAL
 
-    folder = _folder(store, wanted)
+    folder = find_trial(store, wanted)
     record = read_trial(folder)
     if record is None:
         raise InputError(f"{folder / TRIAL} can't be read: nothing is known of this trial but its name")
@@ -73,23 +74,6 @@ def _elimination(store: "Store", record: "TrialRecord") -> str:
         if gone is not None:
             return f"{record.experiment} is {elimination_reason(gone)}, in {phase}"
     return ""
-
-
-def _folder(store: "Store", wanted: str) -> Path:
-    from orchestrator.store.fingerprint import SHORT
-
-    folders = [
-        path
-        for key, path in store.folders_by_key().items()
-        if wanted in path.name or (len(wanted) > SHORT and wanted.startswith(key))
-    ]
-    folders = [path for path in folders if path.name == wanted] or folders
-    if len(folders) != 1:
-        many = ", ".join(path.name for path in folders[:4])
-        raise InputError(
-            f"{len(folders)} trials in {store.trials} match {wanted!r}{': ' if many else ''}{many}"
-        )
-    return folders[0]
 
 
 def _nearest(store: "Store", folder: Path, record: "TrialRecord") -> list[str]:

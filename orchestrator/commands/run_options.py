@@ -101,7 +101,7 @@ class RunOptions:
             results=self.results,
             data=self.data,
             only=self.only,
-            folds=_fold_list(self.folds),
+            folds=fold_list(self.folds),
             max_concurrent=self.max_concurrent,
             address=self.address,
             quiet=self.quiet,
@@ -168,7 +168,12 @@ def with_run_options(
     return decorate
 
 
-def _fold_list(text: str | None) -> tuple[int, ...] | None:
+def fold_list(text: str | None) -> tuple[int, ...] | None:
+    """Read --folds; None where it is not given.
+
+    Raises:
+        InputError: it is no list of numbers.
+    """
     if text is None:
         return None
     try:

@@ -1,6 +1,6 @@
 """Metrics of scored images that have no folds: values, bootstrap intervals over groups, single models."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,11 @@ SHOWN = tuple(name for name, facts in METRICS.items() if facts.is_compared and n
 
 
 def final_metrics(
-    rows: pd.DataFrame, mean: np.ndarray, single: Sequence[np.ndarray]
+    rows: pd.DataFrame,
+    mean: np.ndarray,
+    single: Sequence[np.ndarray],
+    *,
+    decide: Callable[[np.ndarray], np.ndarray] = predicted_classes,
 ) -> tuple[FinalMetric, ...]:
     """Compute every metric that these images have.
 
@@ -25,11 +29,12 @@ def final_metrics(
         rows: columns path, group and label, one row per image.
         mean: the mean of the models' probabilities, float [N] of fake, or [N, C].
         single: those of each model.
+        decide: the classes, int64 [N], that probabilities are decided to be.
     """
     labels = rows["label"].to_numpy(dtype=np.int64)
-    values = all_metrics(labels, mean, predicted_classes(mean)).values
-    bounds = _bounds(rows, labels, mean)
-    singles = [all_metrics(labels, each, predicted_classes(each)).values for each in single]
+    values = all_metrics(labels, mean, decide(mean)).values
+    bounds = _bounds(rows, labels, mean, decide(mean))
+    singles = [all_metrics(labels, each, decide(each)).values for each in single]
     found = []
     for name in SHOWN:
         value = values.get(name)
@@ -50,13 +55,13 @@ def final_metrics(
     return tuple(found)
 
 
-def _bounds(rows: pd.DataFrame, labels: np.ndarray, mean: np.ndarray) -> Bounds:
+def _bounds(rows: pd.DataFrame, labels: np.ndarray, mean: np.ndarray, predicted: np.ndarray) -> Bounds:
     """Bootstrap intervals; none where a class has no image."""
     num_classes = 2 if mean.ndim == 1 else mean.shape[1]
     if len(np.unique(labels)) < num_classes:
         return {}
     codes = pd.factorize(rows["group"])[0].astype(np.int64)
     key = fingerprint([rows["path"].tolist(), rows["group"].tolist()])
-    sample = make_sample(key, labels, mean, predicted_classes(mean), Groups.of(codes, labels))
+    sample = make_sample(key, labels, mean, predicted, Groups.of(codes, labels))
     (found,) = bootstrap([[sample]])
     return found.bounds

@@ -63,9 +63,9 @@ def grid_csv(table: Grid) -> str:
 
 def grid_markdown(table: Grid) -> str:
     """Write a grid as a Markdown table (GitHub's), numbers to the right."""
-    heads = [_markdown(name) for name in table.columns]
+    heads = [markdown(name) for name in table.columns]
     marks = ["---" if place < table.num_text else "---:" for place in range(len(heads))]
-    lines = [heads, marks, *([_markdown(_text(cell)) for cell in row] for row in table.rows)]
+    lines = [heads, marks, *([markdown(_text(cell)) for cell in row] for row in table.rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -95,6 +95,11 @@ def latex(text: str) -> str:
     return "".join(LATEX.get(letter, letter) for letter in _line(text))
 
 
+def markdown(text: str) -> str:
+    """Escape text for Markdown; a line break becomes a space."""
+    return MARKDOWN.sub(r"\\\1", _line(text))
+
+
 def clear(folder: Path, files: Iterable[str]) -> None:
     """Remove what an earlier page wrote and this one doesn't: a figure of a dropped experiment misleads.
 
@@ -117,7 +122,3 @@ def _text(cell: GridCell) -> str:
 
 def _line(text: str) -> str:
     return " ".join(text.splitlines())
-
-
-def _markdown(text: str) -> str:
-    return MARKDOWN.sub(r"\\\1", _line(text))

@@ -35,6 +35,7 @@ KINDS = {
     "faces": "detected faces",
     "features": "features of training images, which the nearest to a hard example is found by",
     "facts": "what files say of themselves, for the shortcut check",
+    "predict": "new images that models on other machines are at",
     "scores": "scores and bootstrap intervals of finished trials",
     "figures": "figures of reports, which are drawn again where they change",
 }

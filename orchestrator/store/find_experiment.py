@@ -5,6 +5,7 @@ together from the trials that say they belong to it: then nothing says which fol
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from orchestrator.store.fingerprint import SHORT, fingerprint
 from orchestrator.store.folder import State, Store, read_trial, trial_state
@@ -45,6 +46,50 @@ def find_experiment(store: Store, wanted: str) -> ExperimentRecord:
         hint = nearest(wanted, sorted(known)) or "nothing has run there yet"
         raise InputError(f"no experiment {wanted!r} in {store.root}; {hint}")
     return next(iter(distinct.values()))
+
+
+def find_trial(store: Store, wanted: str) -> Path:
+    """Find the folder of a trial by its name, a part of it, or the start of its key.
+
+    Raises:
+        InputError: no trial or several match `wanted`.
+    """
+    folders = [
+        path
+        for key, path in store.folders_by_key().items()
+        if wanted in path.name or (len(wanted) > SHORT and wanted.startswith(key))
+    ]
+    folders = [path for path in folders if path.name == wanted] or folders
+    if len(folders) != 1:
+        many = ", ".join(path.name for path in folders[:4])
+        raise InputError(
+            f"{len(folders)} trials in {store.trials} match {wanted!r}{': ' if many else ''}{many}"
+        )
+    return folders[0]
+
+
+def experiment_of_trial(store: Store, folder: Path) -> ExperimentRecord:
+    """Return the experiment of the trial at `folder`, with that trial alone.
+
+    Raises:
+        InputError: nothing can be read of the trial.
+    """
+    called = store.called(folder)
+    known = (record for _, record in _recorded(store))
+    of_trials = (record for records in (known, _from_trials(store)) for record in records)
+    for record in of_trials:
+        if mine := tuple(trial for trial in record.trials if trial.folder == called):
+            return record.model_copy(update={"trials": mine})
+    raise InputError(f"nothing can be read of the trial {folder} but its name; run it again")
+
+
+def recorded_phase(store: Store, experiment: ExperimentRecord) -> str | None:
+    """Return the first phase whose record has an experiment of this name and some of these trials."""
+    mine = set(trial_folders(experiment))
+    for phase, record in _recorded(store):
+        if record.name == experiment.name and mine & set(trial_folders(record)):
+            return phase
+    return None
 
 
 def trial_folders(record: ExperimentRecord) -> list[str]:

@@ -11,6 +11,7 @@
     precision/<model>-<size>-<device>.json the measured number format and memory layout
     weights/<model>.json                   which of timm's weights `pretrained` stands for, by tag and hash
     collected/<phase>/ reports/<phase>/    tables, and the page
+    exports/<experiment>/                  models for other programs, and a card
     cache/ logs/                           pixels, scans; Ray's output: may be deleted at any time
     mlflow.db mlflow/                      the tracking store when no other is named
 
@@ -64,11 +65,7 @@ class Store:
 
     @classmethod
     def reopen(cls, root: Path) -> "Store":
-        """Open a results folder that a run has made; a name that was mistyped makes none.
-
-        Raises:
-            InputError: it is not there, or `open` refuses it.
-        """
+        """Open a results folder that a run has made, or raise InputError: a mistyped name makes none."""
         if not root.is_dir():
             raise InputError(f"there is no results folder {root}; name one with --results")
         return cls.open(root)
@@ -207,6 +204,10 @@ class Store:
     def report(self, phase: str) -> Path:
         """The folder of a phase's page."""
         return self.root / "reports" / phase
+
+    def exports(self, experiment: str) -> Path:
+        """The folder of an experiment's models for other programs."""
+        return self.root / "exports" / experiment
 
     def race_file(self, phase: str) -> Path:
         """The record of a phase's race: which experiments left it, and when."""

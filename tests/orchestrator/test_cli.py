@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 PHASES = ["phase1", "phase2", "phase3", "phase4"]
 COMMANDS = [
     *([phase] for phase in PHASES), ["run"], ["plan"], ["status"], ["collect"], ["report"],
-    ["explain"], ["schema"], ["ui"], ["data", "scan"], ["data", "demo"], ["data", "equalise"],
+    ["explain"], ["predict"], ["schema"], ["ui"], ["data", "scan"], ["data", "demo"], ["data", "equalise"],
     ["data", "prepare"], ["data", "check"], ["data", "fetch"], ["data", "cache"], ["data", "report"],
     ["models"], ["decide"], ["compare"], ["study"], ["init"],
 ]  # fmt: skip

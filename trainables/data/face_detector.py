@@ -45,7 +45,7 @@ WORTH_A_PROCESS = 400
 File = tuple[str, Path]
 
 
-class Detector:
+class FaceDetector:
     """MTCNN on one device."""
 
     def __init__(self, device: torch.device) -> None:
@@ -97,8 +97,8 @@ def _load(network: Any, name: str) -> torch.nn.Module:
 
 
 @functools.lru_cache(maxsize=2)
-def _detector(device: str) -> Detector:
-    return Detector(torch.device(device))
+def _detector(device: str) -> FaceDetector:
+    return FaceDetector(torch.device(device))
 
 
 def look_at(files: Sequence[tuple[str, str]], device: str = "cpu") -> list[DetectedFaces]:

@@ -214,7 +214,7 @@ def test_the_package_stumbling_over_an_image_costs_that_image_alone(monkeypatch:
 
     from trainables.data import face_detector
 
-    detector = face_detector.Detector(torch.device("cpu"))
+    detector = face_detector.FaceDetector(torch.device("cpu"))
     images = [Image.new("RGB", (40, 40), colour) for colour in ("red", "blue")]
 
     def fake(given: list[Image.Image], *rest: object) -> tuple[list[np.ndarray], None]:

@@ -123,10 +123,10 @@ def read_label_table(root: Path, table: str, files: FileIndex, *, needed: bool) 
     """
     path = root / table
     own_split = split_of(path.stem)
-    columns, lines = _read_cells(path)
+    columns, lines = read_cells(path)
     lower = {name.strip().lower(): name for name in columns}
     named = [lower[name] for name in FILE_COLUMNS if name in lower]
-    label_column = _label_column(lower, lines)
+    label_column = label_column_of(lower, lines)
     if not named or (label_column is None and own_split != "test"):
         if needed:
             raise InputError(
@@ -173,7 +173,7 @@ def read_label_table(root: Path, table: str, files: FileIndex, *, needed: bool) 
     return LabelTable(path, columns, column, read)
 
 
-def _label_column(lower: Mapping[str, str], lines: Sequence[tuple[int, Cells]]) -> str | None:
+def label_column_of(lower: Mapping[str, str], lines: Sequence[tuple[int, Cells]]) -> str | None:
     """Return the column of labels; one called type is none unless it speaks of real or fake images."""
     for name in LABEL_COLUMNS:
         if name in lower and (name != "type" or any(kind_of(cells[lower[name]]) for _, cells in lines)):
@@ -253,8 +253,12 @@ class _Resolver:
         return found
 
 
-def _read_cells(path: Path) -> tuple[tuple[str, ...], list[tuple[int, Cells]]]:
-    """Return the columns of a table, and each row's line and cells as text."""
+def read_cells(path: Path) -> tuple[tuple[str, ...], list[tuple[int, Cells]]]:
+    """Return the columns of a table (CSV, JSON lines or Parquet), and each row's line and cells as text.
+
+    Raises:
+        InputError: it can't be read.
+    """
     suffix = path.suffix.lower()
     try:
         if suffix == ".parquet":

@@ -61,6 +61,9 @@ OutOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE.csv", help="Write every image's row to this file.", show_default=False),
 ]
+GradcamOption = Annotated[
+    bool, typer.Option("--gradcam", help="Draw where the first model looks, into a folder beside --out.")
+]
 
 
 def predict_command(
@@ -72,10 +75,7 @@ def predict_command(
     folds: FoldsOfOption = "all",
     calibration: CalibrationOption = "temperature",
     out: OutOption = None,
-    gradcam: Annotated[
-        bool,
-        typer.Option("--gradcam", help="Draw where the first model looks, into a folder beside --out."),
-    ] = False,
+    gradcam: GradcamOption = False,
     layout: LayoutOption = "auto",
     group_by: GroupByOption = "auto",
     real_sources: RealSourcesOption = "",
@@ -95,14 +95,11 @@ def predict_command(
     from orchestrator.execution.executor import HERE, start_executor
     from orchestrator.execution.overlays import with_overlays
     from orchestrator.execution.predicting import predict_images, scratch_store
-    from orchestrator.store.folder import Store
     from trainables.data.dataset.named_images import name_images
 
     check_layout(layout)
     _check_out(out, images)
-    if not results.is_dir():
-        raise InputError(f"there is no results folder {results}; name one with --results")
-    store, console = Store.look(results), screen(stderr=as_json)
+    store, console = _finished(results), screen(stderr=as_json)
     models = _models(store, experiment=experiment, trial=trial, folds=folds, calibration=calibration)
     overlays = _overlay_folder(out, models) if gradcam else None
     with progress_bar(console, "Reading images", quiet=quiet) as progress:
@@ -127,6 +124,15 @@ def predict_command(
                 found, overlays, scratch=scratch, executor=executor, console=console, quiet=quiet
             )
     _write_and_say(found, out=out, quiet=quiet, as_json=as_json)
+
+
+def _finished(results: Path) -> "Store":
+    """Open results to read them; InputError where there are none."""
+    from orchestrator.store.folder import Store
+
+    if not results.is_dir():
+        raise InputError(f"there is no results folder {results}; name one with --results")
+    return Store.look(results)
 
 
 def _models(

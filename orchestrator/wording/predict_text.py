@@ -66,8 +66,7 @@ def _models(found: Predicted) -> str:
     names = [place_column(each.trial) for each in models.trials]
     by = f"the mean of {len(names)} models" if len(names) > 1 else "one model"
     return (
-        f"{len(found.images.usable)} images, scored by {by} of {models.experiment.name} "
-        f"({names[0]}{f' to {names[-1]}' if len(names) > 1 else ''})."
+        f"{len(found.images.usable)} images, scored by {by} of {models.experiment.name} ({', '.join(names)})."
     )
 
 

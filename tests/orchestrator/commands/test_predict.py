@@ -51,7 +51,7 @@ def test_scores_are_those_of_the_trials_and_results_are_only_read(
     assert ((table["p_fake"] >= table["threshold"]) == (table["label"] == "fake")).all()
     assert (table["true_label"] == "real").sum() == 12
     lines = text.splitlines()
-    assert "36 images, scored by the mean of 2 models of wide (r0f0 to r0f1)." in lines
+    assert "36 images, scored by the mean of 2 models of wide (r0f0, r0f1)." in lines
     assert "since no temperature could be fitted: r0f0, 6 validation rows; at least 10 are needed" in text
     assert "36 of these images are among those that the models learned from or were chosen by" in text
     assert re.search(r"On the 36 images whose class is told \(12 groups\): AUC 0\.\d+ \(95 % interval", text)

@@ -40,8 +40,9 @@ from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.finished_trials import FinishedTrials, finished_trials
 from orchestrator.store.folder import Store
 from orchestrator.store.records import ExperimentRecord, ShortcutRecord, SourceCount
-from trainables.data.dataset.layouts import UNLABELLED
+from trainables.data.dataset.layouts import UNLABELLED, Listing
 from trainables.data.dataset.manifest import Manifest, scan
+from trainables.data.dataset.recognition import list_images
 from trainables.errors import InputError
 from trainables.progress import OnProgress, OpenBar
 from trainables.recipe import RecipeKeys
@@ -152,17 +153,20 @@ def _ask(store: Store, request: EvaluationRequest, bar: OpenBar) -> _Asked:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"{', '.join(twice)} is named twice; name each experiment once")
     finished = tuple(finished_trials(store, record) for record in records)
+    # Which classes there are is known before an image is opened.
+    listing = list_images(request.data, layout=request.layout, real_sources=request.real_sources)
+    _check_classes(store, records, listing, root=request.data, has_foreign=bool(request.foreign))
     with bar("Reading images") as progress:
         manifest = scan(
             request.data,
             layout=request.layout,
             group_by=request.group_by,
             real_sources=request.real_sources,
+            listing=listing,
             max_unusable=request.max_unusable,
             memory=scan_memory(store, request.data),
             progress=progress,
         )
-    _check_classes(store, records, manifest, has_foreign=bool(request.foreign))
     labelled = manifest.rows[manifest.rows["label"] != UNLABELLED].reset_index(drop=True)
     if labelled.empty:
         raise InputError(f"{request.data}: no image has a label, so that nothing can be evaluated on it")
@@ -191,25 +195,25 @@ def _ask(store: Store, request: EvaluationRequest, bar: OpenBar) -> _Asked:
 
 
 def _check_classes(
-    store: Store, records: Sequence[ExperimentRecord], manifest: Manifest, *, has_foreign: bool
+    store: Store, records: Sequence[ExperimentRecord], listing: Listing, *, root: Path, has_foreign: bool
 ) -> None:
     """Raise InputError where a model does not tell apart the classes that the images have."""
-    number = len(manifest.classes)
+    number = len(listing.classes)
     for record in records:
         if record.num_classes != number:
             raise InputError(
-                f"{record.name} tells {record.num_classes} classes apart and {manifest.root} has {number} "
-                f"({', '.join(manifest.classes[:8])}); evaluate it on images of the same classes"
+                f"{record.name} tells {record.num_classes} classes apart and {root} has {number} "
+                f"({', '.join(listing.classes[:8])}); evaluate it on images of the same classes"
             )
         theirs = _known_classes(store, record)
-        if number > 2 and theirs is not None and theirs != manifest.classes:
+        if number > 2 and theirs is not None and theirs != listing.classes:
             raise InputError(
-                f"{record.name} was trained on the classes {', '.join(theirs)}, and {manifest.root} has "
-                f"{', '.join(manifest.classes)}; evaluate it on images of the same classes"
+                f"{record.name} was trained on the classes {', '.join(theirs)}, and {root} has "
+                f"{', '.join(listing.classes)}; evaluate it on images of the same classes"
             )
     if has_foreign and number != 2:
         raise InputError(
-            f"--scores holds P(fake), and {manifest.root} has {number} classes; scores of files are for real "
+            f"--scores holds P(fake), and {root} has {number} classes; scores of files are for real "
             "and fake alone"
         )
 

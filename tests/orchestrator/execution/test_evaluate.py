@@ -156,7 +156,6 @@ def test_a_name_stands_for_one_set_of_images(
     make_faces(own, sources=("gan",), basenames=[200])
     assert evaluate("plain", "--on", own) == 2
     assert "is of other images, labels or groups" in capsys.readouterr().err
-    assert evaluate("plain", "--on", own, "--name", "own2") == 0
 
 
 def test_a_model_that_can_not_score_is_told_and_the_others_go_on(

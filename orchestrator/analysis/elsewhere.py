@@ -59,11 +59,15 @@ class ElsewhereScore:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageSample:
-    """Images as they are resampled: labels int [N], groups, and a key that seeds the draws."""
+    """Images as they are resampled: labels int [N], groups, and a key that seeds the draws.
+
+    `least_groups` is how many groups hold the class that the fewest groups hold.
+    """
 
     key: str
     labels: np.ndarray
     groups: Groups
+    least_groups: int
 
     @classmethod
     def of(cls, rows: pd.DataFrame) -> "ImageSample":
@@ -71,13 +75,9 @@ class ImageSample:
         labels = rows["label"].to_numpy(dtype=np.int64)
         codes = pd.factorize(rows["group"])[0].astype(np.int64)
         key = fingerprint([rows["path"].tolist(), rows["group"].tolist(), labels.tolist()])
-        return cls(key, labels, Groups.of(codes, labels))
-
-    @property
-    def least_groups(self) -> int:
-        """How many groups hold the class that the fewest groups hold."""
-        held = [len(np.unique(self.groups.of_row[self.labels == each])) for each in np.unique(self.labels)]
-        return min(held)
+        groups = Groups.of(codes, labels)
+        held = [len(np.unique(groups.of_row[labels == each])) for each in np.unique(labels)]
+        return cls(key, labels, groups, min(held))
 
     @property
     def degrees(self) -> int:

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.models.layers import cam_layer_of
 from trainables.recipe import RecipeKeys
 
 SMALLEST = 1e-7
@@ -36,8 +35,8 @@ class FrozenNetworks(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> list[Tensor]:
         """Images to the logits [B, L] of each."""
-        with torch.no_grad():
-            return [model(x_BCHW).float() for model in self.models]
+        # Without a weight that learns there is no gradient to keep, except one that an explanation asks for.
+        return [model(x_BCHW).float() for model in self.models]
 
 
 class Blend(nn.Module):
@@ -79,7 +78,6 @@ class Ensemble(nn.Module):
         super().__init__()
         self.head = head
         self.bases = FrozenNetworks(bases)
-        self.cam_layer = f"bases.models.0.{cam_layer_of(bases[0])}"
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Images to logits."""

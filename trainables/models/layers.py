@@ -97,9 +97,3 @@ def head_of(model: nn.Module) -> str:
         return named
     classifier = getattr(model, "pretrained_cfg", {}).get("classifier", "")
     return classifier if isinstance(classifier, str) else ""
-
-
-def cam_layer_of(model: nn.Module) -> str:
-    """Return the name of the module whose maps Grad-CAM looks at: a model's own word, or timm's last map."""
-    named = getattr(model, "cam_layer", None)
-    return named if isinstance(named, str) else str(model.feature_info[-1]["module"])  # type: ignore[index]

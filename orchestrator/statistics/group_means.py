@@ -1,0 +1,59 @@
+"""Means of numbers of images, whose groups are the units that could have been others.
+
+Images of one group are not independent, so the error of a mean is that of a ratio of sums over groups: the
+sum of values to the number of images (Cochran 1977, Sampling Techniques, section 9A; the same to first order
+as a bootstrap over groups), with G / (G - 1) for few groups and G - 1 degrees of freedom. Where each group
+holds one image it is the standard error of a mean, and the test Student's.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from orchestrator.statistics.intervals import CONFIDENCE, ROUNDING, rate_bounds, t_quantile
+from orchestrator.statistics.paired import p_values
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMean:
+    """A mean over images, its interval, and the two-sided p-value of its being 0; NaN where there is none."""
+
+    mean: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    p_value: float = math.nan
+    num_images: int = 0
+    num_groups: int = 0
+
+
+def group_mean(values: np.ndarray, groups: np.ndarray, *, is_share: bool) -> GroupMean:
+    """Return the mean of values of images with its interval.
+
+    Args:
+        values: float [N]; what is not finite is left out.
+        groups: the name of each image's group, [N].
+        is_share: whether values lie in 0 .. 1, where the interval stays too; it has no test then.
+    """
+    is_known = np.isfinite(values)
+    known = values[is_known]
+    if not len(known):
+        return GroupMean()
+    codes, _ = pd.factorize(groups[is_known])
+    number = int(codes.max()) + 1
+    mean = float(known.mean())
+    if number < 2:
+        return GroupMean(mean, num_images=len(known), num_groups=number)
+    sizes, sums = np.bincount(codes), np.bincount(codes, weights=known)
+    rest = sums - mean * sizes
+    error = math.sqrt(number / (number - 1) * float(rest @ rest)) / len(known)
+    quantile = t_quantile((1 + CONFIDENCE) / 2, number - 1)
+    if is_share:
+        low, high = rate_bounds(min(max(mean, 0.0), 1.0), error, quantile=quantile, step=1.0 / number)
+        return GroupMean(mean, low, high, math.nan, len(known), number)
+    if error < ROUNDING:
+        # Equal differences are no certainty.
+        return GroupMean(mean, num_images=len(known), num_groups=number)
+    p_value = p_values(np.array([mean]), np.array([error]), number - 1).item()
+    return GroupMean(mean, mean - quantile * error, mean + quantile * error, p_value, len(known), number)

@@ -1,0 +1,1 @@
+"""Explanations of a trained network's scores: maps of the places that matter, and checks of such maps."""

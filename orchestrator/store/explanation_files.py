@@ -183,7 +183,6 @@ def _read_table(path: Path) -> pd.DataFrame:
         dtype=dict.fromkeys(_TEXTS, str),
         keep_default_na=False,
         na_values=numbers,
-        float_precision="round_trip",
     )
 
 

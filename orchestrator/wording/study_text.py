@@ -145,7 +145,7 @@ def preset_sentences(studies: Sequence[StudyRecord]) -> list[str]:
         if study.preset:
             by_preset.setdefault(study.preset, []).append(study.phase.name)
     return [
-        f"{few_named(names)} ran with the preset {preset}, which changes their settings: the numbers are "
-        "those of that training, not of the experiment files alone."
+        f"{few_named(names)} ran with the preset {preset}, which changes settings of experiments: the "
+        "numbers are those of that training, not of the experiment files alone."
         for preset, names in by_preset.items()
     ]

@@ -55,7 +55,7 @@ def write_final_report(store: Store) -> FinalReport:
         deck = make_deck(material)
     folder = store.report(FINAL_REPORT)
     written = FinalReport(folder / "slides.pdf", folder / "index.html", folder / "self-evaluation.md")
-    html = render_page(deck_document(deck))
+    html = render_page(deck_document(deck), styles=("style.css", "data.css"))
     _write(written.slides, deck_pdf(deck))
     _write(written.page, html.encode())
     # Twice, as it names itself among what is there.

@@ -16,12 +16,13 @@ PARTS = ("train", "val", "test")
 
 def method_slides(material: DeckMaterial) -> Iterator[Slide]:
     """Yield the slides on protocol, metrics and models."""
+    parts = fold_parts_grid(material.studies)
     yield Slide(
         "protocol",
         "Protocol: which images teach, which decide, which test",
         points_of(protocol_sentences(material.recipes)),
-        grid=fold_parts_grid(material.studies),
-        note="Images of a fold, least to most over the folds and experiments of a phase.",
+        grid=parts,
+        note="Images of a fold, least to most over the folds and experiments of a phase." if parts else "",
     )
     several = any(each.has_several_classes for each in material.phases)
     headlines = [each.tables.headline for each in material.phases]

@@ -61,17 +61,19 @@ def traps_slide(material: DeckMaterial) -> Slide:
         for study in material.studies
         for sentence in uneven_sentences(study.uneven, num_experiments=len(study.experiments))
     ]
+    kept_apart = "Copies of an image, and images of one group, are kept on one side of every split."
     checked = (
-        "Before a trial starts: copies and images of one group are kept on one side of every split, and two "
-        "models that never see a face are scored on the study’s own folds, one on facts of the files, one on "
-        "trivial pixels (colours, an 8 × 8 thumbnail, a spectrum). What they reach, a detector has to beat."
+        "Two models that never see a face are scored on the study’s own folds, one on facts of the files, "
+        "one on trivial pixels (colours, an 8 × 8 thumbnail, a spectrum). What they reach, a detector has to "
+        "beat."
     )
     table = checks_grid(material)
-    unchecked = "" if table is not None else "In these results nobody looked for shortcuts in the files."
+    if table is None:
+        checked = "In these results nobody looked for shortcuts in the files."
     return Slide(
         "traps",
         "Traps in the data",
-        points_of([checked, unchecked, *said, *notes, *uneven], MOST_NOTES),
+        points_of([kept_apart, checked, *said, *notes, *uneven], MOST_NOTES),
         grid=table,
         note="The strongest of each phase, AUC with its corrected 95 % interval. File facts above the limit, "
         "with an interval above chance, stop a run; trivial pixels are reported beside every score."

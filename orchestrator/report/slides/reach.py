@@ -1,4 +1,4 @@
-"""Slides on how far the results carry: other sources, more data, and what a score costs."""
+"""Slides on what stands behind the scores: where models look, other sources, more data, and costs."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,6 +9,7 @@ from orchestrator.report.sections.cost import cost_grid, fronts_of
 from orchestrator.report.sections.scaling import scaling_figure, sizes_grid
 from orchestrator.report.sections.source_matrix import gaps_grid, matrices_figure
 from orchestrator.report.shown import choose_shown
+from orchestrator.report.slides.attention import attention_slide
 from orchestrator.report.slides.deck_material import DeckMaterial
 from orchestrator.report.slides.slide import Slide, columns_of, fitting, page_of, points_of
 from orchestrator.wording.front_text import front_sentences
@@ -37,7 +38,8 @@ GAPS = (
 
 
 def reach_slides(material: DeckMaterial) -> Iterator[Slide]:
-    """Yield the slides on sources that were not trained on, on amounts of data, and on costs."""
+    """Yield the slides on where models look, on sources not trained on, on more data, and on costs."""
+    yield attention_slide(material)
     yield generalisation_slide(material)
     for phase in material.phases:
         if phase.tables.curves.models:

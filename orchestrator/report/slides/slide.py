@@ -1,7 +1,8 @@
 """Slides as plain values: a title, points, and one figure or table beside or below them.
 
 Nothing here is markup: typst and HTML are two ways of drawing the same values, and each escapes what people
-wrote. A slide shows a figure or a table, or neither; what does not fit goes on to a further page.
+wrote. A slide shows a figure, a table or pictures, or none of these; what does not fit goes on to a further
+page.
 """
 
 import re
@@ -17,6 +18,14 @@ MOST_POINTS = 8
 
 
 @dataclass(frozen=True, slots=True)
+class SlidePicture:
+    """A square picture, as the bytes of a WebP file, and what stands below it."""
+
+    content: bytes
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
 class Slide:
     """One slide. `anchor` is unique in its deck; `note` explains a figure or a table in small print.
 
@@ -28,6 +37,7 @@ class Slide:
     points: tuple[Text, ...] = ()
     panel: Panel | None = None
     grid: Grid | None = None
+    pictures: tuple[SlidePicture, ...] = ()
     note: str = ""
     more: str = ""
 

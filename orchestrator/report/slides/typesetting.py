@@ -69,6 +69,9 @@ def _slide_values(slide: Slide) -> dict[str, JsonValue]:
         "points": [list(_text_values(point)) for point in slide.points],
         "panel": None if slide.panel is None else _panel_values(slide.panel),
         "grid": None if slide.grid is None else _grid_values(slide.grid),
+        "pictures": [
+            {"content": list(each.content), "caption": _breakable(each.caption)} for each in slide.pictures
+        ],
         "note": _breakable(typeset_prose(" ".join(filter(None, [slide.note, _more(slide)])))),
     }
 

@@ -20,11 +20,13 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: setup
 	@test -d $(DEMO) || $(BIN)/python -m orchestrator data demo $(DEMO)
 	@$(BIN)/python -m orchestrator phase1 --data $(DEMO) --preset smoke
+	@$(BIN)/python -m orchestrator explain-images phase1 --data $(DEMO)
 	@echo "The report: $(CURDIR)/results/reports/phase1/index.html"
 
 study: setup
 	@test -d $(DEMO) || $(BIN)/python -m orchestrator data demo $(DEMO)
 	@$(BIN)/python -m orchestrator study --data $(DEMO) --preset smoke
+	@$(BIN)/python -m orchestrator explain-images phase1 phase2 phase3 phase4 --data $(DEMO)
 	@$(BIN)/python -m orchestrator report final
 
 # What starts Ray waits for it most of the time, so two files run at once; everything else is spread over the cores.

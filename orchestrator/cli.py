@@ -21,6 +21,7 @@ from orchestrator.commands.data import data_app
 from orchestrator.commands.decide import compare_command, decide_command
 from orchestrator.commands.exit_codes import EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED
 from orchestrator.commands.explain import explain_command
+from orchestrator.commands.explain_images import explain_images_command
 from orchestrator.commands.final import final_command
 from orchestrator.commands.init import init_command
 from orchestrator.commands.options import RESULTS
@@ -242,6 +243,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": compare_command,
     "final": final_command,
     "explain": explain_command,
+    "explain-images": explain_images_command,
     "models": models_command,
     "init": init_command,
     "ui": ui_command,

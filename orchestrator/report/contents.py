@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 from orchestrator.report.material import Material
 from orchestrator.report.section import Callout, Section, link
 from orchestrator.report.sections.answer import answer_section
+from orchestrator.report.sections.attention import attention_section
 from orchestrator.report.sections.calibration import calibration_section
 from orchestrator.report.sections.comparison import comparison_section
 from orchestrator.report.sections.confusion import confusion_section
 from orchestrator.report.sections.cost import cost_section
 from orchestrator.report.sections.data import data_section
 from orchestrator.report.sections.final import final_section
+from orchestrator.report.sections.gallery import gallery_section
 from orchestrator.report.sections.gaps import gaps_section
 from orchestrator.report.sections.learning import learning_section
 from orchestrator.report.sections.overview import overview_section
@@ -52,6 +54,8 @@ SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     roc_section,
     confusion_section,
     calibration_section,
+    attention_section,
+    gallery_section,
     cost_section,
     gaps_section,
     data_section,

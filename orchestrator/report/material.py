@@ -13,6 +13,7 @@ import pandas as pd
 from orchestrator.analysis.collect import Tables, num_expected
 from orchestrator.analysis.costs import ExperimentCost, experiment_costs
 from orchestrator.analysis.trial_facts import Files, TrialFacts, read_history, trial_facts
+from orchestrator.report.explained import ExplainedImages, read_explained
 from orchestrator.report.shown import Bounds
 from orchestrator.report.summary_cells import SummaryCells
 from orchestrator.store.decision_file import DecisionRecord
@@ -31,7 +32,8 @@ class Material:
 
     `trials` are all that were planned. Of the experiments whose curves are shown there are also `history`,
     one row per epoch of each finished trial, and `tests`, the test rows by experiment and fold. `final` is
-    what the chosen model gave on the held-out images; None = they were not opened.
+    what the chosen model gave on the held-out images; None = they were not opened. `explained` are the images
+    that models were explained on; None = none were.
     """
 
     store: Store
@@ -44,6 +46,7 @@ class Material:
     costs: tuple[ExperimentCost, ...]
     summary: SummaryCells
     final: FinalRecord | None = None
+    explained: ExplainedImages | None = None
 
     @property
     def study(self) -> StudyRecord:
@@ -97,6 +100,7 @@ def read_material(
         ),
         summary=SummaryCells.of(tables),
         final=read_final(store, tables.study.phase.name),
+        explained=read_explained(store, tables.study),
     )
 
 

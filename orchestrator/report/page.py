@@ -23,6 +23,7 @@ from orchestrator.report.material import Material, read_material
 from orchestrator.report.rendering import render_page
 from orchestrator.report.section import Block, Document
 from orchestrator.store.decision_file import DecisionRecord, in_force, version_on_disk
+from orchestrator.store.explanation_files import read_explanations
 from orchestrator.store.final_file import read_final
 from orchestrator.store.folder import Store, trial_state
 from orchestrator.store.records import HandedOver
@@ -75,7 +76,9 @@ def _make(material: Material, inputs: str) -> tuple[str, dict[str, str | bytes]]
         callouts=tuple(phase_callouts(material)),
         inputs=inputs,
     )
-    return render_page(document), files
+    # Styles of small pictures, which few pages show.
+    styles = ("style.css",) if material.explained is None else ("style.css", "data.css")
+    return render_page(document, styles=styles), files
 
 
 def _files(material: Material, blocks: Iterable[Block]) -> dict[str, str | bytes]:
@@ -83,6 +86,8 @@ def _files(material: Material, blocks: Iterable[Block]) -> dict[str, str | bytes
     files: dict[str, str | bytes] = {
         f"tables/{name}.csv": text for name, text in material.tables.texts.items()
     }
+    if material.explained is not None:
+        files |= {f"tables/{name}.csv": text for name, text in material.explained.tables().items()}
     files["tables/trials.csv"] = as_csv(facts_table(material.trials))
     files |= {f"tables/paper/{name}": text for name, text in export.paper_files(every).items()}
     return files | {f"figures/{name}": data for name, data in export.figure_files(every).items()}
@@ -101,6 +106,8 @@ def _inputs(
     earlier = [_selection_of(store, each) for each in tables.study.handed_over if each.selected]
     records = [each and each.plain() for each in (tables.study, decision, final, tables.race, *earlier)]
     add(json.dumps(records, sort_keys=True).encode())
+    if (explained := read_explanations(store, tables.study.phase.name)) is not None:
+        add(explained.digest().encode())
     for text in tables.texts.values():
         add(text.encode())
     for experiment in tables.study.experiments:

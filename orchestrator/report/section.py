@@ -102,7 +102,9 @@ class Thumbnail:
     side_px: int
 
     @classmethod
-    def of(cls, content: bytes, suffix: Literal["jpeg", "png"], *, alt: str, name: str, side_px: int) -> Self:
+    def of(
+        cls, content: bytes, suffix: Literal["jpeg", "png", "webp"], *, alt: str, name: str, side_px: int
+    ) -> Self:
         """Take the bytes of a file into the page."""
         return cls(f"data:image/{suffix};base64,{base64.b64encode(content).decode()}", alt, name, side_px)
 

@@ -34,7 +34,7 @@ def group_mean(values: np.ndarray, groups: np.ndarray, *, is_share: bool) -> Gro
     Args:
         values: float [N]; what is not finite is left out.
         groups: the name of each image's group, [N].
-        is_share: whether values lie in 0 .. 1, where the interval stays too; it has no test then.
+        is_share: whether values lie in 0 .. 1, and have no test; else they lie in -1 .. 1. So do intervals.
     """
     is_known = np.isfinite(values)
     known = values[is_known]
@@ -56,4 +56,5 @@ def group_mean(values: np.ndarray, groups: np.ndarray, *, is_share: bool) -> Gro
         # Equal differences are no certainty.
         return GroupMean(mean, num_images=len(known), num_groups=number)
     p_value = p_values(np.array([mean]), np.array([error]), number - 1).item()
-    return GroupMean(mean, mean - quantile * error, mean + quantile * error, p_value, len(known), number)
+    low, high = max(-1.0, mean - quantile * error), min(1.0, mean + quantile * error)
+    return GroupMean(mean, low, high, p_value, len(known), number)

@@ -26,6 +26,7 @@ from orchestrator.report.section import (
     note,
     prose,
 )
+from orchestrator.wording.attention_text import attention_answer
 from orchestrator.wording.contrast_text import change_text, choice_text
 from orchestrator.wording.numbers import DASH, between, metric_name, number, p_value, spread
 from orchestrator.wording.questions import phase_answers
@@ -51,6 +52,8 @@ def questions_section(material: Material) -> Section | None:
     answers = phase_answers(tables.questions)
     if not answers:
         return None
+    if material.explained is not None:
+        answers = (*answers, attention_answer(material.explained.attention))
     cards = [
         Group(
             "card",

@@ -20,6 +20,7 @@ from orchestrator.report.section import (
     prose,
 )
 from orchestrator.store.records import ExperimentRecord, RecipeRecord
+from orchestrator.wording.attention_text import how_to_explain
 from orchestrator.wording.numbers import (
     DASH,
     fold_label,
@@ -63,6 +64,9 @@ def runs_section(material: Material) -> Section:
             blocks.append(Details(summary, (table,)))
     every = f"{bounds.lines.note} Every trial, with the hash of its predictions: ".lstrip()
     blocks.append(note(every, link("tables/trials.csv"), "."))
+    if material.explained is None:
+        command = Span(how_to_explain(study.phase.name), "code")
+        blocks.append(note("What the models look at is shown after ", command, "."))
     return Section.of("runs", "What was run", blocks, name="Runs")
 
 

@@ -12,7 +12,7 @@ from orchestrator.wording.final_text import not_opened_sentence
 from orchestrator.wording.gaps import gap_sentences
 from orchestrator.wording.study_text import missing_sentence, preset_sentences, resuming_sentence
 
-MOST_OPEN, MOST_CAVEATS = 4, 2
+MOST_OPEN, MOST_TOGETHER, MOST_CAVEATS = 5, 3, 2
 
 
 def closing_slides(material: DeckMaterial) -> Iterator[Slide]:
@@ -57,14 +57,25 @@ def next_slide(material: DeckMaterial) -> Slide:
     undecided = [
         each for phase in reversed(material.phases) for each in answer_questions(phase.tables) if each.needed
     ]
-    # Those that could be decided come first, of the last phases before others.
+    # Those that could be decided come first, and those for which the same is said stand together.
     undecided.sort(key=lambda each: each.repeats_needed is None)
-    open_questions = [asked_point(each.question, each.needed) for each in undecided]
+    by_need: dict[str, list[str]] = {}
+    for each in undecided:
+        by_need.setdefault(each.needed, []).append(each.question)
+    open_questions = [
+        asked_point(" ".join(asked[:MOST_TOGETHER]), f"{_as_many(len(asked))}{needed}")
+        for needed, asked in by_need.items()
+    ]
     points = (
         *points_of([*incomplete, missing_sentence(material.missing)]),
         *open_questions[:MOST_OPEN],
     )
-    cut = len(open_questions) - MOST_OPEN
+    cut = sum(map(len, list(by_need.values())[MOST_OPEN:]))
     more = f"{cut} more undecided questions are on the phases’ pages." if cut > 0 else ""
     nothing = "" if points else "No question of these phases is left undecided."
     return Slide("next", "What next", (*points, *points_of([nothing])), note=more)
+
+
+def _as_many(number: int) -> str:
+    """Say how many questions there are beside those that are written out."""
+    return f"And {number - MOST_TOGETHER} more. " if number > MOST_TOGETHER else ""

@@ -10,7 +10,7 @@ from orchestrator.statistics.group_means import group_mean
 
 
 def test_of_one_image_a_group_it_is_students_test() -> None:
-    values = np.random.default_rng(1).normal(0.2, 1.0, 14)
+    values = np.random.default_rng(1).normal(0.1, 0.3, 14)
     found = group_mean(values, np.arange(14), is_share=False)
     told = stats.ttest_1samp(values, 0.0)
     interval = told.confidence_interval()
@@ -23,7 +23,7 @@ def test_images_of_one_group_count_as_much_as_they_vary_together() -> None:
     rng = np.random.default_rng(2)
     sizes = rng.integers(1, 6, 40)
     groups = np.repeat(np.arange(40), sizes)
-    values = rng.normal(0.0, 1.0, 40)[groups] + rng.normal(0.0, 0.2, len(groups))
+    values = rng.normal(0.0, 0.3, 40)[groups] + rng.normal(0.0, 0.06, len(groups))
     found = group_mean(values, groups, is_share=False)
     by_group = [values[groups == group] for group in range(40)]
     draws = [
@@ -40,6 +40,8 @@ def test_a_share_keeps_to_its_scale_and_little_has_no_interval() -> None:
     assert 0.5 < found.low < found.mean < found.high < 1.0
     assert math.isnan(group_mean(np.array([0.3, 0.4]), np.array([0, 0]), is_share=False).low)
     assert math.isnan(group_mean(np.array([0.2, 0.2]), np.array([0, 1]), is_share=False).p_value)
+    wide = group_mean(np.array([-0.9, 0.9]), np.arange(2), is_share=False)
+    assert (wide.low, wide.high) == (-1.0, 1.0)
     missing = group_mean(np.array([math.nan, 0.5]), np.arange(2), is_share=True)
     assert (missing.mean, missing.num_images) == (0.5, 1)
     assert group_mean(np.array([math.nan]), np.arange(1), is_share=True).num_images == 0

@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from orchestrator import cli
+from orchestrator.analysis.attention import Attention
 from orchestrator.analysis.collect import collect
 from orchestrator.analysis.trial_facts import read_files
-from orchestrator.report.material import Material, read_material
+from orchestrator.report.explained import ExplainedImages
+from orchestrator.report.material import read_material
 from orchestrator.report.rendering import render_page
 from orchestrator.report.slides.attention import attention_slide
 from orchestrator.report.slides.deck_material import DeckMaterial
@@ -23,13 +25,7 @@ from orchestrator.report.slides.self_evaluation import self_evaluation
 from orchestrator.report.slides.slide import Deck
 from orchestrator.report.slides.typesetting import deck_pages
 from orchestrator.report.slides.web import deck_document
-from orchestrator.store.explanation_files import (
-    IMAGE_COLUMNS,
-    ExplanationRecord,
-    Explanations,
-    explanations_folder,
-    write_explanations,
-)
+from orchestrator.store.explanation_files import ExplanationRecord, Explanations
 from orchestrator.store.folder import Store
 from trainables.errors import InputError
 
@@ -151,36 +147,26 @@ def test_a_table_without_rows_and_an_empty_file_are_no_evidence(tmp_path: Path) 
 def test_pictures_of_explained_images_stand_on_a_slide(one_phase: Written, tmp_path: Path) -> None:
     """Catches pictures that are looked for elsewhere, and a slide that is silent where there are none."""
     assert "python -m orchestrator explain-images phase1" in one_phase.html
-    store = Store.open(tmp_path)
-    folder = explanations_folder(store, "phase1")
     rows = []
     for place, outcome in enumerate(("true_fake", "true_fake", "true_fake", "false_real")):
-        name = f"p1_a/{outcome}/wiki/{place}.webp"
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (32, 32), (40 * place, 0, 0)).save(folder / name)
-        rows.append(("p1_a", f"{place}.png", "wiki", 0.5, outcome, name))
-    rows.append(("p1_a", "gone.png", "wiki", 0.5, "true_real", "p1_a/gone.webp"))
-    columns = ["experiment", "path", "source", "score", "outcome", "overlay"]
-    numbers = pd.DataFrame(rows, columns=columns)
-    images = pd.DataFrame(columns=list(IMAGE_COLUMNS))
+        Image.new("RGB", (32, 32), (40 * place, 0, 0)).save(tmp_path / f"{place}.webp")
+        rows.append(("p1_a", f"{place}.png", "wiki", 0.5, outcome, f"{place}.webp"))
+    rows.append(("p1_a", "gone.png", "wiki", 0.5, "true_real", "gone.webp"))
+    numbers = pd.DataFrame(rows, columns=["experiment", "path", "source", "score", "outcome", "overlay"])
     record = ExplanationRecord(phase="phase1", per_experiment=4)
-    write_explanations(Explanations(folder, record, images, numbers))
-    studies = [read_material_of(one_phase.store, "phase1")]
-    slide = attention_slide(DeckMaterial(store, tuple(studies), (), ""))
+    found = Explanations(tmp_path, record, pd.DataFrame(), numbers)
+    store, tables = one_phase.store, collect(one_phase.store, "phase1")
+    phase = read_material(store, tables, None, read_files(store, tables.study))
+    explained = replace(phase, explained=ExplainedImages(found, Attention((), (), ())))
+    slide = attention_slide(DeckMaterial(store, (explained, phase), (), ""))
     # Two of an outcome, and none whose file is gone.
-    captions = ["wiki: fake, taken for fake, P(fake) 0.500"] * 2 + [
-        "wiki: fake, taken for real, P(fake) 0.500"
-    ]
+    taken_for = ("fake", "fake", "real")
+    captions = [f"wiki: fake, taken for {each}, P(fake) 0.500" for each in taken_for]
     assert [each.caption for each in slide.pictures] == captions
     assert slide.more == "phase1/index.html#attention"
     with_pictures, without = (Deck("t", "", "", "", (each,)) for each in (slide, replace(slide, pictures=())))
     assert deck_pages(with_pictures)[1] != deck_pages(without)[1]
     assert render_page(deck_document(with_pictures)).count("data:image/webp;base64,") == 3
-
-
-def read_material_of(store: Store, phase: str) -> Material:
-    tables = collect(store, phase)
-    return read_material(store, tables, None, read_files(store, tables.study))
 
 
 @pytest.mark.slow

@@ -114,7 +114,7 @@ def focus_sentence(experiment: str, shares: Sequence[RegionShare]) -> str:
     return f"{experiment}: its maps lie {', and '.join(parts)} than an even map would."
 
 
-def difference_sentences(found: Sequence[ShareDifference]) -> tuple[str, ...]:
+def share_difference_sentences(found: Sequence[ShareDifference]) -> tuple[str, ...]:
     """Say which compared experiments look elsewhere; nothing where none were compared."""
     known = [each for each in found if not math.isnan(each.difference.low)]
     if not known:
@@ -150,7 +150,7 @@ def attention_answer(found: Attention) -> QuestionAnswer:
     lines += [focus_sentence(name, found.shares_of(name)) for name in trusted[:MOST_TOLD]]
     if others:
         lines.append(f"Not shown to matter, and so no evidence: the maps of {few_named(others)}.")
-    lines += difference_sentences(
+    lines += share_difference_sentences(
         [each for each in found.differences if {each.baseline, each.treatment} <= set(trusted)]
     )
     return QuestionAnswer(QUESTION, tuple(lines))

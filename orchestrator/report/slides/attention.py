@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import pandas as pd
-
 from orchestrator.report.explained import ExplainedImages
 from orchestrator.report.slides.deck_material import DeckMaterial
 from orchestrator.report.slides.slide import Slide, SlidePicture, page_of, points_of
@@ -16,7 +14,7 @@ from orchestrator.wording.attention_text import (
 )
 
 TITLE = "What the models look at"
-PER_OUTCOME, MOST_SENTENCES = 2, 3
+MOST_SENTENCES = 3
 
 
 def attention_slide(material: DeckMaterial) -> Slide:
@@ -41,12 +39,12 @@ def attention_slide(material: DeckMaterial) -> Slide:
 
 
 def _pictures(explained: ExplainedImages, experiment: str) -> Iterator[SlidePicture]:
-    """Yield pictures of each outcome, the first whose files are there, of different sources if possible."""
+    """Yield a picture of each outcome, the first whose file is there."""
     rows = explained.rows(experiment)
     for outcome in OUTCOMES:
-        mine = rows[rows["outcome"] == outcome]
-        ordered = pd.concat([mine.drop_duplicates("source"), mine]).drop_duplicates("path")
-        files = [(row, explained.found.folder / str(row["overlay"])) for row in ordered.to_dict("records")]
-        for row, path in [each for each in files if each[1].is_file()][:PER_OUTCOME]:
-            said = picture_caption(outcome, str(row["source"]), float(row["score"]))
-            yield SlidePicture(path.read_bytes(), said)
+        for row in rows[rows["outcome"] == outcome].to_dict("records"):
+            path = explained.found.folder / str(row["overlay"])
+            if path.is_file():
+                said = picture_caption(outcome, str(row["source"]), float(row["score"]))
+                yield SlidePicture(path.read_bytes(), said)
+                break

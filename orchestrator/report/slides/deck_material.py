@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from orchestrator.analysis.evaluation_tables import EvaluationTables
 from orchestrator.report.material import Material
 from orchestrator.store.folder import Store
 from orchestrator.store.records import DataRecord, ExperimentRecord, RecipeRecord, StudyRecord
@@ -17,13 +18,15 @@ class DeckMaterial:
     """What the slides are made of.
 
     `phases` are those that ask something, each after what it builds on. `missing` are phases without a
-    record that a study of this kind has, `own_text` is what people wrote beside the results.
+    record that a study of this kind has, `own_text` is what people wrote beside the results. `evaluations`
+    are those on other images, by their names.
     """
 
     store: Store
     phases: tuple[Material, ...]
     missing: tuple[str, ...]
     own_text: str
+    evaluations: tuple[EvaluationTables, ...] = ()
 
     @property
     def last(self) -> Material:

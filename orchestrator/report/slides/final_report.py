@@ -1,14 +1,17 @@
 """reports/final/: slides.pdf, the same as index.html, and self-evaluation.md, of all phases of a study.
 
-The pages of the phases are written first where they are not up to date, since the slides lead to them. The
-same results give the same bytes.
+The pages of phases and evaluations are written first where they are not up to date, since the slides lead to
+them. The same results give the same bytes.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.analysis.collect import collect
+from orchestrator.analysis.evaluation_tables import EvaluationTables, evaluation_tables
 from orchestrator.analysis.trial_facts import read_files
+from orchestrator.report.evaluation_page import write_evaluation_report
 from orchestrator.report.kept import keeping
 from orchestrator.report.material import Material, read_material
 from orchestrator.report.page import write_report
@@ -19,6 +22,7 @@ from orchestrator.report.slides.self_evaluation import page_sections, self_evalu
 from orchestrator.report.slides.typesetting import deck_pdf
 from orchestrator.report.slides.web import deck_document
 from orchestrator.store.decision_file import in_force
+from orchestrator.store.evaluation_files import evaluations, read_evaluation
 from orchestrator.store.final_report_files import FINAL_REPORT, read_own_slides
 from orchestrator.store.folder import Store
 from trainables.files import replace_file
@@ -50,6 +54,7 @@ def write_final_report(store: Store) -> FinalReport:
         tuple(_phase_material(store, study.phase.name) for study in studies),
         missing_phases(studies),
         own_text,
+        tuple(_evaluated(store)),
     )
     with keeping(store.cached("figures", FINAL_REPORT)):
         deck = make_deck(material)
@@ -82,3 +87,13 @@ def _phase_material(store: Store, phase: str) -> Material:
     tables = collect(store, phase)
     write_report(store, tables)
     return read_material(store, tables, in_force(store, phase), read_files(store, tables.study))
+
+
+def _evaluated(store: Store) -> Iterator[EvaluationTables]:
+    """Yield the tables of every evaluation, whose page is written where it is not up to date."""
+    for name in evaluations(store):
+        record = read_evaluation(store, name)
+        if record is not None:
+            tables = evaluation_tables(store, record)
+            write_evaluation_report(store, tables)
+            yield tables

@@ -11,6 +11,7 @@ from orchestrator.report.sections.source_matrix import gaps_grid, matrices_figur
 from orchestrator.report.shown import choose_shown
 from orchestrator.report.slides.attention import attention_slide
 from orchestrator.report.slides.deck_material import DeckMaterial
+from orchestrator.report.slides.elsewhere import elsewhere_slides
 from orchestrator.report.slides.slide import Slide, columns_of, fitting, page_of, points_of
 from orchestrator.wording.front_text import front_sentences
 from orchestrator.wording.scaling import scaling_sentences
@@ -41,6 +42,7 @@ def reach_slides(material: DeckMaterial) -> Iterator[Slide]:
     """Yield the slides on where models look, on sources not trained on, on more data, and on costs."""
     yield attention_slide(material)
     yield generalisation_slide(material)
+    yield from elsewhere_slides(material)
     for phase in material.phases:
         if phase.tables.curves.models:
             yield scaling_slide(phase)

@@ -14,19 +14,24 @@ from PIL import Image
 from orchestrator import cli
 from orchestrator.analysis.attention import Attention
 from orchestrator.analysis.collect import collect
+from orchestrator.analysis.evaluation_tables import EvaluationTables
 from orchestrator.analysis.trial_facts import read_files
 from orchestrator.report.explained import ExplainedImages
 from orchestrator.report.material import read_material
 from orchestrator.report.rendering import render_page
 from orchestrator.report.slides.attention import attention_slide
 from orchestrator.report.slides.deck_material import DeckMaterial
+from orchestrator.report.slides.elsewhere import elsewhere_slides
 from orchestrator.report.slides.final_report import write_final_report
 from orchestrator.report.slides.self_evaluation import self_evaluation
 from orchestrator.report.slides.slide import Deck
 from orchestrator.report.slides.typesetting import deck_pages
 from orchestrator.report.slides.web import deck_document
+from orchestrator.store.decision_file import TakenBy
+from orchestrator.store.evaluation_files import EvaluationRecord, ForeignDetector
 from orchestrator.store.explanation_files import ExplanationRecord, Explanations
 from orchestrator.store.folder import Store
+from orchestrator.store.records import Environment
 from trainables.errors import InputError
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "results"
@@ -159,14 +164,33 @@ def test_pictures_of_explained_images_stand_on_a_slide(one_phase: Written, tmp_p
     phase = read_material(store, tables, None, read_files(store, tables.study))
     explained = replace(phase, explained=ExplainedImages(found, Attention((), (), ())))
     slide = attention_slide(DeckMaterial(store, (explained, phase), (), ""))
-    # Two of an outcome, and none whose file is gone.
-    taken_for = ("fake", "fake", "real")
+    # One of an outcome, and none whose file is gone.
+    taken_for = ("fake", "real")
     captions = [f"wiki: fake, taken for {each}, P(fake) 0.500" for each in taken_for]
     assert [each.caption for each in slide.pictures] == captions
     assert slide.more == "phase1/index.html#attention"
     with_pictures, without = (Deck("t", "", "", "", (each,)) for each in (slide, replace(slide, pictures=())))
     assert deck_pages(with_pictures)[1] != deck_pages(without)[1]
-    assert render_page(deck_document(with_pictures)).count("data:image/webp;base64,") == 3
+    assert render_page(deck_document(with_pictures)).count("data:image/webp;base64,") == 2
+
+
+def test_evaluations_on_other_images_have_a_slide_each(one_phase: Written) -> None:
+    """Catches an evaluation that is passed over, and a number without what weakens it."""
+    made = TakenBy(command="evaluate", time="2024-01-02T03:04:05+00:00", environment=Environment())
+    notes = ("2 of 10 images have no score",)
+    foreign = ForeignDetector(name="theirs", file="theirs.csv", sha256="0" * 64, images=8, notes=notes)
+    found = []
+    for name in ("b", "a", "d", "c"):
+        record = EvaluationRecord(
+            name=name, data="/data", layout="sources", group_by="none", classes=("real", "fake"),
+            fingerprint="0", images=10, groups=10, counts=(), excluded={}, foreign=(foreign,), made=made,
+        )  # fmt: skip
+        found.append(EvaluationTables(record, pd.DataFrame(), (), (), (), (), 0))
+    slides = list(elsewhere_slides(DeckMaterial(one_phase.store, (), (), "", tuple(found))))
+    assert [slide.anchor for slide in slides] == ["elsewhere-b", "elsewhere-a", "elsewhere-d"]
+    said = " ".join(str(part) for point in slides[0].points for part in point)
+    assert "No detector has an AUC on b" in said and "2 of 10 images have no score" in said
+    assert slides[0].note.startswith("1 more") and slides[0].more == "evaluation-b/index.html"
 
 
 @pytest.mark.slow

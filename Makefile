@@ -27,6 +27,7 @@ study: setup
 	@test -d $(DEMO) || $(BIN)/python -m orchestrator data demo $(DEMO)
 	@$(BIN)/python -m orchestrator study --data $(DEMO) --preset smoke
 	@$(BIN)/python -m orchestrator explain-images phase1 phase2 phase3 phase4 --data $(DEMO)
+	@$(BIN)/python -m orchestrator report final
 
 # What starts Ray waits for it most of the time, so two files run at once; everything else is spread over the cores.
 # Bytecode is kept whatever the environment says: hundreds of processes would compile the program and its tests anew.

@@ -15,6 +15,7 @@ setup(
     package_dir={SHIPPED: "experiments", CLUSTER: "cluster"},
     package_data={
         "orchestrator.report": ["*.j2", "*.css"],
+        "orchestrator.report.slides": ["*.typ"],
         SHIPPED: ["*.json"],
         CLUSTER: ["prices.json"],
         **{name: ["*.json"] for name in folders},

@@ -24,7 +24,8 @@ def test_the_wheel_holds_every_experiment_and_nothing_beside_the_packages(wheel:
 def test_the_wheel_holds_every_module_and_template(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     files = [path for package in ("orchestrator", "trainables") for path in (ROOT / package).rglob("*")]
-    wanted = {path.relative_to(ROOT).as_posix() for path in files if path.suffix in (".py", ".j2", ".css")}
+    suffixes = (".py", ".j2", ".css", ".typ")
+    wanted = {path.relative_to(ROOT).as_posix() for path in files if path.suffix in suffixes}
     assert wanted - names == set()
     assert "orchestrator/cluster/prices.json" in names
 

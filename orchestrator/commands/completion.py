@@ -9,12 +9,18 @@ from pathlib import Path
 import typer
 
 from orchestrator.config.library import Library, find_library
+from orchestrator.store.final_report_files import FINAL_REPORT
 from trainables.errors import InputError
 
 
 def phase_completions(context: typer.Context, incomplete: str) -> list[str]:
     """Return the phases whose name begins so."""
     return _beginning(context, incomplete, Library.phases)
+
+
+def report_completions(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the phases whose name begins so, and the final report."""
+    return _beginning(context, incomplete, lambda library: [FINAL_REPORT, *library.phases()])
 
 
 def experiment_completions(context: typer.Context, incomplete: str) -> list[str]:

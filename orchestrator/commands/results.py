@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.commands.completion import report_completions
 from orchestrator.commands.options import (
     RESULTS,
     DebugOption,
@@ -39,19 +40,35 @@ def collect_command(
 
 
 def report_command(
-    phase: PhaseArgument,
+    phase: Annotated[
+        str,
+        typer.Argument(
+            help="A phase that has run; or final: slides (PDF), page and self-evaluation of all phases.",
+            autocompletion=report_completions,
+        ),
+    ],
     results: ResultsOption = RESULTS,
     debug: DebugOption = False,
 ) -> None:
-    """Write the report of a phase again.
+    """Write the report of a phase again; `report final` writes that of the whole study.
 
-    Example: python -m orchestrator report phase1
+    The final report holds slides.pdf, the same slides as index.html, and self-evaluation.md, which says for
+    each point of the plan where its evidence lies. Pages of your own, such as on generated data, go into
+    slides.md in the results folder: a heading for each slide, with lists, paragraphs and tables below it.
+
+    Example: python -m orchestrator report final
     """
     from orchestrator.analysis.collect import collect
     from orchestrator.report.page import write_report
+    from orchestrator.report.slides.final_report import write_final_report
+    from orchestrator.store.final_report_files import FINAL_REPORT
     from orchestrator.store.folder import Store
 
     store = Store.reopen(results)
+    if phase == FINAL_REPORT:
+        for path in write_final_report(store).files:
+            say(str(path))
+        return
     tables = collect(store, phase)
     write_report(store, tables)
     say(str(store.report(phase) / "index.html"))

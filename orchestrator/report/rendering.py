@@ -31,6 +31,11 @@ def render_page(page: Document, *, styles: Sequence[str] = ("style.css",)) -> st
     return _templates().get_template("page.html.j2").render(page=page, css=Markup(css))
 
 
+def typeset_prose(sentence: str) -> str:
+    """Return one of our sentences with true minus signs, and with what belongs to a number in its line."""
+    return BOUND.sub("\u00a0", MINUS.sub("−", sentence))
+
+
 def _templates() -> "jinja2.Environment":
     """The environment of the templates; jinja2 is imported only when a page is written."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -44,6 +49,6 @@ def _templates() -> "jinja2.Environment":
         lstrip_blocks=True,
     )
     made.filters["breakable"] = lambda text: Markup("<wbr>").join(BREAK.split(text))
-    made.filters["prose"] = lambda text: made.filters["breakable"](BOUND.sub("\u00a0", MINUS.sub("−", text)))
+    made.filters["prose"] = lambda text: made.filters["breakable"](typeset_prose(text))
     made.filters["inline"] = lambda panel: Markup(picture.inline(panel.picture.svg, panel.label))
     return made

@@ -19,7 +19,7 @@ class Span:
     """A part of a text that is set apart: code, a name, what people wrote, a link to `target` ..."""
 
     text: str
-    kind: Literal["code", "name", "verbatim", "link", "mark", "sub", "work"]
+    kind: Literal["code", "name", "verbatim", "link", "mark", "sub", "work", "strong"]
     target: str = ""
 
 

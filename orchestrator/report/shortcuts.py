@@ -26,7 +26,7 @@ def beside_scores(scores: Grid, study: StudyRecord, aucs: Mapping[str, float] | 
     rows = []
     for row in scores.rows:
         record = records.get(row[0].text)
-        cells = tuple(_cell(record.scores(check)) if record else GridCell(DASH) for check in CHECKS)
+        cells = tuple(shortcut_cell(record.scores(check)) if record else GridCell(DASH) for check in CHECKS)
         if aucs is not None:
             cells += (_share(record, aucs.get(row[0].text, math.nan)),)
         rows.append((*row[:position], *cells, *row[position:]))
@@ -89,7 +89,7 @@ def shortcut_grid(records: Sequence[ShortcutRecord]) -> Grid | None:
                     name,
                     record.verdict if is_gate else "reported",
                     ", ".join(f"{fact} {number(auc)}" for fact, auc in strongest) or DASH,
-                    _cell(record.scores(check)),
+                    shortcut_cell(record.scores(check)),
                     f"{record.threshold:g}" if is_gate else DASH,
                     str(record.scores(check).n),
                 ]
@@ -98,6 +98,7 @@ def shortcut_grid(records: Sequence[ShortcutRecord]) -> Grid | None:
     return grid("Shortcuts", heads, rows, 4) if rows else None
 
 
-def _cell(numbers: CheckScores) -> GridCell:
+def shortcut_cell(numbers: CheckScores) -> GridCell:
+    """Write what a model of a shortcut reaches, with its interval."""
     low, high = numbers.ci_low, numbers.ci_high
     return GridCell(number(numbers.mean), "" if low is None or high is None else between(low, high))

@@ -26,13 +26,19 @@ MORE_THAN_ANYONE_RUNS = 100
 
 @dataclass(frozen=True, slots=True)
 class ComparisonAnswer:
-    """Answer to one question: verdict in a word and in a sentence, what backs it up, and other metrics."""
+    """Answer to one question: verdict in a word and in a sentence, what backs it up, and other metrics.
+
+    `needed` says what it would take to decide; empty where it is decided, or incomplete. `repeats_needed` is
+    how many repeats of the cross-validation that is; None where no number would do.
+    """
 
     question: str
     verdict: str
     sentence: str
     details: tuple[str, ...]
     others: tuple[str, ...]
+    needed: str = ""
+    repeats_needed: int | None = None
 
 
 def num_questions(tables: Tables) -> int:
@@ -53,6 +59,8 @@ def answer_questions(tables: Tables) -> list[ComparisonAnswer]:
                 comparison_sentence(first, tables),
                 tuple(_details(first, tables)),
                 tuple(_short(row, tables) for _, row in rows.iloc[1:].iterrows()),
+                _needed(first, effect_of(first, tables)) if _is_open(first) else "",
+                effect_of(first, tables).repeats_needed if _is_open(first) else None,
             )
         )
     return found
@@ -96,11 +104,16 @@ def _details(row: "pd.Series[Any]", tables: Tables) -> list[str]:
         )
     if effect.error_from == TEST_GROUPS:
         lines.append(f"{capital(FLOORED)}.")
-    if row["verdict"] == "undecided":
+    if _is_open(row):
         lines.append(_needed(row, effect))
     if effect.p_delong is not None:
         lines.append(f"DeLong’s test on the test images of each fold, combined: {p_text(effect.p_delong)}.")
     return lines
+
+
+def _is_open(row: "pd.Series[Any]") -> bool:
+    """Tell whether a comparison was tested and stays undecided."""
+    return bool(row["verdict"] == "undecided" and not math.isnan(row["p_value"]))
 
 
 def _needed(row: "pd.Series[Any]", effect: Effect) -> str:

@@ -37,6 +37,28 @@ def how_to_explain(phase: str) -> str:
     return f"python -m orchestrator explain-images {phase}"
 
 
+def not_explained_sentence(phase: str) -> str:
+    """Say that nobody looked where models look, and how it is done."""
+    return (
+        "Nothing in these results says where the models look: no image was explained. "
+        f"{how_to_explain(phase)} does that, and checks what the maps are worth."
+    )
+
+
+def pictures_sentence(experiment: str) -> str:
+    """Say what a few pictures of an experiment are."""
+    return (
+        f"Grad-CAM of {experiment}, each image by the model that did not train on it and for the class that "
+        "it was taken for. Images are chosen by rule and are no random sample; a map says where a model "
+        "finds something, not what."
+    )
+
+
+def picture_caption(outcome: str, source: str, score: float) -> str:
+    """Say of an image what it is, what it was taken for, and with which score."""
+    return f"{source}: {OUTCOME_NAMES[outcome]}, P(fake) {number(score)}"
+
+
 def images_sentence(found: Explanations) -> str:
     """Say by which rule the images were chosen."""
     return (
@@ -92,7 +114,7 @@ def focus_sentence(experiment: str, shares: Sequence[RegionShare]) -> str:
     return f"{experiment}: its maps lie {', and '.join(parts)} than an even map would."
 
 
-def difference_sentences(found: Sequence[ShareDifference]) -> tuple[str, ...]:
+def share_difference_sentences(found: Sequence[ShareDifference]) -> tuple[str, ...]:
     """Say which compared experiments look elsewhere; nothing where none were compared."""
     known = [each for each in found if not math.isnan(each.difference.low)]
     if not known:
@@ -128,7 +150,7 @@ def attention_answer(found: Attention) -> QuestionAnswer:
     lines += [focus_sentence(name, found.shares_of(name)) for name in trusted[:MOST_TOLD]]
     if others:
         lines.append(f"Not shown to matter, and so no evidence: the maps of {few_named(others)}.")
-    lines += difference_sentences(
+    lines += share_difference_sentences(
         [each for each in found.differences if {each.baseline, each.treatment} <= set(trusted)]
     )
     return QuestionAnswer(QUESTION, tuple(lines))

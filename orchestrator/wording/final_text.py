@@ -32,6 +32,14 @@ def final_sentences(record: FinalRecord) -> list[str]:
     return [*lines, *(f"{note}." for note in record.notes)]
 
 
+def not_opened_sentence(phase: str) -> str:
+    """Say that no score is free of selection, and how one would be had."""
+    return (
+        "No score here is free of selection: images that no fold holds (holdout_final) were not opened; "
+        f"python -m orchestrator final {phase} does so, once, where a study holds some out."
+    )
+
+
 def opened_sentence(record: FinalRecord) -> str:
     """Say in short what the opened held-out images gave; empty where the metric does not exist on them."""
     headline = record.headline()

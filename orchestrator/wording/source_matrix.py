@@ -25,6 +25,10 @@ WHY_NONE: dict[MissingSources, str] = {
         "fewer."
     ),
 }
+NOTHING_HELD_OUT = (
+    "No source of fakes was left out of training (train_sources), so that nothing here says how a detector "
+    "does on a generator that it has never seen."
+)
 
 
 def no_matrix_sentence(reason: MissingSources) -> str:

@@ -114,15 +114,16 @@ def comparison_grid(tables: Tables, rows: pd.DataFrame, label: str) -> Grid:
     return grid(label, heads, cells, 2)
 
 
-def forest_figure(tables: Tables) -> Figure | None:
-    """Draw a forest of differences for each metric compared, the largest differences of many."""
+def forest_figure(tables: Tables, *, most: int = MOST_IN_A_FOREST) -> Figure | None:
+    """Draw a forest of differences for each metric compared, the largest differences of more than `most`."""
     panels, kept = [], []
     ready = tables.comparisons[tables.comparisons["mean_diff"].notna()]
     metrics = list(dict.fromkeys(ready["metric"]))
     for metric in metrics[:MOST_FORESTS]:
         every = ready[ready["metric"] == metric]
-        most = bounded(len(every), MOST_IN_A_FOREST, FOREST_OF_MANY)
-        largest = every["mean_diff"].abs().sort_values(ascending=False, kind="stable").index[:most]
+        number_drawn = bounded(len(every), most, min(most, FOREST_OF_MANY))
+        sizes = every["mean_diff"].abs().sort_values(ascending=False, kind="stable")
+        largest = sizes.index[:number_drawn]
         rows = every[every.index.isin(largest)]
         kept.append((rows, len(every)))
         drawn = draw_forest(

@@ -70,7 +70,7 @@ def overview_grid(tables: Tables, summary: SummaryCells, names: Sequence[str]) -
     texts = _settings(rows)
     has_without = any(row.trained_without for row in rows)
     metrics = [metric for metric in METRICS if any(key[1] == metric for key in summary.rows)]
-    sources = _sources(summary)
+    sources = hardest_sources(summary)
     cells: list[list[GridCell | str]] = []
     for row in rows:
         name, wanted = row.experiment, expected[row.experiment]
@@ -116,7 +116,7 @@ def _plain(value: JsonValue) -> str:
     return DASH if value is None else decided_value_text(value)
 
 
-def _sources(summary: SummaryCells) -> list[str]:
+def hardest_sources(summary: SummaryCells) -> list[str]:
     """Name the sources that have an AUC, the hardest of many."""
     means: dict[str, list[float]] = {}
     for (_, metric, source), row in summary.rows.items():

@@ -1,0 +1,29 @@
+"""Files of the final report: its name, what people write for it, and what it may point at below results/."""
+
+from orchestrator.store.folder import Store
+from trainables.errors import InputError
+
+# As a phase is called, so that its folder is one of reports/; no phase can have this name.
+FINAL_REPORT = "final"
+OWN_SLIDES = "slides.md"
+
+
+def read_own_slides(store: Store) -> str:
+    """Return the text of results/slides.md; empty where there is none.
+
+    Raises:
+        InputError: it can't be read, or is no UTF-8.
+    """
+    path = store.root / OWN_SLIDES
+    if not path.exists():
+        return ""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} can't be read ({error}); write it in UTF-8, or move it away") from error
+
+
+def files_like(store: Store, pattern: str) -> list[str]:
+    """Return what records call the files below results/ that match a glob pattern and are not empty."""
+    found = (path for path in store.root.glob(pattern) if path.is_file() and path.stat().st_size)
+    return sorted(map(store.called, found))

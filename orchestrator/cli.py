@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from orchestrator import __version__
 from orchestrator.commands.data import data_app
 from orchestrator.commands.decide import compare_command, decide_command
+from orchestrator.commands.evaluate import evaluate_command
 from orchestrator.commands.exit_codes import EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED
 from orchestrator.commands.explain import explain_command
 from orchestrator.commands.final import final_command
@@ -241,6 +242,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": report_command,
     "compare": compare_command,
     "final": final_command,
+    "evaluate": evaluate_command,
     "explain": explain_command,
     "models": models_command,
     "init": init_command,

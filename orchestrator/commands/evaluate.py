@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,42 +21,48 @@ from orchestrator.commands.options import (
     names_of,
 )
 from orchestrator.config.experiment import DEFAULT_MAX_UNUSABLE
-from orchestrator.console import complain, say, screen
+from orchestrator.console import complain, say, screen, warn
+
+if TYPE_CHECKING:
+    from orchestrator.analysis.evaluation_tables import EvaluationTables
+
+
+OnOption = Annotated[
+    Path,
+    typer.Option("--on", metavar="DIR", help="Folder of the other images, of any layout that is known."),
+]
+ExperimentsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="EXPERIMENT...", help="Experiments with finished trials.", show_default=False),
+]
+ScoresOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--scores",
+        metavar="FILE.csv",
+        help="Scores of another detector: columns path and score (P(fake), 0 to 1), and detector where "
+        "the file holds several; may be repeated.",
+        show_default=False,
+    ),
+]
+NameOption = Annotated[
+    str | None,
+    typer.Option("--name", help="Name of the evaluation; default: that of the folder.", show_default=False),
+]
+UnusableOption = Annotated[
+    float, typer.Option(min=0.0, max=1.0, help="Share of files that may be unusable, as in a run.")
+]
 
 
 def evaluate_command(
-    on: Annotated[
-        Path,
-        typer.Option(
-            "--on", metavar="DIR", help="Folder of the other images, of any layout that `data scan` reads."
-        ),
-    ],
-    experiments: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="EXPERIMENT...", help="Experiments with finished trials.", show_default=False),
-    ] = None,
-    scores: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--scores",
-            metavar="FILE.csv",
-            help="Scores of another detector: columns path and score (P(fake), 0 to 1), and detector where "
-            "the file holds several; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            "--name", help="Name of the evaluation; default: that of the folder.", show_default=False
-        ),
-    ] = None,
+    on: OnOption,
+    experiments: ExperimentsArgument = None,
+    scores: ScoresOption = None,
+    name: NameOption = None,
     layout: LayoutOption = "auto",
     group_by: GroupByOption = "auto",
     real_sources: RealSourcesOption = "",
-    max_unusable: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of files that may be unusable, as in a run.")
-    ] = DEFAULT_MAX_UNUSABLE,
+    max_unusable: UnusableOption = DEFAULT_MAX_UNUSABLE,
     results: ResultsOption = RESULTS,
     address: AddressOption = "local",
     quiet: QuietOption = False,
@@ -72,37 +78,64 @@ def evaluate_command(
 
     Example: python -m orchestrator evaluate p1_resnet18_baseline --on ~/celeb_df
     """
+    from orchestrator.analysis.evaluation_tables import evaluation_tables
     from orchestrator.execution.evaluate import EvaluationRequest, evaluate
+    from orchestrator.report.evaluation_page import write_evaluation_report
     from orchestrator.store.evaluation_files import check_evaluation_name
     from orchestrator.store.folder import Store
 
     check_layout(layout)
-    called = name if name is not None else on.resolve().name
-    check_evaluation_name(called)
-    store = Store.reopen(results) if experiments else Store.open(results)
-    found = evaluate(
-        store,
-        EvaluationRequest(
-            name=called,
-            data=on,
-            experiments=tuple(experiments or ()),
-            foreign=tuple(scores or ()),
-            layout=layout,
-            group_by=group_by,
-            real_sources=names_of(real_sources),
-            max_unusable=max_unusable,
-        ),
-        address=address,
-        console=screen(stderr=as_json),
-        quiet=quiet or as_json,
-        debug=debug,
+    request = EvaluationRequest(
+        name=name if name is not None else on.resolve().name,
+        data=on,
+        experiments=tuple(experiments or ()),
+        foreign=tuple(scores or ()),
+        layout=layout,
+        group_by=group_by,
+        real_sources=names_of(real_sources),
+        max_unusable=max_unusable,
     )
+    check_evaluation_name(request.name)
+    store, console = (Store.reopen if experiments else Store.open)(results), screen(stderr=as_json)
+    found = evaluate(store, request, address=address, console=console, quiet=quiet, debug=debug)
+    tables = evaluation_tables(store, found.record)
+    page = write_evaluation_report(store, tables)
     if as_json:
-        print(json.dumps({"evaluation": found.record.plain(), "scored": found.num_scored}, indent=1))
-    elif not quiet:
-        record = found.record
-        say(f"{record.name}: {record.images} images, {found.num_scored} models scored them now")
+        print(_json_text(tables, num_scored=found.num_scored, page=page))
+    else:
+        _say(tables, num_scored=found.num_scored, page=page, quiet=quiet)
     for problem in found.problems:
         complain(problem)
     if found.problems:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _say(tables: "EvaluationTables", *, num_scored: int, page: Path, quiet: bool) -> None:
+    from orchestrator.wording.evaluation_text import (
+        all_warnings,
+        evaluation_lead,
+        evaluation_sentences,
+        image_sentences,
+    )
+
+    for line in all_warnings(tables.record):
+        warn(line)
+    if quiet:
+        say(evaluation_lead(tables))
+        return
+    for line in (*image_sentences(tables.record), *evaluation_sentences(tables)):
+        say(line)
+    say(f"{num_scored} models scored these images now. Report: {page}")
+
+
+def _json_text(tables: "EvaluationTables", *, num_scored: int, page: Path) -> str:
+    from orchestrator.wording.evaluation_text import all_warnings, evaluation_sentences
+
+    content = {
+        "evaluation": tables.record.plain(),
+        "scored": num_scored,
+        "sentences": evaluation_sentences(tables),
+        "warnings": list(all_warnings(tables.record)),
+        "report": str(page),
+    }
+    return json.dumps(content, indent=1)

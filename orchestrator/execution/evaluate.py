@@ -30,8 +30,8 @@ from orchestrator.store.evaluation_files import (
     DetectorScores,
     EvaluationRecord,
     evaluation_file,
+    read_evaluated_images,
     read_evaluation,
-    read_images,
     write_evaluation,
     write_scores,
 )
@@ -123,7 +123,7 @@ def evaluate(
     scored = score_experiments(
         store,
         request.name,
-        list(zip(asked.records, asked.finished, strict=True)),
+        dict(zip(request.experiments, zip(asked.records, asked.finished, strict=True), strict=True)),
         asked.rows,
         root=asked.manifest.root.resolve(),
         address=address,
@@ -134,16 +134,23 @@ def evaluate(
     for each in asked.foreign:
         _write_foreign(store, request.name, each, asked.rows)
     record = _record(asked, scored, shortcut=shortcut, notes=notes)
+    if asked.known is not None and record.model_copy(update={"made": asked.known.made}) == asked.known:
+        # Nothing is new, and what was written says when it was made.
+        return Evaluated(asked.known, 0)
     write_evaluation(store, record, images=asked.rows, excluded=asked.excluded)
-    return Evaluated(record, sum(each.num_new for each in scored))
+    # As the next command reads it, keys in their order: what is made of it is the same then.
+    written = read_evaluation(store, request.name)
+    assert written is not None, "it was written just now"
+    return Evaluated(written, sum(each.num_new for each in scored))
 
 
 def _ask(store: Store, request: EvaluationRequest, bar: OpenBar) -> _Asked:
     if not request.experiments and not request.foreign:
         raise InputError("nothing to evaluate: name an experiment, or a file of scores with --scores")
-    if twice := sorted({name for name in request.experiments if request.experiments.count(name) > 1}):
-        raise InputError(f"{', '.join(twice)} is named twice; name each experiment once")
     records = tuple(find_experiment(store, name) for name in request.experiments)
+    names = [record.name for record in records]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f"{', '.join(twice)} is named twice; name each experiment once")
     finished = tuple(finished_trials(store, record) for record in records)
     with bar("Reading images") as progress:
         manifest = scan(
@@ -236,7 +243,7 @@ def _shortcut(store: Store, asked: _Asked, bar: OpenBar) -> tuple[ShortcutRecord
     """Look how far the files of these images alone tell the classes apart; else say why that is not known."""
     known = asked.known
     if known is not None and (known.shortcut is not None or known.notes):
-        before = read_images(store, known.name)
+        before = read_evaluated_images(store, known.name)
         if before["path"].tolist() == asked.rows["path"].tolist():
             return known.shortcut, known.notes
     try:

@@ -47,10 +47,27 @@ class _Model:
     stored: EvaluatedTrial
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """An experiment of an evaluation: how it was named, its models, and those whose scores are stored."""
+
+    name: str
+    record: ExperimentRecord
+    problems: tuple[str, ...]
+    models: tuple[_Model, ...]
+    known: DetectorScores | None
+    stored: frozenset[str]
+
+    @property
+    def new(self) -> list[_Model]:
+        """The models that have to score."""
+        return [model for model in self.models if model.stored.column not in self.stored]
+
+
 def score_experiments(
     store: Store,
     name: str,
-    experiments: Sequence[tuple[ExperimentRecord, FinishedTrials]],
+    experiments: Mapping[str, tuple[ExperimentRecord, FinishedTrials]],
     rows: pd.DataFrame,
     *,
     root: Path,
@@ -65,7 +82,7 @@ def score_experiments(
     Args:
         store: results that can be written.
         name: of the evaluation.
-        experiments: each with the trials that have a model.
+        experiments: how the command named each -> its record, and the trials that have a model.
         rows: columns path and sha256: the images.
         root: the folder that the paths are below.
         address: where to score, as `--address` names it.
@@ -77,41 +94,74 @@ def score_experiments(
     Returns:
         One for each of `experiments`, in their order.
     """
-    models = {
-        record.name: [_Model(trial, _stored(store, trial)) for trial in finished.trials]
-        for record, finished in experiments
-    }
-    known = {each: read_scores(store, name, each) for each in models}
     paths = rows["path"].tolist()
-    new = {
-        each: [model for model in members if not _has(known[each], model.stored, paths, condition)]
-        for each, members in models.items()
-    }
+    every = [
+        _ask(store, name, asked_as, record, finished, paths=paths, condition=condition)
+        for asked_as, (record, finished) in experiments.items()
+    ]
+    asked = [model.trial for each in every for model in each.new]
     found: dict[tuple[str, tuple[int, int]], ScoredImages] = {}
-    asked = [model.trial for members in new.values() for model in members]
     if asked:
         with start_executor(address, logs=store.logs, debug=debug) as executor:
             scored = score_trials(
                 store, asked, rows, root=root, executor=executor, console=console, quiet=quiet
             )
         found = {(each.trial.experiment, each.trial.place): each for each in scored}
-    result = []
-    for record, finished in experiments:
-        mine = {model.stored: found[record.name, model.trial.place] for model in new[record.name]}
-        given = {stored: each.scores for stored, each in mine.items() if each.scores is not None}
-        if given:
-            table = _table(known[record.name], models[record.name], given, paths, condition)
-            write_scores(store, name, record.name, table)
-        failed = [stored for stored, each in mine.items() if each.scores is None]
-        evaluated = EvaluatedExperiment(
-            name=record.name,
-            num_expected=num_expected(record),
-            num_classes=record.num_classes,
-            trials=tuple(model.stored for model in models[record.name] if model.stored not in failed),
-            problems=(*finished.problems, *(mine[stored].problem for stored in failed)),
+    return [
+        _keep(
+            store,
+            name,
+            each,
+            {model.stored: found[each.record.name, model.trial.place] for model in each.new},
+            paths=paths,
+            condition=condition,
         )
-        result.append(ScoredExperiment(evaluated, len(given)))
-    return result
+        for each in every
+    ]
+
+
+def _ask(
+    store: Store,
+    name: str,
+    asked_as: str,
+    record: ExperimentRecord,
+    finished: FinishedTrials,
+    *,
+    paths: Sequence[str],
+    condition: str,
+) -> _Asked:
+    """Look which models of an experiment have stored scores."""
+    models = tuple(_Model(trial, _stored(store, trial)) for trial in finished.trials)
+    known = read_scores(store, name, record.name)
+    stored = {each.stored.column for each in models if _has(known, each.stored, paths, condition)}
+    return _Asked(asked_as, record, finished.problems, models, known, frozenset(stored))
+
+
+def _keep(
+    store: Store,
+    name: str,
+    asked: _Asked,
+    found: Mapping[EvaluatedTrial, ScoredImages],
+    *,
+    paths: Sequence[str],
+    condition: str,
+) -> ScoredExperiment:
+    """Write the new scores of an experiment, and say what there is now."""
+    given = {stored: each.scores for stored, each in found.items() if each.scores is not None}
+    if given:
+        write_scores(
+            store, name, asked.record.name, _table(asked.known, asked.models, given, paths, condition)
+        )
+    failed = {stored: each.problem for stored, each in found.items() if each.scores is None}
+    record = EvaluatedExperiment(
+        name=asked.record.name,
+        asked=asked.name,
+        num_expected=num_expected(asked.record),
+        num_classes=asked.record.num_classes,
+        trials=tuple(model.stored for model in asked.models if model.stored not in failed),
+        problems=(*asked.problems, *failed.values()),
+    )
+    return ScoredExperiment(record, len(given))
 
 
 def _stored(store: Store, trial: FinishedTrial) -> EvaluatedTrial:

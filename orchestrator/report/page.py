@@ -43,7 +43,7 @@ def write_report(store: Store, tables: Tables) -> Path:
     decision = in_force(store, phase)
     trial_files = read_files(store, tables.study)
     inputs = _inputs(store, tables, decision, trial_files)
-    if _is_current(page, inputs):
+    if is_current(page, inputs):
         return page
     html, files = _make(read_material(store, tables, decision, trial_files), inputs)
     export.clear(folder, files)
@@ -119,7 +119,8 @@ def _selection_of(store: Store, taken: HandedOver) -> DecisionRecord | None:
     return None
 
 
-def _is_current(page: Path, inputs: str) -> bool:
+def is_current(page: Path, inputs: str) -> bool:
+    """Tell whether a page carries this hash of its inputs, and the folders beside it are there."""
     if not page.is_file() or not all((page.parent / name).is_dir() for name in ("figures", "tables")):
         return False
     with page.open(encoding="utf-8", errors="replace") as file:

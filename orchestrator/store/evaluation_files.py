@@ -53,9 +53,13 @@ class EvaluatedTrial(Record):
 
 
 class EvaluatedExperiment(Record):
-    """An experiment whose models scored the images; `problems` are why some of its trials did not."""
+    """An experiment whose models scored the images; `problems` are why some of its trials did not.
+
+    `asked` is how the command named it: NAME or PHASE/NAME.
+    """
 
     name: str
+    asked: str = ""
     num_expected: int
     num_classes: int = 2
     trials: tuple[EvaluatedTrial, ...]
@@ -198,7 +202,7 @@ def read_evaluation(store: Store, name: str) -> EvaluationRecord | None:
     return record
 
 
-def read_images(store: Store, name: str) -> pd.DataFrame:
+def read_evaluated_images(store: Store, name: str) -> pd.DataFrame:
     """Read the images of an evaluation, columns IMAGE_COLUMNS, in the order of their paths.
 
     Raises:

@@ -9,7 +9,12 @@ import pandas as pd
 import pytest
 
 from orchestrator.cli import main
-from orchestrator.store.evaluation_files import EvaluationRecord, read_evaluation, read_images, read_scores
+from orchestrator.store.evaluation_files import (
+    EvaluationRecord,
+    read_evaluated_images,
+    read_evaluation,
+    read_scores,
+)
 from orchestrator.store.folder import Store
 
 MakeFaces = Callable[..., Path]
@@ -54,7 +59,7 @@ def test_every_model_scores_and_only_what_is_new_scores_again(
     first = score_file.read_bytes()
     assert evaluate("plain", "wide", "--on", elsewhere) == 0
     assert score_file.read_bytes() == first
-    images = read_images(store, "elsewhere")
+    images = read_evaluated_images(store, "elsewhere")
     assert len(images) == 18 and images["label"].sum() == 12
     for name in ("plain", "wide"):
         found = read_scores(store, "elsewhere", name)
@@ -164,3 +169,48 @@ def test_a_model_that_can_not_score_is_told_and_the_others_go_on(
     plain, wide = record_of(results).experiments
     assert plain.is_complete and not wide.is_complete
     assert [trial.column for trial in wide.trials] == ["r0f0"] and len(wide.problems) == 1
+
+
+def test_tables_and_page_are_written_and_stay_as_they_are(
+    evaluate: Evaluate, results: Path, elsewhere: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Catches a page without a detector, numbers that a second run changes, and foreign scores left out."""
+    foreign = tmp_path / "other.csv"
+    paths = sorted(path.relative_to(elsewhere).as_posix() for path in elsewhere.rglob("*.jpg"))
+    lines = [f"{path},{0.2 if path.startswith('wiki') else 0.9}" for path in paths[1:]]
+    foreign.write_text("\n".join(["path,score", *lines]))
+    asked = ("plain", "wide", "--on", elsewhere, "--scores", foreign)
+    assert evaluate(*asked) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("On elsewhere: highest of 3: other, AUC 1.000 (95 % interval")
+    assert "1 of 18 images have no score" in said.err
+    folder, page = results / "evaluations/elsewhere", results / "reports/evaluation-elsewhere/index.html"
+    summary = pd.read_csv(folder / "tables/summary.csv").set_index(["detector", "metric"])
+    assert summary.loc[("plain", "auc"), "n"] == 2 and summary.loc[("other", "auc"), "images"] == 17
+    differences = pd.read_csv(folder / "tables/differences.csv")
+    assert (differences["images"] == 17).all() and len(differences) == 3
+    assert differences["is_paired"].tolist() == [True, False, False]
+    drop = pd.read_csv(folder / "tables/drop.csv").query("metric == 'auc'").set_index("experiment")
+    home = pd.read_csv(results / "collected/phase1/summary.csv")
+    home = home.query("metric == 'auc' and source == 'all'").set_index("experiment")["mean"]
+    assert drop["home"].to_dict() == pytest.approx(home.to_dict())
+    html = page.read_text(encoding="utf-8")
+    assert all(
+        name in html for name in ("plain", "wide", "other", "By source", "Against the home test folds")
+    )
+    files = {path: path.read_bytes() for path in (*folder.rglob("*.*"), page)}
+    assert evaluate(*asked) == 0
+    assert {path: path.read_bytes() for path in files} == files
+
+
+def test_foreign_scores_need_no_experiment(elsewhere: Path, tmp_path: Path) -> None:
+    foreign = tmp_path / "other.csv"
+    paths = sorted(path.relative_to(elsewhere).as_posix() for path in elsewhere.rglob("*.jpg"))
+    foreign.write_text("\n".join(["path,score", *(f"{path},0.5" for path in paths)]))
+    line = ["evaluate", "--on", str(elsewhere), "--scores", str(foreign), "--results", str(tmp_path / "new")]
+    with pytest.raises(SystemExit) as end:
+        main([*line, "--quiet"])
+    assert not end.value.code
+    record = read_evaluation(Store.look(tmp_path / "new"), "elsewhere")
+    assert record is not None and record.detectors == ("other",)
+    assert (tmp_path / "new/reports/evaluation-elsewhere/index.html").is_file()

@@ -1,0 +1,1 @@
+"""Sections of the page of an evaluation on another data set, a file each."""

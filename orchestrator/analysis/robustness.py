@@ -1,129 +1,107 @@
 """Robustness of detectors: scores under each condition, the changes by perturbations, and a number for all.
 
 Every condition has the same images and the same models, so that each is compared with the clean images,
-paired by both (`statistics.two_way`). A detector's number is the mean AUC over the clean images and each kind
-of perturbation, all of them with the same weight; strengths of one kind share the weight of their kind, which
-does not count more because more of its strengths were asked for. Detectors are compared by the difference of
-these numbers, paired by image, and by fold where both were trained on the same folds. Changes under the
-conditions are corrected by Holm over the conditions of a detector, differences over all pairs.
+paired by both. A detector's number is the mean AUC over the clean images and each kind of perturbation, all
+of them with the same weight; strengths of one kind share the weight of their kind, which does not count more
+because more of its strengths were asked for. Detectors are compared by the difference of these numbers.
+Intervals are those of `elsewhere`: other models and other images. Changes are corrected by Holm over the
+conditions of a detector, differences over all pairs.
 
-Metrics at a threshold use that which each model had chosen at home: scores that all move by the same amount
-leave the AUC as it is, and those metrics not.
+Metrics at the home threshold say what the AUC does not: scores that all move by the same amount leave it as
+it is.
 """
 
+import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
+import pandas as pd
 
-from orchestrator.analysis.trial_scores import Place
-from orchestrator.statistics import Interval, PairedTest, holm
-from orchestrator.statistics.bootstrap import KEPT, bootstrap
-from orchestrator.statistics.intervals import LEAST_OF_A_GROUP
-from orchestrator.statistics.resampled import Batch, Groups, Sample, make_sample
-from orchestrator.statistics.two_way import OverModels, two_way_rate, two_way_test
+from orchestrator.analysis.detectors import JudgedDetector
+from orchestrator.analysis.elsewhere import ImageSample, Measured, measure_detectors, score_interval
+from orchestrator.analysis.elsewhere_pairs import DetectorDifference, detector_differences
+from orchestrator.statistics.bootstrap import Deviations
+from orchestrator.statistics.paired import holm
+from orchestrator.store.evaluation_files import CLEAN, EvaluationRecord, read_scores
+from orchestrator.store.folder import Store
 from trainables.data.perturbations import parse_perturbation
+from trainables.evaluation.metrics import TUNED
 
-CLEAN = "clean"
 HEADLINE = "auc"
-ROBUSTNESS_METRICS = (HEADLINE, "balanced_accuracy", "accuracy", "recall")
+ROBUSTNESS_METRICS = (
+    HEADLINE, "balanced_accuracy", "recall", f"balanced_accuracy{TUNED}", f"recall{TUNED}",
+)  # fmt: skip
+# The name of the weighted mean over all conditions, where a condition is named.
+ALL_CONDITIONS = "all"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class EvaluatedImages:
-    """The images: labels, int [N], and groups; `key` names both and the paths, 64 hexadecimal digits."""
+@dataclass(frozen=True, slots=True)
+class ConditionScore:
+    """A metric of a detector under a condition: n models of `n_expected`, their mean, and the change.
 
-    key: str
-    labels: np.ndarray
-    groups: Groups
-
-    @property
-    def free(self) -> int:
-        """How many more groups there are than strata."""
-        return self.groups.num_groups - len(self.groups.strata)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PerturbedScores:
-    """A detector's scores: condition -> model -> P(fake), float [N], or [N, C], in the order of the images.
-
-    `num_expected` is how many models the detector has when all are trained, `folds` how many training folds
-    there are in a repeat. Models without a threshold use 0.5.
+    The change is this condition less the clean images. What does not exist is NaN, with the reason.
     """
 
-    name: str
-    num_expected: int
-    folds: int
-    scores: Mapping[str, Mapping[Place, np.ndarray]]
-    thresholds: Mapping[Place, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """A metric under one condition: its mean over models, and its change against the clean images."""
-
-    interval: Interval
-    change: PairedTest | None
-    p_holm: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class UnderCondition:
-    """A detector under one condition: `n` models of `num_expected`; without levels the `reason`."""
-
+    detector: str
     condition: str
+    kind: str
+    strength: float
+    metric: str
+    images: int
+    groups: int
     n: int
-    num_expected: int
-    levels: Mapping[str, Level]
-    reason: str = ""
-
-    @property
-    def kind(self) -> str:
-        """The kind of the perturbation; that of clean images is CLEAN."""
-        return CLEAN if self.condition == CLEAN else parse_perturbation(self.condition).kind
-
-
-@dataclass(frozen=True, slots=True)
-class DetectorRobustness:
-    """A detector under every condition, clean first, and its number over all; None with the `reason`."""
-
-    name: str
-    conditions: tuple[UnderCondition, ...]
-    overall: Interval | None
+    n_expected: int
+    mean: float = math.nan
+    std: float = math.nan
+    ci_low: float = math.nan
+    ci_high: float = math.nan
+    change: float = math.nan
+    change_low: float = math.nan
+    change_high: float = math.nan
+    p_value: float = math.nan
+    p_holm: float = math.nan
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class OverallDifference:
-    """How much more robust the treatment is than the baseline, by their numbers over all conditions."""
+class RobustMean:
+    """The mean AUC of a detector over all conditions, weighted as `condition_weights` says."""
 
-    baseline: str
-    treatment: str
-    test: PairedTest
-    p_holm: float
-    is_by_fold: bool
+    detector: str
+    conditions: int
+    n: int
+    n_expected: int
+    mean: float = math.nan
+    std: float = math.nan
+    ci_low: float = math.nan
+    ci_high: float = math.nan
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Robustness:
-    """What perturbations do to some detectors on the same images; `reason` where nothing can be told."""
+    """Detectors under perturbations: each by condition and metric, its mean, and every two of them.
+
+    `conditions` begin with CLEAN. `clean_only` are detectors that are known by scores of the clean images
+    alone.
+    """
 
     conditions: tuple[str, ...]
-    images: int
-    groups: int
-    detectors: tuple[DetectorRobustness, ...]
-    differences: tuple[OverallDifference, ...]
-    reason: str = ""
+    scores: tuple[ConditionScore, ...] = ()
+    means: tuple[RobustMean, ...] = ()
+    differences: tuple[DetectorDifference, ...] = ()
+    clean_only: tuple[str, ...] = ()
 
-
-# The draws of a detector: condition -> metric -> its models.
-_Drawn = dict[str, dict[str, OverModels]]
+    def of(self, detector: str, metric: str = HEADLINE) -> list[ConditionScore]:
+        """Return a metric of a detector under every condition, in their order."""
+        return [row for row in self.scores if (row.detector, row.metric) == (detector, metric)]
 
 
 def condition_weights(conditions: Sequence[str]) -> dict[str, float]:
     """Return the weight of each condition in a detector's number: the same for clean and for each kind."""
-    kinds = [CLEAN if each == CLEAN else parse_perturbation(each).kind for each in conditions]
+    kinds = [_kind(each) for each in conditions]
     number = len(set(kinds))
     return {
         condition: 1.0 / (number * kinds.count(kind))
@@ -131,166 +109,186 @@ def condition_weights(conditions: Sequence[str]) -> dict[str, float]:
     }
 
 
+def under_conditions(
+    store: Store, record: EvaluationRecord, detector: JudgedDetector, images: pd.DataFrame
+) -> dict[str, JudgedDetector]:
+    """Return an experiment's detector under each condition of an evaluation.
+
+    Args:
+        store: the results.
+        record: the evaluation.
+        detector: with its scores of the clean images.
+        images: the evaluation's images.
+    """
+    known, paths = read_scores(store, record.name, detector.name), images["path"].tolist()
+    found = {CLEAN: detector}
+    for condition in record.conditions:
+        if condition == CLEAN:
+            continue
+        given = {
+            column: scores
+            for column in detector.columns
+            if known is not None and (scores := known.of(column, paths, condition=condition)) is not None
+        }
+        problem = detector.problem
+        if not problem and len(given) < detector.num_expected:
+            problem = f"{len(given)} of {detector.num_expected} models have scores under {condition}"
+        found[condition] = dataclasses.replace(detector, scores=given, problem=problem)
+    return found
+
+
+def read_robustness(
+    store: Store, record: EvaluationRecord, detectors: Sequence[JudgedDetector], images: pd.DataFrame
+) -> Robustness:
+    """Compute what the perturbations of an evaluation do to its detectors, from their stored scores.
+
+    Args:
+        store: the results.
+        record: the evaluation.
+        detectors: those with scores of its clean images.
+        images: these images.
+    """
+    if len(record.conditions) < 2:
+        return Robustness(record.conditions)
+    perturbed = (under_conditions(store, record, each, images) for each in detectors if not each.is_foreign)
+    clean_only = [each.name for each in detectors if each.is_foreign]
+    return robustness(images, perturbed, record.conditions, clean_only=clean_only)
+
+
 def robustness(
-    images: EvaluatedImages, detectors: Iterable[PerturbedScores], conditions: Sequence[str]
+    images: pd.DataFrame,
+    detectors: Iterable[Mapping[str, JudgedDetector]],
+    conditions: Sequence[str],
+    *,
+    clean_only: Sequence[str] = (),
 ) -> Robustness:
     """Compute what perturbations do to detectors.
 
     Args:
-        images: on which every detector has scores.
-        detectors: read one after the other; their arrays are not kept.
-        conditions: CLEAN and the perturbations, in the order in which they are shown.
-
-    Returns:
-        Differences are those between detectors of which every model scored under every condition.
+        images: the evaluation's images.
+        detectors: each under every condition; taken one after the other, and not kept.
+        conditions: CLEAN first.
+        clean_only: the names of detectors that have no scores under perturbations.
     """
-    number = len(images.labels)
-    if images.free < 1 or len(np.unique(images.labels)) < 2:
-        reason = "the images have too few groups, or one class alone"
-        return Robustness(tuple(conditions), number, images.groups.num_groups, (), (), reason)
-    found, overall = [], dict[str, tuple[OverModels, tuple[Place, ...]]]()
-    for each in detectors:
-        drawn, problems = _drawn(images, each, conditions)
-        places = tuple(sorted(each.scores.get(CLEAN, ())))
-        total = None if problems else _overall(drawn, condition_weights(conditions))
-        if total is not None:
-            overall[each.name] = total, places
-        found.append(
-            DetectorRobustness(
-                each.name,
-                tuple(_under(images, each, condition, drawn, problems) for condition in conditions),
-                None if total is None else _rate(images, total),
-                next(iter(problems.values()), ""),
-            )
-        )
-    differences = _differences(images, overall)
-    return Robustness(tuple(conditions), number, images.groups.num_groups, _corrected(found), differences)
-
-
-def _drawn(
-    images: EvaluatedImages, detector: PerturbedScores, conditions: Sequence[str]
-) -> tuple[_Drawn, dict[str, str]]:
-    """Return the draws under every condition that is complete, and why others are not."""
-    problems = {}
-    for condition in conditions:
-        there = len(detector.scores.get(condition, ()))
-        if there < detector.num_expected:
-            problems[condition] = f"{there} of {detector.num_expected} models have scores under {condition}"
-    whole = [condition for condition in conditions if condition not in problems]
-    places = {condition: sorted(detector.scores[condition]) for condition in whole}
-    samples = [
-        _sample(images, detector.scores[condition][place], detector.thresholds.get(place, 0.5))
-        for condition in whole
-        for place in places[condition]
-    ]
-    if not samples:
-        return {}, problems
-    once = np.ones((1, images.groups.num_groups), dtype=np.float32)
-    points = Batch.of(samples).measures(once)
-    redrawn = bootstrap([[sample] for sample in samples], draws=KEPT)
-    drawn: _Drawn = {}
-    start = 0
-    for condition in whole:
-        end = start + len(places[condition])
-        drawn[condition] = {
-            metric: OverModels(
-                points[metric][0, start:end],
-                np.stack([each.deviations[metric] for each in redrawn[start:end]]),
-                detector.folds,
-            )
-            for metric in ROBUSTNESS_METRICS
+    sample, weights = ImageSample.of(images), condition_weights(conditions)
+    scores: list[ConditionScore] = []
+    means: list[RobustMean] = []
+    whole: list[JudgedDetector] = []
+    overall: dict[str, Measured] = {}
+    for under in detectors:
+        measured = {
+            condition: measure_detectors([each], images, np.arange(len(images)))[each.name]
+            for condition, each in under.items()
+            if each.scores
         }
-        start = end
-    return drawn, problems
-
-
-def _sample(images: EvaluatedImages, scores: np.ndarray, threshold: float) -> Sample:
-    predicted = scores.argmax(axis=1) if scores.ndim == 2 else (scores >= threshold).astype(np.int64)
-    return make_sample(images.key, images.labels, scores, predicted, images.groups)
+        for metric in ROBUSTNESS_METRICS:
+            scores += _under(under, measured, sample, metric)
+        clean, problem = under[CLEAN], next((each.problem for each in under.values() if each.problem), "")
+        row = RobustMean(
+            clean.name, len(under), min(len(each.scores) for each in under.values()), clean.num_expected,
+            reason=problem,
+        )  # fmt: skip
+        if not problem:
+            whole.append(clean)
+            overall[clean.name] = total = _weighted(measured, weights)
+            found = score_interval(clean, total, HEADLINE, sample)
+            row = dataclasses.replace(
+                row, mean=found.mean, std=found.std, ci_low=found.low, ci_high=found.high,
+                reason=total.reasons.get(HEADLINE, ""),
+            )  # fmt: skip
+        means.append(row)
+    differences = detector_differences(whole, overall, sample, condition=ALL_CONDITIONS, metric=HEADLINE)
+    return Robustness(tuple(conditions), tuple(scores), tuple(means), tuple(differences), tuple(clean_only))
 
 
 def _under(
-    images: EvaluatedImages,
-    detector: PerturbedScores,
-    condition: str,
-    drawn: _Drawn,
-    problems: Mapping[str, str],
-) -> UnderCondition:
-    there, levels = len(detector.scores.get(condition, ())), dict[str, Level]()
-    for metric, models in drawn.get(condition, {}).items():
-        change = None
-        if condition != CLEAN and CLEAN in drawn:
-            change = _test(images, models.plus(drawn[CLEAN][metric].times(-1.0)))
-        levels[metric] = Level(_rate(images, models), change)
-    return UnderCondition(condition, there, detector.num_expected, levels, problems.get(condition, ""))
-
-
-def _rate(images: EvaluatedImages, models: OverModels) -> Interval:
-    return two_way_rate(models, free=images.free, step=_step(images))
-
-
-def _test(images: EvaluatedImages, *terms: OverModels) -> PairedTest:
-    return two_way_test(terms, free=images.free, floor=LEAST_OF_A_GROUP * _step(images))
-
-
-def _step(images: EvaluatedImages) -> float:
-    """Return how much one group weighs in the class that has the fewest."""
-    held = [len(np.unique(images.groups.of_row[images.labels == c])) for c in np.unique(images.labels)]
-    return 1.0 / min(held)
-
-
-def _overall(drawn: _Drawn, weights: Mapping[str, float]) -> OverModels:
-    first, *others = (drawn[condition][HEADLINE].times(weight) for condition, weight in weights.items())
-    for each in others:
-        first = first.plus(each)
-    return first
-
-
-def _corrected(detectors: Sequence[DetectorRobustness]) -> tuple[DetectorRobustness, ...]:
-    """Correct the p-values of each metric over the conditions of a detector."""
-    return tuple(
-        DetectorRobustness(each.name, _holm_over(each.conditions), each.overall, each.reason)
-        for each in detectors
-    )
-
-
-def _holm_over(conditions: Sequence[UnderCondition]) -> tuple[UnderCondition, ...]:
-    corrected: dict[tuple[str, str], float] = {}
-    for metric in ROBUSTNESS_METRICS:
-        tested = {
-            each.condition: change.p_value
-            for each in conditions
-            if metric in each.levels and (change := each.levels[metric].change) is not None
-        }
-        for condition, p in zip(tested, holm(list(tested.values())), strict=True):
-            corrected[condition, metric] = p
-    return tuple(
-        UnderCondition(
-            each.condition,
-            each.n,
-            each.num_expected,
-            {
-                metric: Level(level.interval, level.change, corrected.get((each.condition, metric)))
-                for metric, level in each.levels.items()
-            },
-            each.reason,
+    under: Mapping[str, JudgedDetector], measured: Mapping[str, Measured], sample: ImageSample, metric: str
+) -> list[ConditionScore]:
+    """Return a metric of one detector under each condition; nothing where it has no such metric."""
+    if not any(len(each.array(metric)) for each in measured.values()):
+        return []
+    rows = []
+    for condition, detector in under.items():
+        row = ConditionScore(
+            detector=detector.name,
+            condition=condition,
+            kind=_kind(condition),
+            strength=math.nan if condition == CLEAN else parse_perturbation(condition).strength,
+            metric=metric,
+            images=len(sample.labels),
+            groups=sample.groups.num_groups,
+            n=len(detector.scores),
+            n_expected=detector.num_expected,
+            reason=detector.problem,
         )
-        for each in conditions
+        if not row.reason:
+            found = score_interval(detector, measured[condition], metric, sample)
+            row = dataclasses.replace(
+                row, mean=found.mean, std=found.std, ci_low=found.low, ci_high=found.high,
+                reason=measured[condition].reasons.get(metric, ""),
+            )  # fmt: skip
+            if condition != CLEAN and not under[CLEAN].problem:
+                row = _changed(row, under[CLEAN], detector, measured, sample)
+        rows.append(row)
+    corrected = iter(holm([row.p_value for row in rows if row.condition != CLEAN]))
+    return [
+        row if row.condition == CLEAN else dataclasses.replace(row, p_holm=next(corrected)) for row in rows
+    ]
+
+
+def _changed(
+    row: ConditionScore,
+    clean: JudgedDetector,
+    other: JudgedDetector,
+    measured: Mapping[str, Measured],
+    sample: ImageSample,
+) -> ConditionScore:
+    """Compare the models of a detector with themselves: each is paired with itself, whatever its folds."""
+    # Of a detector whose folds are not known its own name stands for them.
+    folds_of = clean.folds_of or (clean.name,)
+    pair = [
+        dataclasses.replace(each, name=name, folds_of=folds_of)
+        for name, each in ((CLEAN, clean), (row.condition, other))
+    ]
+    named = {CLEAN: measured[CLEAN], row.condition: measured[row.condition]}
+    (found,) = detector_differences(pair, named, sample, condition=row.condition, metric=row.metric)
+    return dataclasses.replace(
+        row,
+        change=found.mean_diff,
+        change_low=found.ci_low,
+        change_high=found.ci_high,
+        p_value=found.p_value,
+        reason=row.reason or found.reason,
     )
 
 
-def _differences(
-    images: EvaluatedImages, overall: Mapping[str, tuple[OverModels, tuple[Place, ...]]]
-) -> tuple[OverallDifference, ...]:
-    found = []
-    for baseline, treatment in combinations(overall, 2):
-        (one, places), (other, others) = overall[baseline], overall[treatment]
-        is_by_fold = places == others and one.folds == other.folds
-        minus = one.times(-1.0)
-        test = _test(images, other.plus(minus)) if is_by_fold else _test(images, other, minus)
-        found.append((baseline, treatment, test, is_by_fold))
-    corrected = holm([test.p_value for _, _, test, _ in found])
-    return tuple(
-        OverallDifference(baseline, treatment, test, p, is_by_fold)
-        for (baseline, treatment, test, is_by_fold), p in zip(found, corrected, strict=True)
+def _weighted(measured: Mapping[str, Measured], weights: Mapping[str, float]) -> Measured:
+    """Return the mean AUC over conditions of each model, with its draws."""
+    columns = list(next(iter(measured.values())).values.get(HEADLINE, {}))
+    every = [(weight, measured[condition]) for condition, weight in weights.items()]
+    reason = next((each.reasons[HEADLINE] for _, each in every if HEADLINE in each.reasons), "")
+    if reason:
+        return Measured({}, {}, {HEADLINE: reason})
+
+    values = {
+        column: math.fsum(weight * each.values[HEADLINE][column] for weight, each in every)
+        for column in columns
+    }
+    return Measured(
+        {HEADLINE: values},
+        {HEADLINE: math.fsum(weight * each.ensemble[HEADLINE] for weight, each in every)},
+        {},
+        drawn=_mean_draws([(weight, each.drawn) for weight, each in every]),
+        ensemble_drawn=_mean_draws([(weight, each.ensemble_drawn) for weight, each in every]),
     )
+
+
+def _mean_draws(every: Sequence[tuple[float, Deviations]]) -> Deviations:
+    """Return the weighted mean of draws that are the same draws of groups; none where one has none."""
+    if any(HEADLINE not in drawn for _, drawn in every):
+        return {}
+    return {HEADLINE: np.sum([weight * drawn[HEADLINE] for weight, drawn in every], axis=0)}
+
+
+def _kind(condition: str) -> str:
+    return CLEAN if condition == CLEAN else parse_perturbation(condition).kind

@@ -84,6 +84,7 @@ def score_images(
     caches: ImageCaches,
     look: Look,
     device: torch.device,
+    perturbation: str = "",
     progress: OnProgress | None = None,
 ) -> np.ndarray:
     """Score images by a trained model: P(fake), float64 [N], or [N, C], in the order of `rows`.
@@ -95,13 +96,14 @@ def score_images(
         caches: where faces and pixels of the images are kept.
         look: detects faces, where the recipe crops to them.
         device: where to score.
+        perturbation: what is done to the images first, like jpeg:90 (see `perturbations`); "" = nothing.
         progress: called with (done, total) images.
 
     Raises:
         InputError: a file changed since its hash was taken, or the disk is too small.
     """
     recipe = trained.recipe
-    pixels = prepared_pixels(trained, rows, root=root, caches=caches, look=look)
+    pixels = prepared_pixels(trained, rows, root=root, caches=caches, look=look, perturbation=perturbation)
     places = pixels.rows(rows["sha256"].tolist())
     if is_kernel_machine(recipe.backbone):
         return score_by_machine(trained.weights, pixels.array, places)
@@ -120,14 +122,21 @@ def score_images(
 
 
 def prepared_pixels(
-    trained: TrainedTrial, rows: pd.DataFrame, *, root: Path, caches: ImageCaches, look: Look
+    trained: TrainedTrial,
+    rows: pd.DataFrame,
+    *,
+    root: Path,
+    caches: ImageCaches,
+    look: Look,
+    perturbation: str = "",
 ) -> Pixels:
     """Return the pixels of images as a trained model sees them: cut to faces and resized as its recipe says.
 
     Arguments and errors are those of `score_images`.
     """
     detect_faces(rows, trained.recipe, root=root, caches=caches, look=look)
-    return open_pixels(prepare_pixels(rows, trained.recipe, root=root, caches=caches))
+    folder = prepare_pixels(rows, trained.recipe, root=root, caches=caches, perturbation=perturbation)
+    return open_pixels(folder)
 
 
 def images_of(trained: TrainedTrial, pixels: Pixels, *, device: torch.device) -> Images:

@@ -102,6 +102,7 @@ def prepare_pixels(
     *,
     root: Path,
     caches: ImageCaches,
+    perturbation: str = "",
     num_threads: int = 0,
     progress: OnProgress | None = None,
 ) -> Path:
@@ -112,6 +113,7 @@ def prepare_pixels(
         recipe: face crop and image size.
         root: the data folder.
         caches: where faces are read and the cache is built.
+        perturbation: what is done to the images before; faces are those of the images as they are.
         num_threads: threads that read images; 0 = one per core.
         progress: called with (done, total) while the cache is built.
 
@@ -125,6 +127,7 @@ def prepare_pixels(
         files,
         size_px=recipe.image_size,
         squares=recipe_squares(caches.faces, files, recipe),
+        perturbation=perturbation,
         num_threads=num_threads,
         progress=progress,
     )

@@ -209,7 +209,8 @@ def _clipped(interval: Interval, metric: str) -> tuple[float, float]:
     """The interval of a difference; that of two rates is within -1 to 1."""
     if not is_rate(metric):
         return interval.low, interval.high
-    return max(-1.0, interval.low), min(1.0, interval.high)
+    low, high = np.clip([interval.low, interval.high], -1.0, 1.0).tolist()
+    return low, high
 
 
 def _loss(

@@ -2,7 +2,8 @@
 
 scores.csv one row per model and metric; summary.csv per detector and metric (`elsewhere`); per_source.csv per
 source (`elsewhere_sources`); differences.csv per pair of detectors and drop.csv per experiment against its
-home folds (`elsewhere_pairs`). Same scores, same bytes.
+home folds (`elsewhere_pairs`); with perturbations robustness.csv per detector, condition and metric,
+robust_means.csv per detector and robust_differences.csv per pair (`robustness`). Same scores, same bytes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ from orchestrator.analysis.elsewhere_pairs import (
     home_losses,
 )
 from orchestrator.analysis.elsewhere_sources import SourceScore, source_scores
+from orchestrator.analysis.robustness import ConditionScore, RobustMean, Robustness, read_robustness
 from orchestrator.store.evaluation_files import (
     CLEAN,
     EvaluationRecord,
@@ -51,16 +53,23 @@ class EvaluationTables:
     differences: tuple[DetectorDifference, ...]
     losses: tuple[HomeLoss, ...]
     common: int
+    robustness: Robustness
 
     @property
     def texts(self) -> dict[str, str]:
         """Every table as the text of its file, by name."""
+        perturbed = {
+            "robustness": as_csv(_frame(ConditionScore, self.robustness.scores)),
+            "robust_means": as_csv(_frame(RobustMean, self.robustness.means)),
+            "robust_differences": as_csv(_frame(DetectorDifference, self.robustness.differences)),
+        }
         return {
             "scores": as_csv(self.models),
             "summary": as_csv(_frame(ElsewhereScore, self.summary)),
             "per_source": as_csv(_frame(SourceScore, self.sources)),
             "differences": as_csv(_frame(DetectorDifference, self.differences)),
             "drop": as_csv(_frame(HomeLoss, self.losses)),
+            **(perturbed if len(self.record.conditions) > 1 else {}),
         }
 
     def score(self, detector: str, metric: str) -> ElsewhereScore | None:
@@ -103,6 +112,7 @@ def evaluation_tables(store: Store, record: EvaluationRecord) -> EvaluationTable
         ),
         losses=tuple(home_losses(detectors, measured, samples, condition=CLEAN)),
         common=len(common),
+        robustness=read_robustness(store, record, detectors, images),
     )
     for name, text in tables.texts.items():
         write_text(evaluation_tables_folder(store, record.name) / f"{name}.csv", text)

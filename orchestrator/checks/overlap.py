@@ -1,7 +1,8 @@
 """Overlap of a data set with what finished models learned from, by content and by near-duplicates.
 
 An image that a model has trained on says nothing of what the model does elsewhere. All images of an
-experiment's folds count as trained on: each of them is in the training part of some fold's model. Their
+experiment's folds count as trained on: each of them is in the training part of some fold's model; the test
+images of a single split are in none. Their
 content hashes come from the rows that its workers read (cache), or from the images where these are gone;
 near-duplicates need the images. What can't be compared is said, never passed over. Images that a study holds
 out for its end are kept out, too: `final` alone opens them.
@@ -127,10 +128,13 @@ def _learned(store: Store, experiments: Sequence[ExperimentRecord], bar: OpenBar
 def _add(found: _Learned, folds: Path, root: Path, hashes: Mapping[str, str] | None, bar: OpenBar) -> None:
     """Take in the images of a fold file."""
     try:
-        paths = pd.read_csv(folds, dtype=str, usecols=["path"], keep_default_na=False)["path"].tolist()
+        rows = pd.read_csv(folds, usecols=["path", "fold"], dtype={"path": str}, keep_default_na=False)
     except (OSError, ValueError):
         found.notes.append(f"{folds} can't be read, so that images of that training data are not excluded")
         return
+    is_tested = rows["fold"] >= 0
+    is_single = rows.loc[is_tested, "fold"].nunique() == 1
+    paths = rows.loc[~(is_tested & is_single), "path"].tolist()
     files = {path: root / path for path in paths}
     there = {path: file for path, file in files.items() if file.is_file()}
     if hashes is None:

@@ -14,6 +14,7 @@ import pandas as pd
 from orchestrator.statistics import corrected_rate
 from orchestrator.store.check_outcome import CheckModelScores, CheckOutcome
 from orchestrator.store.records import CheckScores, ShortcutRecord, StudyRecord, Verdict
+from trainables.errors import InputError
 from trainables.files import without_infinities
 
 CHANCE = 0.5
@@ -119,6 +120,22 @@ def refusal(record: ShortcutRecord, *, root: str) -> str:
         f"`python -m orchestrator data equalise {root} NEW-FOLDER` and use that folder, or run all the same "
         "with --accept-shortcut, which is stamped on the report"
     )
+
+
+def check_perturbable(record: ShortcutRecord, *, root: str) -> None:
+    """Raise InputError where perturbations would show how files were written, not what a detector withstands.
+
+    A JPEG of quality 70 that is compressed again changes less than one of quality 95: where classes differ
+    in that, a perturbation changes one class more than the other.
+    """
+    if record.verdict == "refused":
+        raise InputError(
+            f"{root}: --perturb needs files that are written alike: file facts alone tell the classes apart "
+            f"with {auc_text(record.file_facts)}, by {leaks_text(record)}, so that a perturbation shows how "
+            "the files were written; use a copy by "
+            f"`python -m orchestrator data equalise {root} NEW-FOLDER`, or go on with --accept-shortcut, "
+            "which is stamped on the page"
+        )
 
 
 def warnings(study: StudyRecord) -> list[str]:

@@ -1,6 +1,7 @@
 """`evaluate`: finished models, or scores of other detectors, on another data set."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,6 +50,24 @@ NameOption = Annotated[
     str | None,
     typer.Option("--name", help="Name of the evaluation; default: that of the folder.", show_default=False),
 ]
+PerturbOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--perturb",
+        metavar="KIND:STRENGTH,...",
+        help="Score the images under perturbations, too: jpeg:90,70,50 (quality), webp:50 (quality), "
+        "blur:1,2 (standard deviation in pixels), resize:0.5 (factor), noise:4 (standard deviation in "
+        "grey levels), contrast:0.5 (factor), gamma:2 (power). Several follow each other: "
+        "--perturb jpeg:90,50 blur:1.",
+        show_default=False,
+    ),
+]
+PerturbAnywayOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-shortcut", help="Perturb images whose files give the classes away; the page says so."
+    ),
+]
 UnusableOption = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="Share of files that may be unusable, as in a run.")
 ]
@@ -59,6 +78,8 @@ def evaluate_command(
     experiments: ExperimentsArgument = None,
     scores: ScoresOption = None,
     name: NameOption = None,
+    perturb: PerturbOption = None,
+    accept_shortcut: PerturbAnywayOption = False,
     layout: LayoutOption = "auto",
     group_by: GroupByOption = "auto",
     real_sources: RealSourcesOption = "",
@@ -76,24 +97,28 @@ def evaluate_command(
 
     Exits with 0, with 1 if a model could not score, or with 2 if nothing started.
 
-    Example: python -m orchestrator evaluate p1_resnet18_baseline --on ~/celeb_df
+    Example: python -m orchestrator evaluate p1_resnet18_baseline --on ~/celeb_df --perturb jpeg:90,50 blur:1
     """
     from orchestrator.analysis.evaluation_tables import evaluation_tables
     from orchestrator.execution.evaluate import EvaluationRequest, evaluate
     from orchestrator.report.evaluation_page import write_evaluation_report
     from orchestrator.store.evaluation_files import check_evaluation_name
     from orchestrator.store.folder import Store
+    from trainables.data.perturbations import parse_perturbations
 
     check_layout(layout)
+    conditions = _conditions(perturb or (), experiments or ())
     request = EvaluationRequest(
         name=name if name is not None else on.resolve().name,
         data=on,
-        experiments=tuple(experiments or ()),
+        experiments=tuple(each for each in experiments or () if each not in conditions),
         foreign=tuple(scores or ()),
         layout=layout,
         group_by=group_by,
         real_sources=names_of(real_sources),
         max_unusable=max_unusable,
+        perturbations=parse_perturbations(conditions),
+        accepts_shortcut=accept_shortcut,
     )
     check_evaluation_name(request.name)
     store, console = (Store.reopen if experiments else Store.open)(results), screen(stderr=as_json)
@@ -110,6 +135,12 @@ def evaluate_command(
         raise typer.Exit(EXIT_FAILED)
 
 
+def _conditions(perturb: Sequence[str], words: Sequence[str]) -> list[str]:
+    """Return what --perturb names: each may hold several, and words with a colon after one belong to it."""
+    found = [each for word in perturb for each in word.split()]
+    return [*found, *(word for word in words if ":" in word)] if found else []
+
+
 def _say(tables: "EvaluationTables", *, num_scored: int, page: Path, quiet: bool) -> None:
     from orchestrator.wording.evaluation_text import (
         all_warnings,
@@ -117,24 +148,27 @@ def _say(tables: "EvaluationTables", *, num_scored: int, page: Path, quiet: bool
         evaluation_sentences,
         image_sentences,
     )
+    from orchestrator.wording.robustness import robustness_sentences
 
     for line in all_warnings(tables.record):
         warn(line)
     if quiet:
         say(evaluation_lead(tables))
         return
-    for line in (*image_sentences(tables.record), *evaluation_sentences(tables)):
+    robust = robustness_sentences(tables.robustness)
+    for line in (*image_sentences(tables.record), *evaluation_sentences(tables), *robust):
         say(line)
     say(f"{num_scored} models scored these images now. Report: {page}")
 
 
 def _json_text(tables: "EvaluationTables", *, num_scored: int, page: Path) -> str:
     from orchestrator.wording.evaluation_text import all_warnings, evaluation_sentences
+    from orchestrator.wording.robustness import robustness_sentences
 
     content = {
         "evaluation": tables.record.plain(),
         "scored": num_scored,
-        "sentences": evaluation_sentences(tables),
+        "sentences": [*evaluation_sentences(tables), *robustness_sentences(tables.robustness)],
         "warnings": list(all_warnings(tables.record)),
         "report": str(page),
     }

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from orchestrator.checks.data_gate import check_folder
 from orchestrator.checks.overlap import Overlap, find_overlap
+from orchestrator.checks.shortcuts import check_perturbable
 from orchestrator.config.experiment import DEFAULT_MAX_UNUSABLE
 from orchestrator.console import progress_bar
 from orchestrator.execution.evaluation_scores import ScoredExperiment, score_experiments
@@ -43,6 +44,7 @@ from orchestrator.store.records import ExperimentRecord, ShortcutRecord, SourceC
 from trainables.data.dataset.layouts import UNLABELLED, Listing
 from trainables.data.dataset.manifest import Manifest, scan
 from trainables.data.dataset.recognition import list_images
+from trainables.data.perturbations import Perturbation
 from trainables.errors import InputError
 from trainables.progress import OnProgress, OpenBar
 from trainables.recipe import RecipeKeys
@@ -56,7 +58,11 @@ NO_LABEL, TRAINED_ON, A_VERSION, HELD_OUT, UNUSABLE = (
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRequest:
-    """What to evaluate: experiments by name and files of foreign scores, on the images in `data`."""
+    """What to evaluate: experiments by name and files of foreign scores, on the images in `data`.
+
+    Experiments score the images under each of the perturbations, too. `accepts_shortcut` goes on with these
+    although the files of the images give the classes away.
+    """
 
     name: str
     data: Path
@@ -66,6 +72,13 @@ class EvaluationRequest:
     group_by: str = "auto"
     real_sources: tuple[str, ...] = ()
     max_unusable: float = DEFAULT_MAX_UNUSABLE
+    perturbations: tuple[Perturbation, ...] = ()
+    accepts_shortcut: bool = False
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What is done to the images: nothing, and each perturbation."""
+        return (CLEAN, *(each.text for each in self.perturbations))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +126,8 @@ def evaluate(
 
     Raises:
         InputError: an experiment is not there or has no model, the data can't be read or has other classes,
-            no image is left, the name is that of an evaluation on other images, or a file of scores is wrong.
+            no image is left, the name is that of an evaluation on other images, a file of scores is wrong,
+            or images are to be perturbed whose files give the classes away.
     """
 
     def bar(title: str) -> AbstractContextManager[OnProgress]:
@@ -121,6 +135,8 @@ def evaluate(
 
     asked = _ask(store, request, bar)
     shortcut, notes = _shortcut(store, asked, bar)
+    if request.perturbations and shortcut is not None and not request.accepts_shortcut:
+        check_perturbable(shortcut, root=str(request.data))
     scored = score_experiments(
         store,
         request.name,
@@ -131,6 +147,7 @@ def evaluate(
         console=console,
         quiet=quiet,
         debug=debug,
+        conditions=request.conditions,
     )
     for each in asked.foreign:
         _write_foreign(store, request.name, each, asked.rows)
@@ -148,6 +165,8 @@ def evaluate(
 def _ask(store: Store, request: EvaluationRequest, bar: OpenBar) -> _Asked:
     if not request.experiments and not request.foreign:
         raise InputError("nothing to evaluate: name an experiment, or a file of scores with --scores")
+    if request.perturbations and not request.experiments:
+        raise InputError("--perturb needs an experiment: scores of a file are of the images as they are")
     records = tuple(find_experiment(store, name) for name in request.experiments)
     names = [record.name for record in records]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -292,7 +311,7 @@ def _record(
         excluded=asked.counts,
         experiments=tuple(each.record for each in scored),
         foreign=tuple(each.record for each in asked.foreign),
-        conditions=(CLEAN,),
+        conditions=asked.request.conditions,
         overlap=asked.overlap.record,
         shortcut=shortcut,
         notes=notes,

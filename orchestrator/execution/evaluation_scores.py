@@ -4,7 +4,9 @@ A model's scores are taken again where the same weights gave them and no image l
 for in one go, on the executor that `--address` names. It is started only where there is something to ask.
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pandas as pd
 from rich.console import Console
 
 from orchestrator.analysis.experiment_scores import num_expected
-from orchestrator.execution.executor import start_executor
+from orchestrator.execution.executor import Executor, start_executor
 from orchestrator.execution.scoring import ScoredImages, score_trials
 from orchestrator.store.evaluation_files import (
     CLEAN,
@@ -75,7 +77,7 @@ def score_experiments(
     console: Console,
     quiet: bool,
     debug: bool,
-    condition: str = CLEAN,
+    conditions: Sequence[str] = (CLEAN,),
 ) -> list[ScoredExperiment]:
     """Complete the score files of an evaluation.
 
@@ -89,11 +91,40 @@ def score_experiments(
         console: where progress is shown.
         quiet: show none.
         debug: show what libraries print.
-        condition: what was done to the images; one of the record's conditions.
+        conditions: what is done to the images, CLEAN first: those of the record.
 
     Returns:
         One for each of `experiments`, in their order.
     """
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def start() -> Executor:
+            return stack.enter_context(start_executor(address, logs=store.logs, debug=debug))
+
+        scored = [
+            _score_condition(
+                store, name, experiments, rows, condition,
+                start=start, root=root, console=console, quiet=quiet,
+            )
+            for condition in conditions
+        ]  # fmt: skip
+    return [_joined(each) for each in zip(*scored, strict=True)]
+
+
+def _score_condition(
+    store: Store,
+    name: str,
+    experiments: Mapping[str, tuple[ExperimentRecord, FinishedTrials]],
+    rows: pd.DataFrame,
+    condition: str,
+    *,
+    start: Callable[[], Executor],
+    root: Path,
+    console: Console,
+    quiet: bool,
+) -> list[ScoredExperiment]:
+    """Complete the score files by one condition."""
     paths = rows["path"].tolist()
     every = [
         _ask(store, name, asked_as, record, finished, paths=paths, condition=condition)
@@ -102,10 +133,16 @@ def score_experiments(
     asked = [model.trial for each in every for model in each.new]
     found: dict[tuple[str, tuple[int, int]], ScoredImages] = {}
     if asked:
-        with start_executor(address, logs=store.logs, debug=debug) as executor:
-            scored = score_trials(
-                store, asked, rows, root=root, executor=executor, console=console, quiet=quiet
-            )
+        scored = score_trials(
+            store,
+            asked,
+            rows,
+            root=root,
+            executor=start(),
+            console=console,
+            quiet=quiet,
+            perturbation="" if condition == CLEAN else condition,
+        )
         found = {(each.trial.experiment, each.trial.place): each for each in scored}
     return [
         _keep(
@@ -118,6 +155,13 @@ def score_experiments(
         )
         for each in every
     ]
+
+
+def _joined(conditions: Sequence[ScoredExperiment]) -> ScoredExperiment:
+    """Put together what became of an experiment under each condition: its models are those of the first."""
+    problems = dict.fromkeys(problem for each in conditions for problem in each.record.problems)
+    record = conditions[0].record.model_copy(update={"problems": tuple(problems)})
+    return ScoredExperiment(record, sum(each.num_new for each in conditions))
 
 
 def _ask(

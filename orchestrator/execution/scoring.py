@@ -44,6 +44,7 @@ def score_trials(
     executor: Executor,
     console: Console,
     quiet: bool,
+    perturbation: str = "",
 ) -> list[ScoredImages]:
     """Score images by finished trials.
 
@@ -55,6 +56,7 @@ def score_trials(
         executor: where to score.
         console: where progress is shown.
         quiet: show none.
+        perturbation: what is done to the images first, like jpeg:90; "" = nothing.
 
     Returns:
         One for each of `trials`, in their order.
@@ -67,12 +69,17 @@ def score_trials(
         with progress_bar(console, "Finding faces", quiet=quiet) as progress:
             look = detector_on(executor)
             detect_faces(rows, cropping, root=root, caches=caches, look=look, progress=progress)
+    said = f" ({perturbation})" if perturbation else ""
     for recipe in {_view(each.recipe): each.recipe for each in trials}.values():
-        with progress_bar(console, "Preparing images", quiet=quiet) as progress:
-            prepare_pixels(rows, recipe, root=root, caches=caches, progress=progress)
-    calls = _calls(store, trials, rows, root=root, caches=caches, device=executor.device)
+        with progress_bar(console, f"Preparing images{said}", quiet=quiet) as progress:
+            prepare_pixels(
+                rows, recipe, root=root, caches=caches, perturbation=perturbation, progress=progress
+            )
+    calls = _calls(
+        store, trials, rows, root=root, caches=caches, device=executor.device, perturbation=perturbation
+    )
     found: dict[int, ScoredImages] = {}
-    with progress_bar(console, "Scoring with trained models", quiet=quiet) as progress:
+    with progress_bar(console, f"Scoring with trained models{said}", quiet=quiet) as progress:
         gpus = 1.0 if executor.device == "cuda" else 0.0
         for place, (scores, problem) in executor.each(score_by_trial, calls, cpus=1, gpus=gpus):
             found[place] = ScoredImages(trials[place], scores, problem)
@@ -90,6 +97,7 @@ def score_by_trial(
     faces: str,
     pixels: str,
     device: DeviceType,
+    perturbation: str,
 ) -> tuple[np.ndarray | None, str]:
     """Score the images of the table `rows` (parquet) in a worker; return the scores, or None and why not."""
     import torch
@@ -106,6 +114,7 @@ def score_by_trial(
             caches=ImageCaches(faces=Path(faces), pixels=Path(pixels)),
             look=local_detector(device),
             device=torch.device(device),
+            perturbation=perturbation,
         )
     except InputError as error:
         return None, str(error)
@@ -128,6 +137,7 @@ def _calls(
     root: Path,
     caches: ImageCaches,
     device: str,
+    perturbation: str,
 ) -> list[dict[str, object]]:
     table = rows[["path", "sha256"]]
     digest = fingerprint([str(root), table["path"].tolist(), table["sha256"].tolist()])[:SHORT]
@@ -145,6 +155,7 @@ def _calls(
             "faces": str(caches.faces),
             "pixels": str(caches.pixels),
             "device": device,
+            "perturbation": perturbation,
         }
         for trial in trials
     ]

@@ -16,6 +16,7 @@ from orchestrator.report.evaluation_sections.images import images_section
 from orchestrator.report.evaluation_sections.made import made_section
 from orchestrator.report.evaluation_sections.pairs import pairs_section
 from orchestrator.report.evaluation_sections.reached import reached_section
+from orchestrator.report.evaluation_sections.robustness import robustness_section
 from orchestrator.report.kept import keeping
 from orchestrator.report.page import LIBRARIES, is_current
 from orchestrator.report.rendering import render_page
@@ -32,6 +33,7 @@ SECTIONS: tuple[Callable[[EvaluationMaterial], Section | None], ...] = (
     reached_section,
     against_home_section,
     pairs_section,
+    robustness_section,
     by_source_section,
     images_section,
 )

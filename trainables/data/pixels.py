@@ -4,33 +4,37 @@
     <cache>/<key>/images.json    the N content hashes, in row order, each with its square where it has one
     <cache>/<key>/about.json     version, size_px and number of images
 
-The key is made of the content hashes, the squares that are cut out, the size and the version of the
-preprocessing below: of what decides the pixels. So the same images under other names share a cache, and a
-change of any makes a new one. A cache that holds more images than are asked for does as well. A cache is
-built under another name and renamed when it is complete, under a lock: two processes that want it at once
-build it once, and a half-built one is never seen. Training reads the array alone; no image file is opened
-again.
+The key is made of the content hashes, the squares that are cut out, the size, the version of the
+preprocessing below and the perturbation, where there is one: of what decides the pixels. So the same images
+under other names share a cache, and a change of any makes a new one. A cache that holds more images than are
+asked for does as well. A cache is built under another name and renamed when it is complete, under a lock: two
+processes that want it at once build it once, and a half-built one is never seen. Training reads the array
+alone; no image file is opened again.
 """
 
 import contextlib
 import errno
+import functools
 import hashlib
 import io
 import json
 import os
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
+from PIL import Image
 
+from trainables.data import perturbations
 from trainables.data.images.crops import Square
-from trainables.data.images.decoding import read_unchanged, square
+from trainables.data.images.decoding import changed_square, read_unchanged, square
 from trainables.data.images.inspection import num_workers, open_image
+from trainables.data.perturbations import parse_perturbation, perturb
 from trainables.errors import InputError
 from trainables.files import free_bytes, read_json, write_json
 from trainables.progress import OnProgress
@@ -53,10 +57,26 @@ class Pixels:
         return np.array([self.row_of[digest] for digest in hashes], dtype=np.int64)
 
 
-def cache_key(hashes: Sequence[str], *, size_px: int, squares: Mapping[str, Square] | None = None) -> str:
-    """Name the cache of these images, cut and resized like this: 20 hexadecimal digits."""
-    text = json.dumps([PIXELS, size_px, _entries(hashes, squares)])
+def cache_key(
+    hashes: Sequence[str],
+    *,
+    size_px: int,
+    squares: Mapping[str, Square] | None = None,
+    perturbation: str = "",
+) -> str:
+    """Name the cache of these images, perturbed, cut and resized like this: 20 hexadecimal digits."""
+    text = json.dumps([_version(perturbation), size_px, _entries(hashes, squares)])
     return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def _version(perturbation: str) -> int | str:
+    """Return the version of the preprocessing, with what it does to images before it cuts them, if anything.
+
+    A program that knows of no perturbations takes it for another version of its own.
+    """
+    if not perturbation or parse_perturbation(perturbation).is_identity:
+        return PIXELS
+    return f"{PIXELS} {perturbation} {perturbations.VERSION}"
 
 
 def num_bytes(num_images: int, size_px: int) -> int:
@@ -86,6 +106,7 @@ def ensure_pixels(
     *,
     size_px: int,
     squares: Mapping[str, Square] | None = None,
+    perturbation: str = "",
     num_threads: int = 0,
     progress: OnProgress | None = None,
 ) -> Path:
@@ -96,19 +117,21 @@ def ensure_pixels(
         files: content hash -> file.
         size_px: side of the square images.
         squares: content hash -> what is cut out; the largest central square of images that are not in it.
+        perturbation: what is done to the whole images before, like jpeg:90; "" = nothing.
         num_threads: threads that read images; 0 = one per core.
         progress: called with (done, total) while building.
 
     Raises:
         InputError: a file changed since it was scanned, or the disk is too small or can't be written.
     """
-    found = find_cache(cache, list(files), size_px=size_px, squares=squares)
+    found = find_cache(cache, list(files), size_px=size_px, squares=squares, perturbation=perturbation)
     if found is not None:
         # The time of the last use, for whoever clears old caches away.
         with contextlib.suppress(OSError):
             os.utime(found)
         return found
-    folder = cache / cache_key(list(files), size_px=size_px, squares=squares)
+    key = cache_key(list(files), size_px=size_px, squares=squares, perturbation=perturbation)
+    folder = cache / key
     with _writing(cache, num_bytes(len(files), size_px)), _locked(cache, folder.name):
         if not folder.is_dir():
             _build(
@@ -116,6 +139,7 @@ def ensure_pixels(
                 files,
                 size_px=size_px,
                 squares=squares or {},
+                perturbation=perturbation,
                 num_threads=num_threads or num_workers(),
                 progress=progress or _silent,
             )
@@ -165,18 +189,23 @@ def _reserve(path: Path) -> None:
 
 
 def find_cache(
-    cache: Path, hashes: Sequence[str], *, size_px: int, squares: Mapping[str, Square] | None = None
+    cache: Path,
+    hashes: Sequence[str],
+    *,
+    size_px: int,
+    squares: Mapping[str, Square] | None = None,
+    perturbation: str = "",
 ) -> Path | None:
     """Find a finished cache of these images: their own, or the smallest of those that hold more."""
-    own = cache / cache_key(hashes, size_px=size_px, squares=squares)
+    own = cache / cache_key(hashes, size_px=size_px, squares=squares, perturbation=perturbation)
     if own.is_dir():
         return own
-    entries = _entries(hashes, squares)
+    entries, version = _entries(hashes, squares), _version(perturbation)
     found = []
     for path in cache.glob("*/about.json"):
         try:
             about = read_json(path)
-            same = (about["version"], about["size_px"]) == (PIXELS, size_px)
+            same = (about["version"], about["size_px"]) == (version, size_px)
             if not same or about["images"] <= len(entries) or path.parent.suffix == ".partial":
                 continue
             if set(entries) <= set(read_json(path.with_name("images.json"))):
@@ -193,6 +222,7 @@ def _build(
     *,
     size_px: int,
     squares: Mapping[str, Square],
+    perturbation: str,
     num_threads: int,
     progress: OnProgress,
 ) -> None:
@@ -209,28 +239,45 @@ def _build(
         array = np.lib.format.open_memmap(partial / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
         _reserve(partial / "pixels.npy")
         ordered = [(digest, files[digest], squares.get(digest)) for digest in hashes]
-        _fill(array, ordered, size_px=size_px, num_threads=num_threads, progress=progress)
+        cut = _cut(size_px, perturbation)
+        _fill(array, ordered, cut, num_threads=num_threads, progress=progress)
         array.flush()
         write_json(partial / "images.json", _entries(hashes, squares))
-        about = {"version": PIXELS, "size_px": size_px, "images": len(hashes)}
+        about = {"version": _version(perturbation), "size_px": size_px, "images": len(hashes)}
         write_json(partial / "about.json", about)
         partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+# Takes an opened image, its content hash and what is cut out.
+Cut = Callable[[Image.Image, str, Square | None], np.ndarray]
+
+
+def _cut(size_px: int, perturbation: str) -> Cut:
+    if _version(perturbation) == PIXELS:
+        return lambda image, digest, region: square(image, size_px, region)
+    wanted = parse_perturbation(perturbation)
+
+    def cut(image: Image.Image, digest: str, region: Square | None) -> np.ndarray:
+        change = functools.partial(perturb, perturbation=wanted, digest=digest)
+        return changed_square(image, size_px, region, change=change)
+
+    return cut
+
+
 def _fill(
     array: np.ndarray,
     files: Sequence[tuple[str, Path, Square | None]],
+    cut: Cut,
     *,
-    size_px: int,
     num_threads: int,
     progress: OnProgress,
 ) -> None:
     def fill(start: int) -> int:
         for row, (digest, path, region) in enumerate(files[start : start + CHUNK], start):
             with open_image(io.BytesIO(read_unchanged(path, digest))) as image:
-                array[row] = square(image, size_px, region)
+                array[row] = cut(image, digest, region)
         return min(CHUNK, len(files) - start)
 
     done = 0

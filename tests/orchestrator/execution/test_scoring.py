@@ -16,7 +16,7 @@ from orchestrator.store.folder import Store
 from trainables.data.dataset.manifest import scan
 
 
-def scored(results: Path, faces: Path) -> tuple[pd.DataFrame, list[ScoredImages]]:
+def scored(results: Path, faces: Path, perturbation: str = "") -> tuple[pd.DataFrame, list[ScoredImages]]:
     store = Store.open(results)
     trials = [
         trial
@@ -26,7 +26,14 @@ def scored(results: Path, faces: Path) -> tuple[pd.DataFrame, list[ScoredImages]
     rows = scan(faces, group_by="auto").rows
     console = Console(file=io.StringIO())
     return rows, score_trials(
-        store, trials, rows, root=faces, executor=InProcessExecutor(), console=console, quiet=True
+        store,
+        trials,
+        rows,
+        root=faces,
+        executor=InProcessExecutor(),
+        console=console,
+        quiet=True,
+        perturbation=perturbation,
     )
 
 
@@ -46,3 +53,18 @@ def test_each_trial_gives_its_own_scores(trained_study: Path, faces: Path, tmp_p
         np.testing.assert_allclose(now[then["path"]], then["score"], atol=1e-6)
     assert found[1].scores is None
     assert "does not hold the weights of a simple_cnn for 2 classes" in found[1].problem
+
+
+def test_scores_under_a_perturbation_are_others_and_leave_the_clean_ones(
+    trained_study: Path, faces: Path, tmp_path: Path
+) -> None:
+    """Catches scores of clean images under a condition's name, and pixels of a condition taken for clean."""
+    results = Path(shutil.copytree(trained_study, tmp_path / "results"))
+    _, noisy = scored(results, faces, "noise:60")
+    rows, clean = scored(results, faces)
+    for under, before in zip(noisy, clean, strict=True):
+        assert under.scores is not None and before.scores is not None
+        assert np.abs(under.scores - before.scores).max() > 1e-3
+        then = pd.read_parquet(before.trial.folder / "predictions.parquet").query("split == 'test'")
+        now = pd.Series(before.scores, index=rows["path"])
+        np.testing.assert_allclose(now[then["path"]], then["score"], atol=1e-6)

@@ -23,7 +23,7 @@ from orchestrator.store.find_experiment import find_experiment
 from orchestrator.store.folder import Store
 from trainables.data.dataset.named_images import NamedImages, name_files, name_images
 from trainables.errors import InputError
-from trainables.predict import write_arrays
+from trainables.predict import write_images
 
 Named = str | Path | Iterable[str | Path | np.ndarray]
 
@@ -89,7 +89,7 @@ class Detector:
         if isinstance(images, str | Path):
             return name_images(Path(images), classes=self.classes)
         given = list(images)
-        written = iter(write_arrays((each for each in given if isinstance(each, np.ndarray)), folder))
+        written = iter(write_images((each for each in given if isinstance(each, np.ndarray)), folder))
         files = [next(written) if isinstance(each, np.ndarray) else Path(each) for each in given]
         named = name_files(files)
         paths = [

@@ -72,7 +72,7 @@ def predicted_at(probabilities: np.ndarray, threshold: float) -> np.ndarray:
     return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
 
 
-def write_arrays(images: Iterable[np.ndarray], folder: Path) -> list[Path]:
+def write_images(images: Iterable[np.ndarray], folder: Path) -> list[Path]:
     """Write images (uint8 [H, W, 3], RGB) to a folder without loss, so that they go the way of any file.
 
     Raises:

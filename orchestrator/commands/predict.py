@@ -191,7 +191,7 @@ def _overlay_folder(out: Path | None, models: "JointModels") -> Path:
 
 def _write_and_say(found: "Predicted", *, out: Path | None, quiet: bool, as_json: bool) -> None:
     from orchestrator.wording.predict_text import (
-        missing_sentence,
+        left_out_sentence,
         overlay_sentence,
         predicted_sentences,
         unusable_sentence,
@@ -201,7 +201,7 @@ def _write_and_say(found: "Predicted", *, out: Path | None, quiet: bool, as_json
     if out is not None:
         with replace_file(out) as partial:
             found.table.to_csv(partial, index=False, lineterminator="\n")
-    for line in filter(None, (missing_sentence(found.models), unusable_sentence(found))):
+    for line in filter(None, (left_out_sentence(found.models), unusable_sentence(found))):
         warn(line)
     sentences = predicted_sentences(found)
     if as_json:

@@ -37,7 +37,7 @@ def unusable_sentence(found: Predicted) -> str:
     return f"{len(left)} of {len(rows)} files are no usable images: {_few(named, len(left))}"
 
 
-def missing_sentence(models: JointModels) -> str:
+def left_out_sentence(models: JointModels) -> str:
     """Say which models of an experiment are missing; empty where there are none."""
     missing = models.num_expected - len(models.trials)
     if not missing:

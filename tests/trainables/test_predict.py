@@ -8,7 +8,7 @@ from PIL import Image
 
 from trainables.errors import InputError
 from trainables.evaluation.calibration import Parameters
-from trainables.predict import join_scores, write_arrays
+from trainables.predict import join_scores, write_images
 
 RAW: Parameters = {"method": "temperature", "outcome": "not fitted"}
 COOL: Parameters = {"method": "temperature", "outcome": "fitted", "temperature": 2.0}
@@ -39,9 +39,9 @@ def test_of_several_classes_the_likeliest_is_taken() -> None:
 
 def test_arrays_are_kept_without_loss(tmp_path: Path) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (2, 9, 7, 3), dtype=np.uint8)
-    files = write_arrays(pixels, tmp_path)
+    files = write_images(pixels, tmp_path)
     for file, image in zip(files, pixels, strict=True):
         np.testing.assert_array_equal(np.asarray(Image.open(file)), image)
     for wrong in (pixels[0, ..., 0], pixels[0] / 255.0, pixels[0, :0]):
         with pytest.raises(InputError, match=r"image 0 is .* pixels are uint8"):
-            write_arrays([wrong], tmp_path)
+            write_images([wrong], tmp_path)

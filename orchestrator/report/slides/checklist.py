@@ -11,7 +11,7 @@ EvidenceKind = Literal["section", "table", "file"]
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class EvidencePlace:
     """A thing that shows that a point is done.
 
     A `section` of the page of `phase` by its anchor, a `table` of that phase with at least one row, or a
@@ -31,7 +31,7 @@ class ChecklistItem:
     """
 
     text: str
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[EvidencePlace, ...]
     is_asked: bool = True
 
 
@@ -54,12 +54,12 @@ def _point(text: str, *found: str, phase: str = "", is_asked: bool = True) -> Ch
     return ChecklistItem(text, tuple(_evidence(each, phase) for each in found), is_asked)
 
 
-def _evidence(said: str, phase: str) -> Evidence:
+def _evidence(said: str, phase: str) -> EvidencePlace:
     if said.startswith("#"):
-        return Evidence("section", said[1:], phase)
+        return EvidencePlace("section", said[1:], phase)
     if said.endswith(".csv") and "/" not in said:
-        return Evidence("table", said.removesuffix(".csv"), phase)
-    return Evidence("file", said, phase)
+        return EvidencePlace("table", said.removesuffix(".csv"), phase)
+    return EvidencePlace("file", said, phase)
 
 
 def _scores(phase: str) -> tuple[ChecklistItem, ...]:

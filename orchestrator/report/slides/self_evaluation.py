@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator.report.slides.checklist import ChecklistItem, ChecklistPart, Evidence, checklist
+from orchestrator.report.slides.checklist import ChecklistItem, ChecklistPart, EvidencePlace, checklist
 from orchestrator.store.final_report_files import files_like
 from orchestrator.store.folder import Store
 
@@ -26,7 +26,7 @@ class _Found:
     store: Store
     sections: Mapping[str, frozenset[str]]
 
-    def place(self, evidence: Evidence) -> str:
+    def place(self, evidence: EvidencePlace) -> str:
         """Return a link to a piece of evidence; empty where it is not there."""
         if evidence.kind == "section":
             if evidence.name not in self.sections.get(evidence.phase, frozenset()):
@@ -100,7 +100,7 @@ def _remark(found: _Found, part: ChecklistPart) -> str:
     return ""
 
 
-def _named(evidence: Evidence) -> str:
+def _named(evidence: EvidencePlace) -> str:
     if evidence.kind == "section":
         return f"section {evidence.name} of {evidence.phase}"
     if evidence.kind == "table":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from orchestrator.config.load import ResolvedPhase
     from orchestrator.plan.estimates import PhaseEstimate
-    from orchestrator.plan.plan import Options, Study
+    from orchestrator.plan.plan import Options, StudyPlan
     from orchestrator.store.price_record import PriceRecord
 
 
@@ -55,7 +55,7 @@ def plan_command(
         say(pixel_line(study))
 
 
-def make_plan(question: "ResolvedPhase", options: "Options", *, console: "Console") -> "Study":
+def make_plan(question: "ResolvedPhase", options: "Options", *, console: "Console") -> "StudyPlan":
     """Plan without starting anything; what was found in the data folder is remembered."""
     from orchestrator.execution.run import plan_question
     from orchestrator.plan.data_sets import DataSets
@@ -66,7 +66,7 @@ def make_plan(question: "ResolvedPhase", options: "Options", *, console: "Consol
         return plan_question(question, options, data)
 
 
-def _json_text(study: "Study", estimate: "PhaseEstimate", price: "PriceRecord | None") -> str:
+def _json_text(study: "StudyPlan", estimate: "PhaseEstimate", price: "PriceRecord | None") -> str:
     from orchestrator.checks import data_gate
     from orchestrator.checks.shortcuts import CHECKS
     from orchestrator.commands.plan_tables import estimate_json, price_json
@@ -118,14 +118,14 @@ def _json_text(study: "Study", estimate: "PhaseEstimate", price: "PriceRecord | 
     return json.dumps(content, indent=1)
 
 
-def _changed(study: "Study") -> list[str]:
+def _changed(study: "StudyPlan") -> list[str]:
     from orchestrator.plan.changed import changed_since
     from orchestrator.wording.changed_text import changed_sentences
 
     return changed_sentences(changed_since(study), phase=study.phase.name, results=str(study.store.root))
 
 
-def _left_race(study: "Study") -> list[str]:
+def _left_race(study: "StudyPlan") -> list[str]:
     """Say whose missing folds are planned although an earlier race has left them out."""
     from orchestrator.analysis.trial_scores import place_name
     from orchestrator.store.folder import State
@@ -141,7 +141,7 @@ def _left_race(study: "Study") -> list[str]:
     ]
 
 
-def _show(study: "Study", *, console: "Console") -> None:
+def _show(study: "StudyPlan", *, console: "Console") -> None:
     from rich.table import Table
 
     from orchestrator.checks import data_gate

@@ -166,9 +166,17 @@ def overall_rows(summary: pd.DataFrame) -> dict[tuple[str, str], SummaryRow]:
     return {(row["experiment"], row["metric"]): row for row in rows}
 
 
-@rarely_collected()
 def collect(store: Store, phase: str) -> Tables:
     """Compute a phase's tables from results/ and write them to collected/<phase>/."""
+    tables = tabulate(store, phase)
+    for name, text in tables.texts.items():
+        write_text(store.collected(phase) / f"{name}.csv", text)
+    return tables
+
+
+@rarely_collected()
+def tabulate(store: Store, phase: str) -> Tables:
+    """Compute a phase's tables from results/."""
     study = store.study(phase)
     experiments = gather(store, study)
     by_name = {experiment.name: experiment for experiment in experiments}
@@ -177,7 +185,7 @@ def collect(store: Store, phase: str) -> Tables:
     comparable = pair_all(experiments, metric, declared=declared_names(study.phase))
     summary = summaries.summary_table(experiments)
     overall = overall_rows(summary)
-    tables = Tables(
+    return Tables(
         study,
         scores=pd.DataFrame(score_rows(experiments), columns=SCORES),
         summary=summary,
@@ -200,6 +208,3 @@ def collect(store: Store, phase: str) -> Tables:
         questions=question_numbers(store, study, by_name),
         race=read_race(store, phase),
     )
-    for name, text in tables.texts.items():
-        write_text(store.collected(phase) / f"{name}.csv", text)
-    return tables

@@ -36,23 +36,31 @@ def plan_command(
     Example: python -m orchestrator plan phase1 --data ~/faces --preset smoke
     """
     from orchestrator.commands.plan_tables import show_experiments
-    from orchestrator.execution.racing import with_eliminations
-    from orchestrator.plan.estimates import Estimator, with_estimates
     from orchestrator.plan.pixel_plan import pixel_line
-    from orchestrator.plan.resources import this_machine
 
     as_json = options.as_json
     plan_options = replace(options.plan_options(), quiet=as_json)
     price = options.price_record()
-    study = make_plan(options.question(names), plan_options, console=screen(stderr=as_json))
-    estimate = Estimator(study.store, this_machine(), study.device).phase(study)
-    study = with_eliminations(with_estimates(study, estimate))
+    study, estimate = estimated_plan(options.question(names), plan_options, console=screen(stderr=as_json))
     if as_json:
         print(_json_text(study, estimate, price))
     else:
         _show(study, console=screen())
         show_experiments(estimate, price, console=screen())
         say(pixel_line(study))
+
+
+def estimated_plan(
+    question: "ResolvedPhase", options: "Options", *, console: "Console"
+) -> "tuple[StudyPlan, PhaseEstimate]":
+    """Plan without starting anything, with what each trial takes, and say what the phase takes."""
+    from orchestrator.execution.racing import with_eliminations
+    from orchestrator.plan.estimates import Estimator, with_estimates
+    from orchestrator.plan.resources import this_machine
+
+    study = make_plan(question, options, console=console)
+    estimate = Estimator(study.store, this_machine(), study.device).phase(study)
+    return with_eliminations(with_estimates(study, estimate)), estimate
 
 
 def make_plan(question: "ResolvedPhase", options: "Options", *, console: "Console") -> "StudyPlan":

@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := $(VENV)/bin
 DEMO ?= demo-data
 
-.PHONY: setup demo study test lint check check-all schema clean
+.PHONY: setup demo study notebooks test lint check check-all schema clean
 
 setup: $(VENV)/.ready
 
@@ -28,6 +28,15 @@ study: setup
 	@$(BIN)/python -m orchestrator study --data $(DEMO) --preset smoke
 	@$(BIN)/python -m orchestrator explain-images phase1 phase2 phase3 phase4 --data $(DEMO)
 	@$(BIN)/python -m orchestrator report final
+
+# Every notebook from top to bottom, as a page of its own. This environment's Python is their kernel, whatever
+# kernels the user has installed.
+notebooks: export JUPYTER_PREFER_ENV_PATH := 1
+notebooks: export ORCHESTRATOR_NOTEBOOK_RESULTS ?= $(CURDIR)/results
+notebooks: export ORCHESTRATOR_NOTEBOOK_DATA ?= $(CURDIR)/$(DEMO)
+notebooks: setup
+	@PYTHONPATH=$(CURDIR) $(BIN)/python -m nbconvert --execute --to html --output-dir results/notebooks notebooks/*.ipynb
+	@echo "The notebooks: $(CURDIR)/results/notebooks"
 
 # What starts Ray waits for it most of the time, so two files run at once; everything else is spread over the cores.
 # Bytecode is kept whatever the environment says: hundreds of processes would compile the program and its tests anew.

@@ -20,8 +20,9 @@ def screen(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     if stream.isatty():
         return Console(file=stream)
-    # FORCE_COLOR and the like would make a terminal of COLUMNS columns of it.
-    return Console(file=stream, width=UNWRAPPED, force_terminal=False)
+    # FORCE_COLOR and the like would make a terminal of COLUMNS columns of it, and a notebook an HTML block of
+    # every line.
+    return Console(file=stream, width=UNWRAPPED, force_terminal=False, force_jupyter=False)
 
 
 def say(line: str, *, console: Console | None = None, style: str = "") -> None:

@@ -70,7 +70,7 @@ def roots(path: Path) -> set[str]:
 # What each package may import: itself, and what stands before it.
 ORDER = (
     "statistics", "store", "config", "plan", "checks", "analysis", "decisions", "wording", "report",
-    "execution", "detector", "commands", "cli",
+    "execution", "detector", "commands", "notebook", "cli",
 )  # fmt: skip
 # Everybody may print, and whoever runs trials or looks at them may ask the module that knows MLflow.
 BESIDE = ("console", "tracking")

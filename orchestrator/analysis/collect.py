@@ -170,9 +170,17 @@ def overall_rows(summary: pd.DataFrame) -> dict[tuple[str, str], SummaryRow]:
     return {(row["experiment"], row["metric"]): row for row in rows}
 
 
-@rarely_collected()
 def collect(store: Store, phase: str) -> Tables:
     """Compute a phase's tables from results/ and write them to collected/<phase>/."""
+    tables = tabulate(store, phase)
+    for name, text in tables.texts.items():
+        write_text(store.collected(phase) / f"{name}.csv", text)
+    return tables
+
+
+@rarely_collected()
+def tabulate(store: Store, phase: str) -> Tables:
+    """Compute a phase's tables from results/."""
     study = store.study(phase)
     experiments = gather(store, study)
     by_name = {experiment.name: experiment for experiment in experiments}
@@ -181,7 +189,7 @@ def collect(store: Store, phase: str) -> Tables:
     comparable = pair_all(experiments, metric, declared=declared_names(study.phase))
     summary = summaries.summary_table(experiments)
     overall = overall_rows(summary)
-    tables = Tables(
+    return Tables(
         study,
         scores=pd.DataFrame(score_rows(experiments), columns=SCORES),
         summary=summary,
@@ -205,6 +213,3 @@ def collect(store: Store, phase: str) -> Tables:
         race=read_race(store, phase),
         images=find_in_images(store, experiments),
     )
-    for name, text in tables.texts.items():
-        write_text(store.collected(phase) / f"{name}.csv", text)
-    return tables

@@ -11,7 +11,7 @@ from pathlib import Path
 from orchestrator.config.experiment import Experiment
 from orchestrator.plan.class_count import class_problems
 from orchestrator.plan.data_sets import DataSets
-from orchestrator.plan.plan import Study
+from orchestrator.plan.plan import StudyPlan
 from orchestrator.store.folder import State, Store, trial_state
 from trainables import backbones, memo
 from trainables.data.splits.trial_rows import refuse_one_class
@@ -36,7 +36,7 @@ def refuse_before_images(experiments: Sequence[Experiment], data: DataSets, *, i
         raise InputError("\n".join(dict.fromkeys(problems)))
 
 
-def refuse_missing_weights(study: Study, *, is_here: bool) -> None:
+def refuse_missing_weights(study: StudyPlan, *, is_here: bool) -> None:
     """Raise InputError where a trial is to run whose pretrained weights can't be had.
 
     What is finished needs none, so that a plan has to say first what is.

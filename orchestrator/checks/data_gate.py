@@ -20,7 +20,7 @@ from orchestrator.config.experiment import DEFAULT_THRESHOLD
 from orchestrator.console import progress_bar, say
 from orchestrator.plan import identity
 from orchestrator.plan.data_sets import scan_memory
-from orchestrator.plan.plan import Options, PlannedExperiment, Study
+from orchestrator.plan.plan import Options, PlannedExperiment, StudyPlan
 from orchestrator.store import provenance
 from orchestrator.store.check_outcome import CheckModelScores, CheckOutcome, read_outcome, write_outcome
 from orchestrator.store.fingerprint import fingerprint
@@ -36,7 +36,7 @@ from trainables.recipe import RecipeKeys
 from trainables.trial_files import FORMAT
 
 
-def check_study(study: Study, options: Options, *, console: Console) -> list[ShortcutRecord]:
+def check_study(study: StudyPlan, options: Options, *, console: Console) -> list[ShortcutRecord]:
     """Look for shortcuts in the data of every experiment that this command is about.
 
     Returns:
@@ -75,7 +75,7 @@ def check_study(study: Study, options: Options, *, console: Console) -> list[Sho
     return records
 
 
-def group_leaks(study: Study, options: Options, *, console: Console) -> list[str]:
+def group_leaks(study: StudyPlan, options: Options, *, console: Console) -> list[str]:
     """Say of each data set of a study whether more than a few near-duplicates are in different groups.
 
     They are searched for where the grouping did not ask for them, and remembered.
@@ -90,7 +90,7 @@ def group_leaks(study: Study, options: Options, *, console: Console) -> list[str
     return said
 
 
-def known_checks(study: Study) -> list[tuple[PlannedExperiment, ShortcutRecord | None]]:
+def known_checks(study: StudyPlan) -> list[tuple[PlannedExperiment, ShortcutRecord | None]]:
     """Return what is known of each check of a plan, with one of its experiments; None = not made yet."""
     found: list[tuple[PlannedExperiment, ShortcutRecord | None]] = []
     for check, experiments in _by_check(study).items():
@@ -198,7 +198,7 @@ def _digest(table: pd.DataFrame) -> str:
     return identity.table_fingerprint(with_suffix, names)
 
 
-def _by_check(study: Study) -> dict[str, list[PlannedExperiment]]:
+def _by_check(study: StudyPlan) -> dict[str, list[PlannedExperiment]]:
     """The experiments of each check. Most experiments of a study hold the same tables, hashed once."""
     names: dict[Hashable, str] = {}
     found: dict[str, list[PlannedExperiment]] = {}
@@ -239,6 +239,6 @@ def _facts_memory(store: Store, root: Path) -> Path:
     return store.cached("facts", f"{name}.memo")
 
 
-def _accepted_before(study: Study) -> set[str]:
+def _accepted_before(study: StudyPlan) -> set[str]:
     earlier = study.store.known_study(study.phase.name)
     return {each.check for each in earlier.shortcuts if each.verdict == "accepted"} if earlier else set()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from orchestrator.config.load import ResolvedPhase
     from orchestrator.plan.estimates import PhaseEstimate
-    from orchestrator.plan.plan import Options, Study
+    from orchestrator.plan.plan import Options, StudyPlan
     from orchestrator.store.price_record import PriceRecord
 
 
@@ -36,17 +36,12 @@ def plan_command(
     Example: python -m orchestrator plan phase1 --data ~/faces --preset smoke
     """
     from orchestrator.commands.plan_tables import show_experiments
-    from orchestrator.execution.racing import with_eliminations
-    from orchestrator.plan.estimates import Estimator, with_estimates
     from orchestrator.plan.pixel_plan import pixel_line
-    from orchestrator.plan.resources import this_machine
 
     as_json = options.as_json
     plan_options = replace(options.plan_options(), quiet=as_json)
     price = options.price_record()
-    study = make_plan(options.question(names), plan_options, console=screen(stderr=as_json))
-    estimate = Estimator(study.store, this_machine(), study.device).phase(study)
-    study = with_eliminations(with_estimates(study, estimate))
+    study, estimate = estimated_plan(options.question(names), plan_options, console=screen(stderr=as_json))
     if as_json:
         print(_json_text(study, estimate, price))
     else:
@@ -55,7 +50,20 @@ def plan_command(
         say(pixel_line(study))
 
 
-def make_plan(question: "ResolvedPhase", options: "Options", *, console: "Console") -> "Study":
+def estimated_plan(
+    question: "ResolvedPhase", options: "Options", *, console: "Console"
+) -> "tuple[StudyPlan, PhaseEstimate]":
+    """Plan without starting anything, with what each trial takes, and say what the phase takes."""
+    from orchestrator.execution.racing import with_eliminations
+    from orchestrator.plan.estimates import Estimator, with_estimates
+    from orchestrator.plan.resources import this_machine
+
+    study = make_plan(question, options, console=console)
+    estimate = Estimator(study.store, this_machine(), study.device).phase(study)
+    return with_eliminations(with_estimates(study, estimate)), estimate
+
+
+def make_plan(question: "ResolvedPhase", options: "Options", *, console: "Console") -> "StudyPlan":
     """Plan without starting anything; what was found in the data folder is remembered."""
     from orchestrator.execution.run import plan_question
     from orchestrator.plan.data_sets import DataSets
@@ -66,7 +74,7 @@ def make_plan(question: "ResolvedPhase", options: "Options", *, console: "Consol
         return plan_question(question, options, data)
 
 
-def _json_text(study: "Study", estimate: "PhaseEstimate", price: "PriceRecord | None") -> str:
+def _json_text(study: "StudyPlan", estimate: "PhaseEstimate", price: "PriceRecord | None") -> str:
     from orchestrator.checks import data_gate
     from orchestrator.checks.shortcuts import CHECKS
     from orchestrator.commands.plan_tables import estimate_json, price_json
@@ -118,14 +126,14 @@ def _json_text(study: "Study", estimate: "PhaseEstimate", price: "PriceRecord | 
     return json.dumps(content, indent=1)
 
 
-def _changed(study: "Study") -> list[str]:
+def _changed(study: "StudyPlan") -> list[str]:
     from orchestrator.plan.changed import changed_since
     from orchestrator.wording.changed_text import changed_sentences
 
     return changed_sentences(changed_since(study), phase=study.phase.name, results=str(study.store.root))
 
 
-def _left_race(study: "Study") -> list[str]:
+def _left_race(study: "StudyPlan") -> list[str]:
     """Say whose missing folds are planned although an earlier race has left them out."""
     from orchestrator.analysis.trial_scores import place_name
     from orchestrator.store.folder import State
@@ -141,7 +149,7 @@ def _left_race(study: "Study") -> list[str]:
     ]
 
 
-def _show(study: "Study", *, console: "Console") -> None:
+def _show(study: "StudyPlan", *, console: "Console") -> None:
     from rich.table import Table
 
     from orchestrator.checks import data_gate

@@ -84,7 +84,7 @@ def study_command(
     for number, name in enumerate(phases, start=1):
         if not options.quiet and not options.as_json:
             say(f"{name} ({number} of {len(phases)})")
-        tables = _run([name], _racing(options, load_phase(library, name)), budget)
+        tables = run_phase([name], _racing(options, load_phase(library, name)), budget)
         store = Store.look(options.results)
         outcomes.append(phase_outcome(tables, store))
         num_failed += say_outcome(tables, store, as_json=options.as_json)
@@ -126,7 +126,7 @@ def _run_and_show(names: Sequence[str], options: RunOptions) -> None:
     from orchestrator.store.folder import Store
 
     budget = options.budget()
-    tables = _run(names, options, budget)
+    tables = run_phase(names, options, budget)
     is_cut = _say_cut(budget)
     show_outcome(tables, Store.look(options.results), as_json=options.as_json)
     if is_cut:
@@ -142,7 +142,7 @@ def _say_cut(budget: "Budget") -> bool:
     return bool(budget.cut)
 
 
-def _run(names: Sequence[str], options: RunOptions, budget: "Budget") -> "Tables":
+def run_phase(names: Sequence[str], options: RunOptions, budget: "Budget") -> "Tables":
     """Run what is missing of a phase or of experiments, within a budget; return the tables."""
     from orchestrator.execution.run import run_study
 

@@ -12,7 +12,7 @@ from orchestrator.console import progress_bar, screen
 if TYPE_CHECKING:
     from orchestrator.execution.caps import Budget
     from orchestrator.plan.estimates import PhaseEstimate
-    from orchestrator.plan.plan import Study
+    from orchestrator.plan.plan import StudyPlan
 
 
 def show_study_plan(phases: Sequence[str], options: RunOptions, budget: "Budget") -> None:
@@ -73,7 +73,7 @@ def plan_phases(phases: Sequence[str], options: RunOptions) -> "list[PhaseEstima
     return estimates
 
 
-def _costliest(study: "Study", estimate: "PhaseEstimate") -> tuple[str, ...]:
+def _costliest(study: "StudyPlan", estimate: "PhaseEstimate") -> tuple[str, ...]:
     """The candidates that a decision may select, the slowest of them; none where it selects none."""
     rule = study.phase.decision
     if rule is None or rule.top < 2:
@@ -84,7 +84,7 @@ def _costliest(study: "Study", estimate: "PhaseEstimate") -> tuple[str, ...]:
     )
 
 
-def _assumptions(study: "Study", expected: dict[str, tuple[str, ...]]) -> list[str]:
+def _assumptions(study: "StudyPlan", expected: dict[str, tuple[str, ...]]) -> list[str]:
     """Say what a phase takes for decided that is not."""
     said = []
     for taken in study.handed_over:

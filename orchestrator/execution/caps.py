@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.execution.executor import Event, EventKind
 from orchestrator.plan.estimates import Basis, ExperimentEstimate, PhaseEstimate
-from orchestrator.plan.plan import Study, Trial
+from orchestrator.plan.plan import StudyPlan, Trial
 from orchestrator.store.folder import State
 from orchestrator.store.price_record import PriceRecord
 
@@ -77,7 +77,7 @@ class CapReferee:
 
     budget: Budget
     limit_s: float
-    study: Study
+    study: StudyPlan
     estimate: PhaseEstimate
     keeps_order: bool = False
     _seconds: dict[str, float] = field(default_factory=dict)

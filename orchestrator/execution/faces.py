@@ -11,13 +11,13 @@ from rich.console import Console
 
 from orchestrator.console import progress_bar
 from orchestrator.execution.executor import Executor
-from orchestrator.plan.plan import Study
+from orchestrator.plan.plan import StudyPlan
 from orchestrator.store.caches import image_caches
 from trainables.data.faces import DetectedFaces, Look
 from trainables.trial_inputs import detect_faces
 
 
-def find_faces(study: Study, executor: Executor, *, console: Console, quiet: bool) -> None:
+def find_faces(study: StudyPlan, executor: Executor, *, console: Console, quiet: bool) -> None:
     """Look for faces in the images of every experiment that has trials to run and crops to faces.
 
     Raises:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.execution.executor import Executor
-from orchestrator.plan.plan import Study, measurement_file
+from orchestrator.plan.plan import StudyPlan, measurement_file
 from orchestrator.plan.weights_lookup import starting_weights, timm_model
 from orchestrator.store import provenance
 from orchestrator.store.folder import Store, read_measurement, write_measurement
@@ -39,7 +39,7 @@ class Asked:
     is_needed: bool = True
 
 
-def questions(study: Study, device: str) -> list[Asked]:
+def questions(study: StudyPlan, device: str) -> list[Asked]:
     """Return what is not known yet of the models of a study, on "cpu" or "cuda".
 
     A precision that was settled before stays; a larger batch is then tried in it. Of several batch sizes of

@@ -24,7 +24,7 @@ from orchestrator.decisions.race import (
     why_no_race,
 )
 from orchestrator.execution.executor import Event, EventKind
-from orchestrator.plan.plan import Options, Study, Trial
+from orchestrator.plan.plan import Options, StudyPlan, Trial
 from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import State
 from orchestrator.store.race_file import EliminationRecord, RaceRecord, read_race, write_race
@@ -36,7 +36,7 @@ OnLeaving = Callable[[EliminationRecord], None]
 class Race:
     """The referee of a race; `left_out` are the keys of trials that nobody needs, as far as is known."""
 
-    def __init__(self, study: Study, on_leaving: OnLeaving = lambda record: None) -> None:
+    def __init__(self, study: StudyPlan, on_leaving: OnLeaving = lambda record: None) -> None:
         self._study, self._on_leaving = study, on_leaving
         self._course = _course(study)
         self._reader = Reader(study.store)
@@ -160,7 +160,7 @@ class Race:
         return np.asarray(matrix[np.ix_(rows, rows)])
 
 
-def refuse_race(study: Study, options: Options) -> None:
+def refuse_race(study: StudyPlan, options: Options) -> None:
     """Refuse a race that the phase, its folds or the command line do not allow.
 
     Raises:
@@ -192,13 +192,13 @@ def refuse_race(study: Study, options: Options) -> None:
         )
 
 
-def take_looks(study: Study, on_leaving: OnLeaving) -> None:
+def take_looks(study: StudyPlan, on_leaving: OnLeaving) -> None:
     """Take the looks for which earlier runs have left every trial, and tell who leaves by them."""
     if all(trial.key for trial in study.trials):
         Race(study, on_leaving)
 
 
-def is_needed(study: Study, options: Options) -> bool:
+def is_needed(study: StudyPlan, options: Options) -> bool:
     """Tell whether a trial is left to run, which those of who has left a race are not."""
     missing = study.missing()
     if not options.race or any(not trial.key for trial in study.trials):
@@ -207,7 +207,7 @@ def is_needed(study: Study, options: Options) -> bool:
     return any(trial.key not in out for trial in missing)
 
 
-def end_race(study: Study) -> tuple[EliminationRecord, ...]:
+def end_race(study: StudyPlan) -> tuple[EliminationRecord, ...]:
     """Let who has left an earlier race run again, as far as this run is about the folds that they lack.
 
     Returns:
@@ -227,7 +227,7 @@ def end_race(study: Study) -> tuple[EliminationRecord, ...]:
     return back
 
 
-def with_eliminations(study: Study) -> Study:
+def with_eliminations(study: StudyPlan) -> StudyPlan:
     """Return a plan that says which of its missing trials a race has left out, as it stands on disk."""
     race = read_race(study.store, study.phase.name)
     if race is None:
@@ -242,7 +242,7 @@ def with_eliminations(study: Study) -> Study:
     return replace(study, trials=tuple(trials))
 
 
-def _course(study: Study) -> Course:
+def _course(study: StudyPlan) -> Course:
     rule = race_rule(study.phase)
     trials: dict[str, list[Trial]] = {}
     for trial in study.trials:

@@ -37,7 +37,7 @@ from orchestrator.plan import record
 from orchestrator.plan.changed import changed_since
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.held_out import held_out_line
-from orchestrator.plan.plan import Options, Study, plan_study
+from orchestrator.plan.plan import Options, StudyPlan, plan_study
 from orchestrator.store.caches import image_caches
 from orchestrator.store.decision_file import in_force
 from orchestrator.store.folder import Store
@@ -95,7 +95,7 @@ def run_study(
 
 
 def _run_or_record(
-    study: Study,
+    study: StudyPlan,
     data: DataSets,
     options: Options,
     console: Console,
@@ -112,7 +112,7 @@ def _run_or_record(
 
 def plan_question(
     question: ResolvedPhase, options: Options, data: DataSets, heard: Heard | None = None
-) -> Study:
+) -> StudyPlan:
     """Plan what a question asks for, or refuse it: at once where no image has to be read to see why.
 
     Of a search that is what it has proposed by now, with what it has `heard` in this run.
@@ -131,7 +131,7 @@ def plan_question(
     return study
 
 
-def _plan_completed(question: ResolvedPhase, options: Options, data: DataSets) -> Study:
+def _plan_completed(question: ResolvedPhase, options: Options, data: DataSets) -> StudyPlan:
     return plan_study(
         question.phase,
         question.experiments,
@@ -144,7 +144,7 @@ def _plan_completed(question: ResolvedPhase, options: Options, data: DataSets) -
     )
 
 
-def _say_notes(study: Study, console: Console, *, quiet: bool) -> None:
+def _say_notes(study: StudyPlan, console: Console, *, quiet: bool) -> None:
     """Say how data were read, and what was taken over, assumed, or left out.
 
     Only what may mislead is said to the quiet too.
@@ -233,7 +233,7 @@ def _warn_tracking(store: Store, phase: str, problem: str, console: Console) -> 
 
 
 def _run_missing(
-    study: Study,
+    study: StudyPlan,
     data: DataSets,
     options: Options,
     console: Console,
@@ -278,12 +278,12 @@ def _run_missing(
             )
 
 
-def _referees(study: Study, options: Options, console: Console) -> list[Referee]:
+def _referees(study: StudyPlan, options: Options, console: Console) -> list[Referee]:
     """Return what may end parts of the run early."""
     return [Race(study, _say_leaving(study, options, console))] if options.race else []
 
 
-def _say_leaving(study: Study, options: Options, console: Console) -> OnLeaving:
+def _say_leaving(study: StudyPlan, options: Options, console: Console) -> OnLeaving:
     rule = race_rule(study.phase)
 
     def leaves(each: EliminationRecord) -> None:
@@ -300,7 +300,7 @@ def _say_back(gone: Sequence[EliminationRecord], console: Console, *, quiet: boo
         say(f"{each.experiment} left a race after {where}: its missing folds are run now", console=console)
 
 
-def _warn_split_batches(study: Study, console: Console) -> None:
+def _warn_split_batches(study: StudyPlan, console: Console) -> None:
     """Say where a batch is worked on in parts, and that batch normalisation makes a difference of it."""
     for planned in study.experiments:
         recipe = planned.recipe
@@ -320,7 +320,7 @@ def _warn_split_batches(study: Study, console: Console) -> None:
 
 
 @contextlib.contextmanager
-def _started(study: Study, options: Options, console: Console, begin: OnStep) -> Iterator[Executor]:
+def _started(study: StudyPlan, options: Options, console: Console, begin: OnStep) -> Iterator[Executor]:
     """Start an executor and find out what has to be known of the models, both at once on this machine.
 
     `begin` is told what takes a while.
@@ -362,7 +362,7 @@ def _say_weights(notes: Sequence[str], options: Options, console: Console) -> No
             say(f"Pretrained: {note}", console=console)
 
 
-def _record_if_new(study: Study, shortcuts: Shortcuts, price: PriceRecord | None) -> None:
+def _record_if_new(study: StudyPlan, shortcuts: Shortcuts, price: PriceRecord | None) -> None:
     """Rewrite the plan's record only when it plans something else, so that a second run changes no file."""
     known = study.store.known_study(study.phase.name)
     planned = record.study_record(study, shortcuts=shortcuts, price=price)
@@ -370,7 +370,7 @@ def _record_if_new(study: Study, shortcuts: Shortcuts, price: PriceRecord | None
         study.store.write_study(planned)
 
 
-def _build_pixels(study: Study, options: Options, console: Console) -> None:
+def _build_pixels(study: StudyPlan, options: Options, console: Console) -> None:
     """Build the caches that this machine's workers will need; on other nodes each builds its own."""
     for name in dict.fromkeys(trial.experiment for trial in study.missing()):
         planned = study.experiment(name)

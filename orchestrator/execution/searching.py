@@ -18,7 +18,7 @@ from orchestrator.config.ensembles import chosen_with_bases
 from orchestrator.config.load import ResolvedPhase, complete
 from orchestrator.config.swept import Proposed, asked_of
 from orchestrator.plan.data_sets import DataSets
-from orchestrator.plan.plan import Options, PlannedExperiment, Study, Trial, plan_study
+from orchestrator.plan.plan import Options, PlannedExperiment, StudyPlan, Trial, plan_study
 from orchestrator.store.fingerprint import canonical_json
 from orchestrator.store.folder import State, trial_state
 from orchestrator.store.sweep_record import SweepRecord
@@ -59,7 +59,7 @@ def propose(question: ResolvedPhase, options: Options, data: DataSets, heard: He
     return {place: _Search(question, every, data, place, heard).replay() for place in question.phase.searches}
 
 
-def further_rounds(study: Study, heard: Heard, plan: Callable[[], Study]) -> Iterator[Study]:
+def further_rounds(study: StudyPlan, heard: Heard, plan: Callable[[], StudyPlan]) -> Iterator[StudyPlan]:
     """Yield the study with each round that its searches propose, now that the one before has run.
 
     Args:
@@ -78,13 +78,13 @@ def further_rounds(study: Study, heard: Heard, plan: Callable[[], Study]) -> Ite
         yield study
 
 
-def _searched(study: Study) -> Iterator[Trial]:
+def _searched(study: StudyPlan) -> Iterator[Trial]:
     """The trials of the settings that searches have proposed."""
     names = {name for each in study.sweeps if each.is_search for name in each.experiments}
     return (trial for trial in study.trials if trial.experiment in names)
 
 
-def _num_settings(study: Study) -> int:
+def _num_settings(study: StudyPlan) -> int:
     return sum(len(each.settings) for each in study.sweeps)
 
 
@@ -134,7 +134,7 @@ class _Search:
     def _metric(self) -> str:
         return deciding_metric(self.question.phase.decision)
 
-    def _plan(self, proposed: Sequence[Proposed], number: int) -> tuple[list[str], Study]:
+    def _plan(self, proposed: Sequence[Proposed], number: int) -> tuple[list[str], StudyPlan]:
         """Plan the experiments of the last `number` settings; return the name of each with them."""
         # What is asked of other experiments of the phase is not looked at here: not all of them are known.
         phase = self.question.phase.model_copy(update={"comparisons": (), "decision": None})

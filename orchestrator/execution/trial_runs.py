@@ -11,7 +11,7 @@ from orchestrator.execution import worker
 from orchestrator.execution.executor import Event, EventKind, Executor, Task, TrialJob
 from orchestrator.execution.progress import Board, Display, board_from_disk, mark_eliminated, score_names
 from orchestrator.execution.referee import Referee
-from orchestrator.plan.plan import Options, Study, Trial
+from orchestrator.plan.plan import Options, StudyPlan, Trial
 from orchestrator.store import provenance
 from orchestrator.store.folder import write_error
 from orchestrator.store.outcome_records import ErrorRecord
@@ -19,7 +19,7 @@ from orchestrator.store.records import StudyRecord
 
 
 def run_trials(
-    study: Study,
+    study: StudyPlan,
     files: Mapping[str, Sequence[Path]],
     executor: Executor,
     options: Options,
@@ -70,7 +70,7 @@ def run_trials(
     tracker.close()
 
 
-def _task(study: Study, trial: Trial, files: Mapping[str, Sequence[Path]]) -> Task:
+def _task(study: StudyPlan, trial: Trial, files: Mapping[str, Sequence[Path]]) -> Task:
     """Describe a trial to a worker."""
     planned = study.experiment(trial.experiment)
     assert planned.recipe is not None and trial.folder is not None, "tasks are made after the measurement"
@@ -94,7 +94,7 @@ def _task(study: Study, trial: Trial, files: Mapping[str, Sequence[Path]]) -> Ta
     return Task((job,), trial.share, study.device)
 
 
-def _board(study: Study, record: StudyRecord, spent: Callable[[], str]) -> Board:
+def _board(study: StudyPlan, record: StudyRecord, spent: Callable[[], str]) -> Board:
     every = board_from_disk(study.store, record).cells
     trials = study.selected()
     weighted = all(trial.estimate_s for trial in trials)
@@ -107,7 +107,7 @@ def _board(study: Study, record: StudyRecord, spent: Callable[[], str]) -> Board
     return Board(cells, metric=metric, spent=spent)
 
 
-def _record_loss(study: Study, event: Event) -> None:
+def _record_loss(study: StudyPlan, event: Event) -> None:
     """Leave error.json for a trial whose workers died again and again."""
     trial = next(trial for trial in study.trials if trial.key == event.key)
     assert trial.folder is not None, "a trial that ran has a folder"

@@ -11,12 +11,12 @@ from orchestrator.execution.executor import IN_PROCESS, Executor
 from orchestrator.execution.referee import Referee
 from orchestrator.execution.trial_runs import run_trials
 from orchestrator.plan.estimates import RAY_S, Estimator
-from orchestrator.plan.plan import Options, Study
+from orchestrator.plan.plan import Options, StudyPlan
 from orchestrator.wording.price_text import cut_sentence, fitting_sentence, spent_text
 
 
 def run_within(
-    study: Study,
+    study: StudyPlan,
     files: Mapping[str, Sequence[Path]],
     executor: Executor,
     options: Options,

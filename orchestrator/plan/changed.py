@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from orchestrator.config.earlier_decisions import dotted_values
-from orchestrator.plan.plan import PlannedExperiment, Study
+from orchestrator.plan.plan import PlannedExperiment, StudyPlan
 from orchestrator.store.folder import State
 from orchestrator.store.records import ExperimentRecord, HandedOver, RecipeRecord
 from trainables.recipe import RecipeKeys
@@ -53,7 +53,7 @@ class ChangedSince:
     num_kept: int
 
 
-def changed_since(study: Study) -> ChangedSince | None:
+def changed_since(study: StudyPlan) -> ChangedSince | None:
     """Compare a plan with the last run of its phase; None where decisions hand over what they did then."""
     known = study.store.known_study(study.phase.name)
     if known is None:
@@ -92,7 +92,7 @@ def _handed(taken: HandedOver) -> Mapping[str, JsonValue]:
     return values | ({"selected": list(taken.selected)} if taken.selected else {})
 
 
-def _is_as_before(study: Study, planned: PlannedExperiment, record: ExperimentRecord | None) -> bool:
+def _is_as_before(study: StudyPlan, planned: PlannedExperiment, record: ExperimentRecord | None) -> bool:
     """Whether an experiment has the trials of the last run; where its keys are not known yet, its recipe."""
     if record is None:
         return False

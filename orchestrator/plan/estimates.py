@@ -16,7 +16,7 @@ from enum import StrEnum
 from orchestrator.plan.device_speed import DeviceSpeed, device_speed
 from orchestrator.plan.network_work import Model, model_of, networks_work
 from orchestrator.plan.pixel_plan import PixelNeed, pixel_needs
-from orchestrator.plan.plan import PlannedExperiment, Study, Trial
+from orchestrator.plan.plan import PlannedExperiment, StudyPlan, Trial
 from orchestrator.plan.resources import Machine, trials_at_a_time
 from orchestrator.plan.trial_work import images_to_train
 from orchestrator.store.fingerprint import fingerprint
@@ -145,7 +145,7 @@ class Estimator:
     _works: dict[Model, Work] = field(default_factory=dict)
     _counted: set[str] = field(default_factory=set)
 
-    def phase(self, study: Study, *, assumes: Sequence[str] = ()) -> PhaseEstimate:
+    def phase(self, study: StudyPlan, *, assumes: Sequence[str] = ()) -> PhaseEstimate:
         """Estimate what a study still takes."""
         selected = {trial.experiment for trial in study.selected()}
         planned = [each for each in study.experiments if each.experiment.name in selected]
@@ -167,7 +167,7 @@ class Estimator:
             assumes=tuple(assumes),
         )
 
-    def _uncounted(self, study: Study) -> list[Trial]:
+    def _uncounted(self, study: StudyPlan) -> list[Trial]:
         """The missing trials that no phase before has, each once, whatever experiment it is called after."""
         found = []
         recipes = {
@@ -182,7 +182,7 @@ class Estimator:
         return found
 
     def _experiment(
-        self, study: Study, planned: PlannedExperiment, missing: Sequence[Trial]
+        self, study: StudyPlan, planned: PlannedExperiment, missing: Sequence[Trial]
     ) -> ExperimentEstimate:
         experiment = planned.experiment
         mine = [trial for trial in study.selected() if trial.experiment == experiment.name]
@@ -206,7 +206,7 @@ class Estimator:
             disk_bytes=len(to_run) * weights + rows * PREDICTION_BYTES,
         )
 
-    def _images_per_s(self, study: Study, planned: PlannedExperiment, work: Work) -> tuple[float, Basis]:
+    def _images_per_s(self, study: StudyPlan, planned: PlannedExperiment, work: Work) -> tuple[float, Basis]:
         experiment = planned.experiment
         finished = _finished_speed(study, planned)
         if finished is not None:
@@ -249,7 +249,7 @@ class Estimator:
         return own + (kept + COPIES * 4 * work.parameters) / MIB
 
     def _start_s(
-        self, study: Study, planned: Sequence[PlannedExperiment], needs: Sequence[PixelNeed]
+        self, study: StudyPlan, planned: Sequence[PlannedExperiment], needs: Sequence[PixelNeed]
     ) -> float:
         """Seconds before the first trial and after the last: Ray, measurements, faces, pixels, tables."""
         running = {trial.experiment for trial in study.missing()}
@@ -274,7 +274,7 @@ class Estimator:
         return (RAY_S * rounds if self.is_ray else 0.0) + tried + decoding + faces + END_S
 
 
-def with_estimates(study: Study, estimate: PhaseEstimate) -> Study:
+def with_estimates(study: StudyPlan, estimate: PhaseEstimate) -> StudyPlan:
     """Return a study in which every trial that is not done has an estimate."""
     speeds = {each.experiment: each.images_per_s for each in estimate.experiments}
     trials = (
@@ -289,7 +289,7 @@ def with_estimates(study: Study, estimate: PhaseEstimate) -> Study:
     return replace(study, trials=tuple(trials))
 
 
-def _finished_speed(study: Study, planned: PlannedExperiment) -> float | None:
+def _finished_speed(study: StudyPlan, planned: PlannedExperiment) -> float | None:
     """Images a second of the experiment's finished trials on this type of device, all they did included."""
     images, seconds = 0.0, 0.0
     for trial in study.trials:
@@ -317,7 +317,7 @@ def _left(trial: Trial, planned: PlannedExperiment) -> float:
 
 
 def _to_come(
-    study: Study, sweep: SweepRecord, experiments: Sequence[ExperimentEstimate]
+    study: StudyPlan, sweep: SweepRecord, experiments: Sequence[ExperimentEstimate]
 ) -> ExperimentEstimate | None:
     """Estimate the settings that a search has not proposed yet: each takes what those known take on average.
 

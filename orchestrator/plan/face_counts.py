@@ -8,12 +8,12 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from orchestrator.plan.plan import Study
+from orchestrator.plan.plan import StudyPlan
 from orchestrator.store.records import FacesRecord
 from trainables.data.faces import count_faces, count_unchanged, read_faces
 
 
-def faces_record(study: Study, root: str) -> FacesRecord | None:
+def faces_record(study: StudyPlan, root: str) -> FacesRecord | None:
     """Say what was found in the data folder `root`; None when nobody asked for faces.
 
     Counted are the images of the experiments that crop to faces. Where the table is gone, or does not hold

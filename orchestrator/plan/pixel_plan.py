@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from orchestrator.console import size_text
-from orchestrator.plan.plan import Study
+from orchestrator.plan.plan import StudyPlan
 from orchestrator.store.caches import image_caches
 from trainables.data.pixels import num_bytes
 from trainables.errors import InputError
@@ -29,7 +29,7 @@ class PixelNeed:
     is_there: bool
 
 
-def pixel_needs(study: Study) -> tuple[PixelNeed, ...]:
+def pixel_needs(study: StudyPlan) -> tuple[PixelNeed, ...]:
     """Return the pixel caches of the experiments that this command is about, each once."""
     names = {trial.experiment for trial in study.selected()}
     caches = image_caches(study.store)
@@ -52,7 +52,7 @@ def pixel_needs(study: Study) -> tuple[PixelNeed, ...]:
     return tuple(sorted(needs.values(), key=lambda need: need.size_px))
 
 
-def pixel_line(study: Study) -> str:
+def pixel_line(study: StudyPlan) -> str:
     """Say what the plan needs and what of it is missing, in one line."""
     needs = pixel_needs(study)
     parts = [
@@ -71,7 +71,7 @@ def pixel_line(study: Study) -> str:
     return f"{line}; {size_text(missing)} to build, {size_text(free)} free{short}"
 
 
-def pixel_json(study: Study) -> list[Mapping[str, JsonValue]]:
+def pixel_json(study: StudyPlan) -> list[Mapping[str, JsonValue]]:
     """Return the same as plain values."""
     return [
         {

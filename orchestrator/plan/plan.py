@@ -87,7 +87,7 @@ class PlannedExperiment:
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
+class StudyPlan:
     """A phase with everything that is known about it before it runs."""
 
     phase: Phase
@@ -180,7 +180,7 @@ def plan_study(
     sweeps: tuple[SweepRecord, ...] = (),
     machine: Machine | None = None,
     device: str | None = None,
-) -> Study:
+) -> StudyPlan:
     """Plan a phase for this machine, or for another `machine` with another `device` ("cpu" or "cuda").
 
     What the experiments took over when they were loaded, the preset that they have, the notes that belong
@@ -210,7 +210,7 @@ def plan_study(
         for repeat, rows in enumerate(each.rows):
             for fold in range(each.experiment.num_folds):
                 planner.add(each, rows, repeat=repeat, fold=fold, selected=fold in wanted)
-    return Study(
+    return StudyPlan(
         phase,
         store,
         device,

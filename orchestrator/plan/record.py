@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.plan import face_counts, identity
-from orchestrator.plan.plan import PlannedExperiment, Study, Trial
+from orchestrator.plan.plan import PlannedExperiment, StudyPlan, Trial
 from orchestrator.plan.resources import Machine, this_machine, unit_share
 from orchestrator.store import provenance
 from orchestrator.store.fingerprint import fingerprint
@@ -33,7 +33,7 @@ from trainables.data.splits.folds import refuse_divided_groups
 from trainables.trial_files import FORMAT
 
 
-def write_rows(study: Study) -> dict[str, tuple[Path, ...]]:
+def write_rows(study: StudyPlan) -> dict[str, tuple[Path, ...]]:
     """Write each experiment's rows: folds/<hash>.csv for people, cache/rows/<hash>.parquet for workers.
 
     Returns:
@@ -58,7 +58,7 @@ def write_rows(study: Study) -> dict[str, tuple[Path, ...]]:
 
 
 def write_study(
-    study: Study,
+    study: StudyPlan,
     *,
     shortcuts: Sequence[ShortcutRecord] = (),
     price: PriceRecord | None = None,
@@ -69,7 +69,7 @@ def write_study(
 
 
 def study_record(
-    study: Study,
+    study: StudyPlan,
     *,
     shortcuts: Sequence[ShortcutRecord] = (),
     price: PriceRecord | None = None,
@@ -109,7 +109,7 @@ def study_record(
     )
 
 
-def _experiment_record(study: Study, planned: PlannedExperiment) -> ExperimentRecord:
+def _experiment_record(study: StudyPlan, planned: PlannedExperiment) -> ExperimentRecord:
     experiment, store = planned.experiment, study.store
     recipe = planned.recipe or experiment.recipe_keys()
     # Of a study that holds nothing out the record has no such key.
@@ -131,7 +131,7 @@ def _experiment_record(study: Study, planned: PlannedExperiment) -> ExperimentRe
     )
 
 
-def _unit_shares(study: Study, known: StudyRecord | None, machine: Machine | None) -> dict[str, float]:
+def _unit_shares(study: StudyPlan, known: StudyRecord | None, machine: Machine | None) -> dict[str, float]:
     """What part of a GPU or a machine each experiment's trials have; what is on record if nothing runs."""
     here = machine or this_machine()
     before = {} if known is None or machine is not None else known.unit_shares

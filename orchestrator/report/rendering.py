@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.report.drawing import picture
-from orchestrator.report.section import Document
+from orchestrator.report.section import Block, Document
 
 if TYPE_CHECKING:
     import jinja2
@@ -21,6 +21,9 @@ BREAK = re.compile(r"(?<=[_/.\-])(?=[^\d\s])")
 MINUS = re.compile(r"(?<=[ (])-(?=\d)")
 # What belongs to a number stays in its line: "p = 0.04", "95 %".
 BOUND = re.compile(r"(?<=\bp) (?=[=<] \d)|(?<=\bp [=<]) (?=\d)|(?<=\d) (?=%)")
+
+# Selectors of a whole page, at the start of a rule.
+PAGE = re.compile(r"(?<![^\s}])(?::root|body)(?= \{)")
 
 
 def render_page(page: Document, *, styles: Sequence[str] = ("style.css",)) -> str:
@@ -34,6 +37,16 @@ def render_page(page: Document, *, styles: Sequence[str] = ("style.css",)) -> st
 def typeset_prose(sentence: str) -> str:
     """Return one of our sentences with true minus signs, and with what belongs to a number in its line."""
     return BOUND.sub("\u00a0", MINUS.sub("−", sentence))
+
+
+def render_part(title: str, blocks: Sequence[Block], *, styles: Sequence[str] = ("style.css",)) -> str:
+    """Return blocks under a title as HTML for a page of others, whose look it neither takes nor changes."""
+    from markupsafe import Markup
+
+    css = "\n".join((HERE / name).read_text(encoding="utf-8") for name in styles)
+    # The rules are nested in that of the part, which stands for the page.
+    css = PAGE.sub("&", css)
+    return _templates().get_template("part.html.j2").render(title=title, blocks=blocks, css=Markup(css))
 
 
 def _templates() -> "jinja2.Environment":

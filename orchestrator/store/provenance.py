@@ -7,6 +7,9 @@ import shlex
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +28,8 @@ PACKAGES = (
     "scipy",
     "pillow",
 )
+# What stands for the arguments of this process, which those of a notebook's kernel do not.
+_TYPED: ContextVar[tuple[str, ...] | None] = ContextVar("typed", default=None)
 
 
 @functools.cache
@@ -42,7 +47,18 @@ def environment() -> Environment:
 
 def command_line() -> str:
     """Return the command as the user could type it again."""
-    return shlex.join(["python", "-m", "orchestrator", *sys.argv[1:]])
+    typed = _TYPED.get()
+    return shlex.join(["python", "-m", "orchestrator", *(sys.argv[1:] if typed is None else typed)])
+
+
+@contextmanager
+def typed_as(arguments: Sequence[str]) -> Iterator[None]:
+    """Record these arguments as the command of what this block runs, where no command was typed."""
+    token = _TYPED.set(tuple(arguments))
+    try:
+        yield
+    finally:
+        _TYPED.reset(token)
 
 
 def now() -> str:

@@ -119,5 +119,5 @@ def test_what_is_finished_needs_no_weights(
     (tmp_path / "results" / "trials" / "b-r0f0-0123456789ab" / "done.json").write_text("{}")
     code, _, err = ask("plan", own_faces, backbone="resnet18", pretrained=True)
     assert code == 2 and "can't be had" in err
-    monkeypatch.setattr("orchestrator.plan.plan.Study.missing", lambda study: [])
+    monkeypatch.setattr("orchestrator.plan.plan.StudyPlan.missing", lambda study: [])
     assert ask("plan", own_faces, backbone="resnet18", pretrained=True)[0] == 0

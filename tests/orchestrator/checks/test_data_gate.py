@@ -19,7 +19,7 @@ from orchestrator.config.library import Library
 from orchestrator.config.phase import phase_of
 from orchestrator.plan import record
 from orchestrator.plan.data_sets import DataSets
-from orchestrator.plan.plan import Options, Study, plan_study
+from orchestrator.plan.plan import Options, StudyPlan, plan_study
 from orchestrator.store.folder import Store
 from orchestrator.store.records import ShortcutRecord
 from trainables.errors import InputError
@@ -53,8 +53,8 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def plan(write_experiments: Write, tmp_path: Path) -> Callable[..., tuple[Study, Options]]:
-    def make(data: Path, files: dict[str, Any] = ONE, **options: Any) -> tuple[Study, Options]:
+def plan(write_experiments: Write, tmp_path: Path) -> Callable[..., tuple[StudyPlan, Options]]:
+    def make(data: Path, files: dict[str, Any] = ONE, **options: Any) -> tuple[StudyPlan, Options]:
         folder = write_experiments(files)
         names = [Path(name).stem for name in files]
         given = Options(results=tmp_path / "results", data=data, quiet=True, **options)
@@ -70,7 +70,7 @@ def silent() -> Console:
     return Console(file=io.StringIO())
 
 
-def check(planned: tuple[Study, Options]) -> list[ShortcutRecord]:
+def check(planned: tuple[StudyPlan, Options]) -> list[ShortcutRecord]:
     study, options = planned
     return check_study(study, options, console=silent())
 

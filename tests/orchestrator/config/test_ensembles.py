@@ -13,7 +13,7 @@ from orchestrator.config.experiment import Experiment, load_experiments
 from orchestrator.config.library import Library
 from orchestrator.config.phase import phase_of
 from orchestrator.plan.data_sets import DataSets
-from orchestrator.plan.plan import Options, Study, plan_study
+from orchestrator.plan.plan import Options, StudyPlan, plan_study
 from orchestrator.plan.resources import Machine
 from orchestrator.store.folder import Store
 from trainables.errors import InputError
@@ -42,7 +42,7 @@ def folder(write_experiments: Write) -> Path:
     return write_experiments(FILES)
 
 
-def plan(folder: Path, data: Path, results: Path, *names: str, **options: Any) -> Study:
+def plan(folder: Path, data: Path, results: Path, *names: str, **options: Any) -> StudyPlan:
     settings = options.pop("settings", ())
     experiments = loaded(folder, *names, settings=settings)
     return plan_study(

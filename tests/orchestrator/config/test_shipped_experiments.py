@@ -17,7 +17,7 @@ from orchestrator.config.library import Library, read_object
 from orchestrator.config.load import complete, load
 from orchestrator.config.phase import load_phase, phases_in_order
 from orchestrator.plan.data_sets import DataSets
-from orchestrator.plan.plan import Options, Study, plan_study
+from orchestrator.plan.plan import Options, StudyPlan, plan_study
 from orchestrator.plan.resources import Machine
 from orchestrator.store.fold_files import fold_file
 from orchestrator.store.folder import Store
@@ -247,7 +247,7 @@ def test_the_study_runs_its_phases_in_order(shipped: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def plan_of(tmp_path_factory: pytest.TempPathFactory, make_faces: Any) -> Callable[..., Study]:
+def plan_of(tmp_path_factory: pytest.TempPathFactory, make_faces: Any) -> Callable[..., StudyPlan]:
     """Plan a shipped phase on faces of one real and three fake sources, after decisions written by hand."""
     root = tmp_path_factory.mktemp("study")
     folder = Path(__file__).parents[3] / "experiments"
@@ -264,7 +264,7 @@ def plan_of(tmp_path_factory: pytest.TempPathFactory, make_faces: Any) -> Callab
         },
     }
 
-    def plan(phase: str, preset: str | None = None) -> Study:
+    def plan(phase: str, preset: str | None = None) -> StudyPlan:
         for name, record in decisions.items():
             base = {"format": 1, "phase": name, "version": 1, "chosen": None, "trials": []}
             base |= {"rule": {"choose": "auc"}, "evidence": NO_EVIDENCE}
@@ -283,7 +283,7 @@ def plan_of(tmp_path_factory: pytest.TempPathFactory, make_faces: Any) -> Callab
 
 @pytest.mark.parametrize("preset", [None, "smoke", "cpu"])
 def test_names_and_trainings_of_the_study_are_counted(
-    plan_of: Callable[..., Study], preset: str | None
+    plan_of: Callable[..., StudyPlan], preset: str | None
 ) -> None:
     """Catches equal recipes that are trained twice, and siblings that a preset makes one."""
     names: dict[str, int] = {}
@@ -304,7 +304,7 @@ def test_names_and_trainings_of_the_study_are_counted(
     assert (trained["phase3"], trained["phase4"]) == expected[preset]
 
 
-def test_hold_outs_have_the_names_and_sources_of_the_plan(plan_of: Callable[..., Study]) -> None:
+def test_hold_outs_have_the_names_and_sources_of_the_plan(plan_of: Callable[..., StudyPlan]) -> None:
     study = plan_of("phase2")
     found = {
         each.experiment.name: each.experiment
@@ -321,7 +321,7 @@ def test_hold_outs_have_the_names_and_sources_of_the_plan(plan_of: Callable[...,
 
 
 def test_phase_4_asks_how_much_data_of_each_selected_model_on_the_same_test_folds(
-    plan_of: Callable[..., Study],
+    plan_of: Callable[..., StudyPlan],
 ) -> None:
     """Catches a question of data that can never be answered, since no two amounts were tested on the same."""
     study = plan_of("phase4")

@@ -23,7 +23,7 @@ from orchestrator.execution.in_process_executor import InProcessExecutor
 from orchestrator.execution.racing import Race, is_needed
 from orchestrator.plan import record
 from orchestrator.plan.data_sets import DataSets
-from orchestrator.plan.plan import Options, Study, plan_study
+from orchestrator.plan.plan import Options, StudyPlan, plan_study
 from orchestrator.plan.resources import Machine
 from orchestrator.store.folder import Store, write_error
 from orchestrator.store.outcome_records import ErrorRecord
@@ -44,7 +44,7 @@ FAILS = -1.0
 
 def make_study(
     experiments: Path, data: Path, results: Path, *, names: Sequence[str] = NAMES, **options: object
-) -> Study:
+) -> StudyPlan:
     """Plan a phase that chooses among `names`."""
     loaded = load_experiments(Library((experiments,)), names)
     rule = Rule(choose="auc", among=tuple(names), top=int(str(options.pop("top", 1))))
@@ -104,7 +104,7 @@ class Shuffled(InProcessExecutor):
 
 
 def run(
-    study: Study,
+    study: StudyPlan,
     scores: Mapping[str, Sequence[float]] = SCORES,
     *,
     executor: InProcessExecutor | None = None,

@@ -15,7 +15,7 @@ from orchestrator.execution.executor import Event, EventKind, Report, Task
 from orchestrator.execution.in_process_executor import InProcessExecutor
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.estimates import Basis, ExperimentEstimate, PhaseEstimate
-from orchestrator.plan.plan import Options, Study, plan_study
+from orchestrator.plan.plan import Options, StudyPlan, plan_study
 from orchestrator.plan.resources import Machine
 from orchestrator.store.folder import State, Store
 from orchestrator.store.price_record import PriceRecord
@@ -26,7 +26,7 @@ EPOCHS, FOLDS = 2, 5
 
 
 @pytest.fixture
-def study(write_experiments: Write, faces: Path, scanned: Path, tmp_path: Path) -> Study:
+def study(write_experiments: Write, faces: Path, scanned: Path, tmp_path: Path) -> StudyPlan:
     """Two experiments of five folds and two epochs; nothing has run."""
     folder = write_experiments({"p/a.json": {}, "p/b.json": {"dropout": 0.5}})
     results = Path(shutil.copytree(scanned, tmp_path / "results"))
@@ -36,7 +36,7 @@ def study(write_experiments: Write, faces: Path, scanned: Path, tmp_path: Path) 
     return plan_study(phase_of(("a", "b")), loaded, asked, data=data, machine=Machine(1, 16_000))
 
 
-def estimate_of(study: Study, *, trial_s: float, basis: Basis = Basis.MEASURED) -> PhaseEstimate:
+def estimate_of(study: StudyPlan, *, trial_s: float, basis: Basis = Basis.MEASURED) -> PhaseEstimate:
     """An estimate by which every trial takes as long."""
     return PhaseEstimate(
         phase="p",
@@ -68,7 +68,7 @@ def estimate_of(study: Study, *, trial_s: float, basis: Basis = Basis.MEASURED) 
 class Run:
     """A run without Ray on a clock of its own: a trial takes `trial_s`, in equal epochs."""
 
-    study: Study
+    study: StudyPlan
     now: float = 0.0
     epochs: int = EPOCHS
     trial_s: float = 100.0
@@ -113,7 +113,7 @@ def folds(name: str, *numbers: int) -> list[str]:
     return [f"{name}-r0f{number}" for number in numbers or range(FOLDS)]
 
 
-def test_half_of_the_cost_runs_whole_experiments_and_ends_in_time(study: Study) -> None:
+def test_half_of_the_cost_runs_whole_experiments_and_ends_in_time(study: StudyPlan) -> None:
     """Catches one fold that is missing in each experiment, and a run that goes past its cap."""
     run = Run(study)
     referee, budget = run(max_s=500.0)
@@ -125,7 +125,7 @@ def test_half_of_the_cost_runs_whole_experiments_and_ends_in_time(study: Study) 
     assert referee.fit() == (0, [])
 
 
-def test_what_a_search_has_yet_to_propose_is_left_too(study: Study) -> None:
+def test_what_a_search_has_yet_to_propose_is_left_too(study: StudyPlan) -> None:
     """Catches a capped search that says it needs no more than its first round."""
     estimate = estimate_of(study, trial_s=100.0)
     more = replace(estimate.experiments[0], experiment="2 more", trials=10, missing=10,
@@ -140,19 +140,19 @@ def test_what_a_search_has_yet_to_propose_is_left_too(study: Study) -> None:
     assert (cut.planned, cut.not_begun, cut.seconds) == (20, 20, 1500.0)
 
 
-def test_without_a_tight_cap_everything_runs(study: Study) -> None:
+def test_without_a_tight_cap_everything_runs(study: StudyPlan) -> None:
     run = Run(study)
     _, budget = run(max_s=1001.0)
     assert len(run.named(EventKind.DONE)) == 10 and not budget.cut
 
 
-def test_what_fits_is_said_before_anything_starts(study: Study) -> None:
+def test_what_fits_is_said_before_anything_starts(study: StudyPlan) -> None:
     budget = Budget(max_s=700.0, clock=lambda: 0.0)
     referee = CapReferee(budget, 700.0, study, estimate_of(study, trial_s=100.0))
     assert referee.fit() == (7, ["a"])
 
 
-def test_the_measured_rate_begins_nothing_that_it_would_carry_past_the_cap(study: Study) -> None:
+def test_the_measured_rate_begins_nothing_that_it_would_carry_past_the_cap(study: StudyPlan) -> None:
     """Catches a run that goes on believing its estimate: trials take twice as long."""
     run = Run(study, trial_s=200.0)
     _, budget = run(max_s=700.0)
@@ -162,21 +162,21 @@ def test_the_measured_rate_begins_nothing_that_it_would_carry_past_the_cap(study
     assert (budget.cut[0].not_begun, budget.cut[0].seconds) == (7, 1400.0)
 
 
-def test_trials_that_are_quicker_than_their_estimate_let_more_begin(study: Study) -> None:
+def test_trials_that_are_quicker_than_their_estimate_let_more_begin(study: StudyPlan) -> None:
     """Catches a cut that is made once, before anything is known."""
     run = Run(study, trial_s=50.0)
     _, budget = run(max_s=510.0)
     assert len(run.named(EventKind.DONE)) == 10 and not budget.cut
 
 
-def test_a_rough_estimate_alone_keeps_nothing_from_being_begun(study: Study) -> None:
+def test_a_rough_estimate_alone_keeps_nothing_from_being_begun(study: StudyPlan) -> None:
     run = Run(study, trial_s=100.0)
     _, budget = run(max_s=250.0, estimated_s=600.0, basis=Basis.ESTIMATED)
     assert run.named(EventKind.DONE) == folds("a", 0, 1)
     assert budget.cut[0].not_begun == 8
 
 
-def test_what_runs_is_stopped_where_its_next_epoch_would_end_past_the_cap(study: Study) -> None:
+def test_what_runs_is_stopped_where_its_next_epoch_would_end_past_the_cap(study: StudyPlan) -> None:
     """Catches a trial that runs for hours beyond the cap, and one that is stopped in its last epoch."""
     run = Run(study, trial_s=1000.0, epochs=10)
     _, budget = run(max_s=450.0, estimated_s=400.0)
@@ -185,7 +185,7 @@ def test_what_runs_is_stopped_where_its_next_epoch_would_end_past_the_cap(study:
     assert (cut.not_begun, cut.stopped) == (9, 1)
 
 
-def test_what_another_referee_stops_is_not_left_by_the_cap(study: Study) -> None:
+def test_what_another_referee_stops_is_not_left_by_the_cap(study: StudyPlan) -> None:
     """Catches a loser of a race that the cap promises to run with a higher one."""
     budget = Budget(max_s=550.0, clock=lambda: 0.0)
     referee = CapReferee(budget, 550.0, study, estimate_of(study, trial_s=100.0))
@@ -196,7 +196,7 @@ def test_what_another_referee_stops_is_not_left_by_the_cap(study: Study) -> None
     assert (cut.not_begun, cut.stopped) == (1, 0)
 
 
-def test_under_a_race_the_order_is_the_races(study: Study) -> None:
+def test_under_a_race_the_order_is_the_races(study: StudyPlan) -> None:
     """Catches a cap that runs one experiment to its end, so that no look is ever complete."""
     budget = Budget(max_s=350.0, clock=lambda: 0.0)
     estimate = estimate_of(study, trial_s=100.0)
@@ -208,7 +208,7 @@ def test_under_a_race_the_order_is_the_races(study: Study) -> None:
     assert budget.cut[0].not_begun == 8
 
 
-def test_experiments_with_finished_trials_come_first(study: Study) -> None:
+def test_experiments_with_finished_trials_come_first(study: StudyPlan) -> None:
     """Catches a cap under which every command begins another experiment."""
     done = next(trial for trial in study.trials if trial.name == "b-r0f0")
     trials = tuple(replace(trial, state=State.DONE) if trial is done else trial for trial in study.trials)

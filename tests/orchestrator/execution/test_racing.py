@@ -15,7 +15,7 @@ from orchestrator.analysis.collect import collect
 from orchestrator.decisions.decision import decide
 from orchestrator.execution.progress import board_from_disk
 from orchestrator.execution.racing import end_race, is_needed, refuse_race, take_looks, with_eliminations
-from orchestrator.plan.plan import Options, Study
+from orchestrator.plan.plan import Options, StudyPlan
 from orchestrator.store.folder import State, Store
 from orchestrator.store.race_file import EliminationRecord, RaceRecord, read_race
 from orchestrator.wording.decision_text import decision_sentences
@@ -25,7 +25,7 @@ from tests.orchestrator.execution.racing_runs import FAILS, NAMES, SCORES, Shuff
 from trainables.errors import InputError
 
 ROOT = Path(__file__).parents[3]
-MakeStudy = Callable[..., Study]
+MakeStudy = Callable[..., StudyPlan]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def raced(experiments: Path, faces: Path, scanned: Path, tmp_path_factory: pytes
 def study(experiments: Path, faces: Path, scanned: Path, raced: Path, tmp_path: Path) -> MakeStudy:
     """Plan the phase in new results, in those of an earlier call, or in a copy of a race's ("raced")."""
 
-    def plan(name: str = "results", **options: Any) -> Study:
+    def plan(name: str = "results", **options: Any) -> StudyPlan:
         if not (tmp_path / name).exists():
             shutil.copytree(raced if name == "raced" else scanned, tmp_path / name)
         return make_study(experiments, faces, tmp_path / name, **options)
@@ -59,7 +59,7 @@ def study(experiments: Path, faces: Path, scanned: Path, raced: Path, tmp_path: 
     return plan
 
 
-def race_of(study: Study) -> RaceRecord | None:
+def race_of(study: StudyPlan) -> RaceRecord | None:
     return read_race(study.store, "phase1")
 
 
@@ -68,7 +68,7 @@ def left(record: RaceRecord | None) -> dict[str, tuple[int, int]]:
     return {each.experiment: each.place for each in record.eliminated}
 
 
-def finished(study: Study, name: str) -> int:
+def finished(study: StudyPlan, name: str) -> int:
     return len(list(study.store.trials.glob(f"{name}-*/done.json")))
 
 

@@ -16,7 +16,7 @@ from orchestrator.execution.proposals import Proposer
 from orchestrator.execution.run import plan_question
 from orchestrator.execution.searching import Heard, further_rounds
 from orchestrator.plan.data_sets import DataSets
-from orchestrator.plan.plan import Options, Study, Trial
+from orchestrator.plan.plan import Options, StudyPlan, Trial
 from orchestrator.plan.record import write_study
 from orchestrator.store.folder import State, Store
 from trainables.errors import InputError
@@ -44,12 +44,14 @@ class Rounds:
         self.library = Library((folder,))
         self.options = Options(results=results.root, data=faces)
 
-    def plan(self, heard: Heard | None = None) -> Study:
+    def plan(self, heard: Heard | None = None) -> StudyPlan:
         question = load(["mine"], self.library, results=self.results.root, preset=None, settings=())
         data = DataSets(Store.open(self.results.root), override=self.faces)
         return plan_question(question, self.options, data, heard)
 
-    def run(self, score: Callable[[Study, Trial], float | None], *, rounds: int = 99, seed: int = 0) -> Study:
+    def run(
+        self, score: Callable[[StudyPlan, Trial], float | None], *, rounds: int = 99, seed: int = 0
+    ) -> StudyPlan:
         """Run round after round as `run_study` does; None is a failure."""
         heard = Heard()
         study = self.plan(heard)
@@ -65,7 +67,7 @@ class Rounds:
                 break
         return study
 
-    def finish(self, study: Study, trial: Trial, score: float | None) -> None:
+    def finish(self, study: StudyPlan, trial: Trial, score: float | None) -> None:
         recipe = study.experiment(trial.experiment).recipe
         assert recipe is not None and trial.folder is not None
         (trial.folder / "error.json").unlink(missing_ok=True)
@@ -81,12 +83,12 @@ class Rounds:
             write_json(trial.folder / "metrics.json", {**facts, "n_val_halves": [5, 5]})
 
 
-def settings(study: Study) -> list[dict[str, Any]]:
+def settings(study: StudyPlan) -> list[dict[str, Any]]:
     (sweep,) = study.sweeps
     return [dict(each.values) for each in sweep.settings]
 
 
-def by_rate(study: Study, trial: Trial) -> float | None:
+def by_rate(study: StudyPlan, trial: Trial) -> float | None:
     """The better, the nearer lr is to 0.01; the same for every fold."""
     rate = study.experiment(trial.experiment).experiment.optimizer.lr
     return round(0.9 - abs(rate - 0.01), 6)
@@ -161,7 +163,7 @@ def test_what_a_search_may_propose_fits_the_data_before_anything_runs(
 def test_a_search_goes_on_without_what_failed_and_stays_as_it_went(rounds: Rounds) -> None:
     fails: set[str] = set()
 
-    def score(study: Study, trial: Trial) -> float | None:
+    def score(study: StudyPlan, trial: Trial) -> float | None:
         if not fails:
             fails.add(study.sweeps[0].experiments[1])
         return None if trial.experiment in fails and trial.fold == 1 else by_rate(study, trial)

@@ -12,7 +12,7 @@ from orchestrator.config.load import load
 from orchestrator.execution.run import plan_question
 from orchestrator.plan.changed import changed_since
 from orchestrator.plan.data_sets import DataSets
-from orchestrator.plan.plan import Options, Study
+from orchestrator.plan.plan import Options, StudyPlan
 from orchestrator.plan.record import write_study
 from orchestrator.store.folder import Store
 from orchestrator.wording.changed_text import changed_sentences
@@ -28,12 +28,12 @@ VALUES: dict[str, Any] = {"image_size": 64, "optimizer": {"lr": 0.001}}
 
 
 @pytest.fixture
-def plan(write_experiments: Write, scanned: Path, faces: Path, results: Any) -> Callable[..., Study]:
+def plan(write_experiments: Write, scanned: Path, faces: Path, results: Any) -> Callable[..., StudyPlan]:
     """Plan phase 2 on a decision of phase 1 that hands these values over."""
     folder = write_experiments(FILES)
     (results.root / "cache" / "scans").symlink_to(scanned / "cache" / "scans", target_is_directory=True)
 
-    def planned(values: dict[str, Any], version: int, **more: Any) -> Study:
+    def planned(values: dict[str, Any], version: int, **more: Any) -> StudyPlan:
         record = {
             "format": 1, "phase": "phase1", "version": version, "chosen": "b", "rule": {"choose": "auc"},
             "trials": [], "evidence": {"metric": "auc", "better_is": "higher", "candidates": []},
@@ -49,7 +49,7 @@ def plan(write_experiments: Write, scanned: Path, faces: Path, results: Any) -> 
     return planned
 
 
-def ran(study: Study, results: Any) -> None:
+def ran(study: StudyPlan, results: Any) -> None:
     """Leave what a run of the study would leave."""
     write_study(study)
     for trial in study.missing():
@@ -58,11 +58,13 @@ def ran(study: Study, results: Any) -> None:
         results.trial(trial.folder, trial.experiment, trial.fold, trial.key, recipe.model_dump(mode="json"))
 
 
-def said(study: Study) -> list[str]:
+def said(study: StudyPlan) -> list[str]:
     return changed_sentences(changed_since(study), phase="phase2", results="results")
 
 
-def test_a_changed_decision_is_said_with_what_runs_again(plan: Callable[..., Study], results: Any) -> None:
+def test_a_changed_decision_is_said_with_what_runs_again(
+    plan: Callable[..., StudyPlan], results: Any
+) -> None:
     first = plan(VALUES, 1)
     assert said(first) == []
     ran(first, results)
@@ -82,7 +84,7 @@ def test_a_changed_decision_is_said_with_what_runs_again(plan: Callable[..., Stu
     assert not back.missing()
 
 
-def test_a_change_that_has_no_effect_runs_nothing(plan: Callable[..., Study], results: Any) -> None:
+def test_a_change_that_has_no_effect_runs_nothing(plan: Callable[..., StudyPlan], results: Any) -> None:
     """Catches a margin of a crop that nobody makes, and a value that a file has anyway."""
     ran(plan({**VALUES, "face_crop_margin": 0.6}, 1), results)
     changed = plan({**VALUES, "face_crop_margin": 0.2}, 2)
@@ -94,7 +96,7 @@ def test_a_change_that_has_no_effect_runs_nothing(plan: Callable[..., Study], re
 
 
 def test_where_the_model_is_not_measured_yet_recipes_tell_what_changes(
-    plan: Callable[..., Study], results: Any
+    plan: Callable[..., StudyPlan], results: Any
 ) -> None:
     ran(plan(VALUES, 1), results)
     changed = plan({**VALUES, "precision": "auto", "optimizer": {"lr": 0.01}}, 2)
@@ -103,7 +105,7 @@ def test_where_the_model_is_not_measured_yet_recipes_tell_what_changes(
     assert "optimizer.lr was 0.001, is 0.01" in line and "2 experiments change, 0 of their 4" in line
 
 
-def test_another_selection_is_a_change(plan: Callable[..., Study], results: Any) -> None:
+def test_another_selection_is_a_change(plan: Callable[..., StudyPlan], results: Any) -> None:
     ran(plan(VALUES, 1, selected=["a", "b"]), results)
     (line,) = said(plan(VALUES, 2, selected=["b", "a"]))
     assert "selected was a and b, is b and a (version 2): no experiment changes" in line

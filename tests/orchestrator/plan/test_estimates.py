@@ -14,7 +14,7 @@ from orchestrator.config.phase import phase_of
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.device_speed import DeviceSpeed
 from orchestrator.plan.estimates import Basis, Estimator, PhaseEstimate, with_estimates
-from orchestrator.plan.plan import Options, Study, measurement_file, plan_study
+from orchestrator.plan.plan import Options, StudyPlan, measurement_file, plan_study
 from orchestrator.plan.resources import Machine, Share, trials_at_a_time, unit_share
 from orchestrator.plan.trial_work import trial_seconds
 from orchestrator.store.folder import State, Store, write_measurement
@@ -23,7 +23,7 @@ from trainables.measurement import Measurement, Speed
 from trainables.work import KNOWN, known_work
 
 Write = Callable[..., Path]
-Plan = Callable[..., Study]
+Plan = Callable[..., StudyPlan]
 MACHINE = Machine(2, 16_000)
 RESNET = {"backbone": "resnet18", "image_size": 64, "precision": "auto"}
 
@@ -34,7 +34,7 @@ def plan(write_experiments: Write, faces: Path, scanned: Path, tmp_path: Path) -
     folder = write_experiments({"p/a.json": {"precision": "auto"}, "p/r.json": RESNET, "p/r2.json": RESNET})
     results = Path(shutil.copytree(scanned, tmp_path / "results"))
 
-    def make(*names: str) -> Study:
+    def make(*names: str) -> StudyPlan:
         loaded = load_experiments(Library((folder,)), names)
         data = DataSets(Store.look(results), override=faces)
         asked = Options(results=results, data=faces)
@@ -43,7 +43,7 @@ def plan(write_experiments: Write, faces: Path, scanned: Path, tmp_path: Path) -
     return make
 
 
-def estimator(study: Study, speed: DeviceSpeed | None = None) -> Estimator:
+def estimator(study: StudyPlan, speed: DeviceSpeed | None = None) -> Estimator:
     """An estimator on a device of known rates."""
     speed = speed or DeviceSpeed("cpu", "cpu", flops_per_s=1e11, bytes_per_s=2e10)
     return Estimator(study.store, MACHINE, "cpu", is_ray=False, _speed=speed)
@@ -53,7 +53,7 @@ def speeds(found: PhaseEstimate) -> dict[str, tuple[float, Basis]]:
     return {each.experiment: (each.images_per_s, each.basis) for each in found.experiments}
 
 
-def measure(study: Study, name: str, images_per_s: float) -> None:
+def measure(study: StudyPlan, name: str, images_per_s: float) -> None:
     """Leave a measurement of an experiment's model."""
     experiment = study.experiment(name).experiment
     choice = Speed(

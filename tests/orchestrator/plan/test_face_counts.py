@@ -16,7 +16,7 @@ from orchestrator.execution.in_process_executor import InProcessExecutor
 from orchestrator.plan import record
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.pixel_plan import pixel_needs
-from orchestrator.plan.plan import Options, Study, plan_study
+from orchestrator.plan.plan import Options, StudyPlan, plan_study
 from orchestrator.plan.resources import Machine
 from orchestrator.report.section import Table
 from orchestrator.report.sections.data import data_blocks, data_facts
@@ -36,10 +36,10 @@ def fake_look(files: Sequence[tuple[str, Any]], device: str = "cpu") -> list[Det
 
 
 @pytest.fixture
-def plan(write_experiments: Callable[..., Path], faces: Path, tmp_path: Path) -> Callable[..., Study]:
+def plan(write_experiments: Callable[..., Path], faces: Path, tmp_path: Path) -> Callable[..., StudyPlan]:
     folder = write_experiments({"p/a.json": {"face_crop": True}, "p/b.json": {}})
 
-    def make(*settings: str, data: Path = faces) -> Study:
+    def make(*settings: str, data: Path = faces) -> StudyPlan:
         loaded = load_experiments(Library((folder,)), ("a", "b"), settings=settings)
         store = Store.open(tmp_path / "results")
         options = Options(results=store.root, data=data)
@@ -67,14 +67,14 @@ class Backwards(InProcessExecutor):
             yield number, fake_look(**calls[number])
 
 
-def find(study: Study) -> list[int]:
+def find(study: StudyPlan) -> list[int]:
     """Find the faces of a study; the sizes of the calls that this took."""
     executor = Backwards()
     find_faces(study, executor, console=Console(quiet=True), quiet=True)
     return executor.sizes
 
 
-def test_a_study_looks_once_and_says_what_it_found(plan: Callable[..., Study]) -> None:
+def test_a_study_looks_once_and_says_what_it_found(plan: Callable[..., StudyPlan]) -> None:
     study = plan()
     assert find(study) == [4, 32] and find(study) == []
     (data,) = record.study_record(study).data
@@ -95,7 +95,7 @@ def test_a_study_looks_once_and_says_what_it_found(plan: Callable[..., Study]) -
 
 
 def test_a_face_crop_needs_pixels_of_its_own_before_and_after_its_faces_are_known(
-    plan: Callable[..., Study],
+    plan: Callable[..., StudyPlan],
 ) -> None:
     """Catches a plan that counts one cache for two, whose crops are then short of disk."""
     study = plan()
@@ -107,7 +107,7 @@ def test_a_face_crop_needs_pixels_of_its_own_before_and_after_its_faces_are_know
     assert None not in {need.key for need in after} and len({need.key for need in after}) == 2
 
 
-def test_a_study_without_face_crops_does_not_speak_of_faces(plan: Callable[..., Study]) -> None:
+def test_a_study_without_face_crops_does_not_speak_of_faces(plan: Callable[..., StudyPlan]) -> None:
     study = plan("face_crop=false")
     assert find(study) == []
     (data,) = record.study_record(study).data
@@ -115,7 +115,7 @@ def test_a_study_without_face_crops_does_not_speak_of_faces(plan: Callable[..., 
     assert len(data_blocks(data)) == 1
 
 
-def test_the_counts_outlive_the_cache(plan: Callable[..., Study]) -> None:
+def test_the_counts_outlive_the_cache(plan: Callable[..., StudyPlan]) -> None:
     """Catches a record that a second run changes, because the table of faces was removed to save space."""
     study = plan()
     find(study)
@@ -126,7 +126,7 @@ def test_the_counts_outlive_the_cache(plan: Callable[..., Study]) -> None:
 
 
 def test_real_norm_of_several_classes_is_refused_by_the_plan(
-    plan: Callable[..., Study], tmp_path: Path, draw: Callable[[Path], Path]
+    plan: Callable[..., StudyPlan], tmp_path: Path, draw: Callable[[Path], Path]
 ) -> None:
     root = tmp_path / "three"
     names = [f"{number}.jpg" for number in range(15)]

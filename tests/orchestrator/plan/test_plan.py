@@ -15,7 +15,7 @@ from orchestrator.config.library import Library
 from orchestrator.config.phase import phase_of
 from orchestrator.execution.probe import questions
 from orchestrator.plan.data_sets import DataSets
-from orchestrator.plan.plan import Options, Study, Trial, measurement_file, plan_study
+from orchestrator.plan.plan import Options, StudyPlan, Trial, measurement_file, plan_study
 from orchestrator.plan.resources import Machine
 from orchestrator.store.folder import Store
 from trainables.errors import InputError
@@ -31,7 +31,9 @@ class Planner:
     def __init__(self, experiments: Path, data: Path, results: Path) -> None:
         self.experiments, self.data, self.results = experiments, data, results
 
-    def __call__(self, *names: str, machine: Machine = MACHINE, device: str = "cpu", **options: Any) -> Study:
+    def __call__(
+        self, *names: str, machine: Machine = MACHINE, device: str = "cpu", **options: Any
+    ) -> StudyPlan:
         settings = options.pop("settings", ())
         loaded = load_experiments(Library((self.experiments,)), names or ("a", "b"), settings=settings)
         phase = phase_of(tuple(experiment.name for experiment in loaded))
@@ -46,7 +48,7 @@ def plan(write_experiments: Write, faces: Path, scanned: Path, tmp_path: Path) -
     return Planner(folder, faces, Path(shutil.copytree(scanned, tmp_path / "results")))
 
 
-def only(study: Study) -> Trial:
+def only(study: StudyPlan) -> Trial:
     (trial,) = study.selected()
     return trial
 

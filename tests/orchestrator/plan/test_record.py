@@ -13,12 +13,12 @@ from orchestrator.config.library import Library
 from orchestrator.config.phase import Phase
 from orchestrator.plan import record
 from orchestrator.plan.data_sets import DataSets
-from orchestrator.plan.plan import Options, Study, plan_study
+from orchestrator.plan.plan import Options, StudyPlan, plan_study
 from orchestrator.plan.resources import Machine
 from orchestrator.store.folder import Store
 from orchestrator.store.records import Environment
 
-Plan = Callable[..., Study]
+Plan = Callable[..., StudyPlan]
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def plan(write_experiments: Callable[..., Path], faces: Path, scanned: Path, tmp
 
     results = Path(shutil.copytree(scanned, tmp_path / "results"))
 
-    def make(*settings: str, data: Path = faces, **options: Any) -> Study:
+    def make(*settings: str, data: Path = faces, **options: Any) -> StudyPlan:
         loaded = load_experiments(Library((folder,)), phase.experiments, settings=settings)
         sets = DataSets(Store.open(results), override=data)
         asked = Options(results=results, data=data, **options)

@@ -14,7 +14,7 @@ from orchestrator.execution.probe import keep, questions
 from orchestrator.plan import record
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.identity import difference, trial_ingredients, trial_key
-from orchestrator.plan.plan import Options, Study, plan_study
+from orchestrator.plan.plan import Options, StudyPlan, plan_study
 from orchestrator.plan.resources import Machine
 from orchestrator.store.folder import Store
 from orchestrator.store.known_weights import read_known_weights, write_known_weights
@@ -26,7 +26,7 @@ RESOLVED: dict[str, Any] = {"layout": "sources", "precision": "float32", "memory
 A1 = StartingWeights(tag="resnet18.a1_in1k", revision="1" * 40, sha256="a" * 64)
 PRETRAINED = {"backbone": "resnet18", "pretrained": True}
 
-Plan = Callable[..., Study]
+Plan = Callable[..., StudyPlan]
 
 
 def ingredients(pretrained: bool | str, weights: StartingWeights | None) -> dict[str, Any]:
@@ -82,10 +82,10 @@ def test_a_trial_from_scratch_has_nothing_of_weights_in_its_key() -> None:
 @pytest.fixture
 def plan(
     write_experiments: Callable[..., Path], faces: Path, scanned: Path, tmp_path: Path
-) -> Callable[..., Study]:
+) -> Callable[..., StudyPlan]:
     results = Path(shutil.copytree(scanned, tmp_path / "results"))
 
-    def planned(experiments: dict[str, Any], *names: str, only: str | None = None) -> Study:
+    def planned(experiments: dict[str, Any], *names: str, only: str | None = None) -> StudyPlan:
         folder = write_experiments({f"p/{name}.json": values for name, values in experiments.items()})
         loaded = load_experiments(Library((folder,)), names or tuple(experiments))
         asked = Options(results=results, data=faces, only=only)

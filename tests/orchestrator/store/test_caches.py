@@ -17,7 +17,7 @@ from orchestrator.config.library import Library
 from orchestrator.config.phase import phase_of
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.pixel_plan import pixel_line, pixel_needs
-from orchestrator.plan.plan import Options, Study, plan_study
+from orchestrator.plan.plan import Options, StudyPlan, plan_study
 from orchestrator.plan.record import write_rows, write_study
 from orchestrator.plan.resources import Machine
 from orchestrator.store import caches
@@ -45,7 +45,7 @@ class Planned:
     def store(self) -> Store:
         return Store.open(self.results)
 
-    def plan(self, *names: str) -> Study:
+    def plan(self, *names: str) -> StudyPlan:
         loaded = load_experiments(Library((self.experiments,)), names or ("a", "b"))
         phase = phase_of(tuple(experiment.name for experiment in loaded))
         data = DataSets(self.store, override=self.data)

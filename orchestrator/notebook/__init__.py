@@ -1,0 +1,1 @@
+"""Results, runs and images for Python and notebooks, over the functions that the commands call."""

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,9 +19,11 @@ from orchestrator.commands.options import (
     ResultsOption,
 )
 from orchestrator.console import say, screen, warn
+from trainables.errors import InputError
 
 if TYPE_CHECKING:
     from orchestrator.execution.explanation_plan import ExplanationPlan
+    from orchestrator.execution.hard_evidence import EvidencePlan
     from orchestrator.store.explanation_files import Explanations
     from orchestrator.store.folder import Store
 
@@ -50,8 +53,9 @@ def explain_images_command(
 ) -> None:
     """Explain what finished models look at, check whether the maps matter to their scores, write the report.
 
-    Each image is explained by the model whose test fold held it. What is there is not done again. Exits with
-    2 where nothing can be explained, with 1 where some model could not explain its images.
+    Each image is explained by the model whose test fold held it; so are the images that most models get wrong
+    and those whose label is doubted, with the nearest training image. What is there is not done again. Exits
+    with 2 where nothing can be explained, with 1 where some model could not explain its images.
 
     Example: python -m orchestrator explain-images phase1 phase2
     """
@@ -73,7 +77,7 @@ def explain_images_command(
         )
         for phase in dict.fromkeys(phases)
     ]
-    found = _explained(store, plans, address=address, debug=debug, quiet=quiet)
+    found = _explained(store, plans, data=data, address=address, debug=debug, quiet=quiet)
     for plan in plans:
         page = write_report(store, collect(store, plan.phase))
         _say_outcome(plan, found[plan.phase])
@@ -83,19 +87,44 @@ def explain_images_command(
 
 
 def _explained(
-    store: "Store", plans: Sequence["ExplanationPlan"], *, address: str, debug: bool, quiet: bool
+    store: "Store",
+    plans: Sequence["ExplanationPlan"],
+    *,
+    data: Path | None,
+    address: str,
+    debug: bool,
+    quiet: bool,
 ) -> dict[str, "Explanations"]:
     """Run what is missing of each phase, on one executor; none is started where nothing is."""
     from orchestrator.execution.executor import start_executor
     from orchestrator.execution.explaining import explain_phase
+    from orchestrator.execution.hard_evidence import gather_evidence
 
-    console = screen()
+    console, found = screen(), {}
+    hard = [each for plan in plans if (each := _evidence_plan(store, plan.phase)) is not None]
+    needs_workers = any(plan.missing for plan in plans) or any(plan.needs_workers for plan in hard)
     with (
-        start_executor(address, logs=store.logs, debug=debug)
-        if any(plan.missing for plan in plans)
-        else contextlib.nullcontext()
+        start_executor(address, logs=store.logs, debug=debug) if needs_workers else contextlib.nullcontext()
     ) as executor:
-        return {plan.phase: explain_phase(plan, executor, console=console, quiet=quiet) for plan in plans}
+        for plan in plans:
+            found[plan.phase] = explain_phase(plan, executor, console=console, quiet=quiet)
+        for evidence in hard:
+            root = data or Path(evidence.experiment.record.data)
+            record = gather_evidence(evidence, root=root, executor=executor, console=console, quiet=quiet)
+            for problem in record.problems:
+                warn(f"{evidence.phase}, hard examples: {problem}")
+    return found
+
+
+def _evidence_plan(store: "Store", phase: str) -> "EvidencePlan | None":
+    """Plan what is looked at of hard examples; where that can't be, say why, and explain the rest."""
+    from orchestrator.execution.hard_evidence import plan_evidence
+
+    try:
+        return plan_evidence(store, phase)
+    except InputError as error:
+        warn(f"{phase} has no evidence on hard examples: {error}")
+        return None
 
 
 def _say_outcome(plan: "ExplanationPlan", found: "Explanations") -> None:

@@ -47,21 +47,34 @@ class _Asked:
     rows: pd.DataFrame
 
 
-def gather_evidence(
-    store: Store, phase: str, *, root: Path, executor: Executor, console: Console, quiet: bool
-) -> HardRecord:
-    """Gather the evidence of a phase, write it below explanations/<phase>/hard, and return it.
+@dataclass(frozen=True, slots=True, eq=False)
+class EvidencePlan:
+    """What is to be looked at of a phase, by which trials; `known` is the evidence that is there already."""
+
+    store: Store
+    phase: str
+    experiment: Gathered
+    found: ImageFindings
+    asked: tuple[_Asked, ...]
+    problems: tuple[str, ...]
+    rests_on: str
+    known: HardRecord | None
+
+    @property
+    def needs_workers(self) -> bool:
+        """Whether a trial has to look at images."""
+        return self.known is None and bool(self.asked)
+
+
+def plan_evidence(store: Store, phase: str) -> EvidencePlan:
+    """Plan the evidence of a phase.
 
     Args:
-        store: results that can be written.
+        store: results.
         phase: a phase that has finished trials.
-        root: the data folder.
-        executor: where to compute.
-        console: where progress is shown.
-        quiet: show none.
 
     Raises:
-        InputError: no experiment is complete, none can be explained, or an image changed since it was used.
+        InputError: no experiment is complete, or none can be explained.
     """
     experiments = gather(store, store.study(phase))
     found = find_in_images(store, experiments)
@@ -71,12 +84,34 @@ def gather_evidence(
     before = known_hard(store, phase)
     # What failed in a worker is tried again; what can't be begun is not.
     is_the_same = before is not None and (before.rests_on, before.problems) == (rests_on, _sorted(problems))
-    if before is not None and is_the_same and _is_whole(store, before):
-        return before
-    rows = list[Evidence]()
-    if asked:
-        _prepare(store, asked, root=root, executor=executor, console=console, quiet=quiet)
-        calls = [_call(store, phase, each, root=root, device=executor.device) for each in asked]
+    known = before if before is not None and is_the_same and _is_whole(store, before) else None
+    return EvidencePlan(store, phase, experiment, found, tuple(asked), tuple(problems), rests_on, known)
+
+
+def gather_evidence(
+    plan: EvidencePlan, *, root: Path, executor: Executor | None, console: Console, quiet: bool
+) -> HardRecord:
+    """Gather the evidence of a phase, write it below explanations/<phase>/hard, and return it.
+
+    Args:
+        plan: what `plan_evidence` gave.
+        root: the data folder.
+        executor: where to compute; None where no trial has to look at images.
+        console: where progress is shown.
+        quiet: show none.
+
+    Raises:
+        InputError: an image changed since it was used.
+    """
+    if plan.known is not None:
+        return plan.known
+    rows, problems = list[Evidence](), list(plan.problems)
+    if plan.asked:
+        assert executor is not None, "trials look at images on workers"
+        _prepare(plan.store, plan.asked, root=root, executor=executor, console=console, quiet=quiet)
+        calls = [
+            _call(plan.store, plan.phase, each, root=root, device=executor.device) for each in plan.asked
+        ]
         with progress_bar(console, "Looking at hard examples", quiet=quiet) as progress:
             gpus = 1.0 if executor.device == "cuda" else 0.0
             for done, (_, (records, problem)) in enumerate(
@@ -86,14 +121,14 @@ def gather_evidence(
                 problems += [problem] if problem else []
                 progress(done, len(calls))
     record = HardRecord(
-        phase=phase,
-        experiment=experiment.name,
-        rests_on=rests_on,
-        rows=tuple(_in_order(rows, found)),
+        phase=plan.phase,
+        experiment=plan.experiment.name,
+        rests_on=plan.rests_on,
+        rows=tuple(_in_order(rows, plan.found)),
         problems=_sorted(problems),
     )
-    _clear(store, record)
-    write_hard(store, record)
+    _clear(plan.store, record)
+    write_hard(plan.store, record)
     return record
 
 

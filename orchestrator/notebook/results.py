@@ -22,6 +22,7 @@ from orchestrator.analysis.collect import Tables, tabulate
 from orchestrator.analysis.trial_facts import facts_table, read_files, read_history, trial_facts
 from orchestrator.notebook.view import View
 from orchestrator.store.decision_file import DecisionRecord, in_force
+from orchestrator.store.explanation_files import Explanations, read_explanations
 from orchestrator.store.find_experiment import find_experiment
 from orchestrator.store.folder import State, Store, claimed_hash, trial_state
 from orchestrator.store.predictions import DAMAGE, Part, read_predictions
@@ -189,6 +190,14 @@ class PhaseResults:
     def comparisons(self) -> pd.DataFrame:
         """The declared comparisons: difference, interval, p-values, probabilities and verdict of each."""
         return self.tables.comparisons
+
+    @property
+    def explanations(self) -> Explanations | None:
+        """Images that models were explained on (`images`) and the numbers of every map (`numbers`).
+
+        None where `explain-images` has not run.
+        """
+        return read_explanations(self.store, self.name)
 
     @functools.cached_property
     def trials(self) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from PIL import Image
 from rich.console import Console
 
 from orchestrator.analysis.collect import collect
-from orchestrator.execution.hard_evidence import gather_evidence
+from orchestrator.execution.hard_evidence import gather_evidence, plan_evidence
 from orchestrator.execution.hard_trial import evidence_by_trial
 from orchestrator.execution.in_process_executor import InProcessExecutor
 from orchestrator.report.page import write_report
@@ -22,9 +22,9 @@ from trainables.files import file_sha256
 
 def gathered(store: Store, faces: Path) -> HardRecord:
     console = Console(file=io.StringIO())
-    return gather_evidence(
-        store, "phase1", root=faces, executor=InProcessExecutor(), console=console, quiet=True
-    )
+    plan = plan_evidence(store, "phase1")
+    executor = InProcessExecutor() if plan.needs_workers else None
+    return gather_evidence(plan, root=faces, executor=executor, console=console, quiet=True)
 
 
 def test_evidence_is_gathered_once_and_shown(trained_study: Path, faces: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ setup(
     packages=[*find_packages(include=["orchestrator*", "trainables*"]), SHIPPED, CLUSTER, *folders],
     package_dir={SHIPPED: "experiments", CLUSTER: "cluster"},
     package_data={
+        "orchestrator": ["*.pyi"],
         "orchestrator.report": ["*.j2", "*.css"],
         "orchestrator.report.slides": ["*.typ"],
         SHIPPED: ["*.json"],

@@ -3,15 +3,11 @@
     from orchestrator import Detector, Study, load_results
 
 `Study` runs a phase, `load_results` reads what is stored, `Detector` scores images by trained models. Each is
-imported when it is first asked for, so that the package itself loads nothing heavy.
+imported when it is first asked for, so that the package itself loads nothing heavy; type checkers read them
+from __init__.pyi, since what is imported here would count as the source of everything in the package.
 """
 
 import importlib
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from orchestrator.notebook.results import load_results as load_results
-    from orchestrator.notebook.study import Study as Study
 
 __version__ = "0.1.0"
 # Public name -> the module that defines it.

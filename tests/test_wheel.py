@@ -7,6 +7,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = "orchestrator/experiments/"
 
@@ -30,6 +32,7 @@ def test_the_wheel_holds_every_module_and_template(wheel: Path) -> None:
     assert "orchestrator/cluster/prices.json" in names
 
 
+@pytest.mark.slow
 def test_a_project_of_ones_own_is_planned_from_the_wheel_alone(
     installed: Path, faces: Path, tmp_path: Path
 ) -> None:

@@ -101,6 +101,13 @@ def test_every_way_of_importing_is_seen(package: Path, line: str) -> None:
     assert "trainables.seeds" in memo.source_files("trainables.trial_files")
 
 
+def test_scores_do_not_hang_on_pages() -> None:
+    """Catches an import through which every change of the program computes all scores again."""
+    below = memo.source_files("orchestrator.analysis.trial_scores")
+    assert "orchestrator" in below and len(below) < 80
+    assert not any(name.startswith(("orchestrator.report", "orchestrator.execution")) for name in below)
+
+
 @pytest.mark.parametrize(
     "module",
     [

@@ -50,6 +50,7 @@ def test_leaving_early_ends_the_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_process_that_breaks_is_our_defect_and_names_its_log(tmp_path: Path) -> None:
     broken = Asked(
         tmp_path / "x.json", question(tmp_path, timed=True).question.model_copy(update={"device": "?"})

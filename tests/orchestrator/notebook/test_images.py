@@ -24,6 +24,7 @@ def test_sections_are_those_of_the_data_page(faces: Path) -> None:
     assert "Width (px)" in html and "Saturation" in html
 
 
+@pytest.mark.slow
 def test_checks_verify_finished_runs(faces: Path, trained_study: Path) -> None:
     """Catches a check of splits that looks at the folder alone."""
     html = shown_text(load_images(faces, results=trained_study).check())

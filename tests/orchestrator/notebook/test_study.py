@@ -49,6 +49,7 @@ def test_a_plan_is_a_frame(finished: Study) -> None:
     assert (plan[["train", "val", "test"]].sum(axis=1) == 36).all()
 
 
+@pytest.mark.slow
 def test_a_run_does_what_is_missing(finished: Study, capsys: pytest.CaptureFixture[str]) -> None:
     """Catches trials that Python's run does not know again as the command's, and does once more."""
     before = set(finished.results.trials["started"])

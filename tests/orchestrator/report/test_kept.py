@@ -189,6 +189,7 @@ def test_a_damaged_picture_is_drawn_again(tmp_path: Path, harm: Callable[[Path],
     assert pen.drawn == 2
 
 
+@pytest.mark.slow
 def test_a_page_is_written_where_nothing_can_be_kept(tmp_path: Path, write_results: Any, render: Any) -> None:
     """Catches a page that fails because of a cache that nobody needs."""
     store = write_results(tmp_path, draws_anew=True)

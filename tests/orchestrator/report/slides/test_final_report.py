@@ -15,6 +15,7 @@ from orchestrator import cli
 from orchestrator.analysis.attention import Attention
 from orchestrator.analysis.collect import collect
 from orchestrator.analysis.evaluation_tables import EvaluationTables
+from orchestrator.analysis.robustness import Robustness
 from orchestrator.analysis.trial_facts import read_files
 from orchestrator.report.explained import ExplainedImages
 from orchestrator.report.material import read_material
@@ -185,7 +186,7 @@ def test_evaluations_on_other_images_have_a_slide_each(one_phase: Written) -> No
             name=name, data="/data", layout="sources", group_by="none", classes=("real", "fake"),
             fingerprint="0", images=10, groups=10, counts=(), excluded={}, foreign=(foreign,), made=made,
         )  # fmt: skip
-        found.append(EvaluationTables(record, pd.DataFrame(), (), (), (), (), 0))
+        found.append(EvaluationTables(record, pd.DataFrame(), (), (), (), (), 0, Robustness(("clean",))))
     slides = list(elsewhere_slides(DeckMaterial(one_phase.store, (), (), "", tuple(found))))
     assert [slide.anchor for slide in slides] == ["elsewhere-b", "elsewhere-a", "elsewhere-d"]
     said = " ".join(str(part) for point in slides[0].points for part in point)

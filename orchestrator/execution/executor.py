@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 from pydantic import TypeAdapter
 
 from orchestrator.plan.resources import Machine, Share
+from trainables.device import DeviceType
 
 R = TypeVar("R")
 
@@ -142,7 +143,7 @@ class Executor(Protocol):
         """What there is to share out."""
 
     @property
-    def device(self) -> str:
+    def device(self) -> DeviceType:
         """What trains here: "cuda" or "cpu"."""
 
     def run(
@@ -180,6 +181,11 @@ class Executor(Protocol):
         Raises:
             InputError: a call raised it.
         """
+
+
+def one_gpu(executor: Executor) -> float:
+    """Return how many GPUs a call of `Executor.each` takes that runs a network: one, or where none is, 0."""
+    return 1.0 if executor.device == "cuda" else 0.0
 
 
 @contextlib.contextmanager

@@ -10,12 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from orchestrator.execution.trial_call import TrialCall
 from orchestrator.store.explanation_files import MAP, OVERLAY, SMALL_IMAGE, SMALL_OVERLAY, write_array
 from trainables import memo
-from trainables.device import DeviceType
-from trainables.errors import InputError
 from trainables.files import replace_file
-from trainables.trial_inputs import ImageCaches
 
 # Sides of the pictures on a page, and at least of the overlay that lies beside it.
 SMALL_PX, OVERLAY_PX = 112, 224
@@ -37,63 +35,40 @@ def rests_on(key: str, rows: pd.DataFrame) -> str:
     )
 
 
-def explain_by_trial(
-    *,
-    folder: str,
-    bases: Sequence[str],
-    num_classes: int,
-    rows: str,
-    root: str,
-    faces: str,
-    pixels: str,
-    device: DeviceType,
-    into: Sequence[str],
-) -> tuple[pd.DataFrame | None, str]:
-    """Explain the images of a table by a finished trial.
+def explain_by_trial(*, call: TrialCall, rows: Path, into: Sequence[Path]) -> tuple[pd.DataFrame | None, str]:
+    """Explain the images of a table by a finished trial, in a worker.
 
     Args:
-        folder: the trial's folder; `bases` are those of the trials that it combines.
-        bases: see `folder`.
-        num_classes: classes of the data set.
+        call: the trial.
         rows: a parquet file with the columns path, sha256, label, score (as stored) and file.
-        root: the folder that the paths are below.
-        faces: the table of faces.
-        pixels: the folder of pixel caches.
-        device: where to score.
         into: the folders that pictures and maps are written to.
 
     Returns:
         One row per image, path, score and the numbers of its map, or None and why there are none.
     """
-    import torch
-
-    from trainables.data.faces import local_detector
     from trainables.explain.explaining import explain_images
-    from trainables.trained import read_trained
 
     table = pd.read_parquet(rows)
     try:
         found = explain_images(
-            read_trained(Path(folder), num_classes=num_classes, bases=[Path(each) for each in bases]),
+            call.trained(),
             table,
-            root=Path(root),
-            caches=ImageCaches(faces=Path(faces), pixels=Path(pixels)),
-            look=local_detector(device),
-            device=torch.device(device),
+            root=call.root,
+            caches=call.caches,
+            look=call.look(),
+            device=call.torch_device(),
         )
         scores = np.asarray(found.scores, dtype=float)
         if (apart := float(np.abs(scores - table["score"]).max())) > TOLERANCE:
             return None, (
-                f"{Path(folder).name} gives scores up to {apart:.3f} away from those that it stored: other "
-                "images lie at these paths now, or its weights are others"
+                f"{call.trial.folder.name} gives scores up to {apart:.3f} away from those that it stored: "
+                "other images lie at these paths now, or its weights are others"
             )
         for place, file in enumerate(table["file"]):
-            _write(found.pixels[place], found.maps[place], [Path(each) / file for each in into])
-    except InputError as error:
-        return None, str(error)
-    # The border of a trial: whatever it raised is its own, and no other trial's concern.
+            _write(found.pixels[place], found.maps[place], [each / file for each in into])
+    # The border of a trial.
     except Exception as error:
-        return None, f"{Path(folder).name}: {type(error).__name__}: {' '.join(str(error).split())}"[:500]
+        return None, call.problem(error)
     numbers = found.numbers.reset_index(drop=True)
     return pd.concat([table[["path"]].assign(score=scores), numbers], axis=1), ""
 

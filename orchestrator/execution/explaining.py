@@ -13,10 +13,11 @@ import pandas as pd
 from rich.console import Console
 
 from orchestrator.console import progress_bar
-from orchestrator.execution.executor import Executor
+from orchestrator.execution.executor import Executor, one_gpu
 from orchestrator.execution.explained_trial import explain_by_trial
 from orchestrator.execution.explanation_plan import ExplanationPlan, ExplanationTask
 from orchestrator.execution.faces import detector_on
+from orchestrator.execution.trial_call import TrialCall, keep_rows
 from orchestrator.store import provenance
 from orchestrator.store.caches import image_caches
 from orchestrator.store.explanation_files import (
@@ -32,10 +33,9 @@ from orchestrator.store.explanation_files import (
     write_array,
     write_explanations,
 )
-from orchestrator.store.fingerprint import SHORT, fingerprint
 from trainables.data.faces import ensure_faces
 from trainables.data.splits.trial_rows import image_files
-from trainables.files import replace_file
+from trainables.device import DeviceType
 
 # After so many trials what there is is written: of a thousand, it would else take minutes in all.
 WRITE_EVERY = 20
@@ -133,9 +133,8 @@ def _run(plan: ExplanationPlan, sofar: _Sofar, executor: Executor, *, console: C
         shared.setdefault(f"{task.trial.folder} {task.rests_on}", []).append(task)
     groups = list(shared.values())
     calls = [_call(plan, tasks, device=executor.device) for tasks in groups]
-    gpus = 1.0 if executor.device == "cuda" else 0.0
     with progress_bar(console, f"Explaining images of {plan.phase}", quiet=quiet) as progress:
-        results = executor.each(explain_by_trial, calls, cpus=1, gpus=gpus)
+        results = executor.each(explain_by_trial, calls, cpus=1, gpus=one_gpu(executor))
         try:
             for count, (place, (numbers, problem)) in enumerate(results, start=1):
                 for task in groups[place]:
@@ -150,25 +149,14 @@ def _run(plan: ExplanationPlan, sofar: _Sofar, executor: Executor, *, console: C
             write_explanations(sofar.explanations())
 
 
-def _call(plan: ExplanationPlan, tasks: Sequence[ExplanationTask], *, device: str) -> dict[str, object]:
-    first, caches = tasks[0], image_caches(plan.store)
-    table = first.rows[["path", "sha256", "label", "score", "file"]]
-    path = plan.store.cached(
-        "rows", f"explained-{fingerprint([str(first.root), first.rests_on])[:SHORT]}.parquet"
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replace_file(path) as partial:
-        table.to_parquet(partial, index=False)
+def _call(
+    plan: ExplanationPlan, tasks: Sequence[ExplanationTask], *, device: DeviceType
+) -> dict[str, object]:
+    first = tasks[0]
     return {
-        "folder": str(first.trial.folder),
-        "bases": [str(base) for base in first.trial.bases],
-        "num_classes": first.trial.num_classes,
-        "rows": str(path),
-        "root": str(first.root),
-        "faces": str(caches.faces),
-        "pixels": str(caches.pixels),
-        "device": device,
-        "into": [str(plan.folder / task.trial.experiment) for task in tasks],
+        "call": TrialCall(first.trial, first.root, image_caches(plan.store), device),
+        "rows": keep_rows(plan.store, first.rows[["path", "sha256", "label", "score", "file"]]),
+        "into": [plan.folder / task.trial.experiment for task in tasks],
     }
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.analysis.joint_models import CalibratedTrial, JointModels, joint_threshold
+from orchestrator.analysis.joint_models import CalibratedTrial, JointModels, JointThreshold, joint_threshold
 from orchestrator.store.folder import claimed_hash
 from orchestrator.store.predictions import DAMAGE, read_predictions
 from trainables.errors import InputError
@@ -78,16 +78,23 @@ def export_models(
         data: the folder of images that the experiment was run on; where its test images are not there, a
             network is compared on noise.
     """
+    threshold = joint_threshold(models)
     for each in models.trials:
         name = f"{models.experiment.name}-r{each.trial.repeat}f{each.trial.fold}"
         try:
-            yield _export(each, models, folder / name, wanted=wanted, data=data)
+            yield _export(each, models, threshold, folder / name, wanted=wanted, data=data)
         except InputError as error:
             yield ExportedModel(each.trial.folder.name, problem=str(error))
 
 
 def _export(
-    each: CalibratedTrial, models: JointModels, path: Path, *, wanted: "ExportFormat", data: Path
+    each: CalibratedTrial,
+    models: JointModels,
+    threshold: JointThreshold,
+    path: Path,
+    *,
+    wanted: "ExportFormat",
+    data: Path,
 ) -> ExportedModel:
     # torch takes seconds to import, and a wrong name is said before.
     from trainables.export import (
@@ -110,7 +117,6 @@ def _export(
         network = export_network(trained, file, wanted=wanted, pixels=pixels)
     except ExportError as error:
         return ExportedModel(trial.folder.name, problem=f"{trial.folder.name}: {error}")
-    threshold = joint_threshold(models)
     use = ExportedUse(
         experiment=trial.experiment,
         repeat=trial.repeat,

@@ -10,7 +10,7 @@ import pandas as pd
 from rich.console import Console
 
 from orchestrator.console import progress_bar
-from orchestrator.execution.executor import Executor
+from orchestrator.execution.executor import Executor, one_gpu
 from orchestrator.plan.plan import StudyPlan
 from orchestrator.store.caches import image_caches
 from trainables.data.faces import DetectedFaces, Look
@@ -49,8 +49,7 @@ def detector_on(executor: Executor) -> Look:
             for start in range(0, len(missing), face_detector.PART)
         ]
         calls = [{"files": part, "device": executor.device} for part in parts]
-        gpus = 1.0 if executor.device == "cuda" else 0.0
-        for _, found in executor.each(face_detector.look_at, calls, cpus=1, gpus=gpus):
+        for _, found in executor.each(face_detector.look_at, calls, cpus=1, gpus=one_gpu(executor)):
             yield found
 
     return look

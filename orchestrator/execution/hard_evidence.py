@@ -18,20 +18,21 @@ from orchestrator.analysis.experiment_scores import Gathered, gather
 from orchestrator.analysis.image_findings import ImageFindings, find_in_images
 from orchestrator.analysis.trial_scores import ALL
 from orchestrator.console import progress_bar
-from orchestrator.execution.executor import Executor
+from orchestrator.execution.executor import Executor, one_gpu
 from orchestrator.execution.faces import detector_on
 from orchestrator.execution.hard_trial import evidence_by_trial, fingerprint_table
+from orchestrator.execution.trial_call import TrialCall, keep_rows
 from orchestrator.plan.stored_rows import rows_of_trial, stored_rows
 from orchestrator.store.caches import image_caches
 from orchestrator.store.decision_file import in_force
 from orchestrator.store.fingerprint import SHORT, fingerprint
 from orchestrator.store.finished_trials import FinishedTrial, finished_trials
-from orchestrator.store.fold_files import write_once
 from orchestrator.store.folder import Store
 from orchestrator.store.hard_files import Evidence, HardRecord, hard_folder, known_hard, write_hard
 from trainables import memo
 from trainables.data.faces import ensure_faces
 from trainables.data.splits.trial_rows import image_files
+from trainables.device import DeviceType
 from trainables.errors import InputError
 from trainables.trial_inputs import detect_faces, prepare_pixels
 
@@ -113,9 +114,8 @@ def gather_evidence(
             _call(plan.store, plan.phase, each, root=root, device=executor.device) for each in plan.asked
         ]
         with progress_bar(console, "Looking at hard examples", quiet=quiet) as progress:
-            gpus = 1.0 if executor.device == "cuda" else 0.0
             for done, (_, (records, problem)) in enumerate(
-                executor.each(evidence_by_trial, calls, cpus=1, gpus=gpus), start=1
+                executor.each(evidence_by_trial, calls, cpus=1, gpus=one_gpu(executor)), start=1
             ):
                 rows += records
                 problems += [problem] if problem else []
@@ -235,38 +235,19 @@ def _prepare(
         ensure_faces(caches.faces, image_files(looked_at, root), look=look)
     with progress_bar(console, "Preparing images", quiet=quiet) as progress:
         prepare_pixels(every, recipe, root=root, caches=caches, progress=progress)
-    call = {
-        "rows": str(_table(store, every)),
-        "root": str(root),
-        "fingerprints": str(_fingerprints(store, root)),
-    }
+    call = {"rows": keep_rows(store, every), "root": root, "fingerprints": _fingerprints(store, root)}
     for _ in executor.each(fingerprint_table, [call], cpus=1, gpus=0.0):
         pass
 
 
-def _call(store: Store, phase: str, asked: _Asked, *, root: Path, device: str) -> dict[str, object]:
-    caches, trial = image_caches(store), asked.trial
+def _call(store: Store, phase: str, asked: _Asked, *, root: Path, device: DeviceType) -> dict[str, object]:
     return {
-        "experiment": trial.experiment,
-        "folder": str(trial.folder),
-        "bases": [str(base) for base in trial.bases],
-        "num_classes": trial.num_classes,
-        "rows": str(_table(store, asked.rows)),
-        "root": str(root),
-        "faces": str(caches.faces),
-        "pixels": str(caches.pixels),
-        "kept": str(store.cached("features", f"{trial.folder.name}.memo")),
-        "fingerprints": str(_fingerprints(store, root)),
-        "pictures": str(hard_folder(store, phase)),
-        "device": device,
+        "call": TrialCall(asked.trial, root, image_caches(store), device),
+        "rows": keep_rows(store, asked.rows),
+        "kept": store.cached("features", f"{asked.trial.folder.name}.memo"),
+        "fingerprints": _fingerprints(store, root),
+        "pictures": hard_folder(store, phase),
     }
-
-
-def _table(store: Store, rows: pd.DataFrame) -> Path:
-    digest = fingerprint([list(rows.columns), rows.astype(str).to_numpy().tolist()])[:SHORT]
-    path = store.cached("rows", f"hard-{digest}.parquet")
-    write_once(path, rows)
-    return path
 
 
 def _fingerprints(store: Store, root: Path) -> Path:

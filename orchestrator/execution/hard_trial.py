@@ -1,82 +1,62 @@
 """Evidence of one trial in a worker: pictures are written, and what else was found comes back as records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from orchestrator.execution.trial_call import TrialCall
 from orchestrator.store.hard_files import OTHER_CLASS, SAME_CLASS, Evidence
-from trainables.device import DeviceType
-from trainables.errors import InputError
 from trainables.files import replace_file
-from trainables.trial_inputs import ImageCaches
 
 if TYPE_CHECKING:
     from trainables.explain.evidence import ImageEvidence
 
 
-def fingerprint_table(*, rows: str, root: str, fingerprints: str) -> int:
+def fingerprint_table(*, rows: Path, root: Path, fingerprints: Path) -> int:
     """Keep the fingerprints of the images of the table `rows` (parquet); return how many there are."""
     from trainables.data.duplicates.fingerprints import fingerprint_files
     from trainables.data.splits.trial_rows import image_files
 
-    files = image_files(pd.read_parquet(rows), Path(root))
-    return len(fingerprint_files(files, memory=Path(fingerprints)).sha256)
+    files = image_files(pd.read_parquet(rows), root)
+    return len(fingerprint_files(files, memory=fingerprints).sha256)
 
 
 def evidence_by_trial(
-    *,
-    experiment: str,
-    folder: str,
-    bases: Sequence[str],
-    num_classes: int,
-    rows: str,
-    root: str,
-    faces: str,
-    pixels: str,
-    kept: str,
-    fingerprints: str,
-    pictures: str,
-    device: DeviceType,
+    *, call: TrialCall, rows: Path, kept: Path, fingerprints: Path, pictures: Path
 ) -> tuple[list[Evidence], str]:
     """Gather evidence on images that a trial tested.
 
     `rows` (parquet) has the columns path, sha256, label, source, is_asked, is_hard, is_doubted: those asked
     about, and those that were learned from. Returns one record per image in their order, or none and why not.
     """
-    import torch
-
-    from trainables.data.faces import local_detector
     from trainables.explain.evidence import evidence_on
-    from trainables.trained import read_trained
 
     table = pd.read_parquet(rows)
     asked, training = (table[table["is_asked"] == wanted].reset_index(drop=True) for wanted in (True, False))
     try:
         found = evidence_on(
-            read_trained(Path(folder), num_classes=num_classes, bases=[Path(each) for each in bases]),
+            call.trained(),
             asked,
             training,
-            root=Path(root),
-            caches=ImageCaches(faces=Path(faces), pixels=Path(pixels)),
-            look=local_detector(device),
-            device=torch.device(device),
-            kept=Path(kept),
-            fingerprints=Path(fingerprints),
+            root=call.root,
+            caches=call.caches,
+            look=call.look(),
+            device=call.torch_device(),
+            kept=kept,
+            fingerprints=fingerprints,
         )
-    except InputError as error:
-        return [], str(error)
-    # The border of a trial: whatever it raised is its own, and no other trial's concern.
+    # The border of a trial.
     except Exception as error:
-        return [], f"{Path(folder).name}: {type(error).__name__}: {' '.join(str(error).split())}"[:500]
-    about = {"experiment": experiment, "trial": Path(folder).name}
+        return [], call.problem(error)
+    about = {"experiment": call.trial.experiment, "trial": call.trial.folder.name}
     records = []
     for number, near in enumerate(found):
         record = _record(asked.iloc[number], near, training, about)
         contents = (near.seen_webp, near.overlay_webp, near.nearest_webp)
         for name, content in zip((record.seen, record.overlay, record.nearest), contents, strict=True):
-            with replace_file(Path(pictures) / name) as partial:
+            with replace_file(pictures / name) as partial:
                 partial.write_bytes(content)
         records.append(record)
     return records, ""

@@ -14,12 +14,11 @@ from rich.console import Console
 
 from orchestrator.analysis.predicted import Predicted
 from orchestrator.console import progress_bar
-from orchestrator.execution.executor import Executor
+from orchestrator.execution.executor import Executor, one_gpu
+from orchestrator.execution.trial_call import TrialCall
 from orchestrator.store.caches import image_caches
 from orchestrator.store.folder import Store
-from trainables.device import DeviceType
 from trainables.files import replace_file
-from trainables.trial_inputs import ImageCaches
 
 OVERLAY_BATCH, SIDE_PX = 64, 256
 
@@ -44,24 +43,21 @@ def with_overlays(
     names = [_file_name(path, digest) for path, digest in zip(rows["path"], rows["sha256"], strict=True)]
     caches = image_caches(scratch)
     starts = range(0, len(rows), OVERLAY_BATCH)
+    # A table of faces is locked while it is added to: each call has its own.
+    own = [replace(caches, faces=caches.faces.with_name(f"{start}-{caches.faces.name}")) for start in starts]
+    root = Path(rows["file"].iloc[0]).parent
     calls = [
         {
-            "folder": str(trial.folder),
-            "bases": [str(base) for base in trial.bases],
-            "num_classes": trial.num_classes,
+            "call": TrialCall(trial, root, caches_of_call, executor.device),
             "files": rows["file"].tolist()[start : start + OVERLAY_BATCH],
             "hashes": rows["sha256"].tolist()[start : start + OVERLAY_BATCH],
-            # A table of faces is locked while it is added to: each call has its own.
-            "faces": str(caches.faces.with_name(f"{start}-{caches.faces.name}")),
-            "pixels": str(caches.pixels),
-            "device": executor.device,
         }
-        for start in starts
+        for start, caches_of_call in zip(starts, own, strict=True)
     ]
     folder.mkdir(parents=True, exist_ok=True)
     with progress_bar(console, "Drawing Grad-CAM overlays", quiet=quiet) as progress:
-        done, gpus = 0, 1.0 if executor.device == "cuda" else 0.0
-        for place, pictures in executor.each(draw_overlays, calls, cpus=1, gpus=gpus):
+        done = 0
+        for place, pictures in executor.each(draw_overlays, calls, cpus=1, gpus=one_gpu(executor)):
             for name, picture in zip(names[starts[place] :], pictures, strict=False):
                 with replace_file(folder / name) as partial:
                     partial.write_bytes(picture)
@@ -71,36 +67,22 @@ def with_overlays(
     return replace(found, table=found.table.assign(overlay=column.reindex(found.table.index, fill_value="")))
 
 
-def draw_overlays(
-    *,
-    folder: str,
-    bases: list[str],
-    num_classes: int,
-    files: list[str],
-    hashes: list[str],
-    faces: str,
-    pixels: str,
-    device: DeviceType,
-) -> list[bytes]:
-    """Explain images by the trial at `folder` in a worker; return a WebP of each, in their order.
+def draw_overlays(*, call: TrialCall, files: list[str], hashes: list[str]) -> list[bytes]:
+    """Explain images by a trial in a worker; return a WebP of each, in their order.
 
     Raises:
         InputError: as `explain_images` does.
     """
-    import torch
-
-    from trainables.data.faces import local_detector
     from trainables.explain.explaining import explain_images
     from trainables.explain.overlays import overlay, webp
-    from trainables.trained import read_trained
 
     found = explain_images(
-        read_trained(Path(folder), num_classes=num_classes, bases=[Path(each) for each in bases]),
+        call.trained(),
         pd.DataFrame({"path": files, "sha256": hashes}),
-        root=Path(files[0]).parent,
-        caches=ImageCaches(faces=Path(faces), pixels=Path(pixels)),
-        look=local_detector(device),
-        device=torch.device(device),
+        root=call.root,
+        caches=call.caches,
+        look=call.look(),
+        device=call.torch_device(),
         with_checks=False,
     )
     maps = zip(found.pixels, found.maps, strict=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.execution.executor import Executor
+from orchestrator.execution.executor import Executor, one_gpu
 from orchestrator.plan.plan import StudyPlan, measurement_file
 from orchestrator.plan.weights_lookup import starting_weights, timm_model
 from orchestrator.store import provenance
@@ -107,8 +107,7 @@ def asking_text(asked: Sequence[Asked]) -> str:
 def answered_by(executor: Executor, asked: Sequence[Asked]) -> list[ModelAnswer]:
     """Answer on the workers of a cluster."""
     calls = [{"question": each.question} for each in asked]
-    gpus = 1.0 if executor.device == "cuda" else 0.0
-    found = dict(executor.each(_answer, calls, cpus=1, gpus=gpus))
+    found = dict(executor.each(_answer, calls, cpus=1, gpus=one_gpu(executor)))
     return [found[place] for place in range(len(asked))]
 
 

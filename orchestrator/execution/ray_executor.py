@@ -57,7 +57,7 @@ from orchestrator.execution.executor import (  # noqa: E402
     output_in,
 )
 from orchestrator.plan.resources import Machine, this_machine  # noqa: E402
-from trainables.device import device_type  # noqa: E402
+from trainables.device import DeviceType, device_type  # noqa: E402
 from trainables.errors import InputError  # noqa: E402
 
 MAX_LOST = 3
@@ -81,7 +81,7 @@ class RayExecutor:
     _stopped: set[str] = field(default_factory=set)
 
     @property
-    def device(self) -> str:
+    def device(self) -> DeviceType:
         """See `Executor.device`."""
         return "cuda" if self.machine.gpus else "cpu"
 

@@ -13,17 +13,14 @@ import pandas as pd
 from rich.console import Console
 
 from orchestrator.console import progress_bar
-from orchestrator.execution.executor import Executor
+from orchestrator.execution.executor import Executor, one_gpu
 from orchestrator.execution.faces import detector_on
+from orchestrator.execution.trial_call import TrialCall, keep_rows
 from orchestrator.store.caches import image_caches
-from orchestrator.store.fingerprint import SHORT, fingerprint
 from orchestrator.store.finished_trials import FinishedTrial
 from orchestrator.store.folder import Store
-from trainables.device import DeviceType
-from trainables.errors import InputError
-from trainables.files import replace_file
 from trainables.recipe import RecipeKeys
-from trainables.trial_inputs import ImageCaches, detect_faces, prepare_pixels
+from trainables.trial_inputs import detect_faces, prepare_pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,87 +72,43 @@ def score_trials(
             prepare_pixels(
                 rows, recipe, root=root, caches=caches, perturbation=perturbation, progress=progress
             )
-    calls = _calls(
-        store, trials, rows, root=root, caches=caches, device=executor.device, perturbation=perturbation
-    )
+    table = keep_rows(store, rows[["path", "sha256"]])
+    calls = [
+        {
+            "call": TrialCall(trial, root, caches, executor.device),
+            "rows": table,
+            "perturbation": perturbation,
+        }
+        for trial in trials
+    ]
     found: dict[int, ScoredImages] = {}
     with progress_bar(console, f"Scoring with trained models{said}", quiet=quiet) as progress:
-        gpus = 1.0 if executor.device == "cuda" else 0.0
-        for place, (scores, problem) in executor.each(score_by_trial, calls, cpus=1, gpus=gpus):
+        for place, (scores, problem) in executor.each(score_by_trial, calls, cpus=1, gpus=one_gpu(executor)):
             found[place] = ScoredImages(trials[place], scores, problem)
             progress(len(found), len(calls))
     return [found[place] for place in range(len(trials))]
 
 
-def score_by_trial(
-    *,
-    folder: str,
-    bases: Sequence[str],
-    num_classes: int,
-    rows: str,
-    root: str,
-    faces: str,
-    pixels: str,
-    device: DeviceType,
-    perturbation: str,
-) -> tuple[np.ndarray | None, str]:
+def score_by_trial(*, call: TrialCall, rows: Path, perturbation: str) -> tuple[np.ndarray | None, str]:
     """Score the images of the table `rows` (parquet) in a worker; return the scores, or None and why not."""
-    import torch
-
-    from trainables.data.faces import local_detector
-    from trainables.trained import read_trained, score_images
+    from trainables.trained import score_images
 
     try:
-        trained = read_trained(Path(folder), num_classes=num_classes, bases=[Path(each) for each in bases])
         scores = score_images(
-            trained,
+            call.trained(),
             pd.read_parquet(rows),
-            root=Path(root),
-            caches=ImageCaches(faces=Path(faces), pixels=Path(pixels)),
-            look=local_detector(device),
-            device=torch.device(device),
+            root=call.root,
+            caches=call.caches,
+            look=call.look(),
+            device=call.torch_device(),
             perturbation=perturbation,
         )
-    except InputError as error:
-        return None, str(error)
-    # The border of a trial: whatever it raised is its own, and no other trial's concern.
+    # The border of a trial.
     except Exception as error:
-        return None, f"{Path(folder).name}: {type(error).__name__}: {' '.join(str(error).split())}"[:500]
+        return None, call.problem(error)
     return scores, ""
 
 
 def _view(recipe: RecipeKeys) -> tuple[object, ...]:
     """What images look like to a model: recipes with the same view share their pixels."""
     return recipe.image_size, recipe.face_crop, recipe.face_crop_margin, recipe.face_rule
-
-
-def _calls(
-    store: Store,
-    trials: Sequence[FinishedTrial],
-    rows: pd.DataFrame,
-    *,
-    root: Path,
-    caches: ImageCaches,
-    device: str,
-    perturbation: str,
-) -> list[dict[str, object]]:
-    table = rows[["path", "sha256"]]
-    digest = fingerprint([str(root), table["path"].tolist(), table["sha256"].tolist()])[:SHORT]
-    path = store.cached("rows", f"scored-{digest}.parquet")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replace_file(path) as partial:
-        table.to_parquet(partial, index=False)
-    return [
-        {
-            "folder": str(trial.folder),
-            "bases": [str(base) for base in trial.bases],
-            "num_classes": trial.num_classes,
-            "rows": str(path),
-            "root": str(root),
-            "faces": str(caches.faces),
-            "pixels": str(caches.pixels),
-            "device": device,
-            "perturbation": perturbation,
-        }
-        for trial in trials
-    ]

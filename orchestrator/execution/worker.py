@@ -42,7 +42,7 @@ def _run_job(job: TrialJob, task: Task, report: Report) -> None:
         # The border of a trial: whatever it raised is its row in failures.csv, and no other trial's concern.
         except Exception as error:
             write_error(job.folder, error_record(error))
-            report(Event(EventKind.FAILED, job.key, message=_one_line(error)))
+            report(Event(EventKind.FAILED, job.key, message=one_line(error)))
         else:
             report(Event(EventKind.DONE, job.key))
 
@@ -51,7 +51,7 @@ def error_record(error: Exception) -> ErrorRecord:
     """Return what error.json holds."""
     return ErrorRecord(
         type=type(error).__name__,
-        message=_one_line(error),
+        message=one_line(error),
         traceback="".join(traceback.format_exception(error)),
         time=provenance.now(),
     )
@@ -113,6 +113,7 @@ def _run(job: TrialJob, task: Task, report: Report) -> None:
     )
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """Say an error in a line: its type and its message."""
     text = " ".join(str(error).split()) or "no message"
     return f"{type(error).__name__}: {text}"[:500]

@@ -1,6 +1,6 @@
 """Slides on what came out: each phase, the decisions, the scores of the last phase, what is significant."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from orchestrator.analysis.collect import ALL
 from orchestrator.report.grid import Grid, GridCell, grid
@@ -126,17 +126,7 @@ def performance_slide(phase: Material) -> Slide:
     shown = choose_shown(phase.tables, phase.decision, MOST_ROWS)
     present = [metric for metric in METRICS if any(key[1:] == (metric, ALL) for key in phase.summary.rows)]
     heads = [capital(metric_name(metric)) + (" ↓" if metric in LOWER_IS_BETTER else "") for metric in present]
-    expected = phase.expected(shown.names)
-    rows: list[list[GridCell | str]] = [
-        [
-            name,
-            *(
-                without_reason(phase.summary.cell(name, metric, ALL, expected=expected[name]))
-                for metric in present
-            ),
-        ]
-        for name in shown.names
-    ]
+    rows = _score_rows(phase, shown.names, [(metric, ALL) for metric in present])
     return Slide(
         "performance",
         f"Classification performance: {phase.study.phase.title}",
@@ -154,17 +144,7 @@ def by_source_slide(phase: Material) -> Slide | None:
     if not sources:
         return None
     shown = choose_shown(phase.tables, phase.decision, MOST_ROWS)
-    expected = phase.expected(shown.names)
-    rows: list[list[GridCell | str]] = [
-        [
-            name,
-            *(
-                without_reason(phase.summary.cell(name, "auc", source, expected=expected[name]))
-                for source in sources
-            ),
-        ]
-        for name in shown.names
-    ]
+    rows = _score_rows(phase, shown.names, [("auc", source) for source in sources])
     return Slide(
         "by-source",
         f"AUC by source of fakes: {phase.study.phase.title}",
@@ -174,6 +154,23 @@ def by_source_slide(phase: Material) -> Slide | None:
         "the corrected 95 % interval. Of many sources the hardest.",
         more=page_of(phase.study.phase.name, "sources"),
     )
+
+
+def _score_rows(
+    phase: Material, names: Sequence[str], columns: Sequence[tuple[str, str]]
+) -> list[list[GridCell | str]]:
+    """The scores of experiments, a row each, by metric and source."""
+    expected = phase.expected(names)
+    return [
+        [
+            name,
+            *(
+                without_reason(phase.summary.cell(name, metric, source, expected=expected[name]))
+                for metric, source in columns
+            ),
+        ]
+        for name in names
+    ]
 
 
 def significance_slide(material: DeckMaterial) -> Slide:

@@ -14,10 +14,14 @@ from orchestrator.analysis.collect import collect
 from orchestrator.execution.hard_evidence import gather_evidence, plan_evidence
 from orchestrator.execution.hard_trial import evidence_by_trial
 from orchestrator.execution.in_process_executor import InProcessExecutor
+from orchestrator.execution.trial_call import TrialCall
 from orchestrator.report.page import write_report
+from orchestrator.store.find_experiment import find_experiment
+from orchestrator.store.finished_trials import finished_trials
 from orchestrator.store.folder import Store
 from orchestrator.store.hard_files import HardRecord, evidence_digest, hard_folder, read_hard
 from trainables.files import file_sha256
+from trainables.trial_inputs import ImageCaches
 
 
 def gathered(store: Store, faces: Path) -> HardRecord:
@@ -71,11 +75,16 @@ def test_a_planted_version_of_the_other_class_is_an_alarm(trained_study: Path, t
     table = pd.DataFrame(rows).assign(source="drawn", is_hard=True, is_doubted=False)
     table["sha256"] = [file_sha256(data / path) for path in table["path"]]
     table.to_parquet(tmp_path / "rows.parquet")
-    places = {name: str(tmp_path / name) for name in ("faces", "pixels", "kept", "fingerprints", "pictures")}
+    store = Store.look(trained_study)
+    trial = finished_trials(store, find_experiment(store, "plain")).trials[0]
+    caches = ImageCaches(faces=tmp_path / "faces", pixels=tmp_path / "pixels")
     found, problem = evidence_by_trial(
-        experiment="plain", folder=str(next((trained_study / "trials").glob("plain-r0f0-*"))), bases=[],
-        num_classes=2, rows=str(tmp_path / "rows.parquet"), root=str(data), device="cpu", **places,
-    )  # fmt: skip
+        call=TrialCall(trial, data, caches, "cpu"),
+        rows=tmp_path / "rows.parquet",
+        kept=tmp_path / "kept",
+        fingerprints=tmp_path / "fingerprints",
+        pictures=tmp_path / "pictures",
+    )
     assert problem == ""
     said = [(each.path, each.alarm, each.duplicate_path, each.duplicate_kind) for each in found]
     assert said == [

@@ -16,8 +16,9 @@ def as_csv(table: pd.DataFrame) -> str:
     for what tables here have: names that are texts, and columns of float64, whole numbers, truths, texts, or
     a mix of these. Times, or floats of fewer bits, would not be as pandas writes them.
     """
-    columns = [_fields(table.iloc[:, place]) for place in range(table.shape[1])]
     names = [_quoted(str(name)) for name in table.columns]
+    # Most of a phase's tables hold nothing, since its questions are others.
+    columns = [_fields(column) for _, column in table.items()] if len(table) else []
     lines = [",".join(names), *map(",".join, zip(*columns, strict=True)), ""]
     if len(names) == 1:
         # A line without a field would be no row to who reads it.

@@ -113,6 +113,8 @@ def question_tables(numbers: QuestionNumbers) -> dict[str, pd.DataFrame]:
 
 def _table(rows: list[dict[str, Cell]], columns: list[str]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=columns)
+    if not rows:
+        return frame
     numbers = [name for name in columns if name not in (*WHOLE, *TEXTS)]
     whole = [name for name in columns if name in WHOLE]
     return frame.astype(dict.fromkeys(numbers, float) | dict.fromkeys(whole, int))

@@ -1,5 +1,6 @@
 """Fixtures of the orchestrator's tests: folders of experiment files, and results written by hand."""
 
+import functools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -167,7 +168,7 @@ class Results:
             _json(folder / "error.json", {"format": 1, **error})
         if state != "done":
             return
-        predictions(fold, shift=shift, num_classes=num_classes).to_parquet(folder / "predictions.parquet")
+        (folder / "predictions.parquet").write_bytes(_stored_predictions(fold, shift, num_classes))
         scores = {"auc": 0.75 + fold / 100, "accuracy": 0.5, "f1": 0.5, "log_loss": 0.6, "precision": None}
         _json(
             folder / "metrics.json",
@@ -189,12 +190,7 @@ class Results:
     @staticmethod
     def history(folder: Path, epochs: int) -> None:
         """Write history.csv with `epochs` rows."""
-        steps = np.arange(1, epochs + 1)
-        table = pd.DataFrame({"epoch": steps, "train_loss": 1 / steps, "val_loss": 0.5 + 1 / steps})
-        table = table.assign(
-            score=steps / 10, val_auc=steps / 10, val_f1=np.nan, lr=1e-4, seconds=2.0, images_per_s=45.0
-        )
-        table.to_csv(folder / "history.csv", index=False)
+        (folder / "history.csv").write_text(_stored_history(epochs))
 
     def compare(self, baseline: str, treatment: str, *metrics: str) -> None:
         """Declare a comparison."""
@@ -276,6 +272,21 @@ class Results:
         """The folder of a trial."""
         experiment = next(experiment for experiment in self.experiments if experiment["name"] == name)
         return self.root / experiment["trials"][fold]["folder"]
+
+
+@functools.cache
+def _stored_history(epochs: int) -> str:
+    steps = np.arange(1, epochs + 1)
+    table = pd.DataFrame({"epoch": steps, "train_loss": 1 / steps, "val_loss": 0.5 + 1 / steps})
+    table = table.assign(
+        score=steps / 10, val_auc=steps / 10, val_f1=np.nan, lr=1e-4, seconds=2.0, images_per_s=45.0
+    )
+    return table.to_csv(index=False)
+
+
+@functools.cache
+def _stored_predictions(fold: int, shift: float, num_classes: int) -> bytes:
+    return predictions(fold, shift=shift, num_classes=num_classes).to_parquet()
 
 
 def predictions(fold: int, *, shift: float = 1.0, num_classes: int = 2) -> pd.DataFrame:

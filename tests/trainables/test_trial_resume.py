@@ -113,8 +113,9 @@ def whole(
 INTERRUPTED: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(SETTINGS, tuple(range(1, EPOCHS + 1))),
     "adamw channels last": (2,),
+    "everything random": (1, 3),
     "sgd bf16": (2,),
-    "fp16 warm-up": (1, 2),
+    "fp16 warm-up": (2,),
     "patience": (),
 }
 
@@ -122,7 +123,8 @@ INTERRUPTED: dict[str, tuple[int, ...]] = {
 @pytest.mark.parametrize(
     ("name", "epoch"),
     [(name, epoch) for name, epochs in INTERRUPTED.items() for epoch in epochs]
-    + [pytest.param("fp16 warm-up", epoch, marks=pytest.mark.slow) for epoch in (3, 4)],
+    + [pytest.param("fp16 warm-up", epoch, marks=pytest.mark.slow) for epoch in (1, 3, 4)]
+    + [pytest.param("everything random", epoch, marks=pytest.mark.slow) for epoch in (2, 4)],
 )
 def test_interrupted_after_any_epoch(
     make_recipe: MakeRecipe, trial_data: Any, whole: dict[str, Outcome], tmp_path: Path, name: str, epoch: int

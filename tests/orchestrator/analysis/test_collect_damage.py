@@ -257,7 +257,7 @@ def test_results_that_are_being_written_meanwhile_are_consistent(results: Any) -
     thread = threading.Thread(target=writer)
     thread.start()
     try:
-        for _ in range(15):
+        for _ in range(6):
             found = collect(Store.look(results.root), results.phase)
             assert len(found.failures) + found.scores["trial"].nunique() == 8
             for name, rows in found.summary.groupby("experiment"):

@@ -8,25 +8,46 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.cli import main
+
 Write = Callable[..., Path]
 ROOT = Path(__file__).parents[3]
 
 
-def completed(folder: Path, line: str) -> list[str]:
-    """Ask as bash does; a line that ends in a space begins a new word."""
-    number = len(line.split()) - (not line.endswith(" "))
-    asked = {"_ORCHESTRATOR_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(number)}
+Complete = Callable[[Path, str], list[str]]
+
+
+@pytest.fixture
+def completed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Complete:
+    """Ask as bash does, from a folder; a line that ends in a space begins a new word."""
+
+    def ask(folder: Path, line: str) -> list[str]:
+        number = len(line.split()) - (not line.endswith(" "))
+        asked = {"_ORCHESTRATOR_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(number)}
+        monkeypatch.chdir(folder)
+        for name, value in asked.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit):
+            main()
+        out, err = capsys.readouterr()
+        assert err == ""
+        return out.split()
+
+    return ask
+
+
+def test_a_shell_is_answered_by_the_program() -> None:
+    """Catches a variable of another name than the one that the installed completion sets."""
+    asked = {"_ORCHESTRATOR_COMPLETE": "complete_bash", "COMP_WORDS": "orchestrator pla", "COMP_CWORD": "1"}
     found = subprocess.run(
         [sys.executable, "-m", "orchestrator"],
-        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), **asked},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert found.stderr == ""
-    return found.stdout.split()
+    assert (found.stdout.split(), found.stderr) == (["plan"], "")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +61,9 @@ def completed(folder: Path, line: str) -> list[str]:
         ("orchestrator compare p1_ p1_r", ["p1_resnet18_baseline"]),
     ],
 )
-def test_names_are_completed(write_experiments: Write, tmp_path: Path, line: str, names: list[str]) -> None:
+def test_names_are_completed(
+    write_experiments: Write, tmp_path: Path, completed: Complete, line: str, names: list[str]
+) -> None:
     files = {
         "nightly/phase.json": {"title": "T", "experiments": ["a"]},
         "nightly/night_a.json": {},
@@ -62,7 +85,12 @@ def test_names_are_completed(write_experiments: Write, tmp_path: Path, line: str
 )
 @pytest.mark.parametrize("project", ["", "--project p2 "], ids=["here", "elsewhere"])
 def test_names_of_the_project_are_completed(
-    write_experiments: Write, tmp_path: Path, line: str, names: list[str], project: str
+    write_experiments: Write,
+    tmp_path: Path,
+    completed: Complete,
+    line: str,
+    names: list[str],
+    project: str,
 ) -> None:
     """Catches a project whose folder is not ./experiments, and of which nothing is completed."""
     home = tmp_path / "p2" if project else tmp_path
@@ -82,7 +110,7 @@ def test_names_of_the_project_are_completed(
     ids=["phase", "project", "folder"],
 )
 def test_wrong_files_are_no_matter_of_completion(
-    tmp_path: Path, files: dict[str, str], names: list[str]
+    tmp_path: Path, completed: Complete, files: dict[str, str], names: list[str]
 ) -> None:
     """Catches an error message in the middle of the line that somebody types."""
     for name, content in files.items():

@@ -54,14 +54,13 @@ def built(name: str) -> nn.Module:
     return build(name).eval()
 
 
-@every_backbone
-def test_shapes_for_two_and_for_several_classes_at_two_sizes(
-    name: str, request: pytest.FixtureRequest
-) -> None:
-    models = {5: build(name, num_classes=5).eval()}
-    # To build the largest takes seconds; what their heads are made of is the same for two classes.
-    if SIZES.get(name, 0) <= LARGE:
-        models[2] = request.getfixturevalue("built")
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if SIZES.get(name, 0) > LARGE else ()) for name in NAMES],
+    scope="module",
+)
+def test_shapes_for_two_and_for_several_classes_at_two_sizes(name: str, built: nn.Module) -> None:
+    models = {5: build(name, num_classes=5).eval(), 2: built}
     for num_classes, model in models.items():
         for size_px in (smallest_px(name), smallest_px(name) + 32):
             with torch.inference_mode():

@@ -13,7 +13,7 @@ MEMBERS of them, and the first MEMBERS with other hashes: enough to connect what
 """
 
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 
 import numpy as np
 
@@ -100,8 +100,9 @@ def _close_values(hashes: np.ndarray, others: np.ndarray | None, *, limits: tupl
     size = len(entries)
     found: list[np.ndarray] = []
     waiting, compress_at = 0, _COMPRESS_AT
+    parts = _blocks(entries)
     for blocks in combinations(range(NUM_BLOCKS), CHOSEN):
-        moved, num_key_bits = _blocks_first(entries, blocks)
+        moved, num_key_bits = _blocks_first(parts, blocks)
         order = np.argsort(moved, kind="stable")
         keys = moved[order] >> np.uint64(64 - num_key_bits)
         codes = _compare(
@@ -118,20 +119,28 @@ def _close_values(hashes: np.ndarray, others: np.ndarray | None, *, limits: tupl
     return np.stack([first, second if others is None else second - len(hashes)], axis=1)
 
 
-def _blocks_first(hashes: np.ndarray, blocks: tuple[int, ...]) -> tuple[np.ndarray, int]:
-    """Move the bits of `blocks` to the front; return the values and how many bits those are.
+def _blocks(hashes: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """Cut hashes into NUM_BLOCKS parts: how many bits each has, and its values, uint64 [N]."""
+    edges = [round(64 * number / NUM_BLOCKS) for number in range(NUM_BLOCKS + 1)]
+    return [
+        (end - start, (hashes >> np.uint64(start)) & np.uint64((1 << (end - start)) - 1))
+        for start, end in pairwise(edges)
+    ]
+
+
+def _blocks_first(parts: list[tuple[int, np.ndarray]], blocks: tuple[int, ...]) -> tuple[np.ndarray, int]:
+    """Put hashes together with the bits of `blocks` in front; return them and how many bits those are.
 
     Sorted by such a value, hashes with the same key are in the order of their other bits, so that the most
     alike are near each other even where a window can't hold all.
     """
-    edges = [round(64 * number / NUM_BLOCKS) for number in range(NUM_BLOCKS + 1)]
     rest = [block for block in range(NUM_BLOCKS) if block not in blocks]
-    values = np.zeros_like(hashes)
+    values = np.zeros_like(parts[0][1])
     for block in (*blocks, *rest):
-        width = edges[block + 1] - edges[block]
-        part = (hashes >> np.uint64(edges[block])) & np.uint64((1 << width) - 1)
-        values = (values << np.uint64(width)) | part
-    return values, sum(edges[block + 1] - edges[block] for block in blocks)
+        width, part = parts[block]
+        values <<= np.uint64(width)
+        values |= part
+    return values, sum(parts[block][0] for block in blocks)
 
 
 def _compare(

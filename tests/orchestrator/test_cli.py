@@ -215,7 +215,7 @@ def test_a_report_is_written_from_results_alone(call: Call, results: Any) -> Non
 
 def test_the_module_is_the_program(tmp_path: Path) -> None:
     """Catches an exit code or a message that is lost on the way out of the process."""
-    command = ["run", "p1_resnet18_baseline", "--data", "no-such-folder", "--results", str(tmp_path)]
+    command = ["run", "p1_simplecnn_baseline", "--data", "no-such-folder", "--results", str(tmp_path)]
     found = subprocess.run(
         [sys.executable, "-m", "orchestrator", *command],
         cwd=ROOT,

@@ -69,8 +69,10 @@ def test_the_numbers_are_those_of_scipy_with_the_corrected_variance(results: Any
 @pytest.mark.parametrize(
     "metric",
     [
-        "auc", "accuracy", "balanced_accuracy", "f1", "precision", "recall", "average_precision", "log_loss",
-        "eer", "brier", "ece",
+        "auc", "accuracy", "log_loss", "eer",
+        *(pytest.param(name, marks=pytest.mark.slow)
+          for name in
+          ("balanced_accuracy", "f1", "precision", "recall", "average_precision", "brier", "ece")),
     ],
 )  # fmt: skip
 def test_the_numbers_are_those_of_the_phase_that_declares_it(results: Any, metric: str) -> None:

@@ -136,7 +136,9 @@ def trainer_of(
     )
 
 
-@pytest.mark.parametrize("backbone", ["simple_cnn", "dual_stream", "resnet18"])
+@pytest.mark.parametrize(
+    "backbone", ["simple_cnn", "dual_stream", pytest.param("resnet18", marks=pytest.mark.slow)]
+)
 def test_kept_features_train_the_head_that_computed_ones_do(
     make_recipe: MakeRecipe,
     trial_data: Any,

@@ -4,6 +4,7 @@ For tests, for looking at a trial in a debugger, and for machines on which Ray d
 threads that Ray would give it, so that it ends with the same numbers; nothing is won by a second core.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from orchestrator.execution.executor import Event, EventKind, OnEvent, R, Target, Task, TaskEvents
@@ -60,7 +61,22 @@ class InProcessExecutor:
     ) -> Iterator[tuple[int, R]]:
         """See `Executor.each`; results come in order."""
         for number, arguments in enumerate(calls):
-            yield number, function(**arguments)
+            # The threads that Ray would give it: beside other work more of them wait for each other.
+            with _torch_threads(cpus):
+                result = function(**arguments)
+            yield number, result
+
+
+@contextlib.contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Stopped(SystemExit):

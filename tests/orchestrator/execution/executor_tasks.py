@@ -74,3 +74,10 @@ def dies_as_told(task: Task, report: Report) -> None:
         file.write_text("died\n" * (died + 1))
         os._exit(1)
     report(Event(EventKind.DONE, job.key))
+
+
+def torch_threads() -> int:
+    """How many threads torch would use."""
+    import torch
+
+    return torch.get_num_threads()

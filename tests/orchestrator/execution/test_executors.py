@@ -11,6 +11,7 @@ from tests.orchestrator.execution.executor_tasks import (
     breaks_if_broken,
     ends_unless_stubborn,
     task_of,
+    torch_threads,
     well_behaved,
 )
 from trainables.data.pixels import read_unchanged
@@ -120,6 +121,11 @@ def test_calls_come_back_with_their_place_and_the_users_mistake_in_one_sentence(
     with pytest.raises(InputError) as raised:
         list(executor.each(read_unchanged, [{**calls[0], "digest": "other"}], cpus=1, gpus=0.0))
     assert str(raised.value) == f"{calls[0]['path']} changed since it was scanned; start the command again"
+
+
+def test_a_call_has_the_threads_of_its_cpus(executor: Executor) -> None:
+    """Catches numbers that differ with and without Ray in their last bits, and threads beyond the share."""
+    assert dict(executor.each(torch_threads, [{}], cpus=1, gpus=0.0)) == {0: 1}
 
 
 def test_what_libraries_print_is_in_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ from trainables.data.images.crops import Box
 from trainables.data.pixels import Pixels
 from trainables.data.splits.trial_rows import image_files
 from trainables.errors import InputError
+from trainables.evaluation.scoring import predicted_classes
 from trainables.explain.deletion import (
     FILLINGS,
     NUM_RANDOM,
@@ -125,7 +126,7 @@ def explain_images(
     hashes = rows["sha256"].tolist()
     pixels = np.array(opened.array[opened.rows(hashes)])
     explainer = _Explainer.of(trained, device=device, seed=seed)
-    classes: list[int] = (scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0.5).astype(int)).tolist()
+    classes: list[int] = predicted_classes(scores).tolist()
     of_random = explainer.maps_of_random(pixels, classes) if with_checks else None
     maps, numbers = [], []
     for number, (digest, pixels_SS3) in enumerate(zip(hashes, pixels, strict=True)):

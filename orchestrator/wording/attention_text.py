@@ -108,7 +108,7 @@ def focus_sentence(experiment: str, shares: Sequence[RegionShare]) -> str:
         return (
             f"{experiment}: no region is shown to have more or less of the map than of the picture; most of "
             f"the map, {number(most.share.mean)}, lies on {REGION_NAMES[most.region]}, "
-            f"{_mean_text(most.above_uniform)} above its part of the picture."
+            f"{_above_text(most)}."
         )
     parts = [
         f"{word} on {few_named([_region_text(each) for each in regions])}"
@@ -161,11 +161,18 @@ def attention_answer(found: Attention) -> QuestionAnswer:
 
 
 def _region_text(found: RegionShare) -> str:
+    return f"{REGION_NAMES[found.region]} ({number(found.share.mean)} of the map, {_above_text(found)})"
+
+
+def _above_text(found: RegionShare) -> str:
+    """What a region has of the map beyond its part of the picture, with the test that tells."""
     above = found.above_uniform
+    said = f"{signed(above.mean)} above its part of the picture"
+    if math.isnan(above.low) or math.isnan(found.p_holm):
+        return f"{said}, of which {'so few' if above.is_too_few else 'these'} images give no interval"
     return (
-        f"{REGION_NAMES[found.region]} ({number(found.share.mean)} of the map, {signed(above.mean)} above "
-        f"its part of the picture, 95 % interval {signed(above.low)} to {signed(above.high)}, "
-        f"Holm-corrected {p_text(found.p_holm)})"
+        f"{said}, 95 % interval {signed(above.low)} to {signed(above.high)}, Holm-corrected "
+        f"{p_text(found.p_holm)}"
     )
 
 

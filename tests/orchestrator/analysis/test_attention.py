@@ -1,6 +1,7 @@
 """Attention in numbers and sentences, on maps whose shares were set by hand."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -144,3 +145,11 @@ def test_two_images_are_too_few() -> None:
     two = measured(rows("one", gain=-0.2, eyes=0.2, images=2)).overall("one")
     assert two.gain_road.is_too_few and not two.is_shown_to_matter
     assert "can't be told from 2 images, which are too few" in matters_sentence(two)
+
+
+def test_what_is_not_shown_is_told_with_the_test_that_does_not_show_it() -> None:
+    """Catches a p-value below 0.05, not corrected, beside the sentence that nothing is shown."""
+    found = measured(rows("one", gain=-0.2, eyes=EYES_AREA))
+    shares = [replace(each, p_holm=0.2) for each in found.shares_of("one")]
+    said = focus_sentence("one", shares)
+    assert "no region is shown" in said and said.endswith("Holm-corrected p = 0.200.")

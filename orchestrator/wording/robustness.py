@@ -44,10 +44,10 @@ def robust_mean_sentence(row: RobustMean, conditions: Sequence[str]) -> str:
         return f"{row.detector}: no mean over the conditions: {row.reason}."
     kinds = len({each.partition(":")[0] for each in conditions}) - 1
     what = f"{kinds} {'kind' if kinds == 1 else 'kinds'} of perturbation"
-    return (
-        f"{row.detector}: mean AUC {number(row.mean)} over the clean images and {what} (95 % interval "
-        f"{between(row.ci_low, row.ci_high)})."
-    )
+    said = f"{row.detector}: mean AUC {number(row.mean)} over the clean images and {what}"
+    if row.ci_low != row.ci_low:
+        return f"{said}; there are too few groups of images for an interval."
+    return f"{said} (95 % interval {between(row.ci_low, row.ci_high)})."
 
 
 def robust_difference_sentence(row: DetectorDifference) -> str:

@@ -48,7 +48,11 @@ def test_means_and_differences_carry_their_intervals() -> None:
     found = Robustness(
         ("clean", "jpeg:90", "jpeg:50", "blur:1"),
         (row("jpeg:90", -0.1, 0.001), row("blur:1", -0.1, 0.2)),
-        (RobustMean("a", 4, 5, 5, 0.8, 0.01, 0.7, 0.9), RobustMean("b", 4, 2, 5, reason="2 of 5 models")),
+        (
+            RobustMean("a", 4, 5, 5, 0.8, 0.01, 0.7, 0.9),
+            RobustMean("b", 4, 2, 5, reason="2 of 5 models"),
+            RobustMean("d", 4, 1, 1, 0.8),
+        ),
         (
             DetectorDifference(
                 "a", "c", "auc", "all", 100, 100, 5, True, mean_diff=0.05, ci_low=-0.01, ci_high=0.11,
@@ -60,9 +64,11 @@ def test_means_and_differences_carry_their_intervals() -> None:
     assert robustness_sentences(found) == [
         "a: mean AUC 0.800 over the clean images and 2 kinds of perturbation (95 % interval 0.700 to 0.900).",
         "b: no mean over the conditions: 2 of 5 models.",
+        "d: mean AUC 0.800 over the clean images and 2 kinds of perturbation; there are too few groups of "
+        "images for an interval.",
         "Over all conditions no difference of c and a is shown (mean AUC +0.050, 95 % interval -0.010 to "
         "+0.110, Holm-corrected p = 0.200).",
         "theirs: scores of the clean images alone, so that perturbations say nothing of them.",
     ]
     assert robustness_caption(found, shown=1).startswith("Of 2 pairs of a detector and a perturbation, 1 has")
-    assert "The first 1 of 2 detectors." in robustness_caption(found, shown=1)
+    assert "The first 1 of 3 detectors." in robustness_caption(found, shown=1)

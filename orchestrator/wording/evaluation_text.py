@@ -147,6 +147,8 @@ def difference_sentence(row: DetectorDifference, *, num_pairs: int) -> str:
         f"{number(abs(row.mean_diff), sign=True)} (95 % interval {between(low, high, sign=True)}, "
         f"{p_text(row.p_holm)}{by})"
     )
+    if row.n == (1 if row.is_paired else 2):
+        numbers += "; that other training runs would give other models is not in the interval"
     if row.p_holm < SIGNIFICANT:
         return f"{better} is better than {worse} here by {metric_name(row.metric)}: {numbers}."
     return f"Between {better} and {worse} no difference in {metric_name(row.metric)} is shown: {numbers}."

@@ -6,8 +6,13 @@ from typing import Any, cast
 import pytest
 
 from orchestrator.analysis.elsewhere import ElsewhereScore
-from orchestrator.analysis.elsewhere_pairs import HomeLoss
-from orchestrator.wording.evaluation_text import evaluation_lead, foreign_sentences, loss_sentence
+from orchestrator.analysis.elsewhere_pairs import DetectorDifference, HomeLoss
+from orchestrator.wording.evaluation_text import (
+    difference_sentence,
+    evaluation_lead,
+    foreign_sentences,
+    loss_sentence,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,3 +47,15 @@ def test_what_foreign_detectors_learned_from_is_said_to_be_unknown() -> None:
     (said,) = foreign_sentences(cast(Any, SimpleNamespace(foreign=foreign)))
     assert said.startswith("What x and y learned from is not known: images of it could not be kept out")
     assert foreign_sentences(cast(Any, SimpleNamespace(foreign=()))) == []
+
+
+def test_a_difference_of_single_models_says_that_others_may_differ() -> None:
+    """Catches two training runs that are taken for two recipes."""
+    for n, is_paired, is_single in ((1, True, True), (2, False, True), (2, True, False), (6, False, False)):
+        row = DetectorDifference(
+            "a", "b", "auc", "clean", 90, 90, n, is_paired, mean_diff=0.1, ci_low=0.05, ci_high=0.15,
+            p_value=0.01, p_holm=0.01,
+        )  # fmt: skip
+        said = difference_sentence(row, num_pairs=1)
+        assert said.startswith("b is better than a here by AUC: +0.100 (95 % interval +0.050 to +0.150, p = ")
+        assert ("other training runs would give other models" in said) == is_single

@@ -144,10 +144,11 @@ def _incomplete(evaluated: EvaluatedExperiment, number: int) -> str:
 
 
 def _test_share(home: Gathered | None, evaluated: EvaluatedExperiment) -> float:
-    """n_test / n_train of the home folds; where no trial says so, that of as many folds as models."""
+    """n_test / n_train of the home folds; where no trial says so, that of as many folds as there are."""
     if home is not None and home.trials:
         return home.test_share
-    return 1.0 / max(1, evaluated.num_expected - 1)
+    places = [(trial.repeat, trial.fold) for trial in evaluated.trials]
+    return 1.0 / max(1, independent_folds(places) - 1) if places else 1.0
 
 
 def _foreign(store: Store, record: EvaluationRecord, name: str, images: pd.DataFrame) -> JudgedDetector:

@@ -175,8 +175,8 @@ def elsewhere_scores(
     """Return one row per metric of a detector; an incomplete set of models has no mean."""
     rows = []
     for metric in SHOWN_ELSEWHERE:
-        values, reason = measured.array(metric), measured.reasons.get(metric, "")
-        if not len(values) and not reason:
+        values = measured.array(metric)
+        if not len(values) and metric not in measured.reasons:
             continue
         row = ElsewhereScore(
             detector=detector.name,
@@ -187,12 +187,20 @@ def elsewhere_scores(
             groups=images.groups.num_groups,
             n=len(values),
             n_expected=detector.num_expected,
-            reason=detector.problem or reason,
+            reason=detector.problem or why_no_mean(detector, measured, metric),
         )
-        if not detector.problem and len(values) == detector.num_expected:
+        if not row.reason:
             row = _with_numbers(row, detector, measured, images)
         rows.append(row)
     return rows
+
+
+def why_no_mean(detector: JudgedDetector, measured: Measured, metric: str) -> str:
+    """Say why a metric has no mean over all models of a detector; empty where it has one."""
+    number = len(measured.values.get(metric, {}))
+    if number == detector.num_expected:
+        return ""
+    return measured.reasons.get(metric, f"{number} of {detector.num_expected} models have it")
 
 
 def score_interval(

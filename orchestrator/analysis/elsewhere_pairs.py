@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from orchestrator.analysis.detectors import JudgedDetector
-from orchestrator.analysis.elsewhere import ImageSample, Measured, floored, images_part
+from orchestrator.analysis.elsewhere import ImageSample, Measured, floored, images_part, why_no_mean
 from orchestrator.statistics.crossed import ErrorPart, crossed_interval, crossed_p_value, models_part
 from orchestrator.statistics.intervals import Interval
 from orchestrator.statistics.paired import holm
@@ -141,9 +141,8 @@ def _difference(
         n=len(first) if is_paired else len(first) + len(second),
         is_paired=is_paired,
     )
-    reason = mine.reasons.get(metric, "") or theirs.reasons.get(metric, "")
-    if reason or not len(first) or not len(second):
-        return dataclasses.replace(row, reason=reason or "no model has it")
+    if reason := why_no_mean(one, mine, metric) or why_no_mean(other, theirs, metric):
+        return dataclasses.replace(row, reason=reason)
     drawn = _less(theirs.drawn, mine.drawn, metric)
     of_images = floored(images_part(drawn, images), images)
     interval = _paired_interval(one, other, first, second, of_images, is_paired=is_paired)

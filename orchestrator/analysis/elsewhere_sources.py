@@ -132,12 +132,13 @@ def _rates(measured: Measured, metric: str) -> tuple[np.ndarray, float, np.ndarr
     # The recall of the real rows is twice the balanced accuracy less the recall of the fakes.
     balanced, recall = measured.array("balanced_accuracy"), measured.array("recall")
     if not len(balanced):
-        return balanced, math.nan, None
+        # There are real images alone, of which each that is called right is no false alarm.
+        return 1.0 - measured.array("accuracy"), 1.0 - measured.ensemble.get("accuracy", math.nan), None
     ensemble = 1.0 - (2 * measured.ensemble["balanced_accuracy"] - measured.ensemble["recall"])
     drawn = None
     if "balanced_accuracy" in measured.drawn and "recall" in measured.drawn:
         drawn = measured.drawn["recall"] - 2 * measured.drawn["balanced_accuracy"]
-    return np.clip(1.0 - (2 * balanced - recall), 0.0, 1.0), ensemble, drawn
+    return np.clip(1.0 - (2 * balanced - recall), 0.0, 1.0), min(max(ensemble, 0.0), 1.0), drawn
 
 
 def _recalls(measured: Measured) -> tuple[np.ndarray, float, np.ndarray | None]:

@@ -124,7 +124,7 @@ def joint_threshold(models: JointModels) -> JointThreshold:
     if len(models.classes) != 2:
         return JointThreshold(EVEN, "", 0, 0, "of several classes the likeliest is taken")
     metric = models.experiment.threshold_by
-    best = [best_threshold(each.labels, each.probabilities, metric=metric) for each in models.trials]
+    best = [own_threshold(each, models) for each in models.trials]
     tuned = [(each, value) for each, value in zip(models.trials, best, strict=True) if value is not None]
     if not tuned:
         return JointThreshold(
@@ -132,6 +132,13 @@ def joint_threshold(models: JointModels) -> JointThreshold:
         )
     mean = float(np.mean([value for _, value in tuned]))
     return JointThreshold(mean, metric, sum(len(each.labels) for each, _ in tuned), len(tuned))
+
+
+def own_threshold(each: CalibratedTrial, models: JointModels) -> float | None:
+    """Return the best threshold of two classes on a trial's own calibrated inner validation rows."""
+    if len(models.classes) != 2:
+        return None
+    return best_threshold(each.labels, each.probabilities, metric=models.experiment.threshold_by)
 
 
 def _calibrated(trial: FinishedTrial, method: CalibrationChoice) -> CalibratedTrial:

@@ -24,6 +24,8 @@ import pandas as pd
 from orchestrator.analysis.image_tally import ImageTally
 
 MOST = 100
+# Scores are stored in 32 bits: a difference below it is what rounding leaves of none.
+LEAST_GAP = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class LabelErrors:
 
     thresholds: mean self-confidence of each class. counts: the confident joint by given and counted class.
     share: estimated share of labels that are wrong, off the diagonal of the joint distribution; NaN where
-    a class has no confident image.
+    a class has no confident image. is_told_apart: whether the scores tell any class from the others; if not,
+    nothing is doubted.
     """
 
     doubts: tuple[LabelDoubt, ...] = ()
@@ -61,6 +64,7 @@ class LabelErrors:
     thresholds: tuple[float, ...] = ()
     counts: tuple[tuple[int, ...], ...] = ()
     share: float = float("nan")
+    is_told_apart: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +97,8 @@ def confident_joint(probabilities: np.ndarray, labels: np.ndarray) -> ConfidentJ
     """
     number = probabilities.shape[1]
     thresholds = np.array([probabilities[labels == label, label].mean() for label in range(number)])
-    reaching = np.where(probabilities >= thresholds, probabilities, -1.0)
+    # Of equal probabilities the mean may be above each by rounding.
+    reaching = np.where(probabilities >= thresholds - LEAST_GAP, probabilities, -1.0)
     counted = np.where(reaching.max(axis=1) >= 0.0, reaching.argmax(axis=1), -1)
     counts = np.zeros((number, number), dtype=np.int64)
     known = counted >= 0
@@ -118,6 +123,11 @@ def find_label_errors(tally: ImageTally) -> LabelErrors:
     if len(np.unique(labels)) < tally.num_classes:
         return LabelErrors(num_images=len(tested))
     joint = confident_joint(probabilities, labels)
+    if not _tells_apart(probabilities, labels, joint.thresholds):
+        # Of equal scores each reaches every threshold, and all images are counted as of one class.
+        return LabelErrors(
+            num_images=len(tested), thresholds=tuple(joint.thresholds.tolist()), is_told_apart=False
+        )
     margins = normalised_margins(probabilities, labels)
     doubted = np.flatnonzero((joint.counted >= 0) & (joint.counted != labels))
     doubted = doubted[np.lexsort((doubted, margins[doubted]))]
@@ -145,6 +155,15 @@ def find_label_errors(tally: ImageTally) -> LabelErrors:
         tuple(map(tuple, joint.counts.tolist())),
         joint.noise_share(labels),
     )
+
+
+def _tells_apart(probabilities: np.ndarray, labels: np.ndarray, thresholds: np.ndarray) -> bool:
+    """Tell whether the images of some class have a higher mean probability of it than all others have."""
+    others = [
+        probabilities[labels != label, label].mean(dtype=np.float64)
+        for label in range(probabilities.shape[1])
+    ]
+    return bool((thresholds > np.array(others) + LEAST_GAP).any())
 
 
 def label_errors_table(found: LabelErrors) -> pd.DataFrame:

@@ -20,7 +20,13 @@ import numpy as np
 import pandas as pd
 
 from orchestrator.analysis.detectors import JudgedDetector
-from orchestrator.analysis.elsewhere import ImageSample, Measured, measure_detectors, score_interval
+from orchestrator.analysis.elsewhere import (
+    ImageSample,
+    Measured,
+    measure_detectors,
+    score_interval,
+    why_no_mean,
+)
 from orchestrator.analysis.elsewhere_pairs import DetectorDifference, detector_differences
 from orchestrator.statistics.bootstrap import Deviations
 from orchestrator.statistics.paired import holm
@@ -184,18 +190,19 @@ def robustness(
         for metric in ROBUSTNESS_METRICS:
             scores += _under(under, measured, sample, metric)
         clean, problem = under[CLEAN], next((each.problem for each in under.values() if each.problem), "")
+        if not problem:
+            whole.append(clean)
+            overall[clean.name] = total = _weighted(measured, weights)
+            problem = why_no_mean(clean, total, HEADLINE)
         row = RobustMean(
             clean.name, len(under), min(len(each.scores) for each in under.values()), clean.num_expected,
             reason=problem,
         )  # fmt: skip
         if not problem:
-            whole.append(clean)
-            overall[clean.name] = total = _weighted(measured, weights)
             found = score_interval(clean, total, HEADLINE, sample)
             row = dataclasses.replace(
-                row, mean=found.mean, std=found.std, ci_low=found.low, ci_high=found.high,
-                reason=total.reasons.get(HEADLINE, ""),
-            )  # fmt: skip
+                row, mean=found.mean, std=found.std, ci_low=found.low, ci_high=found.high
+            )
         means.append(row)
     differences = detector_differences(whole, overall, sample, condition=ALL_CONDITIONS, metric=HEADLINE)
     return Robustness(tuple(conditions), tuple(scores), tuple(means), tuple(differences), tuple(clean_only))
@@ -219,14 +226,13 @@ def _under(
             groups=sample.groups.num_groups,
             n=len(detector.scores),
             n_expected=detector.num_expected,
-            reason=detector.problem,
+            reason=detector.problem or why_no_mean(detector, measured[condition], metric),
         )
         if not row.reason:
             found = score_interval(detector, measured[condition], metric, sample)
             row = dataclasses.replace(
-                row, mean=found.mean, std=found.std, ci_low=found.low, ci_high=found.high,
-                reason=measured[condition].reasons.get(metric, ""),
-            )  # fmt: skip
+                row, mean=found.mean, std=found.std, ci_low=found.low, ci_high=found.high
+            )
             if condition != CLEAN and not under[CLEAN].problem:
                 row = _changed(row, under[CLEAN], detector, measured, sample)
         rows.append(row)

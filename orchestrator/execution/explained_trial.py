@@ -13,6 +13,7 @@ import pandas as pd
 from orchestrator.execution.trial_call import TrialCall
 from orchestrator.store.explanation_files import MAP, OVERLAY, SMALL_IMAGE, SMALL_OVERLAY, write_array
 from trainables import memo
+from trainables.evaluation.scoring import predicted_classes
 from trainables.files import replace_file
 
 # Sides of the pictures on a page, and at least of the overlay that lies beside it.
@@ -57,6 +58,8 @@ def explain_by_trial(*, call: TrialCall, rows: Path, into: Sequence[Path]) -> tu
             caches=call.caches,
             look=call.look(),
             device=call.torch_device(),
+            # An image at the threshold may be taken for another class on another device.
+            classes=predicted_classes(table["score"].to_numpy(dtype=float)).tolist(),
         )
         scores = np.asarray(found.scores, dtype=float)
         if (apart := float(np.abs(scores - table["score"]).max())) > TOLERANCE:

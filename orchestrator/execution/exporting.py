@@ -12,7 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.analysis.joint_models import CalibratedTrial, JointModels, JointThreshold, joint_threshold
+from orchestrator.analysis.joint_models import (
+    CalibratedTrial,
+    JointModels,
+    JointThreshold,
+    joint_threshold,
+    own_threshold,
+)
 from orchestrator.store.folder import claimed_hash
 from orchestrator.store.predictions import DAMAGE, read_predictions
 from trainables.errors import InputError
@@ -42,8 +48,9 @@ class ExportedUse:
 
     `probabilities` is the function that makes them of logits: "sigmoid" gives P(fake), "softmax" one for each
     of `classes`. They are calibrated by `calibration`; the mean over the experiment's models is called fake
-    from `threshold` on, which was tuned for `threshold_by` ("" = it was not). `max_difference` is that of a
-    logit of the file from the trained network's, over `num_images` images (`checked_on`).
+    from `threshold` on, which was tuned for `threshold_by` ("" = it was not), and this network alone from
+    `own_threshold` on (None = its inner validation rows give none). `max_difference` is that of a logit of
+    the file from the trained network's, over `num_images` images (`checked_on`).
     """
 
     experiment: str
@@ -59,6 +66,7 @@ class ExportedUse:
     probabilities: str
     calibration: Parameters
     threshold: float
+    own_threshold: float | None
     threshold_by: str
     max_difference: float
     num_images: int
@@ -131,6 +139,7 @@ def _export(
         probabilities="sigmoid" if len(models.classes) == 2 else "softmax",
         calibration=each.calibration,
         threshold=threshold.value,
+        own_threshold=own_threshold(each, models),
         threshold_by=threshold.by,
         max_difference=network.max_difference,
         num_images=network.num_images,

@@ -176,10 +176,16 @@ def _decides(models: JointModels) -> str:
         if threshold.by
         else threshold.reason
     )
+    decided = (
+        f"Their mean is called fake from {number(threshold.value)} on ({tuned}); a single network has a "
+        "threshold of its own, `own_threshold` in the file beside it."
+        if len(models.classes) == 2
+        else f"{capital(threshold.reason)}."
+    )
     return (
         "## Calibration and threshold\n\n"
         f"{fitted} of {len(models.trials)} models are calibrated ({models.method}), each on its own inner "
-        f"validation rows. Called fake from {number(threshold.value)} on ({tuned}).\n"
+        f"validation rows. {decided}\n"
     )
 
 

@@ -68,7 +68,7 @@ def bootstrap(repeats: Sequence[Sequence[Sample]], *, draws: int = DRAWS) -> lis
 
     Args:
         repeats: the test rows of the folds of one repeat of one experiment, all of them there. Samples with
-            the same key must have the same groups; they are drawn once.
+            the same key must have the same groups; they are drawn once, those of one repeat too.
         draws: how many times.
 
     Returns:
@@ -255,17 +255,33 @@ def _alike(repeats: Sequence[Sequence[Sample]], draws: int) -> list[Redrawn]:
     with ThreadPoolExecutor(PARTS) as pool:
         for _, members in sorted(by_rows.items()):
             batch = Batch.of([sample for _, sample in members])
-            columns = np.array([place for place, _ in members])
+            turns = _each_once([place for place, _ in members])
             parts = pool.map(functools.partial(_measured, batch), range(PARTS), np.diff(ends).tolist())
             once = np.ones((1, batch.samples[0].groups.num_groups), dtype=np.float32)
             for name, values in batch.measures(once).items():
-                points.setdefault(name, np.zeros(len(share)))[columns] += values[0] * share[columns]
+                sums = points.setdefault(name, np.zeros(len(share)))
+                for which, columns in turns:
+                    sums[columns] += values[0, which] * share[columns]
             for start, end, found in zip(ends, ends[1:], parts, strict=False):
                 for name, values in found.items():
                     if name not in totals:
                         totals[name] = np.zeros((draws, len(share)), dtype=np.float32)
-                    totals[name][start:end, columns] += values * share[columns]
+                    for which, columns in turns:
+                        totals[name][start:end, columns] += values[:, which] * share[columns]
     return [_redrawn(repeats[column], column, totals, points) for column in range(len(repeats))]
+
+
+def _each_once(columns: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Split samples into turns in which no column comes twice: the places of the samples, and their columns.
+
+    What is added to a column that is indexed twice is added once.
+    """
+    seen: dict[int, int] = {}
+    turns: dict[int, list[int]] = {}
+    for place, column in enumerate(columns):
+        seen[column] = seen.get(column, 0) + 1
+        turns.setdefault(seen[column], []).append(place)
+    return [(np.array(places), np.array(columns)[places]) for places in turns.values()]
 
 
 def _redrawn(
@@ -274,12 +290,14 @@ def _redrawn(
     """Turn the draws of one repeat into intervals and deviations."""
     bounds: Bounds = {}
     deviations: Deviations = {}
-    num_groups = sum(sample.groups.num_groups for sample in samples)
-    free = num_groups - sum(len(sample.groups.strata) for sample in samples)
+    # Groups that were scored twice are no more groups.
+    apart = {sample.key: sample for sample in samples}.values()
+    num_groups = sum(sample.groups.num_groups for sample in apart)
+    free = num_groups - sum(len(sample.groups.strata) for sample in apart)
     if free == 0:
         # Each group is the only one of its kind, and always drawn.
         return Redrawn(bounds, deviations)
-    step = 1.0 / sum(sample.least_groups for sample in samples)
+    step = 1.0 / sum(sample.least_groups for sample in apart)
     quantile, scale = t_quantile(EDGES[1], max(1, free // 2)), math.sqrt(num_groups / free)
     for name, values in totals.items():
         every = values[:, column]

@@ -16,6 +16,8 @@ from orchestrator.wording.shortcut_questions import QuestionAnswer
 
 QUESTION = "What do the models look at?"
 MOST_TOLD = 6
+SIGNIFICANT = 0.05
+TOO_FEW = "too few images"
 REGION_NAMES = {
     "eyes": "the eyes",
     "mouth": "the mouth",
@@ -75,17 +77,19 @@ def matters_sentence(found: MapNumbers) -> str:
     """Say whether an experiment's maps matter to its scores more than random ones."""
     road, blur = found.gain_road, found.gain_blur
     if math.isnan(road.low) or math.isnan(blur.low):
+        why = "are too few" if road.is_too_few or blur.is_too_few else "give no spread"
         return (
             f"{found.experiment}: whether its maps matter to its scores can't be told from {road.num_images} "
-            "images that give no spread."
+            f"images, which {why}."
         )
     evidence = (
         f"area below the deletion curve minus that of random maps {_mean_text(road)} where removed pixels "
-        f"are imputed, {_mean_text(blur)} where they are blurred, over {road.num_images} images"
+        f"are imputed, {_mean_text(blur)} where they are blurred, over {road.num_images} images; for both, "
+        f"Holm-corrected over experiments {p_text(found.p_holm)}"
     )
     if found.is_shown_to_matter:
         return f"{found.experiment}: its maps matter to its scores more than random ones ({evidence})."
-    if road.low > 0.0 and blur.low > 0.0:
+    if found.p_holm < SIGNIFICANT and min(road.mean, blur.mean) > 0.0:
         return f"{found.experiment}: its maps matter less to its scores than random ones ({evidence})."
     return (
         f"{found.experiment}: its maps are not shown to matter to its scores more than random ones "
@@ -104,7 +108,7 @@ def focus_sentence(experiment: str, shares: Sequence[RegionShare]) -> str:
         return (
             f"{experiment}: no region is shown to have more or less of the map than of the picture; most of "
             f"the map, {number(most.share.mean)}, lies on {REGION_NAMES[most.region]}, "
-            f"{_mean_text(most.above_uniform)} above its part of the picture."
+            f"{_above_text(most)}."
         )
     parts = [
         f"{word} on {few_named([_region_text(each) for each in regions])}"
@@ -157,11 +161,18 @@ def attention_answer(found: Attention) -> QuestionAnswer:
 
 
 def _region_text(found: RegionShare) -> str:
+    return f"{REGION_NAMES[found.region]} ({number(found.share.mean)} of the map, {_above_text(found)})"
+
+
+def _above_text(found: RegionShare) -> str:
+    """What a region has of the map beyond its part of the picture, with the test that tells."""
     above = found.above_uniform
+    said = f"{signed(above.mean)} above its part of the picture"
+    if math.isnan(above.low) or math.isnan(found.p_holm):
+        return f"{said}, of which {'so few' if above.is_too_few else 'these'} images give no interval"
     return (
-        f"{REGION_NAMES[found.region]} ({number(found.share.mean)} of the map, {signed(above.mean)} above "
-        f"its part of the picture, 95 % interval {signed(above.low)} to {signed(above.high)}, "
-        f"Holm-corrected {p_text(found.p_holm)})"
+        f"{said}, 95 % interval {signed(above.low)} to {signed(above.high)}, Holm-corrected "
+        f"{p_text(found.p_holm)}"
     )
 
 

@@ -11,7 +11,7 @@ from orchestrator.analysis.elsewhere_pairs import DetectorDifference, HomeLoss
 from orchestrator.analysis.evaluation_tables import EvaluationTables
 from orchestrator.checks.shortcuts import auc_text, leaks_text
 from orchestrator.store.evaluation_files import EvaluationRecord
-from orchestrator.wording.lists import MOST_SAID
+from orchestrator.wording.lists import MOST_SAID, few_named
 from orchestrator.wording.numbers import between, integer, metric_name, number, p_text
 
 HEADLINE = "auc"
@@ -48,7 +48,14 @@ def evaluation_lead(tables: EvaluationTables) -> str:
         return f"No detector has an AUC on {name}: {_why_none(tables)}."
     best = max(rows, key=lambda row: row.mean)
     of = f"highest of {len(rows)}: " if len(rows) > 1 else ""
-    return f"On {name}: {of}{best.detector}, AUC {_interval(best.mean, best.ci_low, best.ci_high)}."
+    # Detectors that have scores of other images are not ranked by these means: differences.csv does that.
+    part = (
+        f", on {integer(best.images)} of the {integer(tables.record.images)} images"
+        if best.images < tables.record.images
+        else ""
+    )
+    said = f"AUC {_interval(best.mean, best.ci_low, best.ci_high)}"
+    return f"On {name}: {of}{best.detector}, {said}{part}."
 
 
 def _why_none(tables: EvaluationTables) -> str:
@@ -77,7 +84,8 @@ def _detector(tables: EvaluationTables, name: str) -> list[str]:
         lines.append(f"That {name} tells these images apart better than chance (0.5) is not shown.")
     elif row.ci_high < CHANCE:
         lines.append(
-            f"{name} is worse than chance (0.5) here: it calls real what is fake more often than not."
+            f"{name} is worse than chance (0.5) here: of a fake and a real image, the real one has the "
+            "higher P(fake) more often than not."
         )
     loss = tables.loss(name, HEADLINE)
     return [*lines, *([loss_sentence(loss)] if loss is not None else [])]
@@ -99,11 +107,11 @@ def loss_sentence(loss: HomeLoss) -> str:
     numbers = (
         f"{between(loss.ci_low, loss.ci_high, sign=True)}, {p_text(loss.p_holm)} by Holm over experiments"
     )
-    if loss.ci_low > 0.0:
+    if not loss.p_holm < SIGNIFICANT:
+        return f"{home}: that it loses anything is not shown (95 % interval of the loss {numbers})."
+    if loss.loss > 0.0:
         return f"{home}: it loses {number(loss.loss)} (95 % interval {numbers})."
-    if loss.ci_high < 0.0:
-        return f"{home}: it gains {number(-loss.loss)} (95 % interval of the loss {numbers})."
-    return f"{home}: that it loses anything is not shown (95 % interval of the loss {numbers})."
+    return f"{home}: it gains {number(-loss.loss)} (95 % interval of the loss {numbers})."
 
 
 def difference_sentences(tables: EvaluationTables) -> list[str]:
@@ -139,6 +147,8 @@ def difference_sentence(row: DetectorDifference, *, num_pairs: int) -> str:
         f"{number(abs(row.mean_diff), sign=True)} (95 % interval {between(low, high, sign=True)}, "
         f"{p_text(row.p_holm)}{by})"
     )
+    if row.n == (1 if row.is_paired else 2):
+        numbers += "; that other training runs would give other models is not in the interval"
     if row.p_holm < SIGNIFICANT:
         return f"{better} is better than {worse} here by {metric_name(row.metric)}: {numbers}."
     return f"Between {better} and {worse} no difference in {metric_name(row.metric)} is shown: {numbers}."
@@ -215,8 +225,15 @@ def incomplete_sentences(record: EvaluationRecord) -> list[str]:
 
 
 def foreign_sentences(record: EvaluationRecord) -> list[str]:
-    """Say what a file of foreign scores has no score of, and which of its rows were left out."""
-    return [f"{each.name} ({each.file}): {note}." for each in record.foreign for note in each.notes]
+    """Say what is not known of foreign detectors, and what their files have no score of or too much."""
+    names = [each.name for each in record.foreign]
+    lines = [f"{each.name} ({each.file}): {note}." for each in record.foreign for note in each.notes]
+    if names:
+        lines.append(
+            f"What {few_named(names)} learned from is not known: images of it could not be kept out, and on "
+            "images that were trained on a detector looks better than it is."
+        )
+    return lines
 
 
 def score_numbers(row: ElsewhereScore) -> tuple[str, str]:

@@ -58,6 +58,9 @@ def doubt_sentences(found: LabelErrors, classes: Sequence[str]) -> Iterator[str]
     if not found.thresholds:
         yield "Labels can’t be doubted: a class has no test image."
         return
+    if not found.is_told_apart:
+        yield "Labels can’t be doubted: the scores do not tell the classes apart."
+        return
     verb = "label is" if found.num_found == 1 else "labels are"
     yield (
         f"{integer(found.num_found)} of {integer(found.num_images)} {verb} doubted by confident learning: "

@@ -44,10 +44,10 @@ def robust_mean_sentence(row: RobustMean, conditions: Sequence[str]) -> str:
         return f"{row.detector}: no mean over the conditions: {row.reason}."
     kinds = len({each.partition(":")[0] for each in conditions}) - 1
     what = f"{kinds} {'kind' if kinds == 1 else 'kinds'} of perturbation"
-    return (
-        f"{row.detector}: mean AUC {number(row.mean)} over the clean images and {what} (95 % interval "
-        f"{between(row.ci_low, row.ci_high)})."
-    )
+    said = f"{row.detector}: mean AUC {number(row.mean)} over the clean images and {what}"
+    if row.ci_low != row.ci_low:
+        return f"{said}; there are too few groups of images for an interval."
+    return f"{said} (95 % interval {between(row.ci_low, row.ci_high)})."
 
 
 def robust_difference_sentence(row: DetectorDifference) -> str:
@@ -86,15 +86,15 @@ def _kind_sentence(kind: str, rows: Sequence[ConditionScore], at_home: Sequence[
     largest = max(known, key=lambda row: abs(row.change))
     shown = [row for row in known if row.p_holm < ALPHA]
     if not shown:
-        said = (
-            f"{name}: flat as far as {len(known)} {'strength' if len(known) == 1 else 'strengths'} show: no "
-            f"change of the AUC is shown; the largest is {_change(largest)}."
-        )
+        said = f"{name}: no change of the AUC is shown; the largest is {_change(largest)}."
     else:
-        first, most = shown[0], max(shown, key=lambda row: abs(row.change))
+        most = max(shown, key=lambda row: abs(row.change))
         verb = "lowers" if most.change < 0 else "raises"
+        named = few_named([row.condition for row in shown if (row.change < 0) == (most.change < 0)])
+        others = few_named([row.condition for row in shown if (row.change < 0) != (most.change < 0)])
         said = f"{name} {verb} the AUC to {number(most.mean)}: {_change(most)}"
-        said += f"; shown from {first.condition} on." if first is not most else "."
+        said += f"; shown under {named}" if len(known) > 1 else ""
+        said += f", and the opposite under {others}." if others else "."
     moved = [row for row in at_home if row.p_holm == row.p_holm and row.p_holm < ALPHA and row.change < 0]
     if moved and not shown:
         worst = min(moved, key=lambda row: row.change)

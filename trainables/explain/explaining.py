@@ -2,10 +2,10 @@
 
     images -> scores -> class explained -> map -> deletion curves, similarity to a random network, shares
 
-The class explained is the predicted one, by the scores as the trial gives them (in its precision); maps and
-checks are computed in float32. Each image is explained alone: its map by a batch of one, each of its deletion
-curves by one batch of all steps, its random maps and noise drawn from the seed and its content hash. So its
-numbers depend neither on the other images nor on their order.
+The class explained is the one asked for, else the predicted one, by the scores as the trial gives them (in
+its precision); maps and checks are computed in float32. Each image is explained alone: its map by a batch of
+one, each of its deletion curves by one batch of all steps, its random maps and noise drawn from the seed and
+its content hash. So its numbers depend neither on the other images nor on their order.
 """
 
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ from trainables.data.images.crops import Box
 from trainables.data.pixels import Pixels
 from trainables.data.splits.trial_rows import image_files
 from trainables.errors import InputError
+from trainables.evaluation.scoring import predicted_classes
 from trainables.explain.deletion import (
     FILLINGS,
     NUM_RANDOM,
@@ -98,6 +99,7 @@ def explain_images(
     device: torch.device,
     with_checks: bool = True,
     seed: int = 0,
+    classes: Sequence[int] | None = None,
     progress: OnProgress | None = None,
 ) -> Explained:
     """Explain a trained network's scores of images.
@@ -111,6 +113,7 @@ def explain_images(
         device: where to compute.
         with_checks: also the deletion curves and the similarity, which take most of the time.
         seed: of what is drawn for the checks.
+        classes: the class explained of each row; None = the one that is predicted now.
         progress: called with (done, total) images.
 
     Raises:
@@ -125,7 +128,8 @@ def explain_images(
     hashes = rows["sha256"].tolist()
     pixels = np.array(opened.array[opened.rows(hashes)])
     explainer = _Explainer.of(trained, device=device, seed=seed)
-    classes: list[int] = (scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0.5).astype(int)).tolist()
+    if classes is None:
+        classes = predicted_classes(scores).tolist()
     of_random = explainer.maps_of_random(pixels, classes) if with_checks else None
     maps, numbers = [], []
     for number, (digest, pixels_SS3) in enumerate(zip(hashes, pixels, strict=True)):

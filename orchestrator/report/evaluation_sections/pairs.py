@@ -30,8 +30,8 @@ def pairs_section(material: EvaluationMaterial) -> Section | None:
         note(
             f"AUC on the {number_of}; p by Holm over {_counted(len(rows), 'pair')}. Images are "
             "paired always: resampled groups are the same for both. Models are paired by fold where both "
-            "experiments have the same folds; else their spreads add up. The ensembles’ difference is for "
-            f"these models alone.{more}"
+            "experiments have the same folds; else their spreads add up, and a single model has none: it is "
+            f"compared as it is. The ensembles’ difference is for these models alone.{more}"
         ),
     ]
     return Section.of("differences", "Differences between detectors", blocks, name="Differences")

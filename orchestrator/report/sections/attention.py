@@ -19,7 +19,7 @@ from orchestrator.report.section import (
     prose,
 )
 from orchestrator.store.explanation_files import OUTCOMES
-from orchestrator.wording.attention_text import OUTCOME_NAMES, REGION_NAMES, attention_answer
+from orchestrator.wording.attention_text import OUTCOME_NAMES, REGION_NAMES, TOO_FEW, attention_answer
 from orchestrator.wording.numbers import DASH, between, capital, number, p_value
 
 MOST_ROWS = 30
@@ -37,7 +37,8 @@ READING = (
     "A map shows where the last layer with places finds what speaks for the class, on a coarse grid, and "
     "not what it finds there. Regions are parts of the box that the face detector gives. Differences are "
     "treatment − baseline of the share above the region’s part of the picture, paired over the same "
-    "images, with groups as units; Holm corrects over all pairs and regions."
+    "images, with groups as units; Holm corrects over all pairs and regions. Intervals and tests are of "
+    "other images for these trained models: that another training run may look elsewhere is not in them."
 )
 
 
@@ -81,7 +82,9 @@ def differences_grid(attention: Attention) -> Grid:
             each.baseline,
             REGION_NAMES[each.region],
             number(each.difference.mean, sign=True),
-            between(each.difference.low, each.difference.high, sign=True),
+            TOO_FEW
+            if each.difference.is_too_few
+            else between(each.difference.low, each.difference.high, sign=True),
             p_value(each.p_holm) if each.p_holm == each.p_holm else DASH,
             str(each.difference.num_images),
         ]
@@ -143,7 +146,10 @@ def maps_grid(attention: Attention, experiment: str) -> Grid:
                 "all images" if each.outcome == ALL_OUTCOMES else OUTCOME_NAMES[each.outcome],
                 str(each.num_images),
                 *(
-                    GridCell(number(cell.mean, sign=signed), between(cell.low, cell.high, sign=signed))
+                    GridCell(
+                        number(cell.mean, sign=signed),
+                        TOO_FEW if cell.is_too_few else between(cell.low, cell.high, sign=signed),
+                    )
                     for cell, signed in zip(cells, (False, False, True, False, False), strict=True)
                 ),
             ]

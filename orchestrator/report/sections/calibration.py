@@ -62,7 +62,7 @@ def outcome_grid(found: Sequence[OutcomeScores], names: Sequence[str]) -> Grid |
         for each in found
         if each.experiment in names
     ]
-    heads = ["Experiment", "Outcome", "Images", "Share", "Mean score", "5 % to 95 %"]
+    heads = ["Experiment", "Outcome", "Test rows", "Share", "Mean score", "5 % to 95 %"]
     return grid("Scores by outcome, as predicted", heads, cells, 2) if cells else None
 
 

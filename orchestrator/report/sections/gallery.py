@@ -33,7 +33,8 @@ COLUMNS = (
     "most important are imputed from their neighbours (ROAD, Rong et al. 2022), lower is better; random "
     "maps: the same for maps drawn at random. Similarity: rank correlation with the map of the same "
     "network with random weights (Adebayo et al. 2018), near 1 where the map shows the image and not what "
-    "was learned. Intervals: 95 %, over groups of images."
+    "was learned. Intervals: 95 %, over groups of images; there is none over fewer than three, or where it "
+    "would hold all of the scale."
 )
 
 

@@ -1,6 +1,7 @@
 """Attention in numbers and sentences, on maps whose shares were set by hand."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -128,3 +129,27 @@ def test_images_without_a_face_have_no_regions_and_still_count() -> None:
     assert found.overall("one").is_shown_to_matter
     assert "no face was found" in focus_sentence("one", found.shares_of("one"))
     assert len(attention_table(found)) == 3 * 6
+
+
+def test_many_experiments_are_no_chance_to_find_one_whose_maps_matter() -> None:
+    """Catches tests of all experiments of which each is read as if it were the only one."""
+    weak = rows("weak", gain=-0.018, eyes=0.2, seed=3)
+    alone = measured(weak).overall("weak")
+    others = [rows(f"none{seed}", gain=0.0, eyes=0.2, seed=seed) for seed in range(4, 12)]
+    among = measured(weak, *others).overall("weak")
+    assert alone.is_shown_to_matter and alone.p_holm == pytest.approx(alone.gain_road.p_value)
+    assert not among.is_shown_to_matter and among.p_holm == pytest.approx(min(1.0, 9 * alone.p_holm))
+
+
+def test_two_images_are_too_few() -> None:
+    two = measured(rows("one", gain=-0.2, eyes=0.2, images=2)).overall("one")
+    assert two.gain_road.is_too_few and not two.is_shown_to_matter
+    assert "can't be told from 2 images, which are too few" in matters_sentence(two)
+
+
+def test_what_is_not_shown_is_told_with_the_test_that_does_not_show_it() -> None:
+    """Catches a p-value below 0.05, not corrected, beside the sentence that nothing is shown."""
+    found = measured(rows("one", gain=-0.2, eyes=EYES_AREA))
+    shares = [replace(each, p_holm=0.2) for each in found.shares_of("one")]
+    said = focus_sentence("one", shares)
+    assert "no region is shown" in said and said.endswith("Holm-corrected p = 0.200.")

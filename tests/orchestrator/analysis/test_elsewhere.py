@@ -192,3 +192,14 @@ def test_each_source_has_its_rates() -> None:
     assert scores.shape == (NUMBER,) and rows["gan", "auc"].groups == 10
     for row in rows.values():
         assert 0.0 <= row.ci_low < row.mean < row.ci_high <= 1.0
+
+
+def test_real_images_alone_have_false_alarms() -> None:
+    one, table = detector("one", seed=1, shift=1.5), images().iloc[:120]
+    alone = dataclasses.replace(
+        one, rows=np.arange(120), scores={name: each[:120] for name, each in one.scores.items()}
+    )
+    (row,) = source_scores([alone], table, condition="clean")
+    alarms = [np.mean(each >= 0.5) for each in alone.scores.values()]
+    assert (row.source, row.metric, row.reason) == ("wiki", "false_alarm_rate", "")
+    assert row.mean == pytest.approx(np.mean(alarms))

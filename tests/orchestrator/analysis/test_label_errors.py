@@ -15,6 +15,7 @@ from orchestrator.analysis.label_errors import (
     label_errors_table,
     normalised_margins,
 )
+from orchestrator.wording.hard_text import doubt_sentences
 
 
 def tally(probabilities: np.ndarray, labels: np.ndarray) -> ImageTally:
@@ -86,3 +87,13 @@ def test_a_class_without_images_is_no_ground_for_doubts() -> None:
     found = find_label_errors(tally(np.full((4, 2), 0.5), labels))
     assert found.doubts == () and found.num_images == 4
     assert list(label_errors_table(found)) == list(label_errors_table(replace(found, num_found=1)))
+
+
+@pytest.mark.parametrize("fake", [0.5, 0.3])
+def test_equal_scores_doubt_nothing(fake: float) -> None:
+    """Catches every fake called real, since equal scores reach the thresholds of all classes."""
+    labels = np.repeat([0, 1], [20, 10])
+    found = find_label_errors(tally(np.full((30, 2), [1 - fake, fake]), labels))
+    assert found.doubts == () and found.num_found == 0 and not found.is_told_apart
+    (said,) = doubt_sentences(found, ("real", "fake"))
+    assert said == "Labels can’t be doubted: the scores do not tell the classes apart."

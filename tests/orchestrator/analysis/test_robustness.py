@@ -1,5 +1,6 @@
 """Robustness: AUCs under conditions, paired changes, one number of stated weights, and what is incomplete."""
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
@@ -144,3 +145,29 @@ def test_without_scores_of_a_condition_nothing_is_said_of_it() -> None:
     found = found_of(under("a", given))
     assert math.isnan(found.of("a")[3].mean) and found.of("a")[3].reason == "0 of 3 models have scores"
     assert math.isnan(found.means[0].mean)
+
+
+def test_a_model_without_a_threshold_leaves_no_mean_at_the_home_thresholds() -> None:
+    """Catches a mean over two models that is called one over three."""
+    whole = under("a", scores(9, (0.1, 0.2, 0.3, 0.4)))
+    found = found_of(
+        {
+            name: dataclasses.replace(each, thresholds={"r0f0": 0.5, "r0f1": 0.5})
+            for name, each in whole.items()
+        }
+    )
+    rows = found.of("a", "balanced_accuracy_tuned")
+    assert len(rows) == 4 and all(math.isnan(row.mean) and math.isnan(row.change) for row in rows)
+    assert rows[1].reason == "2 of 3 models have it"
+    assert found.means[0].mean > 0.5
+
+
+def test_fakes_alone_have_no_mean_over_conditions() -> None:
+    given = {
+        condition: {column: each[LABELS == 1] for column, each in models.items()}
+        for condition, models in scores(10, (0.1, 0.2, 0.3, 0.4)).items()
+    }
+    shown = {name: dataclasses.replace(each, rows=np.arange(60)) for name, each in under("a", given).items()}
+    found = robustness(images().iloc[60:], [shown], CONDITIONS)
+    assert math.isnan(found.means[0].mean) and found.means[0].reason == "no real image in these rows"
+    assert found.of("a", "recall")[0].mean > 0.5

@@ -28,11 +28,15 @@ def test_each_fold_is_a_file_with_its_use_and_the_card_has_the_numbers_of_the_ta
         "README.md", "wide-r0f0.json", "wide-r0f0.pt", "wide-r0f1.json", "wide-r0f1.pt",
     ]  # fmt: skip
     assert out.count("on 18 test images (read by torch.jit)") == 2
+    thresholds, joint = list[float](), 0.0
     for fold in (0, 1):
         use = json.loads((folder / f"wide-r0f{fold}.json").read_text())
         assert (use["fold"], use["classes"], use["probabilities"]) == (fold, ["real", "fake"], "sigmoid")
         assert use["preprocessing"]["image_size"] == 32 and len(use["preprocessing"]["mean"]) == 3
         assert use["max_difference"] <= 1e-4 and use["trial"].startswith(f"wide-r0f{fold}-")
+        thresholds.append(use["own_threshold"])
+        joint = use["threshold"]
+    assert sum(thresholds) / 2 == pytest.approx(joint) and thresholds[0] != thresholds[1]
     card = (folder / "README.md").read_text()
     head = yaml.safe_load(card.split("---\n")[1])
     found = {each["type"]: each["value"] for each in head["model-index"][0]["results"][0]["metrics"]}

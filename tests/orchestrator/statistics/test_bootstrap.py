@@ -348,3 +348,15 @@ def test_near_one_the_interval_holds_the_truth_where_percentiles_do_not() -> Non
         low, high = point + np.sqrt(3 / 4) * np.quantile(found.deviations["auc"], [0.025, 0.975])
         held += (found.bounds["auc"][0] <= truth <= found.bounds["auc"][1], low <= truth <= high)
     assert held[0] / studies >= 0.92 and held[1] / studies < 0.85
+
+
+def test_two_samples_of_the_same_rows_in_one_repeat_both_count() -> None:
+    """Catches a sample that is lost from the mean, and groups that are more since they were scored twice."""
+    found = rows(60, seed=1), rows(60, seed=2, shift=0.3)
+    one, other = map(sample, found)
+    both, first, second, twice = bootstrap([[one, other], [one], [other], [one, one]], draws=200)
+    mean = (first.deviations["auc"] + second.deviations["auc"]) / 2
+    assert both.deviations["auc"] == pytest.approx(mean, abs=1e-6)
+    low, high = both.bounds["auc"]
+    assert low < np.mean([auc(labels, scores) for labels, scores, _ in found]) < high
+    assert twice.bounds["auc"] == pytest.approx(first.bounds["auc"], abs=1e-6)

@@ -40,8 +40,12 @@ def test_a_share_keeps_to_its_scale_and_little_has_no_interval() -> None:
     assert 0.5 < found.low < found.mean < found.high < 1.0
     assert math.isnan(group_mean(np.array([0.3, 0.4]), np.array([0, 0]), is_share=False).low)
     assert math.isnan(group_mean(np.array([0.2, 0.2]), np.array([0, 1]), is_share=False).p_value)
-    wide = group_mean(np.array([-0.9, 0.9]), np.arange(2), is_share=False)
-    assert (wide.low, wide.high) == (-1.0, 1.0)
+    wide = group_mean(np.array([-0.9, 0.0, 0.95]), np.arange(3), is_share=False)
+    two = group_mean(np.array([0.1, 0.2]), np.arange(2), is_share=False)
+    flat = group_mean(np.full(4, 0.2), np.arange(4), is_share=False)
+    assert all(math.isnan(each.low) and math.isnan(each.p_value) for each in (wide, two, flat))
+    assert (wide.is_too_few, two.is_too_few, flat.is_too_few) == (True, True, False)
+    assert group_mean(np.array([0.01, 0.5, 0.99]), np.arange(3), is_share=True).is_too_few
     missing = group_mean(np.array([math.nan, 0.5]), np.arange(2), is_share=True)
     assert (missing.mean, missing.num_images) == (0.5, 1)
     assert group_mean(np.array([math.nan]), np.arange(1), is_share=True).num_images == 0

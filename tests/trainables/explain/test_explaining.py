@@ -61,7 +61,7 @@ class Planted:
     rows: pd.DataFrame
 
     def explain(
-        self, rows: pd.DataFrame | None = None, *, caches: Path | None = None, **options: bool | int
+        self, rows: pd.DataFrame | None = None, *, caches: Path | None = None, **options: object
     ) -> Explained:
         folder = caches or self.root
         return explain_images(
@@ -195,6 +195,14 @@ def test_without_checks_there_are_maps_and_faces_alone(planted: Planted, explain
     pd.testing.assert_frame_equal(
         bare.numbers.drop(columns=list(CHECKS)), explained.numbers.drop(columns=list(CHECKS))
     )
+
+
+def test_the_class_that_is_asked_for_is_explained(planted: Planted, explained: Explained) -> None:
+    """Catches a map for the class of a score that another device moved over the threshold."""
+    same = planted.explain(with_checks=False, classes=[0, 1, 0, 1])
+    other = planted.explain(with_checks=False, classes=[1, 0, 1, 0])
+    assert same.maps.tobytes() == explained.maps.tobytes()
+    assert all((mine != theirs).any() for mine, theirs in zip(same.maps, other.maps, strict=True))
 
 
 def test_a_kernel_machine_is_refused_in_a_sentence(planted: Planted) -> None:

@@ -14,6 +14,7 @@ FOLDER = Path(os.environ.get("ORCHESTRATOR_TEST_DATA", "nowhere"))
 pytestmark = [
     pytest.mark.realdata,
     pytest.mark.slow,
+    pytest.mark.timeout(1200),
     pytest.mark.skipif(not FOLDER.is_dir(), reason="ORCHESTRATOR_TEST_DATA names no folder of images"),
 ]
 

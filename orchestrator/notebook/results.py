@@ -22,6 +22,7 @@ from orchestrator.analysis.collect import Tables, tabulate
 from orchestrator.analysis.trial_facts import facts_table, read_files, read_history, trial_facts
 from orchestrator.notebook.view import View
 from orchestrator.store.decision_file import DecisionRecord, in_force
+from orchestrator.store.existing_results import existing_results
 from orchestrator.store.explanation_files import Explanations, read_explanations
 from orchestrator.store.find_experiment import find_experiment
 from orchestrator.store.folder import State, Store, claimed_hash, trial_state
@@ -43,10 +44,7 @@ def load_results(path: Path | str = "results") -> "Results":
     Raises:
         InputError: it is not there, or was made by a newer version.
     """
-    root = Path(path)
-    if not root.is_dir():
-        raise InputError(f"there is no results folder {root}; run a phase first, or name another folder")
-    return Results(Store.look(root))
+    return Results(existing_results(Path(path)))
 
 
 @dataclass(frozen=True)

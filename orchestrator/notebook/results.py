@@ -6,8 +6,8 @@
     results.section("phase1", "scores")  # a section of the page, in a notebook
 
 Tables are computed from the stored predictions when they are first asked for, and nothing is written. What
-`section` and `compare` can't show they say in a sentence, so that a notebook runs to its end on whatever
-there is; everything else raises InputError.
+`section`, `compare`, `maps` and `side_by_side` can't show they say in a sentence, so that a notebook runs to
+its end on whatever there is; everything else raises InputError.
 """
 
 import functools
@@ -130,6 +130,28 @@ class Results:
             return baseline_view(self.store, self.phase(phase).study, baseline, metric=metric)
         except InputError as error:
             return View.saying(f"{error}.", title=f"{phase} against {baseline}")
+
+    def maps(self) -> View:
+        """Show in one table over all phases what the maps of each experiment are worth, and where they lie.
+
+        Areas below deletion curves beside those of random maps, similarity to the maps of random weights,
+        and the share inside the face: what `explain-images` measured.
+        """
+        from orchestrator.notebook.maps import ALL_PHASES, phases_view
+
+        try:
+            return phases_view(self.store, [self.phase(name).study for name in self.phases])
+        except InputError as error:
+            return View.saying(f"{error}.", title=ALL_PHASES)
+
+    def side_by_side(self, phase: str, *experiments: str, images: int = 4) -> View:
+        """Show the maps of the same images by several experiments of a phase; without names by the first."""
+        from orchestrator.notebook.maps import side_by_side_view
+
+        try:
+            return side_by_side_view(self.store, self.phase(phase).study, experiments, images=images)
+        except InputError as error:
+            return View.saying(f"{error}.", title=f"Maps of the same images: {phase}")
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ OnOption = Annotated[
 ]
 ExperimentsArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="EXPERIMENT...", help="Experiments with finished trials.", show_default=False),
+    typer.Argument(metavar="EXPERIMENT", help="Experiments with finished trials.", show_default=False),
 ]
 ScoresOption = Annotated[
     list[Path] | None,

@@ -25,7 +25,7 @@ def export_command(
     experiment: Annotated[
         str | None,
         typer.Argument(
-            metavar="[EXPERIMENT]",
+            metavar="EXPERIMENT",
             help="The experiment whose models are written.",
             autocompletion=experiment_completions,
             show_default=False,

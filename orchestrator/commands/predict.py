@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 CALIBRATIONS = ("temperature", "platt", "isotonic", "none")
 # More rows than fit on a screen are in the file alone.
 MOST_SHOWN = 20
+ImagesArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="IMAGES", help="An image, a folder of images, or a table (CSV) with a column path."
+    ),
+]
 ExperimentOption = Annotated[
     str | None,
     typer.Option(
@@ -60,9 +66,7 @@ GradcamOption = Annotated[
 
 
 def predict_command(
-    images: Annotated[
-        Path, typer.Argument(help="An image, a folder of images, or a table (CSV) with a column path.")
-    ],
+    images: ImagesArgument,
     experiment: ExperimentOption = None,
     trial: TrialOption = None,
     folds: FoldsOfOption = ALL_FOLDS,

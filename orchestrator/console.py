@@ -64,10 +64,13 @@ def progress_bar(console: Console, title: str, *, quiet: bool) -> Iterator[OnPro
 class _LastLine:
     def __init__(self, console: Console, title: str, *, quiet: bool) -> None:
         self._console, self._title, self._quiet = console, title, quiet
+        self._told = -1
 
     def __call__(self, done: int, total: int) -> None:
-        if done == total and not self._quiet:
+        # A second pass over the same things, or some of them, is no news.
+        if done == total > self._told and not self._quiet:
             say(f"{self._title}: {total}", console=self._console)
+            self._told = total
 
 
 def duration(seconds: float) -> str:

@@ -8,7 +8,7 @@ The same models, calibration, threshold and columns as those of the command `pre
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -19,10 +19,12 @@ from orchestrator.analysis.joint_models import CalibrationChoice, JointModels, j
 from orchestrator.console import screen
 from orchestrator.execution.in_process_executor import InProcessExecutor
 from orchestrator.execution.predicting import predict_images, scratch_store
+from orchestrator.store.existing_results import existing_results
 from orchestrator.store.find_experiment import find_experiment
 from orchestrator.store.folder import Store
 from trainables.data.dataset.named_images import NamedImages, name_files, name_images
 from trainables.errors import InputError
+from trainables.kept_networks import KeptNetworks, keeping_networks
 from trainables.predict import write_images
 
 Named = str | Path | Iterable[str | Path | np.ndarray]
@@ -30,10 +32,14 @@ Named = str | Path | Iterable[str | Path | np.ndarray]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detector:
-    """The finished models of an experiment, which score together in this process."""
+    """The finished models of an experiment, which score together in this process.
+
+    Their networks are loaded by the first prediction, and stay in memory as long as the detector does.
+    """
 
     store: Store
     models: JointModels
+    _networks: KeptNetworks = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -53,9 +59,9 @@ class Detector:
             calibration: temperature, platt, isotonic or none.
 
         Raises:
-            InputError: there is no such experiment or fold, or none of its trials has a model.
+            InputError: there are no such results, experiment or fold, or none of its trials has a model.
         """
-        store = Store.look(Path(results))
+        store = existing_results(Path(results))
         record = find_experiment(store, experiment)
         return cls(store, joint_models(store, record, folds=folds, method=calibration))
 
@@ -74,7 +80,7 @@ class Detector:
         Raises:
             InputError: none of them is a usable image, or no model can score.
         """
-        with scratch_store() as scratch:
+        with scratch_store() as scratch, keeping_networks(self._networks):
             return predict_images(
                 self.store,
                 self.models,

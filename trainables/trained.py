@@ -20,6 +20,7 @@ from trainables.data.faces import Look
 from trainables.data.pixels import Pixels, open_pixels
 from trainables.errors import InputError
 from trainables.files import read_json
+from trainables.kept_networks import kept_network
 from trainables.progress import OnProgress
 from trainables.recipe import Recipe
 from trainables.training import checkpoint
@@ -108,7 +109,7 @@ def score_images(
     if is_kernel_machine(recipe.backbone):
         return score_by_machine(trained.weights, pixels.array, places)
     images = images_of(trained, pixels, device=device)
-    model = load_network(trained, device=device)
+    model = kept_network(trained.weights, str(device), lambda: load_network(trained, device=device))
     # Half precision was measured on the device that it was trained on.
     precision = recipe.precision if trained.device == device.type else "float32"
     return batch_scores(

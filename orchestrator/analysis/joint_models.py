@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from orchestrator.store.find_experiment import recorded_classes
 from orchestrator.store.finished_trials import FinishedTrial, finished_trials
 from orchestrator.store.folder import Store, claimed_hash
 from orchestrator.store.predictions import DAMAGE, Part, read_predictions
@@ -178,9 +179,5 @@ def _class_names(store: Store, experiment: ExperimentRecord, num_classes: int) -
     """The names of the classes of an experiment's data; numbers where no study names them any more."""
     if num_classes == len(BINARY):
         return BINARY
-    studies = (store.known_study(phase) for phase in store.studies())
-    data = (each for study in studies if study is not None for each in study.data)
-    named = (
-        each.classes for each in data if each.root == experiment.data and len(each.classes) == num_classes
-    )
-    return next(named, tuple(map(str, range(num_classes))))
+    named = recorded_classes(store, experiment)
+    return named if named is not None and len(named) == num_classes else tuple(map(str, range(num_classes)))

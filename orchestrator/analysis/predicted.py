@@ -16,7 +16,6 @@ import pandas as pd
 
 from orchestrator.analysis.joint_models import JointModels, JointThreshold
 from orchestrator.store.final_file import FinalMetric
-from orchestrator.store.finished_trials import FinishedTrial
 from trainables.data.dataset.named_images import NamedImages
 from trainables.predict import JointScores
 
@@ -55,7 +54,7 @@ def predicted_table(
     columns: dict[str, object] = _probabilities(scores.mean, "p_fake" if is_binary else "")
     columns["spread"] = scores.spread(decided)
     for each, model in zip(scores.each, models.trials, strict=True):
-        columns |= _probabilities(each, place_column(model.trial))
+        columns |= _probabilities(each, model.trial.column)
     columns["calibrated"] = calibration_state(models)
     columns["confidence"] = scores.confidence(decided)
     columns["label"] = _names(decided, models.classes)
@@ -67,11 +66,6 @@ def predicted_table(
     if images.are_labelled:
         found["true_label"] = _names(rows["label"].to_numpy(), models.classes)
     return found.assign(reason=rows["reason"]).fillna({"calibrated": "", "label": "", "threshold_by": ""})
-
-
-def place_column(trial: FinishedTrial) -> str:
-    """Name the column of a model: r0f3."""
-    return f"r{trial.repeat}f{trial.fold}"
 
 
 def calibration_state(models: JointModels) -> str:

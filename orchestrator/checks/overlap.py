@@ -17,7 +17,7 @@ import pandas as pd
 
 from orchestrator.store.evaluation_files import OverlapRecord
 from orchestrator.store.fingerprint import fingerprint
-from orchestrator.store.fold_files import FOLD_COLUMNS, fold_file
+from orchestrator.store.fold_files import cached_hashes
 from orchestrator.store.folder import Store
 from orchestrator.store.held_out_files import read_held_out
 from orchestrator.store.records import ExperimentRecord
@@ -109,7 +109,7 @@ def _held_out(store: Store, experiments: Sequence[ExperimentRecord]) -> set[str]
 
 
 def _learned(store: Store, experiments: Sequence[ExperimentRecord], bar: OpenBar) -> _Learned:
-    found, known = _Learned(), _cached_rows(store)
+    found, known = _Learned(), cached_hashes(store)
     seen: set[tuple[str, str]] = set()
     for experiment in experiments:
         if experiment.fold_files is None:
@@ -161,16 +161,3 @@ def _add(found: _Learned, folds: Path, root: Path, hashes: Mapping[str, str] | N
                 else "they were compared by their contents alone, not by near-duplicates"
             )
         )
-
-
-def _cached_rows(store: Store) -> dict[str, dict[str, str]]:
-    """Path -> content hash of each fold file whose rows the cache still has."""
-    found: dict[str, dict[str, str]] = {}
-    folder = store.cached("rows")
-    for path in sorted(folder.glob("*.parquet")) if folder.is_dir() else ():
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            rows = pd.read_parquet(path)
-            if {*FOLD_COLUMNS, "sha256"} <= set(rows.columns):
-                name = fold_file(store, rows).name
-                found[name] = dict(zip(rows["path"], rows["sha256"], strict=True))
-    return found

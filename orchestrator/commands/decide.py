@@ -9,7 +9,6 @@ from orchestrator.commands.completion import experiment_completions
 from orchestrator.commands.exit_codes import EXIT_FAILED
 from orchestrator.commands.options import RESULTS, DebugOption, JsonOption, PhaseArgument, ResultsOption
 from orchestrator.console import say, warn
-from trainables.errors import InputError
 from trainables.evaluation.metrics import ROPE
 
 
@@ -91,12 +90,10 @@ def compare_command(
     Example: python -m orchestrator compare p1_simplecnn_baseline p1_resnet18_baseline --metric auc
     """
     from orchestrator.analysis.compare_two import compare_experiments
-    from orchestrator.store.folder import Store
+    from orchestrator.store.existing_results import existing_results
     from orchestrator.wording.compare_text import comparison_lines
 
-    store = Store.look(results)
-    if not store.root.exists():
-        raise InputError(f"there is no results folder {results}; name one with --results")
+    store = existing_results(results)
     found = compare_experiments(store, baseline, other, metric=metric, rope=rope, delong=delong)
     lines = comparison_lines(found)
     if as_json:

@@ -23,6 +23,7 @@ from orchestrator.commands.options import (
 )
 from orchestrator.config.experiment import DEFAULT_MAX_UNUSABLE
 from orchestrator.console import complain, say, screen, warn
+from trainables.errors import InputError
 
 if TYPE_CHECKING:
     from orchestrator.analysis.evaluation_tables import EvaluationTables
@@ -34,7 +35,7 @@ OnOption = Annotated[
 ]
 ExperimentsArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="EXPERIMENT...", help="Experiments with finished trials.", show_default=False),
+    typer.Argument(metavar="EXPERIMENT", help="Experiments with finished trials.", show_default=False),
 ]
 ScoresOption = Annotated[
     list[Path] | None,
@@ -110,7 +111,7 @@ def evaluate_command(
     conditions = _conditions(perturb or (), experiments or ())
     request = EvaluationRequest(
         name=name if name is not None else on.resolve().name,
-        data=on,
+        data=_folder_of_images(on),
         experiments=tuple(each for each in experiments or () if each not in conditions),
         foreign=tuple(scores or ()),
         layout=layout,
@@ -133,6 +134,14 @@ def evaluate_command(
         complain(problem)
     if found.problems:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _folder_of_images(on: Path) -> Path:
+    """Return what --on names; InputError where it is no folder."""
+    if not on.is_dir():
+        what = "a file, not a folder of images" if on.exists() else "no folder that is there"
+        raise InputError(f"--on {on} is {what}; name the folder of the other images")
+    return on
 
 
 def _conditions(perturb: Sequence[str], words: Sequence[str]) -> list[str]:

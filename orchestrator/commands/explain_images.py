@@ -32,7 +32,7 @@ def explain_images_command(
     phases: Annotated[
         list[str],
         typer.Argument(
-            metavar="PHASE...",
+            metavar="PHASE",
             help="Phases that have run.",
             autocompletion=phase_completions,
             show_default=False,

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.commands.chosen_models import ALL_FOLDS, FoldsOfOption, TrialOption, chosen_models
 from orchestrator.commands.completion import experiment_completions
 from orchestrator.commands.exit_codes import EXIT_FAILED
 from orchestrator.commands.options import RESULTS, DataOption, DebugOption, QuietOption, ResultsOption
-from orchestrator.commands.run_options import fold_list
 from orchestrator.console import complain, say, warn
 from trainables.errors import InputError, nearest
 
@@ -22,18 +22,20 @@ CARD = "README.md"
 
 
 def export_command(
-    name: Annotated[
-        str,
+    experiment: Annotated[
+        str | None,
         typer.Argument(
-            metavar="EXPERIMENT|TRIAL",
-            help="An experiment, or one trial by its folder's name.",
+            metavar="EXPERIMENT",
+            help="The experiment whose models are written.",
             autocompletion=experiment_completions,
+            show_default=False,
         ),
-    ],
+    ] = None,
+    trial: TrialOption = None,
     wanted: Annotated[
-        str, typer.Option("--format", metavar="|".join(FORMATS), help="What to write.")
+        str, typer.Option("--format", metavar="|".join(FORMATS), help="The format of the files.")
     ] = "onnx",
-    folds: Annotated[str, typer.Option("--fold", metavar="all|0,1", help="Only these outer folds.")] = "all",
+    folds: FoldsOfOption = ALL_FOLDS,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -50,14 +52,14 @@ def export_command(
 
     Each network is read again and compared with the original on test images; what differs is not kept.
 
-    Example: python -m orchestrator export p1_resnet18_baseline --format onnx --fold 0
+    Example: python -m orchestrator export p1_resnet18_baseline --format onnx --folds 0
     """
     from orchestrator.store.folder import Store
 
     if wanted not in FORMATS:
         raise InputError(f"--format {wanted} is none of {', '.join(FORMATS)}; {nearest(wanted, FORMATS)}")
     store = Store.reopen(results)
-    models = _models(store, name, folds)
+    models = chosen_models(store, experiment, trial, folds=folds, by="EXPERIMENT")
     folder = out or store.exports(models.experiment.name)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; name a folder with --out")
@@ -65,16 +67,6 @@ def export_command(
     _card(store, models, folder / CARD)
     if num_failed:
         raise typer.Exit(EXIT_FAILED)
-
-
-def _models(store: "Store", name: str, folds: str) -> "JointModels":
-    from orchestrator.analysis.joint_models import joint_models
-    from orchestrator.store.find_experiment import experiment_of_trial, find_experiment, find_trial
-
-    chosen = None if folds == "all" else fold_list(folds)
-    if (store.trials / name).is_dir() and Path(name).name == name:
-        return joint_models(store, experiment_of_trial(store, find_trial(store, name)), folds=chosen)
-    return joint_models(store, find_experiment(store, name), folds=chosen)
 
 
 def _networks(models: "JointModels", folder: Path, *, wanted: str, data: Path | None, quiet: bool) -> int:

@@ -26,7 +26,7 @@ def plan_command(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="PHASE|NAME...", help="A phase, or experiments.", autocompletion=name_completions
+            metavar="PHASE|NAME", help="A phase, or experiments.", autocompletion=name_completions
         ),
     ],
     options: RunOptions,

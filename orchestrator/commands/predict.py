@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.commands.chosen_models import ALL_FOLDS, FoldsOfOption, TrialOption, chosen_models
 from orchestrator.commands.completion import experiment_completions
 from orchestrator.commands.options import (
     RESULTS,
@@ -22,33 +23,31 @@ from orchestrator.commands.options import (
     check_layout,
     names_of,
 )
-from orchestrator.commands.run_options import fold_list
 from orchestrator.console import progress_bar, say, screen, show_table, warn
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
     from orchestrator.analysis.joint_models import CalibrationChoice, JointModels
     from orchestrator.analysis.predicted import Predicted
-    from orchestrator.store.folder import Store
 
 CALIBRATIONS = ("temperature", "platt", "isotonic", "none")
 # More rows than fit on a screen are in the file alone.
 MOST_SHOWN = 20
+ImagesArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="IMAGES", help="An image, a folder of images, or a table (CSV) with a column path."
+    ),
+]
 ExperimentOption = Annotated[
     str | None,
     typer.Option(
         "--experiment",
+        metavar="NAME",
         help="The experiment whose models score, all together.",
         autocompletion=experiment_completions,
         show_default=False,
     ),
-]
-TrialOption = Annotated[
-    str | None,
-    typer.Option(help="One trial alone: its folder's name, or the start of its key.", show_default=False),
-]
-FoldsOfOption = Annotated[
-    str, typer.Option("--folds", metavar="all|0,1", help="Only the models of these outer folds.")
 ]
 CalibrationOption = Annotated[
     str,
@@ -67,12 +66,10 @@ GradcamOption = Annotated[
 
 
 def predict_command(
-    images: Annotated[
-        Path, typer.Argument(help="An image, a folder of images, or a table (CSV) with a column path.")
-    ],
+    images: ImagesArgument,
     experiment: ExperimentOption = None,
     trial: TrialOption = None,
-    folds: FoldsOfOption = "all",
+    folds: FoldsOfOption = ALL_FOLDS,
     calibration: CalibrationOption = "temperature",
     out: OutOption = None,
     gradcam: GradcamOption = False,
@@ -95,27 +92,29 @@ def predict_command(
     from orchestrator.execution.executor import HERE, start_executor
     from orchestrator.execution.overlays import with_overlays
     from orchestrator.execution.predicting import predict_images, scratch_store
+    from orchestrator.store.existing_results import existing_results
     from trainables.data.dataset.named_images import name_images
+    from trainables.kept_networks import keeping_networks
 
     check_layout(layout)
     _check_out(out, images)
-    store, console = _finished(results), screen(stderr=as_json)
-    models = _models(store, experiment=experiment, trial=trial, folds=folds, calibration=calibration)
+    store, console = existing_results(results), screen(stderr=as_json)
+    models = chosen_models(
+        store, experiment, trial, folds=folds, by="--experiment NAME", calibration=_choice(calibration)
+    )
     overlays = _overlay_folder(out, models) if gradcam else None
     with progress_bar(console, "Reading images", quiet=quiet) as progress:
         named = name_images(
-            images,
-            classes=models.classes,
-            layout=layout,
-            group_by=group_by,
-            real_sources=names_of(real_sources),
-            progress=progress,
-        )
+            images, classes=models.classes, layout=layout, group_by=group_by,
+            real_sources=names_of(real_sources), progress=progress,
+        )  # fmt: skip
     with contextlib.ExitStack() as stack:
         # Workers of other machines read what is derived from images where they read results.
         shared = None if address in HERE else store.cached("predict")
         scratch = stack.enter_context(scratch_store(shared))
         executor = stack.enter_context(start_executor(address, logs=scratch.logs, debug=debug))
+        # Of many batches, networks are loaded for the first.
+        stack.enter_context(keeping_networks({}))
         found = predict_images(
             store, models, named, scratch=scratch, executor=executor, console=console, quiet=quiet
         )
@@ -124,33 +123,6 @@ def predict_command(
                 found, overlays, scratch=scratch, executor=executor, console=console, quiet=quiet
             )
     _write_and_say(found, out=out, quiet=quiet, as_json=as_json)
-
-
-def _finished(results: Path) -> "Store":
-    """Open results to read them; InputError where there are none."""
-    from orchestrator.store.folder import Store
-
-    if not results.is_dir():
-        raise InputError(f"there is no results folder {results}; name one with --results")
-    return Store.look(results)
-
-
-def _models(
-    store: "Store", *, experiment: str | None, trial: str | None, folds: str, calibration: str
-) -> "JointModels":
-    from orchestrator.analysis.joint_models import joint_models
-    from orchestrator.store.find_experiment import experiment_of_trial, find_experiment, find_trial
-
-    if (experiment is None) == (trial is None):
-        raise InputError("name the models that are to score: either --experiment NAME or --trial NAME")
-    if trial is None:
-        record = find_experiment(store, str(experiment))
-        wanted = None if folds == "all" else fold_list(folds)
-    else:
-        if folds != "all":
-            raise InputError("--trial names one model; leave out --folds")
-        record, wanted = experiment_of_trial(store, find_trial(store, trial)), None
-    return joint_models(store, record, folds=wanted, method=_choice(calibration))
 
 
 def _choice(given: str) -> "CalibrationChoice":

@@ -38,7 +38,7 @@ def phase_command(name: str) -> Callable[..., None]:
 def run_command(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="NAME|FILE...", help="Experiments.", autocompletion=experiment_completions),
+        typer.Argument(metavar="NAME|FILE", help="Experiments.", autocompletion=experiment_completions),
     ],
     options: RunOptions,
 ) -> None:
@@ -53,7 +53,7 @@ def run_command(
 def study_command(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PHASE...", help="Phases.", autocompletion=phase_completions),
+        typer.Argument(metavar="PHASE", help="Phases.", autocompletion=phase_completions),
     ] = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Show what each phase still costs, and start nothing.")

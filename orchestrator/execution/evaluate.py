@@ -36,7 +36,7 @@ from orchestrator.store.evaluation_files import (
     write_evaluation,
     write_scores,
 )
-from orchestrator.store.find_experiment import find_experiment
+from orchestrator.store.find_experiment import find_experiment, recorded_classes
 from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.finished_trials import FinishedTrials, finished_trials
 from orchestrator.store.folder import Store
@@ -224,7 +224,7 @@ def _check_classes(
                 f"{record.name} tells {record.num_classes} classes apart and {root} has {number} "
                 f"({', '.join(listing.classes[:8])}); evaluate it on images of the same classes"
             )
-        theirs = _known_classes(store, record)
+        theirs = recorded_classes(store, record)
         if number > 2 and theirs is not None and theirs != listing.classes:
             raise InputError(
                 f"{record.name} was trained on the classes {', '.join(theirs)}, and {root} has "
@@ -235,15 +235,6 @@ def _check_classes(
             f"--scores holds P(fake), and {root} has {number} classes; scores of files are for real "
             "and fake alone"
         )
-
-
-def _known_classes(store: Store, record: ExperimentRecord) -> tuple[str, ...] | None:
-    for phase in store.studies():
-        study = store.known_study(phase)
-        for data in study.data if study is not None else ():
-            if data.root == record.data:
-                return data.classes
-    return None
 
 
 def _excluded(manifest: Manifest, overlap: Overlap) -> tuple[pd.DataFrame, dict[str, int]]:

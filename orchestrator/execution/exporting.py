@@ -88,7 +88,7 @@ def export_models(
     """
     threshold = joint_threshold(models)
     for each in models.trials:
-        name = f"{models.experiment.name}-r{each.trial.repeat}f{each.trial.fold}"
+        name = f"{models.experiment.name}-{each.trial.column}"
         try:
             yield _export(each, models, threshold, folder / name, wanted=wanted, data=data)
         except InputError as error:

@@ -93,9 +93,7 @@ def predict_images(
         metrics=_metrics(rows, joint, threshold, labelled),
         num_labelled=int(labelled.sum()),
         num_groups=int(rows.loc[labelled, "group"].nunique()),
-        num_learned=count_learned(
-            store, models.experiment, [each.trial for each in kept.trials], rows["file"].tolist()
-        ),
+        num_learned=count_learned(store, models.experiment, [each.trial for each in kept.trials], rows),
     )
 
 

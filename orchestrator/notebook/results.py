@@ -6,8 +6,8 @@
     results.section("phase1", "scores")  # a section of the page, in a notebook
 
 Tables are computed from the stored predictions when they are first asked for, and nothing is written. What
-`section` and `compare` can't show they say in a sentence, so that a notebook runs to its end on whatever
-there is; everything else raises InputError.
+`section`, `compare`, `maps` and `side_by_side` can't show they say in a sentence, so that a notebook runs to
+its end on whatever there is; everything else raises InputError.
 """
 
 import functools
@@ -22,6 +22,7 @@ from orchestrator.analysis.collect import Tables, tabulate
 from orchestrator.analysis.trial_facts import facts_table, read_files, read_history, trial_facts
 from orchestrator.notebook.view import View
 from orchestrator.store.decision_file import DecisionRecord, in_force
+from orchestrator.store.existing_results import existing_results
 from orchestrator.store.explanation_files import Explanations, read_explanations
 from orchestrator.store.find_experiment import find_experiment
 from orchestrator.store.folder import State, Store, claimed_hash, trial_state
@@ -43,10 +44,7 @@ def load_results(path: Path | str = "results") -> "Results":
     Raises:
         InputError: it is not there, or was made by a newer version.
     """
-    root = Path(path)
-    if not root.is_dir():
-        raise InputError(f"there is no results folder {root}; run a phase first, or name another folder")
-    return Results(Store.look(root))
+    return Results(existing_results(Path(path)))
 
 
 @dataclass(frozen=True)
@@ -132,6 +130,28 @@ class Results:
             return baseline_view(self.store, self.phase(phase).study, baseline, metric=metric)
         except InputError as error:
             return View.saying(f"{error}.", title=f"{phase} against {baseline}")
+
+    def maps(self) -> View:
+        """Show in one table over all phases what the maps of each experiment are worth, and where they lie.
+
+        Areas below deletion curves beside those of random maps, similarity to the maps of random weights,
+        and the share inside the face: what `explain-images` measured.
+        """
+        from orchestrator.notebook.maps import ALL_PHASES, phases_view
+
+        try:
+            return phases_view(self.store, [self.phase(name).study for name in self.phases])
+        except InputError as error:
+            return View.saying(f"{error}.", title=ALL_PHASES)
+
+    def side_by_side(self, phase: str, *experiments: str, images: int = 4) -> View:
+        """Show the maps of the same images by several experiments of a phase; without names by the first."""
+        from orchestrator.notebook.maps import side_by_side_view
+
+        try:
+            return side_by_side_view(self.store, self.phase(phase).study, experiments, images=images)
+        except InputError as error:
+            return View.saying(f"{error}.", title=f"Maps of the same images: {phase}")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -38,9 +39,17 @@ class ExplainedImages:
         numbers = self.found.numbers
         return numbers[numbers["experiment"] == experiment].sort_values(["outcome", "source", "path"])
 
+    def files(self, row: pd.Series) -> tuple[Path, Path]:
+        """Return the files of an image as its model saw it, small, and of the map over it, at full size."""
+        stem = self._stem(row)
+        return stem.with_name(stem.name + SMALL_IMAGE), self.found.folder / str(row["overlay"])
+
+    def _stem(self, row: pd.Series) -> Path:
+        return self.found.folder / str(row["map"]).removesuffix(MAP)
+
     def pair(self, row: pd.Series) -> tuple[Thumbnail, ...]:
         """Return an image as its model saw it, and the map over it; nothing where the files are gone."""
-        stem = self.found.folder / str(row["map"]).removesuffix(MAP)
+        stem = self._stem(row)
         about = ((SMALL_IMAGE, "An image as the model saw it", "image"), (SMALL_OVERLAY, "Its map", "map"))
         pictures = []
         for end, alt, name in about:

@@ -206,8 +206,7 @@ def _limits(tables: Tables, experiment: ExperimentRecord, decision: DecisionReco
 
 
 def _usage(models: JointModels) -> str:
-    first = models.trials[0].trial
-    name = f"{models.experiment.name}-r{first.repeat}f{first.fold}"
+    name = f"{models.experiment.name}-{models.trials[0].trial.column}"
     return f"## Use\n\n{USE.format(name=name)}"
 
 

@@ -60,10 +60,13 @@ def find_trial(store: Store, wanted: str) -> Path:
         if wanted in path.name or (len(wanted) > SHORT and wanted.startswith(key))
     ]
     folders = [path for path in folders if path.name == wanted] or folders
-    if len(folders) != 1:
+    if not folders:
+        hint = nearest(wanted, sorted(path.name for path in store.folders_by_key().values()))
+        raise InputError(f"no trial in {store.trials} matches {wanted!r}; {hint or 'none has run there yet'}")
+    if len(folders) > 1:
         many = ", ".join(path.name for path in folders[:4])
         raise InputError(
-            f"{len(folders)} trials in {store.trials} match {wanted!r}{': ' if many else ''}{many}"
+            f"{len(folders)} trials in {store.trials} match {wanted!r}; name one of them, like {many}"
         )
     return folders[0]
 
@@ -90,6 +93,13 @@ def recorded_phase(store: Store, experiment: ExperimentRecord) -> str | None:
         if record.name == experiment.name and mine & set(trial_folders(record)):
             return phase
     return None
+
+
+def recorded_classes(store: Store, experiment: ExperimentRecord) -> tuple[str, ...] | None:
+    """Return the names of the classes of an experiment's data; None where no study names them any more."""
+    studies = (store.known_study(phase) for phase in store.studies())
+    data = (each for study in studies if study is not None for each in study.data)
+    return next((each.classes for each in data if each.root == experiment.data), None)
 
 
 def trial_folders(record: ExperimentRecord) -> list[str]:

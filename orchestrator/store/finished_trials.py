@@ -33,6 +33,11 @@ class FinishedTrial:
         """Repeat and fold."""
         return self.repeat, self.fold
 
+    @property
+    def column(self) -> str:
+        """What tables and files call its model: r0f3."""
+        return f"r{self.repeat}f{self.fold}"
+
 
 @dataclass(frozen=True, slots=True)
 class FinishedTrials:

@@ -1,5 +1,6 @@
 """Fold files: which image is in which outer fold, named by content."""
 
+import contextlib
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,18 @@ def fold_file(store: Store, rows: pd.DataFrame) -> Path:
     """Name the fold file of these rows by its content."""
     digest = fingerprint(rows[FOLD_COLUMNS].to_csv(index=False))
     return store.fold_file(f"{digest[:SHORT]}.csv")
+
+
+def cached_hashes(store: Store) -> dict[str, dict[str, str]]:
+    """Return path -> content hash of each fold file, by its name, whose rows the cache still has."""
+    found: dict[str, dict[str, str]] = {}
+    folder = store.cached("rows")
+    for path in sorted(folder.glob("*.parquet")) if folder.is_dir() else ():
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            rows = pd.read_parquet(path)
+            if {*FOLD_COLUMNS, "sha256"} <= set(rows.columns):
+                found[fold_file(store, rows).name] = dict(zip(rows["path"], rows["sha256"], strict=True))
+    return found
 
 
 def write_once(path: Path, table: pd.DataFrame) -> None:

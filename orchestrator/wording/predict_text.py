@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from orchestrator.analysis.joint_models import JointModels, JointThreshold
-from orchestrator.analysis.predicted import Predicted, place_column
+from orchestrator.analysis.predicted import Predicted
 from orchestrator.wording.final_text import metric_interval, metric_value
 from orchestrator.wording.numbers import metric_name, number
 
@@ -51,7 +51,7 @@ def left_out_sentence(models: JointModels) -> str:
 def overlay_sentence(models: JointModels) -> str:
     """Say what Grad-CAM overlays show."""
     return (
-        f"Overlays (Grad-CAM) show what {place_column(models.trials[0].trial)} alone bases the class on that "
+        f"Overlays (Grad-CAM) show what {models.trials[0].trial.column} alone bases the class on that "
         "it names itself"
     )
 
@@ -63,7 +63,7 @@ def _few(texts: Iterable[str], total: int) -> str:
 
 def _models(found: Predicted) -> str:
     models = found.models
-    names = [place_column(each.trial) for each in models.trials]
+    names = [each.trial.column for each in models.trials]
     by = f"the mean of {len(names)} models" if len(names) > 1 else "one model"
     return (
         f"{len(found.images.usable)} images, scored by {by} of {models.experiment.name} ({', '.join(names)})."
@@ -98,7 +98,7 @@ def _calibration(models: JointModels) -> str:
     raw = [each for each in models.trials if not each.is_calibrated]
     if not raw:
         return f"Probabilities are calibrated ({models.method}), each model on its own inner validation rows."
-    reasons = {f"{place_column(each.trial)}, {each.calibration['reason']}": None for each in raw}
+    reasons = {f"{each.trial.column}, {each.calibration['reason']}": None for each in raw}
     if len(raw) == len(models.trials):
         return (
             f"Probabilities are raw, since no {models.method} could be fitted: {_few(reasons, len(reasons))}."

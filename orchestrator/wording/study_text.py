@@ -53,9 +53,9 @@ def protocol_sentences(recipes: Sequence[RecipeRecord]) -> list[str]:
     held = sorted({each.holdout_final for each in recipes if each.holdout_final})
     return [
         *said,
-        f"Inner validation: {ratios} of the training part of each fold, by group, chosen apart from the test "
-        "fold. Early stopping, thresholds, calibration and every decision read it alone; the test fold is "
-        "scored once, after training, with the weights that were best on it.",
+        f"Inner validation: {ratios} of the training part of each fold, by group. Early stopping, "
+        "thresholds, calibration and every decision read it alone; the test fold is scored once, after "
+        "training, with the weights that were best on it.",
         "Compared experiments share their folds, so that differences are taken fold by fold. Evaluation "
         "never augments, and a share of the data cuts the training part, never the test fold.",
         *(
@@ -98,9 +98,9 @@ def metric_sentences(headlines: Sequence[str], *, several_classes: bool) -> list
         "on how many of the images are fake."
     )
     hard = (
-        "Accuracy, precision, recall and F1 are of a detector that has to say yes or no, from P(fake) = 0.5 "
-        "on; EER is the error where false alarms equal misses; ECE and Brier score tell whether P(fake) can "
-        "be read as a probability."
+        "Accuracy, precision, recall and F1 are those of a yes or no from P(fake) = 0.5 on; EER is the "
+        "error where false alarms equal misses; ECE and Brier score tell whether P(fake) can be read as a "
+        "probability."
     )
     if several_classes:
         auc = "AUC is one class against the rest, averaged: it needs no threshold."

@@ -1,5 +1,6 @@
 """The models of an experiment in Python: arrays, paths and folders give what the command gives."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from orchestrator.detector import Detector
+from trainables import trained
 from trainables.errors import InputError
 
 
@@ -29,6 +31,24 @@ def test_arrays_and_paths_give_the_same_scores(trained_study: Path, faces: Path,
     assert whole["path"].tolist() == ["0.png", "1.png", "2.png", "3.png"]
     np.testing.assert_allclose(mixed["p_fake"], whole["p_fake"].iloc[[3, 1, 0, 2]], atol=1e-6)
     assert whole["p_fake"].nunique() == 4
+
+
+def test_a_detector_loads_its_networks_once(
+    trained_study: Path, faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches weights that are read for every call, and those of before that stay when a file is replaced."""
+    results = Path(shutil.copytree(trained_study, tmp_path / "results"))
+    loaded, load = [], trained.load_network
+    monkeypatch.setattr(
+        trained, "load_network", lambda each, **on: loaded.append(each.weights) or load(each, **on)
+    )
+    detector, image = Detector.of(results=results, experiment="wide"), next(faces.rglob("*.jpg"))
+    first, again = (detector.predict([image])["p_fake"].item() for _ in range(2))
+    assert first == again and len(loaded) == len(set(loaded)) == 2
+    shutil.copy(loaded[1], loaded[0])
+    assert detector.predict([image])["p_fake"].item() != first and len(loaded) == 3
+    assert Detector.of(results=results, experiment="wide").predict([image])["p_fake"].item() != first
+    assert len(loaded) == 5
 
 
 def test_unusable_images_are_rows_unless_all_are(trained_study: Path, faces: Path, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from orchestrator.report.slides.slide import Slide, SlidePicture, page_of, point
 from orchestrator.store.explanation_files import OUTCOMES
 from orchestrator.wording.attention_text import (
     attention_answer,
-    not_explained_sentence,
     picture_caption,
     pictures_sentence,
 )
@@ -17,12 +16,11 @@ TITLE = "What the models look at"
 MOST_SENTENCES = 3
 
 
-def attention_slide(material: DeckMaterial) -> Slide:
-    """Show maps of the last phase that was explained, or say how they are made."""
+def attention_slide(material: DeckMaterial) -> Slide | None:
+    """Show maps of the last phase that was explained; None where none was."""
     phase = next((each for each in reversed(material.phases) if each.explained is not None), None)
     if phase is None or phase.explained is None:
-        said = not_explained_sentence(material.last.study.phase.name)
-        return Slide("attention", TITLE, points_of([said]))
+        return None
     experiments = phase.explained.found.experiments
     chosen = None if phase.decision is None else phase.decision.chosen
     name = chosen if chosen in experiments else experiments[0]

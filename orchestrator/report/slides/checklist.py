@@ -180,11 +180,11 @@ def _images() -> ChecklistPart:
     return ChecklistPart(
         "5.1 The images",
         (
-            _point("Counts of real and fake images by source", "#data", phase="final"),
+            _point("Counts of real and fake images by source", "#problem", phase="final"),
             _point("Shortcuts in resolution, aspect ratio and format", "checks/*.json"),
             _point("Shortcuts in colour", "checks/*.json", "#traps", phase="final"),
             _point("Samples of each source, colours and spectra", "reports/data*.html"),
-            _point("Quality: files kept out, identical files", "#data", phase="final"),
+            _point("Quality: files kept out, identical files", "#problem", phase="final"),
         ),
     )
 
@@ -219,15 +219,21 @@ def _report() -> ChecklistPart:
             _point("Presentation slides as PDF", "reports/final/slides.pdf"),
             _point("Description of the discriminative solution", "#problem", "#models", phase=final),
             _point("Description of the generative solution", "slides.md"),
-            _point("Implementation steps, improvements, and what was decided", "#decisions", phase=final),
-            _point("Choices of architecture and training motivated", "#models", "#decisions", phase=final),
-            _point("Intermediate results, interpreted", "#significance", "#generalisation", phase=final),
+            _point(
+                "Implementation steps, improvements, and what was decided",
+                "#significance", "decisions/*.json", phase=final,
+            ),
+            _point(
+                "Choices of architecture and training motivated",
+                "#models", "decisions/*.json", phase=final,
+            ),
+            _point("Intermediate results, interpreted", "#significance", "#performance", phase=final),
             _point("Classification: experimental set-up and splits", "#protocol", phase=final),
-            _point("Classification: metrics, and why these", "#metrics", phase=final),
+            _point("Classification: metrics, and why these", "#protocol", phase=final),
             _point("Classification: performance", "#performance", phase=final),
             _point("Generated data: set-up, metrics and performance", "slides.md"),
             _point("Discussion of the performance", "#limits", phase=final),
-            _point("Final remarks", "#next", phase=final),
+            _point("Final remarks", "#limits", phase=final),
             _point("Self-evaluation", "reports/final/self-evaluation.md"),
         ),
-    )
+    )  # fmt: skip

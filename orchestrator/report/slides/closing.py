@@ -1,45 +1,62 @@
-"""Slides that close: what limits the results, and what would come next."""
+"""Slide that closes: what limits the results, and what would come next."""
 
 from collections.abc import Iterator
 
+from orchestrator.analysis.source_matrix import why_no_matrix
 from orchestrator.report.material import Material
 from orchestrator.report.section import Text
 from orchestrator.report.slides.deck_material import DeckMaterial
-from orchestrator.report.slides.slide import MOST_POINTS, Slide, asked_point, points_of
+from orchestrator.report.slides.slide import Slide, asked_point, points_of
 from orchestrator.wording.answers import answer_questions
+from orchestrator.wording.attention_text import not_explained_sentence
 from orchestrator.wording.caveats import caveat_sentences, mixed_sentence
 from orchestrator.wording.final_text import not_opened_sentence
 from orchestrator.wording.gaps import gap_sentences
+from orchestrator.wording.source_matrix import NOTHING_HELD_OUT, WHY_NONE
 from orchestrator.wording.study_text import missing_sentence, preset_sentences, resuming_sentence
 
-MOST_OPEN, MOST_TOGETHER, MOST_CAVEATS = 5, 3, 2
+MOST_OPEN, MOST_TOGETHER, MOST_CAVEATS, MOST_WEAK = 3, 2, 2, 3
 
 
-def closing_slides(material: DeckMaterial) -> Iterator[Slide]:
-    """Yield the last slides."""
-    yield limits_slide(material)
-    yield next_slide(material)
+def closing_slide(material: DeckMaterial) -> Slide:
+    """Say what weakens the results in every phase, what is left open, and what it would take."""
+    needs, cut = _needs(material)
+    return Slide(
+        "limits",
+        "Limits, and what next",
+        (*_weaknesses(material), *points_of(_unknown(material)), *needs),
+        note="All caveats of a phase stand in the section Answer of its page."
+        + (f" {cut} more undecided questions are on the phases’ pages." if cut > 0 else ""),
+    )
 
 
-def limits_slide(material: DeckMaterial) -> Slide:
-    """Say what weakens the results, in every phase."""
-    points: list[Text] = [*points_of(preset_sentences(material.studies))]
+def _weaknesses(material: DeckMaterial) -> Iterator[Text]:
+    """The settings of a short training, the first caveats of each phase, and what was never opened."""
+    yield from points_of(preset_sentences(material.studies))
     known: set[str] = set()
+    told = 0
     for phase in reversed(material.phases):
         most = MOST_CAVEATS if phase is material.last else 1
         fresh = [each for each in _limits(phase) if each not in known][:most]
         known.update(fresh)
-        if fresh:
-            points.append(asked_point(f"{phase.study.phase.title}:", " ".join(fresh)))
-    points = points[: MOST_POINTS - 1]
+        if fresh and told < MOST_WEAK:
+            told += 1
+            yield asked_point(f"{phase.study.phase.title}:", " ".join(fresh))
     if not any(each.final for each in material.phases):
-        points += points_of([not_opened_sentence(material.last.study.phase.name)])
-    return Slide(
-        "limits",
-        "Limits and caveats",
-        tuple(points),
-        note="All caveats of a phase stand in the section Answer of its page.",
-    )
+        yield from points_of([not_opened_sentence(material.last.study.phase.name)])
+
+
+def _unknown(material: DeckMaterial) -> Iterator[str]:
+    """What nobody looked at, so that there is no slide on it, and how it is done."""
+    if all(each.explained is None for each in material.phases):
+        yield not_explained_sentence(material.last.study.phase.name)
+    if any(each.tables.matrices for each in material.phases):
+        return
+    reasons = {why_no_matrix(each.study, each.tables.experiments) for each in material.phases}
+    if "nothing held out" in reasons:
+        yield NOTHING_HELD_OUT
+    else:
+        yield from (WHY_NONE[reason] for reason in WHY_NONE if reason in reasons)
 
 
 def _limits(phase: Material) -> Iterator[str]:
@@ -49,8 +66,8 @@ def _limits(phase: Material) -> Iterator[str]:
         yield mixed
 
 
-def next_slide(material: DeckMaterial) -> Slide:
-    """Say what is left open, and what it would take."""
+def _needs(material: DeckMaterial) -> tuple[tuple[Text, ...], int]:
+    """What would come next, and how many undecided questions are left out."""
     incomplete = [
         resuming_sentence(phase.study.phase.name) for phase in material.phases if not phase.tables.complete()
     ]
@@ -70,10 +87,8 @@ def next_slide(material: DeckMaterial) -> Slide:
         *points_of([*incomplete, missing_sentence(material.missing)]),
         *open_questions[:MOST_OPEN],
     )
-    cut = sum(map(len, list(by_need.values())[MOST_OPEN:]))
-    more = f"{cut} more undecided questions are on the phases’ pages." if cut > 0 else ""
     nothing = "" if points else "No question of these phases is left undecided."
-    return Slide("next", "What next", (*points, *points_of([nothing])), note=more)
+    return (*points, *points_of([nothing])), sum(map(len, list(by_need.values())[MOST_OPEN:]))
 
 
 def _as_many(number: int) -> str:

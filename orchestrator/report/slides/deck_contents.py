@@ -1,6 +1,6 @@
 """Contents of the deck: which slides there are, in their order, and what the first page says."""
 
-from orchestrator.report.slides.closing import closing_slides
+from orchestrator.report.slides.closing import closing_slide
 from orchestrator.report.slides.deck_material import DeckMaterial
 from orchestrator.report.slides.method import method_slides
 from orchestrator.report.slides.opening import opening_slides
@@ -28,7 +28,7 @@ def make_deck(material: DeckMaterial) -> Deck:
             *outcome_slides(material),
             *reach_slides(material),
             *own_slides(material.own_text),
-            *closing_slides(material),
+            closing_slide(material),
         ),
     )
 

@@ -10,26 +10,22 @@ from orchestrator.wording.lists import few_named
 from orchestrator.wording.numbers import DASH, integer, operations
 from orchestrator.wording.study_text import metric_sentences, protocol_sentences, training_sentence
 
-MOST_PHASES, MOST_MODELS = 5, 9
+MOST_PHASES, MOST_MODELS, MOST_SENTENCES = 5, 9, 10
 PARTS = ("train", "val", "test")
 
 
 def method_slides(material: DeckMaterial) -> Iterator[Slide]:
-    """Yield the slides on protocol, metrics and models."""
+    """Yield the slides on protocol and metrics, and on models."""
     parts = fold_parts_grid(material.studies)
-    yield Slide(
-        "protocol",
-        "Protocol: which images teach, which decide, which test",
-        points_of(protocol_sentences(material.recipes)),
-        grid=parts,
-        note="Images of a fold, least to most over the folds and experiments of a phase." if parts else "",
-    )
     several = any(each.has_several_classes for each in material.phases)
     headlines = [each.tables.headline for each in material.phases]
+    metrics = metric_sentences(headlines, several_classes=several)
     yield Slide(
-        "metrics",
-        "Metrics, intervals and tests",
-        points_of(metric_sentences(headlines, several_classes=several)),
+        "protocol",
+        "Protocol and metrics: which images teach, decide and test",
+        points_of([*protocol_sentences(material.recipes), *metrics], MOST_SENTENCES),
+        grid=parts,
+        note="Images of a fold, least to most over the folds and experiments of a phase." if parts else "",
     )
     table = models_grid(material)
     cut = len(table.rows) - MOST_MODELS

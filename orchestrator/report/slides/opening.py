@@ -1,9 +1,10 @@
-"""Slides on what was asked and of which data: the problem, the images, and the traps in them."""
+"""Slides on what was asked and of which data: the problem with its images, and the traps in them."""
 
 from collections.abc import Iterator
 
 from orchestrator.checks.shortcuts import CHECKS, FILE_FACTS, warnings
 from orchestrator.report.grid import Grid, GridCell, grid
+from orchestrator.report.section import Span
 from orchestrator.report.sections.data import data_facts, source_grid
 from orchestrator.report.shortcuts import shortcut_cell
 from orchestrator.report.slides.deck_material import DeckMaterial
@@ -14,39 +15,40 @@ from orchestrator.wording.settings_text import reader_notes
 from orchestrator.wording.study_text import missing_sentence, task_sentences
 from orchestrator.wording.uneven_parts import uneven_sentences
 
-MOST_PHASES, MOST_SOURCES, MOST_CHECKS, MOST_NOTES = 6, 8, 4, 5
-FACTS = ("Grouped by", "Images", "Size", "Formats", "Identical files", "Kept out", "Faces")
+MOST_PHASES, MOST_SOURCES, MOST_CHECKS, MOST_NOTES = 6, 6, 4, 5
+FACTS = ("Images", "Grouped by", "Size", "Formats", "Identical files", "Kept out", "Faces")
+# Those that say themselves what they are.
+PLAIN_FACTS = ("Images", "Kept out")
 
 
 def problem_slide(material: DeckMaterial) -> Slide:
-    """Say what has to be told apart, and what each phase asks."""
+    """Say what has to be told apart and what each phase asks, and show of which images."""
+    data = material.data[-1]
     questions = [
         asked_point(f"{study.phase.title}:", study.phase.question or few_named(study.phase.experiments))
         for study in material.studies[:MOST_PHASES]
     ]
     more = len(material.studies) - len(questions)
-    last = [f"{more} more phases are on pages of their own." if more > 0 else ""]
-    points = (
-        *points_of(task_sentences(material.data[-1])),
-        *questions,
-        *points_of([*last, missing_sentence(material.missing)]),
-    )
-    return Slide("problem", "The problem, and what was asked", points)
-
-
-def data_slide(material: DeckMaterial) -> Slide:
-    """Show how many images there are of each source, and what is known of them."""
-    data = material.data[-1]
-    facts = dict(data_facts(data))
-    points = tuple(asked_point(f"{name}:", facts[name]) for name in FACTS if name in facts)
+    said = [f"{more} more phases are on pages of their own." if more > 0 else ""]
     others = [each.root for each in material.data[:-1]]
-    also = points_of([f"Other phases ran on {few_named(others, 3)}." if others else ""])
+    said.append(f"Other phases ran on {few_named(others, 3)}." if others else "")
+    facts = dict(data_facts(data))
+    known = "; ".join(
+        facts[name] if name in PLAIN_FACTS else f"{name.lower()} {facts[name]}"
+        for name in FACTS
+        if name in facts
+    )
     sources = source_grid(data)
     cut = len(sources.rows) - MOST_SOURCES
     return Slide(
-        "data",
-        f"Data: {data.root}",
-        (*points, *also),
+        "problem",
+        "The problem, what was asked, and the images",
+        (
+            *points_of(task_sentences(data)),
+            *questions,
+            (Span("Images:", "strong"), f" {known}. Folder: ", Span(data.root, "verbatim")),
+            *points_of([*said, missing_sentence(material.missing)]),
+        ),
         grid=Grid(sources.label, sources.columns, sources.rows[:MOST_SOURCES], sources.num_text),
         note=f"{cut} more sources are in the section Data of the phase’s page." if cut > 0 else "",
     )
@@ -113,5 +115,4 @@ def checks_grid(material: DeckMaterial) -> Grid | None:
 def opening_slides(material: DeckMaterial) -> Iterator[Slide]:
     """Yield the slides that come first."""
     yield problem_slide(material)
-    yield data_slide(material)
     yield traps_slide(material)

@@ -1,4 +1,4 @@
-"""Slides on what came out: each phase, the decisions, the scores of the last phase, what is significant."""
+"""Slides on what came out: each phase with its decision, the scores of the last one, what is significant."""
 
 from collections.abc import Iterator, Sequence
 
@@ -23,6 +23,7 @@ from orchestrator.report.slides.slide import (
 from orchestrator.wording.answers import answer_questions, tally
 from orchestrator.wording.decision_text import decision_lines, outcome_sentences
 from orchestrator.wording.final_text import final_sentences
+from orchestrator.wording.front_text import front_sentences
 from orchestrator.wording.lead import choice_sentence
 from orchestrator.wording.numbers import capital, metric_name
 from orchestrator.wording.questions import phase_answers
@@ -31,23 +32,24 @@ from orchestrator.wording.winner_text import winner_line
 from trainables.evaluation.metrics import LOWER_IS_BETTER
 
 MOST_PHASES, MOST_ROWS, MOST_DRAWN, MOST_ANSWERS, MOST_COMPARED = 6, 7, 4, 3, 6
+MOST_SOURCES, MOST_REASONS, MOST_FRONTS = 3, 4, 2
 # A phase that answers more questions than the first number has a slide for up to the second.
-FEW_QUESTIONS, MOST_QUESTIONS, QUESTIONS_BESIDE = 4, 6, 2
-METRICS = ("auc", "accuracy", "recall", "f1", "eer")
+FEW_QUESTIONS, MOST_QUESTIONS = 4, 6
+# As many as have room beside the sources.
+METRICS, MOST_COLUMNS = ("auc", "accuracy", "f1", "eer", "recall"), 6
 # Of the columns of the table of comparisons.
 FINDINGS = ("Finding", "Difference", "95 % interval", "p (Holm)", "Visible from", "Verdict")
 
 
 def outcome_slides(material: DeckMaterial) -> Iterator[Slide]:
-    """Yield the slides on results, decisions and significance."""
+    """Yield the slides on results and decisions of each phase, on scores and on significance."""
+    fronts_of = most_networks(material.phases)
     for phase in material.phases[:MOST_PHASES]:
-        yield phase_slide(phase)
+        yield phase_slide(phase, fronts=front_sentences(phase.tables.pareto) if phase is fronts_of else ())
         if (asked := questions_slide(phase)) is not None:
             yield asked
-    yield decisions_slide(material)
-    yield performance_slide(material.last)
-    if (by_source := by_source_slide(material.last)) is not None:
-        yield by_source
+    if (performance := performance_slide(material.last)) is not None:
+        yield performance
     yield significance_slide(material)
     for phase in material.phases:
         if phase.final is not None:
@@ -55,28 +57,51 @@ def outcome_slides(material: DeckMaterial) -> Iterator[Slide]:
             yield Slide(f"final-{phase.study.phase.name}", "Images that no fold holds", points)
 
 
-def phase_slide(phase: Material) -> Slide:
-    """Show what a phase asked, what it answers, and its fold scores or its differences."""
+def most_networks(phases: Sequence[Material]) -> Material | None:
+    """Return the phase that compares most networks, of several the last; None where none compares two."""
+    found, most = None, 1
+    for phase in phases:
+        number = len({each.recipe.backbone for each in phase.study.experiments})
+        if number > 1 and number >= most:
+            found, most = phase, number
+    return found
+
+
+def phase_slide(phase: Material, *, fronts: Sequence[str] = ()) -> Slide:
+    """Show what a phase asked, decided and answers, and its fold scores or its differences.
+
+    Args:
+        phase: its material.
+        fronts: what is said of size against performance here.
+    """
     study, tables = phase.study, phase.tables
     answers = answer_questions(tables)
-    choice = "" if phase.decision is None else choice_sentence(tables, phase.decision)
-    is_sum = len(answers) > MOST_ANSWERS
-    said = [choice, *(each.sentence for each in answers[:MOST_ANSWERS])]
-    if is_sum or not answers:
-        # Of many questions the sum of all.
-        said = [choice, verdict(tables)]
+    is_sum = len(answers) > MOST_ANSWERS or not answers
+    # Of many questions the sum of all.
+    said = [verdict(tables)] if is_sum else [each.sentence for each in answers[:MOST_ANSWERS]]
     question: tuple[Text, ...] = ((Span(study.phase.question, "strong"),),) if study.phase.question else ()
-    asked = phase_answers(tables.questions)
-    beside = asked[:QUESTIONS_BESIDE] if is_sum and len(asked) <= FEW_QUESTIONS else ()
     drawn = phase_figure(phase)
     return Slide(
         f"results-{study.phase.name}",
         study.phase.title,
-        (*question, *points_of(said), *(asked_point(each.question, each.sentences[0]) for each in beside)),
+        (*question, *_decided(phase), *points_of([*said, *fronts[:MOST_FRONTS]])),
         panel=None if drawn is None else fitting(drawn.panels),
         note="" if drawn is None else drawn.caption,
         more=page_of(study.phase.name),
     )
+
+
+def _decided(phase: Material) -> Iterator[Text]:
+    """What a phase decided, whether the test folds confirm it, and why it was decided so."""
+    record, rule = phase.decision, phase.study.phase.decision
+    if record is None:
+        yield from points_of(decision_lines(record, rule) if rule is not None else ())
+        return
+    why = [*outcome_sentences(record)[:MOST_REASONS], winner_line(record)]
+    said = " ".join(line.removeprefix(f"{record.phase}: ") for line in why if line)
+    if not record.factors:
+        yield from points_of([choice_sentence(phase.tables, record)])
+    yield asked_point("Decided on inner validation scores:", said)
 
 
 def phase_figure(phase: Material) -> Figure | None:
@@ -104,55 +129,28 @@ def questions_slide(phase: Material) -> Slide | None:
     )
 
 
-def decisions_slide(material: DeckMaterial) -> Slide:
-    """Say what each phase decided, and why."""
-    points: list[Text] = []
-    for phase in material.phases[:MOST_PHASES]:
-        record, rule = phase.decision, phase.study.phase.decision
-        lines = decision_lines(record, rule) if record is None else outcome_sentences(record)[:4]
-        winner = "" if record is None else winner_line(record)
-        said = [line.removeprefix(f"{phase.study.phase.name}: ") for line in (*lines, winner) if line]
-        points.append(asked_point(f"{phase.study.phase.title}:", " ".join(said)))
-    return Slide(
-        "decisions",
-        "What was decided, and why",
-        tuple(points),
-        note="Decisions read scores of the inner validation parts alone. Files: results/decisions/",
-    )
-
-
-def performance_slide(phase: Material) -> Slide:
-    """Show the scores of the last phase’s experiments, of many the chosen and the best ones."""
+def performance_slide(phase: Material) -> Slide | None:
+    """Show the scores of the last phase, over all and on the hardest sources of fakes; None without any."""
     shown = choose_shown(phase.tables, phase.decision, MOST_ROWS)
-    present = [metric for metric in METRICS if any(key[1:] == (metric, ALL) for key in phase.summary.rows)]
+    sources = hardest_sources(phase.summary)[:MOST_SOURCES]
+    known = [metric for metric in METRICS if any(key[1:] == (metric, ALL) for key in phase.summary.rows)]
+    if not known:
+        return None
+    present = known[: MOST_COLUMNS - len(sources)]
     heads = [capital(metric_name(metric)) + (" ↓" if metric in LOWER_IS_BETTER else "") for metric in present]
-    rows = _score_rows(phase, shown.names, [(metric, ALL) for metric in present])
+    columns = [*((metric, ALL) for metric in present), *(("auc", source) for source in sources)]
+    rows = _score_rows(phase, shown.names, columns)
+    of_sources = (
+        " AUC on a source: its fakes against all real images; of many sources the hardest." if sources else ""
+    )
     return Slide(
         "performance",
         f"Classification performance: {phase.study.phase.title}",
         points_of([shown.note]),
-        grid=grid("Test scores", ["Experiment", *heads], rows),
+        grid=grid("Test scores", ["Experiment", *heads, *(f"AUC, {source}" for source in sources)], rows),
         note="Mean over the test folds ± standard deviation; below it the corrected 95 % interval. No mean "
-        "where folds are missing.",
+        f"where folds are missing.{of_sources}",
         more=page_of(phase.study.phase.name, "scores"),
-    )
-
-
-def by_source_slide(phase: Material) -> Slide | None:
-    """Show the AUC on each source of fakes in the last phase; None where there is none."""
-    sources = hardest_sources(phase.summary)[:5]
-    if not sources:
-        return None
-    shown = choose_shown(phase.tables, phase.decision, MOST_ROWS)
-    rows = _score_rows(phase, shown.names, [("auc", source) for source in sources])
-    return Slide(
-        "by-source",
-        f"AUC by source of fakes: {phase.study.phase.title}",
-        points_of([shown.note]),
-        grid=grid("AUC by source", ["Experiment", *sources], rows),
-        note="The fakes of a source against all real images, mean over folds ± standard deviation; below it "
-        "the corrected 95 % interval. Of many sources the hardest.",
-        more=page_of(phase.study.phase.name, "sources"),
     )
 
 

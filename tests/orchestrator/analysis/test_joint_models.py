@@ -16,6 +16,7 @@ from orchestrator.analysis.known_images import count_learned
 from orchestrator.store.find_experiment import find_experiment
 from orchestrator.store.folder import Store
 from trainables.errors import InputError
+from trainables.files import file_sha256
 
 NUM_ROWS = 40
 
@@ -108,11 +109,18 @@ def test_a_model_whose_predictions_are_damaged_stays_raw(results: Path) -> None:
     assert joint_threshold(models).num_models == 1
 
 
-def test_images_that_a_model_learned_from_are_found_again(trained_study: Path, faces: Path) -> None:
-    """Catches the test fold of a model that is taken for its training images."""
-    store = Store.look(trained_study)
+def test_images_that_a_model_learned_from_are_found_again(results: Path, faces: Path, tmp_path: Path) -> None:
+    """Catches the test fold of a model that is taken for its training images, and images that were moved."""
+    store = Store.look(results)
     record = find_experiment(store, "wide")
     trials = [each.trial for each in joint_models(store, record).trials]
-    every = [str(path) for path in faces.rglob("*.jpg")]
-    assert count_learned(store, record, trials, [*every, "/elsewhere/face_0.jpg"]) == 36
-    assert count_learned(store, record, trials[:1], every) == 18
+    files = [str(path) for path in faces.rglob("*.jpg")]
+    here = pd.DataFrame({"file": [*files, "/elsewhere/face_0.jpg"], "sha256": ""})
+    elsewhere, hashes = [str(tmp_path / "moved.jpg")] * 36, [file_sha256(Path(each)) for each in files]
+    moved = pd.DataFrame({"file": elsewhere, "sha256": hashes})
+    for images in (here, moved):
+        assert count_learned(store, record, trials, images) == 36
+        assert count_learned(store, record, trials[:1], images) == 18
+    shutil.rmtree(store.cached("rows"))
+    assert count_learned(store, record, trials, here) == 36
+    assert count_learned(store, record, trials, moved) == 0

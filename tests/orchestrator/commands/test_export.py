@@ -51,7 +51,8 @@ def test_each_fold_is_a_file_with_its_use_and_the_card_has_the_numbers_of_the_ta
 
 def test_one_trial_is_named_by_its_folder_and_the_card_can_stand_alone(call: Call, results: Path) -> None:
     trial = next((results / "trials").glob("plain-r0f1-*")).name
-    assert call("export", trial, "--card", "--results", results, "--out", results / "card")[0] == 0
+    asked = ("--trial", trial[-12:], "--card", "--results", results, "--out", results / "card")
+    assert call("export", *asked)[0] == 0
     assert [path.name for path in (results / "card").iterdir()] == ["README.md"]
     assert "1 of 1 models" in (results / "card" / "README.md").read_text()
 
@@ -61,6 +62,9 @@ def test_what_is_wrong_is_said_before_or_beside_the_rest(call: Call, results: Pa
     assert code == 2 and "--format onx is none of onnx, torchscript" in err
     code, _, err = call("export", "wid", "--results", results)
     assert code == 2 and "no experiment 'wid'" in err
+    for wrong in ((), ("wide", "--trial", "plain")):
+        code, _, err = call("export", *wrong, "--results", results)
+        assert code == 2 and "either EXPERIMENT or --trial TRIAL" in err
     wide = [next((results / "trials").glob(f"wide-r0f{fold}-*")) for fold in (0, 1)]
     plain = next((results / "trials").glob("plain-r0f0-*"))
     shutil.copy(plain / "model.safetensors", wide[0])

@@ -104,10 +104,14 @@ def test_what_is_wrong_is_said_before_anything_starts(
     image, (folder,) = draw(tmp_path / "one.jpg"), (trained_study / "trials").glob("plain-r0f1-*")
     named = ("--experiment", "wide", "--results", trained_study)
     cases = [
-        ((image, "--results", trained_study), "either --experiment NAME or --trial NAME"),
-        ((image, *named, "--trial", "plain"), "either --experiment NAME or --trial NAME"),
+        ((image, "--results", trained_study), "either --experiment NAME or --trial TRIAL"),
+        ((image, *named, "--trial", "plain"), "either --experiment NAME or --trial TRIAL"),
         ((image, "--results", trained_study, "--trial", folder.name, "--folds", "1"), "leave out --folds"),
-        ((image, "--results", trained_study, "--trial", "plain"), "2 trials in"),
+        (
+            (image, "--results", trained_study, "--trial", "plain"),
+            "match 'plain'; name one of them, like plain-",
+        ),
+        ((image, "--results", trained_study, "--trial", "plane-r0f1"), "nearest: plain-r0f1-"),
         ((image, "--results", trained_study, "--experiment", "wise"), "nearest: wide"),
         ((image, "--results", tmp_path / "none", "--experiment", "wide"), "there is no results folder"),
         ((image, *named, "--folds", "9"), "wide has no fold 9; its folds are 0, 1"),

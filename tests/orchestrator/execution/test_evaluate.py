@@ -130,7 +130,7 @@ def test_data_that_says_nothing_is_refused(
     for folder, said in (
         (faces, "each of its 36 images is in the training data"),
         (tmp_path / "empty", "empty"),
-        (tmp_path / "nowhere", "nowhere"),
+        (tmp_path / "nowhere", "is no folder that is there; name the folder of the other images"),
         (several.parent, "plain tells 2 classes apart and"),
         (unknown, "--real-sources"),
     ):

@@ -14,15 +14,16 @@ from PIL import Image
 from orchestrator import cli
 from orchestrator.analysis.attention import Attention
 from orchestrator.analysis.collect import collect
+from orchestrator.analysis.elsewhere import ElsewhereScore
 from orchestrator.analysis.evaluation_tables import EvaluationTables
-from orchestrator.analysis.robustness import Robustness
+from orchestrator.analysis.robustness import RobustMean, Robustness
 from orchestrator.analysis.trial_facts import read_files
 from orchestrator.report.explained import ExplainedImages
 from orchestrator.report.material import read_material
 from orchestrator.report.rendering import render_page
 from orchestrator.report.slides.attention import attention_slide
 from orchestrator.report.slides.deck_material import DeckMaterial
-from orchestrator.report.slides.elsewhere import elsewhere_slides
+from orchestrator.report.slides.elsewhere import elsewhere_slide
 from orchestrator.report.slides.final_report import write_final_report
 from orchestrator.report.slides.self_evaluation import self_evaluation
 from orchestrator.report.slides.slide import Deck
@@ -90,9 +91,11 @@ def check_links(written: Written) -> None:
 
 def test_slides_are_there_in_their_order(one_phase: Written) -> None:
     anchors = anchors_of(one_phase)
-    first = ["problem", "data", "traps", "protocol", "metrics", "models", "results-phase1"]
-    assert anchors[:7] == first and anchors[-3:] == ["own-1", "limits", "next"]
-    assert {"decisions", "performance", "significance", "generalisation"} <= {*anchors}
+    first = ["problem", "traps", "protocol", "models", "results-phase1"]
+    assert anchors[:5] == first and anchors[-2:] == ["own-1", "limits"]
+    assert {"performance", "significance"} <= {*anchors}
+    # What nobody looked at has no slide of its own: it is said at the end.
+    assert not {"attention", "generalisation", "elsewhere"} & {*anchors}
     assert len(set(anchors)) == len(anchors)
 
 
@@ -165,6 +168,7 @@ def test_pictures_of_explained_images_stand_on_a_slide(one_phase: Written, tmp_p
     phase = read_material(store, tables, None, read_files(store, tables.study))
     explained = replace(phase, explained=ExplainedImages(found, Attention((), (), ())))
     slide = attention_slide(DeckMaterial(store, (explained, phase), (), ""))
+    assert slide is not None
     # One of an outcome, and none whose file is gone.
     taken_for = ("fake", "real")
     captions = [f"wiki: fake, taken for {each}, P(fake) 0.500" for each in taken_for]
@@ -175,7 +179,7 @@ def test_pictures_of_explained_images_stand_on_a_slide(one_phase: Written, tmp_p
     assert render_page(deck_document(with_pictures)).count("data:image/webp;base64,") == 2
 
 
-def test_evaluations_on_other_images_have_a_slide_each(one_phase: Written) -> None:
+def test_evaluations_on_other_images_share_a_slide() -> None:
     """Catches an evaluation that is passed over, and a number without what weakens it."""
     made = TakenBy(command="evaluate", time="2024-01-02T03:04:05+00:00", environment=Environment())
     notes = ("2 of 10 images have no score",)
@@ -187,11 +191,31 @@ def test_evaluations_on_other_images_have_a_slide_each(one_phase: Written) -> No
             fingerprint="0", images=10, groups=10, counts=(), excluded={}, foreign=(foreign,), made=made,
         )  # fmt: skip
         found.append(EvaluationTables(record, pd.DataFrame(), (), (), (), (), 0, Robustness(("clean",))))
-    slides = list(elsewhere_slides(DeckMaterial(one_phase.store, (), (), "", tuple(found))))
-    assert [slide.anchor for slide in slides] == ["elsewhere-b", "elsewhere-a", "elsewhere-d"]
-    said = " ".join(str(part) for point in slides[0].points for part in point)
+    score = ElsewhereScore(
+        detector="theirs", kind="foreign", condition="clean", metric="auc", images=10, groups=10, n=1,
+        n_expected=1, mean=0.75, ci_low=0.5, ci_high=0.875,
+    )  # fmt: skip
+    mean = RobustMean("theirs", conditions=3, n=1, n_expected=1, mean=0.625, ci_low=0.5, ci_high=0.75)
+    found[1] = replace(found[1], summary=(score,), robustness=Robustness(("clean", "blur:1"), means=(mean,)))
+    slide = elsewhere_slide(found)
+    said = " ".join(str(part) for point in slide.points for part in point)
     assert "No detector has an AUC on b" in said and "2 of 10 images have no score" in said
-    assert slides[0].note.startswith("1 more") and slides[0].more == "evaluation-b/index.html"
+    assert slide.grid is not None
+    rows = [[f"{cell.text} {cell.note}".strip() for cell in row] for row in slide.grid.rows]
+    assert rows == [
+        ["theirs", "b", "–", "–", "–"],
+        ["theirs", "a", "0.750 0.500 to 0.875", "–", "0.625 0.500 to 0.750"],
+        ["theirs", "d", "–", "–", "–"],
+    ]
+    assert "1 more evaluations" in slide.note and "reports/evaluation-d/index.html" in slide.note
+    assert slide.more == "evaluation-b/index.html"
+
+
+def test_the_shipped_study_has_about_fifteen_slides(one_phase: Written) -> None:
+    """Catches slides that are made for every phase once more, and pages with a line on them."""
+    without = [each for each in anchors_of(one_phase) if not each.startswith(("results-", "own-"))]
+    # Four phases, the questions of one, maps, held-out sources, more data, and the first page.
+    assert len(without) + 4 + 1 + 3 + 1 <= 16
 
 
 @pytest.mark.slow

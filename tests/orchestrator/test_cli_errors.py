@@ -242,7 +242,7 @@ def test_a_phase_that_never_ran(cli: CommandLine, command: str) -> None:
 
 def test_no_run_at_all_yet(cli: CommandLine) -> None:
     cli.refused(cli("status", "--results", cli.results), "no record of a run yet")
-    cli.refused(cli("explain", "a-r0f0", "--results", cli.results), "0 trials")
+    cli.refused(cli("explain", "a-r0f0", "--results", cli.results), "none has run there yet")
 
 
 @pytest.mark.parametrize("command", [["phase9"], ["plan", "phase9"]])

@@ -101,5 +101,5 @@ def test_files_that_give_the_classes_away_are_not_perturbed(
 def test_a_mistaken_condition_stops_before_anything_starts(
     trained_study: Path, words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert evaluate(trained_study, *words, "--on", tmp_path / "nowhere") == 2
+    assert evaluate(trained_study, *words, "--on", tmp_path) == 2
     assert said in capsys.readouterr().err

@@ -28,6 +28,8 @@ PACKAGES = (
     "scipy",
     "pillow",
 )
+# Beside a copy of what is committed, which `make cluster-sources` makes for machines without git: its commit.
+COPIED_COMMIT = "commit.txt"
 # What stands for the arguments of this process, which those of a notebook's kernel do not.
 _TYPED: ContextVar[tuple[str, ...] | None] = ContextVar("typed", default=None)
 
@@ -75,6 +77,9 @@ def _version(package: str) -> str:
 
 def _git() -> tuple[str | None, bool | None]:
     here = Path(__file__).parent
+    copied = here.parent / COPIED_COMMIT
+    if copied.is_file():
+        return copied.read_text(encoding="utf-8").strip(), False
     try:
         commit = _run(["git", "rev-parse", "HEAD"], here)
         changed = _run(["git", "status", "--porcelain", "--untracked-files=no"], here)

@@ -18,7 +18,7 @@ setup(
         "orchestrator.report": ["*.j2", "*.css"],
         "orchestrator.report.slides": ["*.typ"],
         SHIPPED: ["*.json"],
-        CLUSTER: ["*.json", "*.yaml"],
+        CLUSTER: ["*.json", "*.yaml", "Dockerfile"],
         **{name: ["*.json"] for name in folders},
     },
 )

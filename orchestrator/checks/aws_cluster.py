@@ -65,7 +65,7 @@ def port_problems(cluster: RayCluster) -> Iterator[str]:
 def key_problems(cluster: RayCluster) -> Iterator[str]:
     """Look for machines that nobody could log in to."""
     file = cluster.root.at("auth", "ssh_private_key")
-    if file.text and not (cluster.folder / Path(file.text).expanduser()).is_file():
+    if file.text and not Path(file.text).expanduser().is_file():
         yield f"{file.place}: there is no {file.text}; leave it out, and Ray makes a key"
         return
     for config in _configs(cluster):

@@ -16,6 +16,7 @@ from orchestrator.checks.ray_cluster import CHECKS, RENTED_CHECKS, RayCluster
 from orchestrator.checks.ray_version import pinned_ray
 from orchestrator.checks.yaml_file import YamlPart, read_yaml
 from orchestrator.plan.price import prices_by_instance
+from orchestrator.store.provenance import copied_commit
 from trainables.errors import InputError
 
 # Validator of `ray up`: gives its refusal of what a file holds, or "".
@@ -24,58 +25,68 @@ RefusalByRay = Callable[[object], str]
 
 @dataclass(frozen=True, slots=True)
 class CheckedCluster:
-    """A file with nothing wrong; `cost` is known of clusters that `ray up` starts alone."""
+    """A file with nothing wrong.
+
+    `cost` is known of clusters that `ray up` starts alone. `commit` is that of the sources which the cluster
+    gets from `sources`; None where they are no copy made by `make cluster-sources`, or come another way.
+    """
 
     path: Path
     tool: str
     cost: ClusterCost | None
+    sources: Path | None
+    commit: str | None
 
 
-def check_cluster(path: Path, *, refusal_by_ray: RefusalByRay, folder: Path | None = None) -> CheckedCluster:
-    """Check a file that starts a cluster.
+def check_cluster(path: Path, *, refusal_by_ray: RefusalByRay) -> CheckedCluster:
+    """Check a file that starts a cluster; its relative paths start here, as they do for `ray up`.
 
     Args:
         path: the file.
         refusal_by_ray: asked about files for `ray up`.
-        folder: where the file's relative paths start, and where constraints.txt is looked for; None = here,
-            as for `ray up`.
 
     Raises:
         InputError: the file can't be read, or something is wrong: a sentence on a line of its own for each.
     """
-    here = folder or Path()
     read = read_yaml(path)
-    root = read.root
-    problems, cost = list(read.problems), None
+    root, cluster = read.root, None
+    sources = _sources(root)
+    pinned = pinned_ray([*sources, Path()])
     if is_ray_job(root):
-        tool, found = "kubectl apply -f", ray_job_problems(root, pinned=pinned_ray([here])[0])
+        tool, found = "kubectl apply -f", ray_job_problems(root, pinned=pinned)
     elif is_sky_task(root):
-        pinned = pinned_ray([here / root.at("workdir").text, here])[0]
-        tool, found = "sky jobs launch", sky_problems(root, folder=here, pinned=pinned)
+        tool, found = "sky jobs launch", sky_problems(root, pinned=pinned)
     elif root.at("provider", "type").text:
-        cluster = _ray_cluster(root, here)
-        tool, found, cost = "ray up", _ray_problems(cluster, refusal_by_ray), cluster_cost(cluster)
+        cluster = RayCluster(root, prices_by_instance(), pinned)
+        tool, found = "ray up", _ray_problems(cluster, refusal_by_ray)
     else:
         raise InputError(
             f"{path} starts no cluster that is known here: it has no provider.type (ray up), no kind: RayJob "
             "(KubeRay), and no resources and run (SkyPilot)"
         )
-    problems += found
+    problems = [*read.problems, *found]
     if problems:
         raise InputError("\n".join(f"{path}: {each}" for each in problems))
-    return CheckedCluster(path, tool, cost)
+    copied = next((each for each in sources if copied_commit(each) is not None), None)
+    return CheckedCluster(
+        path,
+        tool,
+        cost=None if cluster is None else cluster_cost(cluster),
+        sources=copied,
+        commit=None if copied is None else copied_commit(copied),
+    )
 
 
-def _ray_cluster(root: YamlPart, folder: Path) -> RayCluster:
-    mounted = [folder / Path(part.text).expanduser() for _, part in root.at("file_mounts").items()]
-    pinned, _ = pinned_ray([*mounted, folder])
-    return RayCluster(root, folder, prices_by_instance(), pinned)
+def _sources(root: YamlPart) -> list[Path]:
+    """List the folders here that are copied to the cluster."""
+    parts = [root.at("workdir"), *(part for _, part in root.at("file_mounts").items())]
+    return [Path(part.text).expanduser() for part in parts if part.text]
 
 
 def _ray_problems(cluster: RayCluster, refusal_by_ray: RefusalByRay) -> Iterator[str]:
     refusal = refusal_by_ray(cluster.root.value)
     if refusal:
         yield f"Ray refuses it: {refusal}"
-    rented = RENTED_CHECKS if cluster.root.has("available_node_types") else ()
+    rented = RENTED_CHECKS if cluster.provider != "local" else ()
     for check in (*CHECKS, *rented, *(AWS_CHECKS if cluster.provider == "aws" else ())):
         yield from check(cluster)

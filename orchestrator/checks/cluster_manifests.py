@@ -56,12 +56,12 @@ def _group_problems(group: YamlPart) -> Iterator[str]:
             yield f"{container.place}: no {GPU} in resources.limits, so its workers have no GPU"
 
 
-def sky_problems(root: YamlPart, *, folder: Path, pinned: str) -> Iterator[str]:
+def sky_problems(root: YamlPart, *, pinned: str) -> Iterator[str]:
     """Say what is wrong with a task of SkyPilot."""
     if not PLAIN.fullmatch(root.at("name").text):
         yield "name is missing or not plain: small letters, digits and hyphens"
     workdir = root.at("workdir")
-    if not (folder / Path(workdir.text or ".").expanduser()).is_dir():
+    if not Path(workdir.text or ".").expanduser().is_dir():
         yield f"workdir: there is no {workdir.text} here; `make cluster-sources` makes the shipped one"
     if not root.at("resources", "accelerators").value:
         yield "resources.accelerators is missing, for example L4:1: the machine would have no GPU"

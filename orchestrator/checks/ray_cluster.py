@@ -27,10 +27,9 @@ EVERYWHERE = "0.0.0.0"
 
 @dataclass(frozen=True, slots=True)
 class RayCluster:
-    """A file for `ray up`, the folder that its paths start from, prices by instance, and the pinned Ray."""
+    """A file for `ray up`, prices by instance, and the pinned version of Ray, "" where none is."""
 
     root: YamlPart
-    folder: Path
     prices: Mapping[str, InstancePrice]
     pinned: str
 
@@ -82,8 +81,7 @@ def name_problems(cluster: RayCluster) -> Iterator[str]:
 def mount_problems(cluster: RayCluster) -> Iterator[str]:
     """Look for the folders that are copied to the cluster."""
     for _, part in cluster.root.at("file_mounts").items():
-        path = Path(part.text).expanduser()
-        if not (cluster.folder / path).exists():
+        if not Path(part.text).expanduser().exists():
             yield f"{part.place}: there is no {part.value} here; `make cluster-sources` makes the shipped one"
 
 
@@ -145,6 +143,8 @@ def ray_problems(cluster: RayCluster) -> Iterator[str]:
 
 def gpu_problems(cluster: RayCluster) -> Iterator[str]:
     """Hold node types against the instances whose GPUs and prices are known."""
+    if not cluster.types:
+        yield "available_node_types is missing: Ray's own have no GPU"
     for part in cluster.types:
         instance, declared = instance_of(part), part.at("resources", "GPU").number
         known = cluster.prices.get(instance)

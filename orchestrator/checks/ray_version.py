@@ -21,13 +21,13 @@ NEWEST = re.compile(
 WHEEL = re.compile(r"ray-wheels|ray-\d[\w.]*\.whl")
 
 
-def pinned_ray(folders: Iterable[Path]) -> tuple[str, Path | None]:
-    """Return the version that the first constraints.txt of these folders names, and that file."""
+def pinned_ray(folders: Iterable[Path]) -> str:
+    """Return the version that the first constraints.txt of these folders names; "" where none does."""
     for folder in folders:
         file = folder / CONSTRAINTS
         if file.is_file() and (found := PINNED.search(file.read_text(encoding="utf-8"))):
-            return found[1], file
-    return "", None
+            return found[1]
+    return ""
 
 
 def ray_here() -> str:

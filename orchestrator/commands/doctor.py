@@ -50,9 +50,14 @@ def _say_machine() -> None:
 def _check_file(path: Path) -> None:
     from orchestrator.checks.cluster_file import check_cluster
     from orchestrator.execution.ray_validator import refusal_by_ray
+    from orchestrator.store.provenance import environment
     from orchestrator.wording.cluster_text import cost_sentences
 
     found = check_cluster(path, refusal_by_ray=refusal_by_ray)
     say(f"{path}: nothing wrong that can be seen from here; start it with `{found.tool} {path}`")
+    if found.commit is not None:
+        here = environment().git_commit
+        other = "" if here in (None, found.commit) else f", and here is {here}: `make cluster-sources`"
+        say(f"The cluster gets commit {found.commit} from {found.sources}{other}")
     for sentence in () if found.cost is None else cost_sentences(found.cost):
         say(sentence)

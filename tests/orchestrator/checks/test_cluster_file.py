@@ -248,6 +248,11 @@ def test_a_fault_elsewhere_is_refused(name: str, edit: tuple[str, str], said: st
     assert found and found[0].startswith(said)
 
 
+def test_machines_that_nobody_chose_are_refused(folder: Path) -> None:
+    found = problems("cluster_name: mine\nprovider: {type: aws, region: us-east-1}\n")
+    assert "available_node_types is missing: Ray's own have no GPU" in found
+
+
 def test_machines_that_are_there_already_are_not_asked_for_an_image(folder: Path) -> None:
     """Catches `ray up` with one's own machines that is refused for what only rented ones have."""
     text = "cluster_name: mine\nprovider: {type: local, head_ip: 10.0.0.1, worker_ips: [10.0.0.2]}\n"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.store.provenance import environment
+
 Call = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).parents[3]
 
@@ -18,13 +20,19 @@ def test_this_machine_is_said(call: Call) -> None:
 def test_a_fit_file_is_said_with_its_prices(call: Call, tmp_path: Path) -> None:
     """Catches a night of eight GPUs that nobody knew the price of."""
     pytest.importorskip("botocore")
-    (tmp_path / "build" / "cluster-sources").mkdir(parents=True)
-    shutil.copy(ROOT / "constraints.txt", tmp_path)
+    if environment().git_commit is None:
+        pytest.skip("no checkout of git")
+    sources = tmp_path / "build" / "cluster-sources"
+    (sources / "orchestrator").mkdir(parents=True)
+    (sources / "orchestrator" / "commit.txt").write_text("0123abc\n")
+    shutil.copy(ROOT / "constraints.txt", sources)
     text = (ROOT / "cluster.yaml").read_text(encoding="utf-8").replace("REPLACE", "1")
     (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
     code, out, err = call("doctor", "--cluster", "mine.yaml")
     assert (code, err) == (0, "")
     assert "start it with `ray up mine.yaml`" in out
+    here = environment().git_commit
+    assert f"The cluster gets commit 0123abc from build/cluster-sources, and here is {here}: `make" in out
     # 0.083 and 8 x 1.006 dollars.
     assert "Idle (t3.large as head): $0.08 an hour" in out
     assert "With all workers (8 x g5.xlarge): $8.13 an hour, $195.14 on the worst day" in out

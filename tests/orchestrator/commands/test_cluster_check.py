@@ -1,4 +1,4 @@
-"""`doctor`: this machine in a line, and files that start clusters with what they cost."""
+"""`doctor --cluster`: files that start clusters, with what they cost."""
 
 import shutil
 from collections.abc import Callable
@@ -10,11 +10,6 @@ from orchestrator.store.provenance import environment
 
 Call = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).parents[3]
-
-
-def test_this_machine_is_said(call: Call) -> None:
-    code, out, _ = call("doctor")
-    assert code == 0 and " cores, " in out and "GPUs: " in out
 
 
 def test_a_fit_file_is_said_with_its_prices(call: Call, tmp_path: Path) -> None:

@@ -3,15 +3,18 @@
 What Ray 2.60 does where a file is silent was read in its `autoscaler/_private/aws/config.py`.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.checks.ec2_request import has_model, request_problems
 from orchestrator.checks.ray_cluster import EVERYWHERE, ClusterCheck, RayCluster
-from orchestrator.checks.yaml_file import YamlPart
+from orchestrator.checks.yaml_file import PLACEHOLDER, YamlPart
 
 # Ray takes it for an image of Ubuntu 18.04.
 OLD_IMAGE = "latest_dlami"
+# Images that Ray, or EC2 by a parameter of Systems Manager, looks up.
+ELSEWHERE = f"{OLD_IMAGE}|resolve:ssm:.*"
 SSH = 22
 # What a launch template may bring in the place of a key of node_config.
 TEMPLATE = "LaunchTemplate"
@@ -44,6 +47,16 @@ def image_problems(cluster: RayCluster) -> Iterator[str]:
                 f"{config.place}: no ImageId of your own, and Ray's is an Ubuntu 18.04 with drivers of 2022; "
                 "cluster.yaml says how to find a new one"
             )
+
+
+def identifier_problems(cluster: RayCluster) -> Iterator[str]:
+    """Look for names in the place of identifiers; placeholders and what has a check of its own apart."""
+    for config in _configs(cluster):
+        groups = config.at("SecurityGroupIds").entries()
+        for part, kind in ((config.at("ImageId"), "ami"), *((group, "sg") for group in groups)):
+            is_fit = re.fullmatch(rf"{kind}-([0-9a-f]{{8}}|[0-9a-f]{{17}})|{ELSEWHERE}|", part.text)
+            if is_fit is None and PLACEHOLDER.search(part.text) is None:
+                yield f"{part.place} is {part.text}: AWS has {kind}- and 17 letters and digits there"
 
 
 def port_problems(cluster: RayCluster) -> Iterator[str]:
@@ -108,6 +121,6 @@ def _brings(config: YamlPart, name: str) -> bool:
 
 
 AWS_CHECKS: tuple[ClusterCheck, ...] = (
-    place_problems, model_problems, image_problems, port_problems, key_problems, profile_problems,
-    end_problems,
+    place_problems, model_problems, image_problems, identifier_problems, port_problems, key_problems,
+    profile_problems, end_problems,
 )  # fmt: skip

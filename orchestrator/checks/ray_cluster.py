@@ -81,7 +81,7 @@ def name_problems(cluster: RayCluster) -> Iterator[str]:
 def mount_problems(cluster: RayCluster) -> Iterator[str]:
     """Look for the folders that are copied to the cluster."""
     for _, part in cluster.root.at("file_mounts").items():
-        if not Path(part.text).expanduser().exists():
+        if not part.text or not Path(part.text).expanduser().exists():
             yield f"{part.place}: there is no {part.value} here; `make cluster-sources` makes the shipped one"
 
 
@@ -115,14 +115,16 @@ def idle_problems(cluster: RayCluster) -> Iterator[str]:
         )
 
 
-def dashboard_problems(cluster: RayCluster) -> Iterator[str]:
-    """Look for a dashboard that others can reach: it runs any program for whoever asks."""
+def start_problems(cluster: RayCluster) -> Iterator[str]:
+    """Look for a head that starts no workers, and for a dashboard that others reach: it runs programs."""
     commands = cluster.root.at("head_start_ray_commands")
     if commands.value is None:
         yield (
             "head_start_ray_commands is missing: Ray's own open the dashboard to the network; "
             "give them, with --dashboard-host=127.0.0.1"
         )
+    elif not any("--autoscaling-config" in part.text for part in commands.texts()):
+        yield (f"{commands.place}: without --autoscaling-config=~/ray_bootstrap_config.yaml no worker starts")
     for part in commands.texts():
         if f"--dashboard-host={EVERYWHERE}" in part.text or f"--dashboard-host {EVERYWHERE}" in part.text:
             yield f"{part.place}: whoever reaches a dashboard runs programs; --dashboard-host=127.0.0.1"
@@ -170,4 +172,4 @@ def gpu_problems(cluster: RayCluster) -> Iterator[str]:
 ClusterCheck = Callable[[RayCluster], Iterator[str]]
 CHECKS: tuple[ClusterCheck, ...] = (name_problems, mount_problems, ray_problems)
 # Of machines that are there already nothing more is known.
-RENTED_CHECKS: tuple[ClusterCheck, ...] = (number_problems, idle_problems, dashboard_problems, gpu_problems)
+RENTED_CHECKS: tuple[ClusterCheck, ...] = (number_problems, idle_problems, start_problems, gpu_problems)

@@ -166,6 +166,14 @@ FAULTS: dict[str, tuple[tuple[str, str], str]] = {
         ("dashboard-host=127.0.0.1", "dashboard-host=0.0.0.0"),
         "head_start_ray_commands[1]: whoever reaches a dashboard",
     ),
+    "head that starts no workers": (
+        ("--autoscaling-config=\\S+", ""),
+        "head_start_ray_commands: without --autoscaling-config",
+    ),
+    "name for an identifier": (
+        ("sg-0123456789abcdef0", "deepfakes"),
+        "available_node_types.",
+    ),
     "no command that starts the head": (
         ("^head_start_ray_commands:\n(  .*\n)*", ""),
         "head_start_ray_commands is missing",
@@ -195,7 +203,7 @@ def test_a_fault_is_refused_for_its_own_reason(fault: str, folder: Path) -> None
     found = problems(edited(AWS, edit))
     assert found and all(line.startswith(said) for line in found)
     # A name stands for head and workers.
-    assert len(found) == (2 if fault == "old image, by name" else 1)
+    assert len(found) == (2 if fault in ("old image, by name", "name for an identifier") else 1)
 
 
 def test_all_faults_are_said_at_once(folder: Path) -> None:

@@ -21,7 +21,10 @@ def test_a_fit_file_is_said_with_its_prices(call: Call, tmp_path: Path) -> None:
     (sources / "orchestrator").mkdir(parents=True)
     (sources / "orchestrator" / "commit.txt").write_text("0123abc\n")
     shutil.copy(ROOT / "constraints.txt", sources)
-    text = (ROOT / "cluster.yaml").read_text(encoding="utf-8").replace("REPLACE", "1")
+    text = (ROOT / "cluster.yaml").read_text(encoding="utf-8")
+    for placeholder in ("ami-REPLACE", "sg-REPLACE"):
+        text = text.replace(placeholder, f"{placeholder.split('-')[0]}-0123456789abcdef0")
+    text = text.replace("REPLACE", "mine")
     (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
     code, out, err = call("doctor", "--cluster", "mine.yaml")
     assert (code, err) == (0, "")

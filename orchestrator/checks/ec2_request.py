@@ -37,11 +37,6 @@ def request_problems(node_config: YamlPart) -> Iterator[str]:
     yield from _problems(node_config, _run_instances())
 
 
-def known_instances() -> frozenset[str]:
-    """Return the names of all instance types that the model knows."""
-    return frozenset(_run_instances().members["InstanceType"].enum)
-
-
 @functools.cache
 def _run_instances() -> Any:
     from botocore.loaders import Loader
@@ -64,7 +59,7 @@ def _problems(part: YamlPart, shape: Any) -> Iterator[str]:
         for entry in part.entries():
             yield from _problems(entry, shape.member)
     elif kind == "string" and shape.enum and part.value not in shape.enum:
-        yield f"{part.place} is {part.value}, which EC2 does not know; {nearest(part.text, shape.enum)}"
+        yield f"{part.place} is {part.value}, unknown to botocore; {nearest(part.text, shape.enum)}"
 
 
 def _structure_problems(part: YamlPart, shape: Any) -> Iterator[str]:

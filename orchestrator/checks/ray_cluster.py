@@ -124,7 +124,7 @@ def start_problems(cluster: RayCluster) -> Iterator[str]:
             "give them, with --dashboard-host=127.0.0.1"
         )
     elif not any("--autoscaling-config" in part.text for part in commands.texts()):
-        yield (f"{commands.place}: without --autoscaling-config=~/ray_bootstrap_config.yaml no worker starts")
+        yield f"{commands.place}: without --autoscaling-config=~/ray_bootstrap_config.yaml no worker starts"
     for part in commands.texts():
         if f"--dashboard-host={EVERYWHERE}" in part.text or f"--dashboard-host {EVERYWHERE}" in part.text:
             yield f"{part.place}: whoever reaches a dashboard runs programs; --dashboard-host=127.0.0.1"

@@ -5,16 +5,20 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := $(VENV)/bin
 DEMO ?= demo-data
+# What is installed beside the program, of the extras in pyproject.toml: for example EXTRAS=dev,cluster.
+EXTRAS ?= dev
+READY := $(VENV)/.ready-$(EXTRAS)
+SOURCES ?= build/cluster-sources
 
-.PHONY: setup demo study notebooks test lint check check-all schema clean
+.PHONY: setup demo study notebooks test lint check check-all schema cluster-sources clean
 
-setup: $(VENV)/.ready
+setup: $(READY)
 
-$(VENV)/.ready: pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: put it on the PATH or say make PYTHON=..."; exit 2; }
 	@echo "Setting up $(VENV) with $(PYTHON) (several GB and some minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	@touch $@
 
 demo: setup
@@ -57,6 +61,16 @@ check-all: lint
 
 schema: setup
 	@$(BIN)/python -m orchestrator schema > experiments/schema.json
+
+# The program as a cluster gets it: what is committed, and of which commit, since machines there have no git.
+# The folder is replaced as a whole, so that nothing of an older commit stays in it.
+cluster-sources:
+	@git diff --quiet HEAD || echo "Changes that are not committed are left out"
+	@rm -rf $(SOURCES) && mkdir -p $(SOURCES)
+	@git archive --format=tar HEAD orchestrator trainables experiments cluster cluster.yaml benchmarks \
+		Makefile pyproject.toml setup.py constraints.txt README.md | tar -x -C $(SOURCES)
+	@git rev-parse HEAD > $(SOURCES)/orchestrator/commit.txt
+	@echo "$(SOURCES): commit $$(cat $(SOURCES)/orchestrator/commit.txt)"
 
 clean:
 	rm -rf $(VENV)

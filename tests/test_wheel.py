@@ -29,7 +29,9 @@ def test_the_wheel_holds_every_module_and_template(wheel: Path) -> None:
     suffixes = (".py", ".j2", ".css", ".typ")
     wanted = {path.relative_to(ROOT).as_posix() for path in files if path.suffix in suffixes}
     assert wanted - names == set()
-    assert "orchestrator/cluster/prices.json" in names
+    clusters = {f"orchestrator/cluster/{path.name}" for path in (ROOT / "cluster").iterdir()}
+    assert {"orchestrator/cluster/prices.json", "orchestrator/cluster/aws-access.yaml"} <= clusters
+    assert {name for name in names if name.startswith("orchestrator/cluster/")} == clusters
 
 
 @pytest.mark.slow

@@ -75,6 +75,15 @@ def read_prices(file: Path) -> tuple[InstancePrice, ...]:
         ) from error
 
 
+def prices_by_instance() -> dict[str, InstancePrice]:
+    """Return the lines of the user's list, else of the shipped one, by the name of their instance.
+
+    Raises:
+        InputError: the list can't be read.
+    """
+    return {each.instance: each for each in read_prices(_file())}
+
+
 def _of_instance(asked: str, *, per: Literal["GPU", "machine"], file: Path) -> PriceRecord:
     known = {each.instance.casefold(): each for each in read_prices(file)}
     found = known.get(asked.casefold())

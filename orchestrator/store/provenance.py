@@ -28,6 +28,8 @@ PACKAGES = (
     "scipy",
     "pillow",
 )
+# In a copy of what is committed, which `make cluster-sources` makes for machines without git: its commit.
+COPIED_COMMIT = Path("orchestrator", "commit.txt")
 # What stands for the arguments of this process, which those of a notebook's kernel do not.
 _TYPED: ContextVar[tuple[str, ...] | None] = ContextVar("typed", default=None)
 
@@ -73,8 +75,17 @@ def _version(package: str) -> str:
         return "not installed"
 
 
+def copied_commit(sources: Path) -> str | None:
+    """Return the commit of a copy of the sources; None where it is no such copy."""
+    path = sources / COPIED_COMMIT
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+
+
 def _git() -> tuple[str | None, bool | None]:
     here = Path(__file__).parent
+    copied = copied_commit(here.parents[1])
+    if copied is not None:
+        return copied, False
     try:
         commit = _run(["git", "rev-parse", "HEAD"], here)
         changed = _run(["git", "status", "--porcelain", "--untracked-files=no"], here)

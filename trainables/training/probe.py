@@ -2,10 +2,13 @@
 
     python -m trainables.training.probe < questions.json > answers.json
 
-Both are JSON lists, in the same order. A process of its own imports torch and leaves its memory when it ends.
+Both are JSON lists, in the same order. Each question is answered by a process of its own, so that the memory
+which one model takes is not counted for the next; torch is imported once, before these are forked.
 """
 
+import multiprocessing
 import sys
+from multiprocessing.connection import Connection
 
 import torch
 from pydantic import TypeAdapter
@@ -17,6 +20,10 @@ from trainables.training.precision import measure
 
 QUESTIONS = TypeAdapter(list[ModelQuestion])
 ANSWERS = TypeAdapter(list[ModelAnswer])
+# Nothing here has asked for a GPU or for threads yet, neither of which a fork would survive.
+PROCESSES = (
+    multiprocessing.get_context("fork") if sys.platform == "linux" else multiprocessing.get_context("spawn")
+)
 
 
 def probe_model(question: ModelQuestion) -> ModelAnswer:
@@ -42,6 +49,35 @@ def probe_model(question: ModelQuestion) -> ModelAnswer:
         return ModelAnswer(problem=str(error))
 
 
+def probe_alone(question: ModelQuestion) -> ModelAnswer:
+    """Answer in a process of its own; one that is killed has met the end of the machine's memory.
+
+    Raises:
+        RuntimeError: it ended with an exception, which it has printed.
+    """
+    ours, theirs = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=_send_answer, args=(question, theirs))
+    process.start()
+    theirs.close()
+    try:
+        return ModelAnswer.model_validate_json(ours.recv_bytes())
+    except EOFError:
+        process.join()
+        recipe = question.recipe
+        if process.exitcode is not None and process.exitcode < 0:
+            return ModelAnswer(
+                problem=f"measuring {recipe.backbone} at {recipe.image_size} px was ended by signal "
+                f"{-process.exitcode}, most likely for want of memory; lower batch_size or image_size"
+            )
+        raise RuntimeError(f"measuring {recipe.backbone} failed") from None
+    finally:
+        process.join()
+
+
+def _send_answer(question: ModelQuestion, theirs: Connection) -> None:
+    theirs.send_bytes(probe_model(question).model_dump_json().encode())
+
+
 if __name__ == "__main__":
     asked = QUESTIONS.validate_json(sys.stdin.read())
-    print(ANSWERS.dump_json([probe_model(question) for question in asked]).decode())
+    print(ANSWERS.dump_json([probe_alone(question) for question in asked]).decode())

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from orchestrator import __version__
 from orchestrator.commands.data import data_app
 from orchestrator.commands.decide import compare_command, decide_command
+from orchestrator.commands.doctor import doctor_command
 from orchestrator.commands.evaluate import evaluate_command
 from orchestrator.commands.exit_codes import EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED
 from orchestrator.commands.explain import explain_command
@@ -253,5 +254,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "models": models_command,
     "init": init_command,
     "ui": ui_command,
+    "doctor": doctor_command,
     "schema": schema_command,
 }

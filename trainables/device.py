@@ -9,6 +9,7 @@ import ctypes.util
 import functools
 import importlib.metadata
 import os
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -66,6 +67,11 @@ def card() -> str:
     if not gpus():
         return ""
     return f"{gpus()[0].name}, driver {_driver_version()}, torch {importlib.metadata.version('torch')}"
+
+
+def place_of(device: str) -> str:
+    """Name what bits hang on: the card with its driver and torch, or this machine with its torch."""
+    return card() if device == "cuda" else f"{platform.node()}, torch {importlib.metadata.version('torch')}"
 
 
 def _driver_version() -> str:

@@ -19,8 +19,8 @@ PROJECT = "orchestrator.toml"
 # A phase is a command by its name, so it can't have one of these.
 RESERVED = frozenset(
     {
-        "collect", "compare", "data", "decide", "evaluate", "explain", "explain-images", "export", "final",
-        "init", "models", "plan", "predict", "report", "run", "schema", "status", "study", "ui",
+        "collect", "compare", "data", "decide", "doctor", "evaluate", "explain", "explain-images", "export",
+        "final", "init", "models", "plan", "predict", "report", "run", "schema", "status", "study", "ui",
     }
 )  # fmt: skip
 PHASE, SHARED, PRESETS = "phase.json", "shared.json", "presets"

@@ -6,9 +6,7 @@ Both are JSON lists, in the same order. Each question is answered by a process o
 which one model takes is not counted for the next; torch is imported once, before these are forked.
 """
 
-import multiprocessing
 import sys
-from multiprocessing.connection import Connection
 
 import torch
 from pydantic import TypeAdapter
@@ -16,14 +14,11 @@ from pydantic import TypeAdapter
 from trainables.errors import InputError
 from trainables.measurement import ModelAnswer, ModelQuestion
 from trainables.models.building import check_backbone
+from trainables.own_process import ProcessEndedError, in_own_process
 from trainables.training.precision import measure
 
 QUESTIONS = TypeAdapter(list[ModelQuestion])
 ANSWERS = TypeAdapter(list[ModelAnswer])
-# Nothing here has asked for a GPU or for threads yet, neither of which a fork would survive.
-PROCESSES = (
-    multiprocessing.get_context("fork") if sys.platform == "linux" else multiprocessing.get_context("spawn")
-)
 
 
 def probe_model(question: ModelQuestion) -> ModelAnswer:
@@ -53,29 +48,22 @@ def probe_alone(question: ModelQuestion) -> ModelAnswer:
     """Answer in a process of its own; one that is killed has met the end of the machine's memory.
 
     Raises:
-        RuntimeError: it ended with an exception, which it has printed.
+        ProcessEndedError: it met an exception, which it has printed.
     """
-    ours, theirs = PROCESSES.Pipe(duplex=False)
-    process = PROCESSES.Process(target=_send_answer, args=(question, theirs))
-    process.start()
-    theirs.close()
     try:
-        return ModelAnswer.model_validate_json(ours.recv_bytes())
-    except EOFError:
-        process.join()
+        return ModelAnswer.model_validate_json(in_own_process(_answer_text, question))
+    except ProcessEndedError as error:
+        if error.exit_code >= 0:
+            raise
         recipe = question.recipe
-        if process.exitcode is not None and process.exitcode < 0:
-            return ModelAnswer(
-                problem=f"measuring {recipe.backbone} at {recipe.image_size} px was ended by signal "
-                f"{-process.exitcode}, most likely for want of memory; lower batch_size or image_size"
-            )
-        raise RuntimeError(f"measuring {recipe.backbone} failed") from None
-    finally:
-        process.join()
+        return ModelAnswer(
+            problem=f"measuring {recipe.backbone} at {recipe.image_size} px was ended by signal "
+            f"{-error.exit_code}, most likely for want of memory; lower batch_size or image_size"
+        )
 
 
-def _send_answer(question: ModelQuestion, theirs: Connection) -> None:
-    theirs.send_bytes(probe_model(question).model_dump_json().encode())
+def _answer_text(question: ModelQuestion) -> str:
+    return probe_model(question).model_dump_json()
 
 
 if __name__ == "__main__":

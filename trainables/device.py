@@ -3,12 +3,15 @@
 torch is asked again inside the trial; these answers are for plans, which must be quick.
 """
 
+import contextlib
 import ctypes
 import ctypes.util
 import functools
 import importlib.metadata
 import os
+import platform
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 DeviceType = Literal["cpu", "cuda"]
@@ -17,6 +20,8 @@ CLOCK_KHZ, PROCESSORS, MEMORY_CLOCK_KHZ, BUS_BITS, MAJOR, MINOR = 13, 16, 36, 37
 # Multiplications of float32 that a multiprocessor does at a time, by compute capability; 128 elsewhere
 # (CUDA C++ programming guide, arithmetic instructions).
 NARROW = {(7, 0): 64, (7, 2): 64, (7, 5): 64, (8, 0): 64}
+# Where Linux says which driver it has loaded.
+DRIVER_VERSION = Path("/sys/module/nvidia/version")
 
 
 @functools.cache
@@ -54,6 +59,28 @@ def gpus() -> tuple[Gpu, ...]:
     count = ctypes.c_int()
     driver.cuDeviceGetCount(ctypes.byref(count))
     return tuple(_gpu(driver, place) for place in range(count.value))
+
+
+@functools.cache
+def card() -> str:
+    """Name what a measurement on the first GPU holds for: card, driver and torch; empty where none trains."""
+    if not gpus():
+        return ""
+    return f"{gpus()[0].name}, driver {_driver_version()}, torch {importlib.metadata.version('torch')}"
+
+
+def place_of(device: str) -> str:
+    """Name what bits hang on: the card with its driver and torch, or this machine with its torch."""
+    return card() if device == "cuda" else f"{platform.node()}, torch {importlib.metadata.version('torch')}"
+
+
+def _driver_version() -> str:
+    """The driver's own version, or where the kernel does not tell, the CUDA version that it knows."""
+    with contextlib.suppress(OSError):
+        return DRIVER_VERSION.read_text(encoding="utf-8").strip()
+    version = ctypes.c_int()
+    ctypes.CDLL(ctypes.util.find_library("cuda") or "libcuda.so.1").cuDriverGetVersion(ctypes.byref(version))
+    return f"for CUDA {version.value // 1000}.{version.value % 1000 // 10}"
 
 
 def _gpu(driver: ctypes.CDLL, place: int) -> Gpu:

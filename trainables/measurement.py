@@ -36,13 +36,14 @@ class Speed(_Plain):
 class Measurement(_Plain):
     """What was measured of a model on a type of device, and the candidate to train with.
 
-    `batch_size` is the largest batch that was tried; None where it was not written down. `measured` is the
-    time.
+    `batch_size` is the largest batch that was tried; None where it was not written down. `card` names the
+    GPU with its driver and torch, as `trainables.device.card` does; None on a CPU. `measured` is the time.
     """
 
     device: str | None = None
     device_name: str | None = None
     torch_version: str | None = None
+    card: str | None = None
     batch_size: int | None = None
     batch_norm: bool = False
     speeds: tuple[Speed, ...] = ()

@@ -42,6 +42,7 @@ from trainables.training.kernel_machine import KernelMachine
 from trainables.training.loop import EpochReport, OnEpoch, Samples, Trainer
 from trainables.training.normalization import normalization_of
 from trainables.training.precision import peak_mib
+from trainables.training.repeatable import make_repeatable
 from trainables.trial_files import (
     CHECKPOINT,
     DONE,
@@ -267,8 +268,7 @@ def _fresh_process(device: torch.device, threads: int) -> None:
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
-        torch.backends.cudnn.benchmark = False
-        torch.backends.cudnn.deterministic = True
+        make_repeatable(device)
 
 
 def _samples(table: pd.DataFrame, part: str, rows_of: Any) -> Samples:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from orchestrator.analysis.experiment_scores import Gathered
 from orchestrator.store.folder import read_trial
+from orchestrator.store.records import TrialRecord
 
 LIBRARIES = ("torch", "timm")
 
@@ -27,7 +28,7 @@ class SetupDifference:
 
 
 def setup_differences(baseline: Gathered, treatment: Gathered) -> tuple[SetupDifference, ...]:
-    """Return in what two experiments ran differently: torch, timm, devices, CPU threads.
+    """Return in what two experiments ran differently: torch, timm, devices, precision, CPU threads.
 
     What a trial did not write down is no difference.
     """
@@ -63,6 +64,11 @@ def _setup(experiment: Gathered) -> dict[str, frozenset[str]]:
     return experiment.setup
 
 
+def _precision(record: TrialRecord) -> str:
+    """The number format, and whether a GPU rounded float32 further."""
+    return record.recipe.precision + (" with TF32" if record.run.tf32 else "")
+
+
 def _read_setup(experiment: Gathered) -> dict[str, frozenset[str]]:
     values: dict[str, set[str]] = {}
     for place, trial in experiment.trials.items():
@@ -73,6 +79,7 @@ def _read_setup(experiment: Gathered) -> dict[str, frozenset[str]]:
                     values.setdefault(library, set()).add(record.run.versions[library])
             if record.run.device:
                 values.setdefault("device", set()).add(record.run.device)
+            values.setdefault("precision", set()).add(_precision(record))
         if trial.device == "cpu":
             # On a GPU the threads only feed it.
             values.setdefault("CPU threads", set()).add(str(trial.threads))

@@ -14,7 +14,8 @@ from orchestrator.analysis.collect import ALL, Tables
 from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.folder import State, Store, parse_done, parse_metrics, parse_trial
 from orchestrator.store.outcome_records import MetricsRecord
-from orchestrator.store.records import RunRecord, StudyRecord
+from orchestrator.store.records import StudyRecord
+from orchestrator.store.run_record import RunRecord
 from trainables.trial_files import DONE, ERROR, HISTORY, METRICS, TRIAL
 
 # The predictions are in them by their hash, which done.json holds.

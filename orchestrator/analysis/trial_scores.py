@@ -66,7 +66,8 @@ class TrialScores:
     have no name. `no_deciding` is why there are no deciding scores, and empty where there are. num_groups:
     how many groups of test rows each source has, and under ALL the class that has the fewest. pairs: the
     test rows as [real source, fake source, twice the pairs in order, real rows, fake rows], see `PairCount`;
-    none with several classes, and none of more than MOST_PAIRS pairs of sources.
+    none with several classes, and none of more than MOST_PAIRS pairs of sources. `gpu_share` is the part of a
+    GPU that the trial had; 1 on a CPU, and where it was not written down.
     """
 
     scores: list[list[Any]]
@@ -90,12 +91,13 @@ class TrialScores:
     best_epoch: int | None = None
     epochs: int | None = None
     pairs: list[list[Any]] = field(default_factory=list)
+    gpu_share: float = 1.0
 
     @property
     def spent_seconds(self) -> float | None:
         """What it cost; see `spent`. None where no time was written down."""
         seconds = self.seconds if self.training_seconds is None else self.training_seconds
-        return None if seconds is None else spent(seconds, self.threads, self.device)
+        return None if seconds is None else spent(seconds, self.threads, self.device) * self.gpu_share
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +238,14 @@ def _score(folder: Path, found: Predictions, threshold_by: ThresholdMetric) -> T
         num_groups=_num_groups(test),
         sha256=found.sha256,
         pairs=pairs,
+        gpu_share=_gpu_share(folder),
     )
+
+
+def _gpu_share(folder: Path) -> float:
+    record = read_trial(folder)
+    known = None if record is None else record.run.gpus
+    return 1.0 if known is None else known
 
 
 def _pairs(test: Part, curve: Curve) -> list[list[Any]]:

@@ -51,7 +51,7 @@ class Experiment(RecipeKeys):
     extends: str | None = None
     data_dir: str = "data"
     num_workers: Annotated[int, Field(ge=0, le=256)] = Field(
-        4, description="threads that read images; 0 = one per core"
+        4, description="threads that read images; there is at least one per core"
     )
     max_unusable: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
         DEFAULT_MAX_UNUSABLE, description="share of files that may be unusable before a run is stopped"

@@ -7,6 +7,8 @@ does.
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,14 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.execution.executor import Executor, one_gpu
-from orchestrator.plan.plan import StudyPlan, measurement_file
+from orchestrator.plan.measured import is_of_this_card, known_measurement, next_file
+from orchestrator.plan.plan import StudyPlan
 from orchestrator.plan.weights_lookup import starting_weights, timm_model
 from orchestrator.store import provenance
-from orchestrator.store.folder import Store, read_measurement, write_measurement
+from orchestrator.store.folder import Store, write_measurement
 from orchestrator.store.known_weights import write_known_weights
 from trainables.backbones import is_kernel_machine, own
 from trainables.errors import InputError
 from trainables.measurement import ModelAnswer, ModelQuestion
+
+PROBE = (sys.executable, "-m", "trainables.training.probe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +47,9 @@ class Asked:
 def questions(study: StudyPlan, device: str) -> list[Asked]:
     """Return what is not known yet of the models of a study, on "cpu" or "cuda".
 
-    A precision that was settled before stays; a larger batch is then tried in it. Of several batch sizes of
-    one model the largest is tried. timm's weights of a model that is not run now are looked up if they can
-    be: its trials have no key without.
+    A precision that was settled before stays; a larger batch, or another card, is then tried in it. Of
+    several batch sizes of one model the largest is tried. timm's weights of a model that is not run now are
+    looked up if they can be: its trials have no key without.
     """
     running = {trial.experiment for trial in study.missing()}
     run_models = {
@@ -58,9 +63,14 @@ def questions(study: StudyPlan, device: str) -> list[Asked]:
         experiment = planned.experiment
         if is_kernel_machine(experiment.backbone):
             continue
-        path = measurement_file(study.store, experiment, device)
-        measured = read_measurement(path)
-        settled = measured is not None and measured.knows(experiment.batch_size, device)
+        is_run = experiment.name in running
+        path = next_file(study.store, experiment, device)
+        measured = known_measurement(study.store, experiment, device)
+        settled = (
+            measured is not None
+            and measured.knows(experiment.batch_size, device)
+            and (not is_run or is_of_this_card(measured, device))
+        )
         timed = not settled and (experiment.precision == "auto" or device == "cuda")
         known = not experiment.pretrained and (own(experiment.backbone) is not None or measured is not None)
         weights = starting_weights(study.store, experiment)
@@ -69,7 +79,6 @@ def questions(study: StudyPlan, device: str) -> list[Asked]:
         if measured is not None:
             layout = measured.choice.memory_format
             recipe = recipe.model_copy(update={"precision": measured.choice.precision})
-        is_run = experiment.name in running
         beside = sought and not is_run and timm_model(experiment) not in run_models
         wanted = [(is_run and not known, timed, True), (beside, False, False)]
         for check, time, is_needed in wanted:
@@ -112,10 +121,18 @@ def answered_by(executor: Executor, asked: Sequence[Asked]) -> list[ModelAnswer]
 
 
 def _answer(question: ModelQuestion) -> ModelAnswer:
-    """Answer where torch is, which the process that asks does not import."""
-    from trainables.training.probe import probe_model
-
-    return probe_model(question)
+    """Answer in a process that the worker starts: what it did before has taken memory."""
+    done = subprocess.run(
+        PROBE,
+        input=json.dumps([question.model_dump(mode="json")]),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"measuring {question.recipe.backbone} failed: {done.stderr[-2000:]}")
+    (found,) = json.loads(done.stdout)
+    return ModelAnswer.model_validate(found)
 
 
 @contextlib.contextmanager
@@ -133,7 +150,7 @@ def answering(asked: Sequence[Asked], *, log: Path) -> Iterator[Callable[[], lis
         file.seek(0)
         # A session of its own: Ctrl-C is this process's business, which ends the other.
         process = subprocess.Popen(
-            [sys.executable, "-m", "trainables.training.probe"],
+            PROBE,
             stdin=file,
             stdout=subprocess.PIPE,
             stderr=stream,
@@ -152,7 +169,9 @@ def answering(asked: Sequence[Asked], *, log: Path) -> Iterator[Callable[[], lis
         try:
             yield answers
         finally:
-            process.kill()
+            # With what it has forked: it is a group of its own.
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def keep(store: Store, asked: Sequence[Asked], answers: Sequence[ModelAnswer]) -> list[str]:

@@ -50,6 +50,7 @@ from orchestrator.wording.numbers import capital
 from orchestrator.wording.race_text import elimination_sentence, race_sentences
 from orchestrator.wording.sweep_text import sweep_sentences
 from orchestrator.wording.uneven_parts import uneven_sentences
+from trainables.data.images.inspection import num_workers
 from trainables.errors import InputError
 from trainables.hub import prepare_hub
 from trainables.trial_inputs import prepare_pixels
@@ -381,6 +382,6 @@ def _build_pixels(study: StudyPlan, options: Options, console: Console) -> None:
                     planned.experiment.recipe_keys(),
                     root=planned.manifest.root,
                     caches=image_caches(study.store),
-                    num_threads=planned.experiment.num_workers,
+                    num_threads=max(planned.experiment.num_workers, num_workers()),
                     progress=progress,
                 )

@@ -7,15 +7,20 @@ error.json, only a checkpoint, from which the next one goes on.
 
 import json
 import traceback
+from pathlib import Path
 
 import pandas as pd
 from filelock import FileLock
+from pydantic import JsonValue
 
 from orchestrator.execution.executor import Event, EventKind, Report, Task, TrialJob
 from orchestrator.store import provenance
+from orchestrator.store.bits_file import read_bits
 from orchestrator.store.folder import write_error, write_trial
 from orchestrator.store.outcome_records import ErrorRecord
-from orchestrator.store.records import RecipeRecord, RunRecord, TrialRecord
+from orchestrator.store.records import RecipeRecord, TrialRecord
+from orchestrator.store.run_record import RunRecord
+from trainables.device import card, place_of
 from trainables.recipe import Recipe
 from trainables.trial_files import DONE, ERROR, FORMAT, LOCK
 from trainables.trial_inputs import ImageCaches, trial_rows
@@ -47,6 +52,30 @@ def _run_job(job: TrialJob, task: Task, report: Report) -> None:
             report(Event(EventKind.DONE, job.key))
 
 
+def device_facts(task: Task, *, results: Path) -> dict[str, JsonValue]:
+    """Return what a run's record says of its device, by field; what is not known is left out.
+
+    On a GPU the settings are set, under which a trial will compute.
+    """
+    import torch
+
+    from trainables.training.repeatable import gpu_settings, make_repeatable
+
+    verdict = read_bits(results, device=task.device, place=place_of(task.device))
+    facts: dict[str, JsonValue] = {} if verdict is None else {"bits": verdict.stamp}
+    if task.device != "cuda":
+        return {"device": "cpu", **facts}
+    device = torch.device(task.device)
+    make_repeatable(device)
+    return {
+        "device": torch.cuda.get_device_name(device),
+        "card": card(),
+        "gpus": task.share.gpus,
+        "tf32": gpu_settings().tf32,
+        **facts,
+    }
+
+
 def error_record(error: Exception) -> ErrorRecord:
     """Return what error.json holds."""
     return ErrorRecord(
@@ -76,7 +105,6 @@ def _run(job: TrialJob, task: Task, report: Report) -> None:
         fold=job.fold,
     )
     device = torch.device(task.device)
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     here = provenance.environment().plain()
     record = TrialRecord(
         format=FORMAT,
@@ -86,7 +114,13 @@ def _run(job: TrialJob, task: Task, report: Report) -> None:
         fold=job.fold,
         ingredients=json.loads(job.ingredients),
         recipe=RecipeRecord.model_validate_json(job.recipe),
-        run=RunRecord(command=job.command, phase=job.phase, **here, device=name, started=provenance.now()),
+        run=RunRecord(
+            command=job.command,
+            phase=job.phase,
+            **here,
+            **device_facts(task, results=job.folder.parent.parent),
+            started=provenance.now(),
+        ),
     )
     write_trial(job.folder, record)
     report(Event(EventKind.STARTED, job.key, epochs=recipe.epochs))

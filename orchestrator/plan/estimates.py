@@ -366,7 +366,7 @@ def _measured_models(store: Store, device: str) -> list[tuple[Measurement, Work]
     """What was measured on a type of device of models of the registry."""
     found = []
     for path in sorted(store.precision_file("any").parent.glob("*.json")):
-        match = re.fullmatch(rf"(.+)-(\d+)px-{device}(-.+)?", path.stem)
+        match = re.fullmatch(rf"(.+)-(\d+)px-{device}([-@].+)?", path.stem)
         measured = read_measurement(path) if match else None
         if match is None or measured is None:
             continue

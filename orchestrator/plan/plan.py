@@ -6,7 +6,6 @@ be done, and it is planned again when they are known. `write_study` in record.py
 `collect`, `report` and `status` work without the data.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
@@ -23,12 +22,13 @@ from orchestrator.plan import identity
 from orchestrator.plan.class_count import refuse_classes
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.held_out import HeldOut, refuse_held_out
+from orchestrator.plan.measured import known_measurement
 from orchestrator.plan.resources import Machine, Share, share_of, this_machine
 from orchestrator.plan.trial_tables import TrialTables
 from orchestrator.plan.trial_work import trial_seconds
 from orchestrator.plan.weights_lookup import starting_weights
 from orchestrator.store.fingerprint import SHORT
-from orchestrator.store.folder import State, Store, read_error, read_measurement, trial_state
+from orchestrator.store.folder import State, Store, read_error, trial_state
 from orchestrator.store.records import HandedOver, UnevenParts
 from orchestrator.store.sweep_record import SweepRecord
 from trainables.backbones import is_kernel_machine
@@ -224,23 +224,13 @@ def plan_study(
     )
 
 
-def measurement_file(store: Store, experiment: Experiment, device: str) -> Path:
-    """Name the file that keeps the measured precision of an experiment's model."""
-    model = experiment.backbone
-    if model == "simple_cnn":
-        model += f"-{experiment.cnn_preset}"
-    asked = "" if experiment.precision == "auto" else f"-{experiment.precision}"
-    name = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{model}-{experiment.image_size}px-{device}{asked}")
-    return store.precision_file(name)
-
-
 def _plan_experiment(
     experiment: Experiment, *, store: Store, data: DataSets, device: str
 ) -> PlannedExperiment:
     manifest = data.manifest(experiment)
     refuse_classes(experiment, manifest.classes)
     rows = tuple(data.rows(experiment, manifest, repeat) for repeat in range(experiment.cv_repeats))
-    measured = read_measurement(measurement_file(store, experiment, device))
+    measured = known_measurement(store, experiment, device)
     resolved: dict[str, JsonValue] = {}
     if measured is not None and not measured.knows(experiment.batch_size, device):
         measured = None

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from orchestrator.store.folder import Store
 from orchestrator.store.record import Record
-from orchestrator.store.records import Environment
+from orchestrator.store.run_record import Environment
 from trainables.files import write_json
 
 

@@ -14,7 +14,8 @@ from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import Store, read_record
 from orchestrator.store.race_file import EliminationRecord
 from orchestrator.store.record import Record
-from orchestrator.store.records import Environment, Rule
+from orchestrator.store.records import Rule
+from orchestrator.store.run_record import Environment
 from trainables.errors import InputError
 from trainables.files import replace_file, write_json
 from trainables.trial_files import FORMAT

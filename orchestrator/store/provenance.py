@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator.store.records import Environment
+from orchestrator.store.run_record import Environment
 
 PACKAGES = (
     "torch",

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, ConfigDict, Field, JsonValue, model_validat
 from orchestrator.store.differing_keys import DifferingKeys
 from orchestrator.store.price_record import PriceRecord
 from orchestrator.store.record import Record
+from orchestrator.store.run_record import Environment, RunRecord
 from orchestrator.store.sweep_record import SweepRecord
 from trainables.errors import nearest
 from trainables.evaluation.metrics import ROPE, ComparedMetric, ThresholdMetric
@@ -305,25 +306,6 @@ class HandedOver(Record):
     def origin(self) -> str:
         """How the place of these values is called in a message."""
         return f"decision of {self.phase} (version {self.version})"
-
-
-class Environment(Record):
-    """Versions, host and commit of a process."""
-
-    versions: dict[str, str] = Field(default_factory=dict)
-    host: str | None = None
-    platform: str | None = None
-    git_commit: str | None = None
-    git_dirty: bool | None = None
-
-
-class RunRecord(Environment):
-    """What a trial ran on, and by which command. `device` is "cpu", or the GPU's name."""
-
-    command: str | None = None
-    phase: str | None = None
-    device: str | None = None
-    started: str | None = None
 
 
 class TrialRecord(Record):

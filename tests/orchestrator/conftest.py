@@ -233,6 +233,12 @@ class Results:
         for path in self.root.glob(f"trials/{name}-r*/metrics.json"):
             _json(path, {**json.loads(path.read_text()), **facts})
 
+    def ran(self, name: str, **facts: Any) -> None:
+        """Change what trial.json says of the run of every trial of an experiment."""
+        for path in self.root.glob(f"trials/{name}-r*/trial.json"):
+            record = json.loads(path.read_text())
+            _json(path, {**record, "run": {**record["run"], **facts}})
+
     def rescore(
         self, name: str, split: str, change: Callable[[pd.DataFrame], Any], *, fold: int | None = None
     ) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainables.models.layers import ConstrainedConv, conv_bn_relu, dense_bn, initialise
+from trainables.models.resampling import mirror_pad
 from trainables.recipe import RecipeKeys
 
 FEATURES = 1280
@@ -56,7 +57,7 @@ class ResidualFilters(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Maps of the same size; outside the image is its mirror, so that borders are no edges."""
-        padded = functional.pad(x_BCHW, (2, 2, 2, 2), mode="reflect")
+        padded = mirror_pad(x_BCHW, 2)
         return functional.conv2d(padded, self.weight.to(padded.dtype), groups=CHANNELS)
 
 

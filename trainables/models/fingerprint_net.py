@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainables.models.layers import conv_bn_relu, dense_bn, initialise
+from trainables.models.resampling import adaptive_pool, resize
 from trainables.recipe import RecipeKeys
 
 LOW, MID, HIGH = 64, 128, 512
@@ -112,12 +113,12 @@ class FingerprintHead(nn.Module):
     def forward(self, maps_BCHW: Tensor, x_BCHW: Tensor) -> Tensor:
         """Maps of three depths, [B, 704, H, W], and the images [B, 3, S, S] to logits [B, L]."""
         low, mid, high = torch.split(maps_BCHW, [LOW, MID, HIGH], dim=1)
-        size = maps_BCHW.shape[-2:]
+        size = (maps_BCHW.shape[-2], maps_BCHW.shape[-1])
         maps = [
             self.from_low(low),
             self.from_mid(mid),
             self.from_high(high),
-            functional.interpolate(self.spectrum(x_BCHW), size=size, mode="bilinear", align_corners=False),
+            resize(self.spectrum(x_BCHW), size),
         ]
         traces = self.fingerprint(self.attention(self.fusion(torch.cat(maps, dim=1))))
         pooled = functional.adaptive_avg_pool2d(traces, 1).flatten(1)
@@ -147,8 +148,8 @@ class FingerprintNet(nn.Module):
         low = trunk.layer1(trunk.maxpool(trunk.act1(trunk.bn1(trunk.conv1(x_BCHW)))))
         mid = trunk.layer2(low)
         high = trunk.layer4(trunk.layer3(mid))
-        size = high.shape[-2:]
-        pooled = [functional.adaptive_avg_pool2d(maps, size) for maps in (low, mid)]
+        size = (high.shape[-2], high.shape[-1])
+        pooled = [adaptive_pool(maps, size) for maps in (low, mid)]
         return cast(Tensor, self.head(torch.cat([*pooled, high], dim=1), x_BCHW))
 
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.models.resampling import mirror_pad
+
 
 def conv_bn_relu(channels_in: int, channels_out: int, *, kernel: int = 3, dilation: int = 1) -> nn.Sequential:
     """Convolution with bias and padding kernel // 2, batch normalisation, ReLU."""
@@ -70,8 +72,7 @@ class ConstrainedConv(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """[B, C_in, H, W] to [B, C_out, H, W]."""
         padding = self.weight.shape[-1] // 2
-        padded = functional.pad(x_BCHW, (padding,) * 4, mode="reflect")
-        return functional.conv2d(padded, self.weight)
+        return functional.conv2d(mirror_pad(x_BCHW, padding), self.weight)
 
 
 def initialise(model: nn.Module) -> None:

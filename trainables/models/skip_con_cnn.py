@@ -9,6 +9,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from trainables.models.layers import Stack, conv_bn_relu
+from trainables.models.resampling import AdaptivePool
 from trainables.recipe import RecipeKeys
 
 
@@ -42,7 +43,7 @@ class SkipConCNN(Stack):
             nn.MaxPool2d(2),
             conv_bn_relu(512, 512),
         )
-        pool = nn.Sequential(nn.Dropout2d(0.3), nn.AdaptiveAvgPool2d(6), nn.Flatten())
+        pool = nn.Sequential(nn.Dropout2d(0.3), AdaptivePool(6), nn.Flatten())
         classifier = nn.Sequential(
             nn.Linear(512 * 36, 128), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(128, num_logits)
         )

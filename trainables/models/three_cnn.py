@@ -7,6 +7,7 @@ side) and pooling, dropout of whole maps, a 4x4 map, 3072-128-L.
 from torch import nn
 
 from trainables.models.layers import Stack, conv_bn_relu
+from trainables.models.resampling import AdaptivePool
 from trainables.recipe import RecipeKeys
 
 
@@ -22,7 +23,7 @@ class ThreeCNN(Stack):
             conv_bn_relu(128, 192, dilation=2),
             nn.MaxPool2d(2),
         )
-        pool = nn.Sequential(nn.Dropout2d(0.2), nn.AdaptiveAvgPool2d(4), nn.Flatten())
+        pool = nn.Sequential(nn.Dropout2d(0.2), AdaptivePool(4), nn.Flatten())
         classifier = nn.Sequential(
             nn.Linear(192 * 16, 128), nn.ReLU(inplace=True), nn.Dropout(0.3), nn.Linear(128, num_logits)
         )

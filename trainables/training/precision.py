@@ -18,11 +18,13 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from trainables.device import card
 from trainables.errors import InputError
 from trainables.measurement import Measurement, Speed, fastest
 from trainables.models.building import build_model, num_logits
 from trainables.recipe import MEMORY_FORMATS, MemoryFormat, Precision, RecipeKeys
 from trainables.training.optimisation import build_optimizer
+from trainables.training.repeatable import make_repeatable
 
 WARM_UP_STEPS = 1
 MAX_STEPS = 3
@@ -55,12 +57,15 @@ def measure(
 ) -> Measurement:
     """Time a few training steps of the recipe's model for each candidate (about two seconds each).
 
+    To be called in a process of its own: memory that others took before would count.
+
     With `memory_format`, the recipe's precision is timed in that layout alone.
 
     Raises:
         InputError: not even the smallest batch fits into memory.
     """
     torch.set_num_threads(threads)
+    make_repeatable(device)
     pairs = candidates(recipe.precision)
     if memory_format is not None:
         pairs = tuple((precision, memory_format) for precision, _ in pairs)
@@ -81,6 +86,7 @@ def measure(
         device=device.type,
         device_name=name,
         torch_version=version,
+        card=card() if device.type == "cuda" else None,
         batch_size=recipe.batch_size,
         batch_norm=batch_norm,
         speeds=tuple(speeds),
@@ -124,6 +130,11 @@ def _largest_part(
     """Time steps with the whole batch, or with the largest part of it that fits."""
     count = recipe.batch_size
     while True:
+        # The peak is that of this attempt, not of a candidate before or of a batch that was too large.
+        gc.collect()
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(device)
         try:
             return _time_steps(model, recipe, num_outputs, device, precision, memory_format, count)
         except RuntimeError as error:
@@ -135,9 +146,6 @@ def _largest_part(
                     f"{device.type} device, not even with {least} images at a time; lower image_size"
                 ) from error
         # Out of the handler: the exception would hold on to the tensors of the failed step.
-        gc.collect()
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
         count = max(least, math.ceil(count / 2))
 
 

@@ -20,8 +20,11 @@ from orchestrator.report.section import (
     prose,
 )
 from orchestrator.report.sections.data import fold_files
-from orchestrator.store.records import Environment, StudyRecord
+from orchestrator.store.records import StudyRecord
+from orchestrator.store.run_record import Environment
+from orchestrator.wording.bits_text import stamps_sentence
 from orchestrator.wording.numbers import DASH
+from trainables.bits_verdict import Stamp
 
 MOST_COMMANDS = 10
 
@@ -45,6 +48,7 @@ def provenance_section(material: Material, *, inputs: str, files: Sequence[str])
     blocks += [
         Heading("Versions"),
         Table(environment_grid(material.study, material.trials), style="settings"),
+        note(said) if (said := stamps_sentence(_stamps(material.trials))) else None,
         Heading("Hashes"),
         Definitions(tuple(_hashes(material, inputs))),
         *_method(),
@@ -77,6 +81,10 @@ def environment_grid(study: StudyRecord, trials: Sequence[TrialFacts]) -> Grid:
         tone = "differs" if found and found != [value] else ""
         rows.append([GridCell(each, tone=tone) for each in (name, value, ", ".join(found) or DASH)])
     return grid("Environment", ["", "Planned with", "Trials ran with"], rows, 3)
+
+
+def _stamps(trials: Sequence[TrialFacts]) -> list[Stamp | None]:
+    return [each.environment.bits for each in trials if each.environment is not None]
 
 
 def _surroundings(record: Environment) -> dict[str, str]:

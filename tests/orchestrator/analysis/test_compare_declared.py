@@ -58,6 +58,16 @@ def test_a_comparison_that_no_phase_declares_is_said_to_be_alone(results: Any) -
     assert "a phase declares its comparisons beforehand" in " ".join(comparison_lines(found))
 
 
+def test_float32_that_a_gpu_rounded_is_another_precision(results: Any) -> None:
+    """Catches TF32 on one side of a comparison that nobody hears of."""
+    for name in ("a", "b"):
+        results.add(name)
+        results.ran(name, device="GPU", tf32=name == "b")
+    found = compare_experiments(Store.open(results.write()), "a", "b", metric="auc", rope=0.01)
+    said = "The two ran with different precision (float32 against float32 with TF32)"
+    assert any(line.startswith(said) for line in comparison_lines(found))
+
+
 def test_sides_that_ran_on_other_devices_are_named(results: Any) -> None:
     for name, threads in (("a", 1), ("b", 4)):
         results.add(name)

@@ -34,6 +34,16 @@ def test_costs_are_those_of_the_model_with_one_speed_and_the_hours_of_all_trials
     assert [each.device for each in found] == ["cpu", "cuda"]
 
 
+def test_hours_on_a_gpu_count_by_the_share_of_it(results: Any, tables_of: TablesOf) -> None:
+    """Catches eight trials at a time on one card that cost eight hours in an hour."""
+    results.add("a", folds=2)
+    results.facts("a", device="cuda", threads=4, training_seconds=3600.0)
+    results.ran("a", device="NVIDIA H100", gpus=0.125)
+    tables = tables_of()[1]
+    (found,) = experiment_costs(tables.experiments.values(), tables.overall, "auc")
+    assert found.hours == pytest.approx(2 / 8)
+
+
 def test_money_is_that_of_all_the_time_of_finished_trials(results: Any, tables_of: TablesOf) -> None:
     """Catches hours of threads that are paid for as hours of machines. Both trials took 7 s."""
     results.add("a", folds=2)

@@ -13,7 +13,7 @@ from orchestrator.report.page import write_report
 from orchestrator.store.decision_file import TakenBy
 from orchestrator.store.final_file import FinalMetric, FinalModel, FinalRecord, Opening, final_file
 from orchestrator.store.folder import Store
-from orchestrator.store.records import Environment
+from orchestrator.store.run_record import Environment
 from orchestrator.wording.final_text import final_sentences
 
 Call = Callable[..., tuple[int, str, str]]

@@ -67,3 +67,31 @@ def test_nothing_to_ask_starts_nothing(tmp_path: Path) -> None:
     with answering([], log=tmp_path / "models.log") as answers:
         assert answers() == []
     assert not (tmp_path / "models.log").exists()
+
+
+@pytest.mark.slow
+def test_what_a_model_takes_does_not_hang_on_the_models_before(tmp_path: Path) -> None:
+    """Catches memory that an earlier, larger model took and that a process never gives back."""
+
+    def peak(*sizes: int) -> float:
+        asked = [
+            Asked(
+                tmp_path / f"{size}.json",
+                ModelQuestion(
+                    recipe=RecipeKeys(
+                        image_size=size, cnn_preset="large", batch_size=32, precision="float32"
+                    ),
+                    num_classes=2,
+                    check=False,
+                    time=True,
+                    device="cpu",
+                ),
+            )
+            for size in sizes
+        ]
+        with answering(asked, log=tmp_path / "models.log") as answers:
+            last = answers()[-1].measurement
+        assert last is not None
+        return last.choice.peak_mib
+
+    assert peak(128, 16) < 1.1 * peak(16)

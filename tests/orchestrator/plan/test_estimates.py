@@ -14,7 +14,8 @@ from orchestrator.config.phase import phase_of
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.device_speed import DeviceSpeed
 from orchestrator.plan.estimates import Basis, Estimator, PhaseEstimate, with_estimates
-from orchestrator.plan.plan import Options, StudyPlan, measurement_file, plan_study
+from orchestrator.plan.measured import measurement_file
+from orchestrator.plan.plan import Options, StudyPlan, plan_study
 from orchestrator.plan.resources import Machine, Share, trials_at_a_time, unit_share
 from orchestrator.plan.trial_work import trial_seconds
 from orchestrator.store.folder import State, Store, write_measurement

@@ -15,7 +15,8 @@ from orchestrator.config.library import Library
 from orchestrator.config.phase import phase_of
 from orchestrator.execution.probe import questions
 from orchestrator.plan.data_sets import DataSets
-from orchestrator.plan.plan import Options, StudyPlan, Trial, measurement_file, plan_study
+from orchestrator.plan.measured import measurement_file
+from orchestrator.plan.plan import Options, StudyPlan, Trial, plan_study
 from orchestrator.plan.resources import Machine
 from orchestrator.store.folder import Store
 from trainables.errors import InputError

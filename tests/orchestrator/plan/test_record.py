@@ -16,7 +16,7 @@ from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.plan import Options, StudyPlan, plan_study
 from orchestrator.plan.resources import Machine
 from orchestrator.store.folder import Store
-from orchestrator.store.records import Environment
+from orchestrator.store.run_record import Environment
 
 Plan = Callable[..., StudyPlan]
 

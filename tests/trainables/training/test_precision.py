@@ -141,3 +141,41 @@ def test_measuring_fetches_no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     recipe = tiny(backbone="resnet10t", pretrained=True, precision="float32", image_size=32)
     assert measure(recipe, num_classes=2, device=CPU, threads=1).speeds[0].images_per_s > 0
+
+
+def test_a_card_forgets_the_peak_of_the_attempt_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a peak that is that of a batch that did not fit: one trial would have the card alone."""
+    resets: list[int] = []
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: resets.append(1))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    attempts: list[int] = []
+
+    def attempt(*arguments: object) -> Speed:
+        attempts.append(len(resets))
+        if len(attempts) < 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return Speed(precision="float32", memory_format="contiguous", images_per_s=1.0, peak_mib=1.0)
+
+    monkeypatch.setattr("trainables.training.precision._time_steps", attempt)
+    monkeypatch.setattr("trainables.training.precision.build_model", lambda *a, **k: StandIn())
+    monkeypatch.setattr("trainables.training.precision.make_repeatable", lambda device: None)
+    monkeypatch.setattr("trainables.training.precision.card", lambda: "a card")
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a card")
+    measured = measure(
+        tiny(batch_size=8, precision="float32"),
+        num_classes=2,
+        device=torch.device("cuda"),
+        threads=1,
+        memory_format="contiguous",
+    )
+    assert attempts == [1, 2, 3] and measured.card == "a card"
+
+
+class StandIn(FitsFour):
+    """A network that says it has gone to a GPU."""
+
+    def __init__(self) -> None:
+        super().__init__(RuntimeError())
+
+    def to(self, *arguments: object, **options: object) -> "StandIn":
+        return self

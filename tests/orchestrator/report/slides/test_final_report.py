@@ -33,7 +33,7 @@ from orchestrator.store.decision_file import TakenBy
 from orchestrator.store.evaluation_files import EvaluationRecord, ForeignDetector
 from orchestrator.store.explanation_files import ExplanationRecord, Explanations
 from orchestrator.store.folder import Store
-from orchestrator.store.records import Environment
+from orchestrator.store.run_record import Environment
 from trainables.errors import InputError
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "results"

@@ -1,0 +1,81 @@
+"""A trial's trainer on made-up pixels, as the parts time it."""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.card.case import Case, synchronize
+from trainables.measurement import Speed
+from trainables.models.building import build_model
+from trainables.recipe import Augment, Recipe
+from trainables.training.batches import Images
+from trainables.training.loop import Samples, Trainer
+from trainables.training.repeatable import make_repeatable
+
+ROOT = Path(__file__).parents[2]
+BATCH = 32
+# The augmentation of phase 2, from the file that the study uses.
+AUGMENTED = ROOT / "experiments" / "phase2" / "p2d_resnet18_aug.json"
+PLAIN = Speed(precision="bf16", memory_format="channels_last", images_per_s=1.0, peak_mib=1.0)
+
+
+def phase2_augmentation() -> Augment:
+    return Augment.model_validate_json(json.dumps(json.loads(AUGMENTED.read_text())["augment"]))
+
+
+def make_trainer(
+    case: Case,
+    backbone: str,
+    size_px: int,
+    *,
+    num_images: int,
+    augmented: bool = False,
+    speed: Speed = PLAIN,
+    pixels: np.ndarray | None = None,
+) -> Trainer:
+    """A trainer as a trial makes it: settings of torch, pixels on the device, labels by turns."""
+    device = case.torch_device
+    make_repeatable(device)
+    torch.set_num_threads(1)
+    recipe = Recipe(
+        layout="splits",
+        backbone=backbone,
+        image_size=size_px,
+        batch_size=BATCH,
+        precision=speed.precision,
+        memory_format=speed.memory_format,
+        augment=phase2_augmentation() if augmented else False,
+    )
+    if pixels is None:
+        pixels = made_up_pixels(num_images, size_px)
+    samples = Samples(np.arange(num_images), np.arange(num_images, dtype=np.int64) % 2)
+    images = Images(pixels, normalization="imagenet", memory_format=recipe.memory_format, device=device)
+    return Trainer(
+        recipe,
+        build=lambda: build_model(recipe, num_classes=2),
+        images=images,
+        num_classes=2,
+        train=samples,
+        val=samples,
+        seed=0,
+        device=device,
+        folder=Path(tempfile.gettempdir()) / "no-checkpoint",
+    )
+
+
+def made_up_pixels(num_images: int, size_px: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (num_images, size_px, size_px, 3), dtype=np.uint8)
+
+
+def seconds_of(work: Callable[[], object], device: torch.device) -> float:
+    """Seconds until the work is done on the device, too."""
+    synchronize(device)
+    start = time.perf_counter()
+    work()
+    synchronize(device)
+    return time.perf_counter() - start

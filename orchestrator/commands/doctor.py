@@ -26,8 +26,8 @@ def doctor_command(
     one, in some seconds each; the verdict stands in the record of each later run there. Exits with 1 where
     bits differ.
 
-    With --cluster a file that starts a cluster is looked at instead: exits with 2 and everything that is wrong
-    with it. Nothing is asked of a cloud.
+    With --cluster a file that starts a cluster is looked at instead: exits with 2 and everything that is
+    wrong with it. Nothing is asked of a cloud.
 
     Example: python -m orchestrator doctor --cluster cluster.yaml
     """

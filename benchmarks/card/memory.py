@@ -33,7 +33,7 @@ def trains_within(case: Case, backbone: str, size_px: int, peak_mib: float, shar
     device = case.torch_device
     free_mib, total_mib = (value / 2**20 for value in torch.cuda.mem_get_info(device))
     allowed_mib = share * peak_mib
-    torch.cuda.set_per_process_memory_fraction(min(1.0, allowed_mib / total_mib), device)
+    torch.cuda.set_per_process_memory_fraction(min(1.0, allowed_mib / total_mib))
     fits = True
     try:
         # The pixels are not part of what is measured: few of them.

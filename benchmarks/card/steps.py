@@ -34,11 +34,7 @@ def steps_of(case: Case, backbone: str, size_px: int, augmented: bool) -> str:
     events = recorded.key_averages()
     counts = {name: sum(each.count for each in events if each.key == name) for name in COUNTED}
     # Marks of the processor that are drawn around kernels are no work of their own.
-    on_card = [
-        each
-        for each in events
-        if each.device_type == DeviceType.CUDA and not each.key.startswith(("Optimizer.", "ProfilerStep"))
-    ]
+    on_card = [each for each in events if each.device_type == DeviceType.CUDA and not each.is_user_annotation]
     kernels_s = sum(each.self_device_time_total for each in on_card) / 1e6
     return json.dumps(
         {

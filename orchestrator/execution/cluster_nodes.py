@@ -14,7 +14,7 @@ from orchestrator.plan.resources import Machine
 class ClusterNode:
     """A machine of a cluster.
 
-    `cores` and `gpus` are what it offers to work, either may be 0; `gpu_type` is Ray's name of the type of its
+    `cores` and `gpus` are what it offers to work, and may be 0; `gpu_type` is Ray's name for the type of its
     GPUs ("" = none, or unknown). `memory_mib` is its physical memory as a process on it reports it, and
     `gpu_memory_mib` that of its smallest GPU; 0 = not asked.
     """

@@ -11,7 +11,6 @@ import typer
 from orchestrator.commands.completion import experiment_completions
 from orchestrator.commands.options import (
     RESULTS,
-    AddressOption,
     DebugOption,
     GroupByOption,
     JsonOption,
@@ -57,6 +56,15 @@ CalibrationOption = Annotated[
         help="How scores become probabilities, by inner validation rows alone.",
     ),
 ]
+# Scoring a folder takes less than a Ray does to start, so that one is used where it is asked for.
+ScoringAddressOption = Annotated[
+    str,
+    typer.Option(
+        "--address",
+        metavar="local|none|auto|HOST:PORT",
+        help="The Ray to score on; none: without Ray, one model at a time.",
+    ),
+]
 OutOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE.csv", help="Write every image's row to this file.", show_default=False),
@@ -80,7 +88,7 @@ def predict_command(
     group_by: GroupByOption = "auto",
     real_sources: RealSourcesOption = "",
     results: ResultsOption = RESULTS,
-    address: AddressOption = "none",
+    address: ScoringAddressOption = "none",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,

@@ -10,10 +10,8 @@ import contextlib
 import logging
 import os
 import shutil
-import signal
 import socket
 import tempfile
-import threading
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,6 +44,7 @@ with warnings.catch_warnings():
     from ray import tune
     from ray.tune.schedulers import FIFOScheduler
 
+from orchestrator.execution.ending import ended_by_signals  # noqa: E402
 from orchestrator.execution.executor import (  # noqa: E402
     Event,
     EventKind,
@@ -56,6 +55,7 @@ from orchestrator.execution.executor import (  # noqa: E402
     TaskEvents,
     output_in,
 )
+from orchestrator.execution.workplace import origin_text  # noqa: E402
 from orchestrator.plan.resources import Machine, this_machine  # noqa: E402
 from trainables.device import DeviceType, device_type  # noqa: E402
 from trainables.errors import InputError  # noqa: E402
@@ -98,10 +98,10 @@ class RayExecutor:
         self._stopped.clear()
         storage = Path(tempfile.mkdtemp(prefix="orchestrator-tune-"))
         try:
-            with _remembered_interrupt() as check:
+            with ended_by_signals() as signals:
 
                 def tick() -> None:
-                    check()
+                    signals.check()
                     on_tick()
 
                 tuner = tune.Tuner(
@@ -121,6 +121,7 @@ class RayExecutor:
                     ),
                 )
                 tuner.fit()
+                signals.check()
         finally:
             shutil.rmtree(storage, ignore_errors=True)
 
@@ -173,16 +174,18 @@ def start(address: str = "local", *, log: Path, debug: bool = False) -> Iterator
             options["num_gpus"] = 0
     else:
         _check_answers(address)
-    quiet = contextlib.nullcontext() if debug else _quiet(log)
-    with quiet:
+    named = address + origin_text(address)
+    with contextlib.nullcontext() if debug else _quiet(log), ended_by_signals() as signals:
         try:
             ray.init(**options)
         except (ConnectionError, ValueError, RuntimeError) as error:
             if address == "local":
                 raise
             raise InputError(
-                f"no Ray cluster at {address} ({_first_line(error)}); start one, or leave out --address"
+                f"no Ray cluster at {named} ({_first_line(error)}); start one, or give --address local"
             ) from error
+        # Ray has made SIGTERM end the process at once.
+        signals.take()
         try:
             yield RayExecutor(_machine(local=address == "local"), debug)
         finally:
@@ -191,18 +194,22 @@ def start(address: str = "local", *, log: Path, debug: bool = False) -> Iterator
 
 def _check_answers(address: str) -> None:
     """Raise InputError when nobody listens at HOST:PORT; Ray itself would go on trying for ten minutes."""
+    named = address + origin_text(address)
+    if address.startswith(("http://", "https://")):
+        raise InputError(
+            f"{named} is where jobs are submitted; run this command there (`ray job submit -- ...`), or give "
+            "--address local"
+        )
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdecimal():
         if address == "auto":
             return
-        raise InputError(
-            f"--address {address}: give local, none, auto or HOST:PORT, for example 10.0.0.5:6379"
-        )
+        raise InputError(f"--address {named}: give local, none, auto or HOST:PORT, for example 10.0.0.5:6379")
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S).close()
     except (OSError, OverflowError) as error:
         raise InputError(
-            f"no Ray cluster at {address} ({error}); start one, or leave out --address"
+            f"no Ray cluster at {named} ({error}); start one, or give --address local"
         ) from error
 
 
@@ -269,33 +276,6 @@ class _Events(_Unsaved, tune.Callback):
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         # Whatever has not ended by now was stopped. Tune may say so twice.
         self._events.say(trial.config[TASK], EventKind.STOPPED)
-
-
-@contextlib.contextmanager
-def _remembered_interrupt() -> Iterator[Callable[[], None]]:
-    """Give a function that raises KeyboardInterrupt again when one was lost.
-
-    An interrupt that arrives inside a callback of Ray's own threads and destructors is printed and forgotten.
-    """
-    came: list[int] = []
-
-    def check() -> None:
-        if came:
-            raise KeyboardInterrupt
-
-    def remember(number: int, frame: Any) -> None:
-        came.append(number)
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield check
-        return
-    before = signal.signal(signal.SIGINT, remember)
-    try:
-        yield check
-        check()
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _reason(trial: Any) -> str:

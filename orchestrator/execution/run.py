@@ -33,6 +33,7 @@ from orchestrator.execution.racing import OnLeaving, Race, end_race, is_needed, 
 from orchestrator.execution.referee import Referee
 from orchestrator.execution.searching import Heard, further_rounds, propose
 from orchestrator.execution.within_caps import run_within
+from orchestrator.execution.workplace import origin_text
 from orchestrator.plan import record
 from orchestrator.plan.changed import changed_since
 from orchestrator.plan.data_sets import DataSets
@@ -330,7 +331,7 @@ def _started(study: StudyPlan, options: Options, console: Console, begin: OnStep
     """
     logs = study.store.logs
     if options.address not in HERE:
-        begin(f"joining the Ray at {options.address}")
+        begin(f"joining the Ray at {options.address}{origin_text(options.address)}")
         with start_executor(options.address, logs=logs, debug=options.debug) as executor:
             asked = probe.questions(study, executor.device)
             if asked:

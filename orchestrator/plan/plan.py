@@ -35,7 +35,7 @@ from trainables.backbones import is_kernel_machine
 from trainables.data.checks.findings import Finding
 from trainables.data.dataset.manifest import Manifest
 from trainables.data.splits.uneven_parts import uneven_parts
-from trainables.device import device_type
+from trainables.device import DeviceType, device_type
 from trainables.errors import InputError
 from trainables.measurement import Measurement
 from trainables.recipe import MEMORY_FORMATS, Recipe
@@ -154,7 +154,10 @@ class StudyPlan:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says about how to run."""
+    """What the command line says about how to run.
+
+    `device` is what was declared to train; None = what there is.
+    """
 
     results: Path
     data: Path | None = None
@@ -162,6 +165,9 @@ class Options:
     folds: tuple[int, ...] | None = None
     max_concurrent: int | None = None
     address: str = "local"
+    device: DeviceType | None = None
+    wait_workers_s: float = 900.0
+    mixed_gpus: bool = False
     quiet: bool = False
     debug: bool = False
     accept_shortcut: bool = False
@@ -189,7 +195,8 @@ def plan_study(
     Raises:
         InputError: the data can't be used as asked.
     """
-    machine, device = machine or this_machine(), device or device_type()
+    device = device or options.device or device_type()
+    machine = machine or this_machine(device)
     store = data.store
     planned = tuple(
         _plan_experiment(experiment, store=store, data=data, device=device) for experiment in experiments

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from orchestrator.config.experiment import Resources
+from orchestrator.config.trial_resources import Resources
 from trainables.data.images.inspection import num_workers
 from trainables.device import gpus
 from trainables.errors import InputError
@@ -47,11 +47,14 @@ class Share:
     threads: int
 
 
-def this_machine() -> Machine:
-    """Return the cores that this process may use, the machine's memory, and its GPUs."""
-    memory_mib, found = psutil.virtual_memory().total / 2**20, gpus()
+def this_machine(device: str | None = None) -> Machine:
+    """Return the cores that this process may use, the machine's memory, and its GPUs.
+
+    With `device` "cpu" it has none; with "cuda" at least one, which may be elsewhere and is not known yet.
+    """
+    memory_mib, found = psutil.virtual_memory().total / 2**20, gpus() if device != "cpu" else ()
     least = min((each.memory_mib for each in found), default=0.0)
-    return Machine(num_workers(), memory_mib, len(found), least)
+    return Machine(num_workers(), memory_mib, max(len(found), device == "cuda"), least)
 
 
 def trials_at_a_time(machine: Machine, share: Share, *, most: int | None = None) -> int:

@@ -100,9 +100,10 @@ def predict_command(
 
     Example: python -m orchestrator predict ~/new --experiment p1_resnet18_baseline --out new.csv
     """
-    from orchestrator.execution.executor import HERE, start_executor
+    from orchestrator.execution.executor import start_executor
     from orchestrator.execution.overlays import with_overlays
     from orchestrator.execution.predicting import predict_images, scratch_store
+    from orchestrator.execution.workplace import HERE
     from trainables.data.dataset.named_images import name_images
 
     check_layout(layout)

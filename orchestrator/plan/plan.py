@@ -23,13 +23,15 @@ from orchestrator.plan import identity
 from orchestrator.plan.class_count import refuse_classes
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.held_out import HeldOut, refuse_held_out
-from orchestrator.plan.resources import Machine, Share, share_of, this_machine
+from orchestrator.plan.resources import Machine, Share, this_machine
+from orchestrator.plan.shares import recorded_shares, trial_share
 from orchestrator.plan.trial_tables import TrialTables
 from orchestrator.plan.trial_work import trial_seconds
 from orchestrator.plan.weights_lookup import starting_weights
 from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.folder import State, Store, read_error, read_measurement, trial_state
 from orchestrator.store.records import HandedOver, UnevenParts
+from orchestrator.store.share_record import ShareRecord
 from orchestrator.store.sweep_record import SweepRecord
 from trainables.backbones import is_kernel_machine
 from trainables.data.checks.findings import Finding
@@ -156,7 +158,8 @@ class StudyPlan:
 class Options:
     """What the command line says about how to run.
 
-    `device` is what was declared to train; None = what there is.
+    `device` is what was declared to train, by `device_why` where no option and no variable says so; None =
+    what there is.
     """
 
     results: Path
@@ -166,6 +169,7 @@ class Options:
     max_concurrent: int | None = None
     address: str = "local"
     device: DeviceType | None = None
+    device_why: str = ""
     wait_workers_s: float = 900.0
     mixed_gpus: bool = False
     quiet: bool = False
@@ -211,7 +215,9 @@ def plan_study(
     if not matching:
         raise InputError(f"--only {options.only} matches none of the experiments: {', '.join(names)}")
     chosen = chosen_with_bases(experiments, matching)
-    planner = _Planner(store, machine, data.trial_tables)
+    recipes = {each.experiment.name: each.recipe for each in planned}
+    shares = recorded_shares(store.known_study(phase.name), recipes, device=device)
+    planner = _Planner(store, machine, data.trial_tables, shares)
     for each in planned:
         wanted = set(_folds(each.experiment, options.folds)) if each.experiment.name in chosen else set()
         for repeat, rows in enumerate(each.rows):
@@ -290,6 +296,7 @@ class _Planner:
     store: Store
     machine: Machine
     dealt: TrialTables
+    shares: Mapping[str, ShareRecord]
     trials: dict[tuple[str, int, int], Trial] = field(default_factory=dict)
     _on_disk: dict[str, Path] = field(default_factory=dict)
     tables: dict[tuple[str, int, int], pd.DataFrame] = field(default_factory=dict)
@@ -319,8 +326,11 @@ class _Planner:
             state=State.MISSING,
             why=_unknown(planned),
             sizes=found.sizes,
-            share=share_of(
-                self.machine, peak_mib=speed.peak_mib if speed else None, wanted=experiment.resources
+            share=trial_share(
+                self.machine,
+                self.shares.get(experiment.name),
+                peak_mib=speed.peak_mib if speed else None,
+                wanted=experiment.resources,
             ),
             estimate_s=trial_seconds(found.sizes, experiment, speed.images_per_s) if speed else None,
             selected=selected,

@@ -24,13 +24,17 @@ MAX_TRIALS_A_GPU = 8
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What there is to share out: of this machine, or of a cluster's smallest of `nodes` working nodes."""
+    """What there is to share out: of this machine, or of a cluster's smallest of `nodes` working nodes.
+
+    `gpu_type` is Ray's name of the type of GPU that alone trains; "" = none, not known, or of any type.
+    """
 
     cores: int
     memory_mib: float
     gpus: int = 0
     gpu_memory_mib: float = 0.0
     nodes: int = 1
+    gpu_type: str = ""
 
     @property
     def units(self) -> int:

@@ -4,8 +4,9 @@ The nodes that are alive at this moment do not decide it where somebody has: wit
 node has, the autoscaler is asked for one and the run waits. Knows no Ray: a `Cluster` does.
 """
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -81,30 +82,38 @@ class Cluster(Protocol):
         """Ask for nodes on which all of these fit, until it is asked again; none = no more."""
 
 
-def settle_device(
+@contextlib.contextmanager
+def settled_device(
     cluster: Cluster,
     joining: Joining,
     *,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
-) -> DeviceType:
-    """Return what trains, when a node that can is alive.
+) -> Iterator[DeviceType]:
+    """Give what trains, when a node that can is alive; a node that had to be asked for stays for the block.
 
     Raises:
         InputError: none is and none can come, or none came in time; or it has to be declared whether to wait.
     """
     alive = [node for node in cluster.nodes() if node.alive]
     if joining.device is None and any(node.gpus for node in alive):
-        return "cuda"
+        yield "cuda"
+        return
     device = joining.device or _without_gpus(cluster.autoscaler())
-    if not _is_there(alive, device):
-        if joining.device is None and not cluster.autoscaler().cpu_types:
-            raise InputError(
-                "the Ray cluster has no node with CPUs or GPUs to work on; add workers to it, or, where they "
-                f"are still to come, say by {HOW} which to wait for: cuda or cpu"
-            )
+    if _is_there(alive, device):
+        yield device
+        return
+    if joining.device is None and not cluster.autoscaler().cpu_types:
+        raise InputError(
+            "the Ray cluster has no node with CPUs or GPUs to work on; add workers to it, or, where they "
+            f"are still to come, say by {HOW} which to wait for: cuda or cpu"
+        )
+    try:
         _wait(cluster, device, joining, sleep=sleep, clock=clock)
-    return device
+        yield device
+    finally:
+        # What is not taken back keeps a node that nobody uses, also when this process is gone.
+        cluster.request([])
 
 
 def _without_gpus(autoscaler: Autoscaler) -> DeviceType:
@@ -136,19 +145,13 @@ def _wait(
     joining.say(
         f"waiting for the first {kind} worker ({why}the autoscaler is asked for one; at most {minutes})"
     )
-    try:
-        cluster.request([{"CPU": 1, "GPU": 1} if device == "cuda" else {"CPU": 1}])
-        while not _is_there(cluster.nodes(), device):
-            if clock() >= end:
-                reasons = (
-                    "; ".join(cluster.autoscaler().reasons)
-                    or "its autoscaler gives no reason, or it has none"
-                )
-                raise InputError(
-                    f"no {kind} worker came within {minutes}: {reasons}; see `ray status`, or wait longer "
-                    "with --wait-workers"
-                )
-            sleep(POLL_S)
-    finally:
-        # What is not taken back keeps a node that nobody uses, also when this process is gone.
-        cluster.request([])
+    cluster.request([{"CPU": 1, "GPU": 1} if device == "cuda" else {"CPU": 1}])
+    while not _is_there(cluster.nodes(), device):
+        if clock() >= end:
+            reasons = "; ".join(cluster.autoscaler().reasons)
+            raise InputError(
+                f"no {kind} worker came within {minutes}: "
+                f"{reasons or 'its autoscaler gives no reason, or it has none'}; see `ray status`, or wait "
+                "longer with --wait-workers"
+            )
+        sleep(POLL_S)

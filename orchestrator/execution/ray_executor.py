@@ -65,7 +65,7 @@ from orchestrator.execution.executor import (  # noqa: E402
     TaskEvents,
     output_in,
 )
-from orchestrator.execution.joining import Bundle, Joining, settle_device  # noqa: E402
+from orchestrator.execution.joining import Bundle, Joining, settled_device  # noqa: E402
 from orchestrator.execution.node_hardware import NodeHardware, fit_nodes, look_at_node  # noqa: E402
 from orchestrator.execution.workplace import check_answers, first_line, origin_text  # noqa: E402
 from orchestrator.plan.resources import Machine, this_machine  # noqa: E402
@@ -180,7 +180,7 @@ def start(
     Until then, standard output and error are the file `log`, unless `debug`. `joining` says what trains.
 
     Raises:
-        InputError: there is no Ray at `address`, or no node that can train comes, as `settle_device` says.
+        InputError: there is no Ray at `address`, or no node that can train comes, as `settled_device` says.
     """
     joining = joining or Joining()
     here = this_machine(joining.device)
@@ -221,9 +221,9 @@ def start(
 
 def _joined(joining: Joining, *, debug: bool) -> RayExecutor:
     cluster = _JoinedCluster()
-    device = settle_device(cluster, joining)
-    alive = [node for node in cluster.nodes() if node.alive]
-    training = fit_nodes(alive, _look_at(alive), joining, device=device)
+    with settled_device(cluster, joining) as device:
+        alive = [node for node in cluster.nodes() if node.alive]
+        training = fit_nodes(alive, _look_at(alive), joining, device=device)
     return RayExecutor(smallest_machine(training, device=device), debug)
 
 

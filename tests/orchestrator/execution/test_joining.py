@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.execution.autoscaler_report import Autoscaler
 from orchestrator.execution.cluster_nodes import ClusterNode
-from orchestrator.execution.joining import Bundle, Joining, as_planned, settle_device
+from orchestrator.execution.joining import Bundle, Joining, as_planned, settled_device
 from orchestrator.plan.plan import Options
 from trainables.errors import InputError
 
@@ -43,7 +43,10 @@ class PretendCluster:
 
 
 def settled(cluster: PretendCluster, joining: Joining) -> str:
-    return settle_device(cluster, joining, sleep=cluster.sleep, clock=lambda: cluster.now)
+    with settled_device(cluster, joining, sleep=cluster.sleep, clock=lambda: cluster.now) as device:
+        # Whatever was asked for stays while the nodes are looked at.
+        assert [] not in cluster.asked
+        return device
 
 
 def test_a_declared_gpu_is_asked_for_and_waited_for() -> None:
@@ -71,8 +74,9 @@ def test_an_interrupted_wait_takes_the_request_back() -> None:
     def interrupt(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        settle_device(cluster, Joining("cuda"), sleep=interrupt, clock=lambda: 0.0)
+    waiting = settled_device(cluster, Joining("cuda"), sleep=interrupt, clock=lambda: 0.0)
+    with pytest.raises(KeyboardInterrupt), waiting:
+        raise AssertionError
     assert cluster.asked[-1] == []
 
 

@@ -1,8 +1,8 @@
 """The commands. Each parses its options, calls one function of another module, and says how it ended.
 
-Exit codes: 0 all done, 1 some trial failed (or a defect of ours, with a log), 2 nothing started: usage,
-configuration or data error, 130 interrupted. An error is one short message; the traceback goes to
-results/logs/, or to the screen with --debug.
+Exit codes: 0 all done, 1 some trial failed or is not done (or a defect of ours, with a log), 2 nothing
+started: usage, configuration or data error, 130 interrupted, 143 ended by SIGTERM. An error is one short
+message; the traceback goes to results/logs/, or to the screen with --debug.
 """
 
 import os
@@ -21,7 +21,7 @@ from orchestrator.commands.data import data_app
 from orchestrator.commands.decide import compare_command, decide_command
 from orchestrator.commands.doctor import doctor_command
 from orchestrator.commands.evaluate import evaluate_command
-from orchestrator.commands.exit_codes import EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED
+from orchestrator.commands.exit_codes import EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_TERMINATED
 from orchestrator.commands.explain import explain_command
 from orchestrator.commands.explain_images import explain_images_command
 from orchestrator.commands.export import export_command
@@ -37,6 +37,7 @@ from orchestrator.commands.status import status_command
 from orchestrator.commands.ui import ui_command
 from orchestrator.config.library import PROJECT, RESERVED, find_library
 from orchestrator.console import complain, say, warn
+from orchestrator.execution.ending import Terminated, ended_by_signals
 from trainables.errors import InputError
 from trainables.output_width import UNWRAPPED
 
@@ -112,12 +113,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folders = _project_folders(words)
         results = _given(words, "--results") or folders.get("results", RESULTS)
         command = typer.main.get_command(make_app(_phases(words, folders)))
-        code = command.main(
-            arguments, PROGRAM, standalone_mode=False, default_map=_defaults(command, folders), obj=folders
-        )
+        defaults = _defaults(command, folders)
+        with ended_by_signals() as signals:
+            code = command.main(arguments, PROGRAM, standalone_mode=False, default_map=defaults, obj=folders)
+        if signals.is_terminated and code == EXIT_INTERRUPTED:
+            # Typer makes one exit code of all interrupts.
+            code = EXIT_TERMINATED
     except InputError as error:
         code = EXIT_INPUT if not debug else _show(error, EXIT_INPUT)
         complain(str(error))
+    except Terminated:
+        code = EXIT_TERMINATED
     except (KeyboardInterrupt, typer.Abort):
         code = EXIT_INTERRUPTED
     except typer.Exit as end:
@@ -132,8 +138,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 complain(f"{message} (see --help)")
         else:
             code = _defect(error, results, debug=debug)
-    if code == EXIT_INTERRUPTED:
-        complain("interrupted; the same command goes on where this one stopped")
+    if code in (EXIT_INTERRUPTED, EXIT_TERMINATED):
+        how = "interrupted" if code == EXIT_INTERRUPTED else "ended by SIGTERM"
+        complain(f"{how}; the same command goes on where this one stopped")
     sys.stdout.flush()
     sys.exit(code or 0)
 

@@ -86,7 +86,7 @@ def evaluate_command(
     real_sources: RealSourcesOption = "",
     max_unusable: UnusableOption = DEFAULT_MAX_UNUSABLE,
     results: ResultsOption = RESULTS,
-    address: AddressOption = "local",
+    address: AddressOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,

@@ -47,7 +47,7 @@ def explain_images_command(
     only: OnlyOption = None,
     data: DataOption = None,
     results: ResultsOption = RESULTS,
-    address: AddressOption = "local",
+    address: AddressOption = None,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -61,6 +61,7 @@ def explain_images_command(
     """
     from orchestrator.analysis.collect import collect
     from orchestrator.execution.explanation_plan import plan_explanations
+    from orchestrator.execution.workplace import ray_address
     from orchestrator.report.page import write_report
     from orchestrator.store.folder import Store
 
@@ -77,7 +78,7 @@ def explain_images_command(
         )
         for phase in dict.fromkeys(phases)
     ]
-    found = _explained(store, plans, data=data, address=address, debug=debug, quiet=quiet)
+    found = _explained(store, plans, data=data, address=ray_address(address), debug=debug, quiet=quiet)
     for plan in plans:
         page = write_report(store, collect(store, plan.phase))
         _say_outcome(plan, found[plan.phase])

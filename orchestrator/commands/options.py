@@ -27,11 +27,40 @@ OnlyOption = Annotated[
 FoldsOption = Annotated[str | None, typer.Option("--folds", metavar="0,1", help="Only these outer folds.")]
 MaxOption = Annotated[int | None, typer.Option("--max-concurrent", min=1, help="The most trials at a time.")]
 AddressOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--address",
         metavar="local|none|auto|HOST:PORT",
-        help="The Ray to run on; none: without Ray, one trial at a time.",
+        help="The Ray to run on; none: without Ray, one trial at a time. Default: RAY_ADDRESS if it is set, "
+        "else local.",
+        show_default=False,
+    ),
+]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="cpu|cuda",
+        help="What trains; on a cluster, cuda waits for the first GPU worker. Default: ORCHESTRATOR_DEVICE "
+        "if it is set, else a GPU where there is one.",
+        show_default=False,
+    ),
+]
+WaitOption = Annotated[
+    float,
+    typer.Option(
+        "--wait-workers",
+        metavar="MINUTES",
+        min=0.0,
+        help="How long a cluster's first worker may take to come.",
+    ),
+]
+MixedOption = Annotated[
+    bool,
+    typer.Option(
+        "--mixed-gpus",
+        help="Train on GPUs of every type; without it on those of the commonest type alone, so that trials "
+        "can be compared.",
     ),
 ]
 RaceOption = Annotated[

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from orchestrator.store.price_record import PriceRecord
 
 
-@with_run_options(
-    without=("max_concurrent", "address", "accept_shortcut", "race", "quiet", "max_hours", "max_cost")
-)
+# Options of a run that change nothing of its plan.
+UNPLANNED = ("max_concurrent", "address", "wait_workers", "mixed_gpus", "accept_shortcut", "race", "quiet")
+
+
+@with_run_options(without=(*UNPLANNED, "max_hours", "max_cost"))
 def plan_command(
     names: Annotated[
         list[str],
@@ -59,7 +61,7 @@ def estimated_plan(
     from orchestrator.plan.resources import this_machine
 
     study = make_plan(question, options, console=console)
-    estimate = Estimator(study.store, this_machine(), study.device).phase(study)
+    estimate = Estimator(study.store, this_machine(study.device), study.device).phase(study)
     return with_eliminations(with_estimates(study, estimate)), estimate
 
 

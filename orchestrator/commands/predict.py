@@ -12,7 +12,6 @@ from orchestrator.commands.chosen_models import ALL_FOLDS, FoldsOfOption, TrialO
 from orchestrator.commands.completion import experiment_completions
 from orchestrator.commands.options import (
     RESULTS,
-    AddressOption,
     DebugOption,
     GroupByOption,
     JsonOption,
@@ -56,6 +55,15 @@ CalibrationOption = Annotated[
         help="How scores become probabilities, by inner validation rows alone.",
     ),
 ]
+# Scoring a folder takes less than a Ray does to start, so that one is used where it is asked for.
+ScoringAddressOption = Annotated[
+    str,
+    typer.Option(
+        "--address",
+        metavar="local|none|auto|HOST:PORT",
+        help="The Ray to score on; none: without Ray, one model at a time.",
+    ),
+]
 OutOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE.csv", help="Write every image's row to this file.", show_default=False),
@@ -77,7 +85,7 @@ def predict_command(
     group_by: GroupByOption = "auto",
     real_sources: RealSourcesOption = "",
     results: ResultsOption = RESULTS,
-    address: AddressOption = "none",
+    address: ScoringAddressOption = "none",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -89,9 +97,10 @@ def predict_command(
 
     Example: python -m orchestrator predict ~/new --experiment p1_resnet18_baseline --out new.csv
     """
-    from orchestrator.execution.executor import HERE, start_executor
+    from orchestrator.execution.executor import start_executor
     from orchestrator.execution.overlays import with_overlays
     from orchestrator.execution.predicting import predict_images, scratch_store
+    from orchestrator.execution.workplace import HERE
     from orchestrator.store.existing_results import existing_results
     from trainables.data.dataset.named_images import name_images
     from trainables.kept_networks import keeping_networks

@@ -10,8 +10,9 @@ import typer
 from orchestrator.commands.completion import experiment_completions, phase_completions
 from orchestrator.commands.exit_codes import EXIT_FAILED
 from orchestrator.commands.outcome import PhaseOutcome, phase_outcome, say_outcome, show_outcome
-from orchestrator.commands.run_options import RunOptions, with_run_options
+from orchestrator.commands.run_options import RunOptions, fold_list, with_run_options
 from orchestrator.commands.study_plan import show_study_plan
+from orchestrator.commands.unfinished import say_unfinished
 from orchestrator.console import complain, say, screen, warn
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def study_command(
         if _say_cut(budget):
             _print_outcomes(outcomes, options=options)
             raise typer.Exit(EXIT_FAILED)
+        num_failed += say_unfinished(tables, only=None, folds=None)
         if name in needed and in_force(store, name) is None:
             _print_outcomes(outcomes, options=options)
             complain(
@@ -127,9 +129,9 @@ def _run_and_show(names: Sequence[str], options: RunOptions) -> None:
 
     budget = options.budget()
     tables = run_phase(names, options, budget)
-    is_cut = _say_cut(budget)
+    is_left = _say_cut(budget) or say_unfinished(tables, only=options.only, folds=fold_list(options.folds))
     show_outcome(tables, Store.look(options.results), as_json=options.as_json)
-    if is_cut:
+    if is_left:
         raise typer.Exit(EXIT_FAILED)
 
 

@@ -14,12 +14,14 @@ from orchestrator.commands.options import (
     AddressOption,
     DataOption,
     DebugOption,
+    DeviceOption,
     ExperimentsOption,
     FoldsOption,
     JsonOption,
     MaxCostOption,
     MaxHoursOption,
     MaxOption,
+    MixedOption,
     OnlyOption,
     PresetOption,
     PriceOption,
@@ -27,6 +29,7 @@ from orchestrator.commands.options import (
     RaceOption,
     ResultsOption,
     SetOption,
+    WaitOption,
 )
 from trainables.errors import InputError
 
@@ -49,7 +52,10 @@ class RunOptions:
     only: OnlyOption = None
     folds: FoldsOption = None
     max_concurrent: MaxOption = None
-    address: AddressOption = "local"
+    address: AddressOption = None
+    device: DeviceOption = None
+    wait_workers: WaitOption = 15.0
+    mixed_gpus: MixedOption = False
     accept_shortcut: AcceptOption = False
     accept_trials: AcceptTrialsOption = 0
     race: RaceOption = False
@@ -90,11 +96,12 @@ class RunOptions:
         )
 
     def plan_options(self) -> "Options":
-        """Return what a plan and a run have to know.
+        """Return what a plan and a run have to know, with what the environment names.
 
         Raises:
-            InputError: --folds is no list of numbers.
+            InputError: --folds is no list of numbers, or the device is none that there is.
         """
+        from orchestrator.execution.workplace import declared_device, ray_address
         from orchestrator.plan.plan import Options
 
         return Options(
@@ -103,7 +110,10 @@ class RunOptions:
             only=self.only,
             folds=fold_list(self.folds),
             max_concurrent=self.max_concurrent,
-            address=self.address,
+            address=ray_address(self.address),
+            device=declared_device(self.device),
+            wait_workers_s=60 * self.wait_workers,
+            mixed_gpus=self.mixed_gpus,
             quiet=self.quiet,
             debug=self.debug,
             accept_shortcut=self.accept_shortcut,
@@ -116,10 +126,12 @@ class RunOptions:
         Raises:
             InputError: it is no positive number and no instance that is known.
         """
+        from orchestrator.execution.workplace import declared_device
         from orchestrator.plan.price import find_price
         from trainables.device import device_type
 
-        return None if self.price is None else find_price(self.price, device=device_type())
+        device = declared_device(self.device) or device_type()
+        return None if self.price is None else find_price(self.price, device=device)
 
     def budget(self) -> "Budget":
         """Return what the command may take, from now on.

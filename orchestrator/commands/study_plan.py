@@ -58,7 +58,8 @@ def plan_phases(phases: Sequence[str], options: RunOptions) -> "list[PhaseEstima
 
     store = Store.look(options.results)
     plan_options = replace(options.plan_options(), quiet=options.quiet or options.as_json)
-    estimator = Estimator(store, this_machine(), device_type(), most=options.max_concurrent)
+    device = plan_options.device or device_type()
+    estimator = Estimator(store, this_machine(device), device, most=options.max_concurrent)
     expected: dict[str, tuple[str, ...]] = {}
     estimates = []
     console = screen(stderr=options.as_json)

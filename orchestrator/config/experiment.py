@@ -14,32 +14,24 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from orchestrator.config.library import Library, read_object, refuse_constant
+from orchestrator.config.trial_resources import Resources
 from orchestrator.config.validation_errors import meant, problem_line
 from trainables import backbones
 from trainables.errors import InputError
 from trainables.evaluation.metrics import ThresholdMetric
 from trainables.files import JsonObject
 from trainables.recipe import Recipe, RecipeKeys
-from trainables.recipe_part import Frozen
 from trainables.starting_weights import is_weights_file
 
 SHORTHANDS = {"lr": ("optimizer", "lr"), "weight_decay": ("optimizer", "weight_decay")}
 # Of the AUC that file facts reach without a look at a face.
 DEFAULT_THRESHOLD = 0.7
 DEFAULT_MAX_UNUSABLE = 0.01
-
-
-class Resources(Frozen):
-    """What a trial asks for; None = found out. `gpus` may be a part of one."""
-
-    cpus: Annotated[int, Field(ge=1)] | None = None
-    gpus: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
-    workers: Literal[1] = 1
 
 
 class Experiment(RecipeKeys):

@@ -112,14 +112,20 @@ class _Asked:
 
 
 def evaluate(
-    store: Store, request: EvaluationRequest, *, address: str, console: Console, quiet: bool, debug: bool
+    store: Store,
+    request: EvaluationRequest,
+    *,
+    address: str | None,
+    console: Console,
+    quiet: bool,
+    debug: bool,
 ) -> Evaluated:
     """Score the images of another data set by finished models, as far as that has not been done.
 
     Args:
         store: results that can be written.
         request: what to evaluate on what.
-        address: where to score, as `--address` names it.
+        address: where to score, as `--address` names it; None = it does not.
         console: where progress is shown.
         quiet: show none.
         debug: show what libraries print.

@@ -17,6 +17,7 @@ from rich.console import Console
 from orchestrator.analysis.experiment_scores import num_expected
 from orchestrator.execution.executor import Executor, start_executor
 from orchestrator.execution.scoring import ScoredImages, score_trials
+from orchestrator.execution.workplace import ray_address
 from orchestrator.store.evaluation_files import (
     CLEAN,
     DetectorScores,
@@ -73,7 +74,7 @@ def score_experiments(
     rows: pd.DataFrame,
     *,
     root: Path,
-    address: str,
+    address: str | None,
     console: Console,
     quiet: bool,
     debug: bool,
@@ -87,7 +88,7 @@ def score_experiments(
         experiments: how the command named each -> its record, and the trials that have a model.
         rows: columns path and sha256: the images.
         root: the folder that the paths are below.
-        address: where to score, as `--address` names it.
+        address: where to score, as `--address` names it; None = it does not.
         console: where progress is shown.
         quiet: show none.
         debug: show what libraries print.
@@ -100,7 +101,7 @@ def score_experiments(
 
         @functools.cache
         def start() -> Executor:
-            return stack.enter_context(start_executor(address, logs=store.logs, debug=debug))
+            return stack.enter_context(start_executor(ray_address(address), logs=store.logs, debug=debug))
 
         scored = [
             _score_condition(

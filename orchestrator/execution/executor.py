@@ -16,14 +16,13 @@ from typing import Protocol, TypeVar
 
 from pydantic import TypeAdapter
 
+from orchestrator.checks.gpu_here import refuse_missing_gpu
+from orchestrator.execution.joining import Joining
+from orchestrator.execution.workplace import HERE, IN_PROCESS, declared_device
 from orchestrator.plan.resources import Machine, Share
 from trainables.device import DeviceType
 
 R = TypeVar("R")
-
-# What --address says for no Ray at all, and what stays on this machine.
-IN_PROCESS = "none"
-HERE = ("local", IN_PROCESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,25 +188,31 @@ def one_gpu(executor: Executor) -> float:
 
 
 @contextlib.contextmanager
-def start_executor(address: str, *, logs: Path, debug: bool = False) -> Iterator[Executor]:
+def start_executor(
+    address: str, *, logs: Path, joining: Joining | None = None, debug: bool = False
+) -> Iterator[Executor]:
     """Start what `--address` names, and leave it at the end: "none" is this process, all else is a Ray.
 
     Until then, standard output and error are a file in the folder `logs`, unless `debug`: whoever has
-    something to show keeps the stream it had before.
+    something to show keeps the stream it had before. `joining` says what trains; without it
+    ORCHESTRATOR_DEVICE may.
 
     Raises:
-        InputError: there is no Ray at `address`.
+        InputError: there is no Ray at `address`, or nothing to train on.
     """
+    joining = joining or Joining(device=declared_device(None))
+    if address in HERE:
+        refuse_missing_gpu(joining.device)
     # Ray takes seconds to import, and a machine without it can still run a study.
     if address == IN_PROCESS:
         from orchestrator.execution.in_process_executor import InProcessExecutor
 
         with contextlib.nullcontext() if debug else output_in(logs / "trials.log"):
-            yield InProcessExecutor()
+            yield InProcessExecutor(joining.device)
         return
     from orchestrator.execution import ray_executor
 
-    with ray_executor.start(address, log=logs / "ray.log", debug=debug) as executor:
+    with ray_executor.start(address, log=logs / "ray.log", joining=joining, debug=debug) as executor:
         yield executor
 
 

@@ -8,16 +8,16 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from orchestrator.execution.executor import Event, EventKind, OnEvent, R, Target, Task, TaskEvents
-from orchestrator.plan.resources import Machine, this_machine
-from trainables.device import device_type
+from orchestrator.plan.resources import this_machine
+from trainables.device import DeviceType, device_type
 
 
 class InProcessExecutor:
     """Runs tasks where it is called."""
 
-    def __init__(self) -> None:
-        self.device = device_type()
-        self.machine = _with_gpus(this_machine()) if self.device == "cuda" else this_machine()
+    def __init__(self, device: DeviceType | None = None) -> None:
+        self.device = device or device_type()
+        self.machine = this_machine(self.device)
         self._stopped: set[str] = set()
 
     def run(
@@ -81,10 +81,3 @@ def _torch_threads(count: int) -> Iterator[None]:
 
 class _Stopped(SystemExit):
     """What ends a task from within; no border of a trial takes it for the trial's fault."""
-
-
-def _with_gpus(machine: Machine) -> Machine:
-    import torch
-
-    memory_mib = torch.cuda.get_device_properties(0).total_memory / 2**20
-    return Machine(machine.cores, machine.memory_mib, torch.cuda.device_count(), memory_mib)

@@ -10,10 +10,7 @@ import contextlib
 import logging
 import os
 import shutil
-import signal
-import socket
 import tempfile
-import threading
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,8 +41,20 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import ray
     from ray import tune
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
+    from ray.autoscaler.sdk import request_resources
+    from ray.autoscaler.v2.utils import is_autoscaler_v2
+    from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply  # type: ignore[attr-defined]
+    from ray.experimental.internal_kv import _internal_kv_get
     from ray.tune.schedulers import FIFOScheduler
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+import psutil  # noqa: E402
+
+from orchestrator.execution import autoscaler_report  # noqa: E402
+from orchestrator.execution.autoscaler_report import Autoscaler  # noqa: E402
+from orchestrator.execution.cluster_nodes import GPU_TYPE, ClusterNode, smallest_machine  # noqa: E402
+from orchestrator.execution.ending import ended_by_signals  # noqa: E402
 from orchestrator.execution.executor import (  # noqa: E402
     Event,
     EventKind,
@@ -56,13 +65,18 @@ from orchestrator.execution.executor import (  # noqa: E402
     TaskEvents,
     output_in,
 )
+from orchestrator.execution.joining import Bundle, Joining, settled_device  # noqa: E402
+from orchestrator.execution.node_hardware import NodeHardware, fit_nodes, look_at_node  # noqa: E402
+from orchestrator.execution.workplace import check_answers, first_line, origin_text  # noqa: E402
 from orchestrator.plan.resources import Machine, this_machine  # noqa: E402
-from trainables.device import DeviceType, device_type  # noqa: E402
+from trainables.device import DeviceType  # noqa: E402
 from trainables.errors import InputError  # noqa: E402
 
 MAX_LOST = 3
-CONNECT_TIMEOUT_S = 10.0
+LOOK_TIMEOUT_S, STATUS_TIMEOUT_S = 240.0, 10
 OBJECT_STORE_BYTES = 200 * 2**20
+# How much a task takes of what tells the type of a node's GPUs.
+TRIFLE = 0.001
 
 # What Tune hands to a worker: the task alone, under this name.
 TASK = "task"
@@ -98,14 +112,14 @@ class RayExecutor:
         self._stopped.clear()
         storage = Path(tempfile.mkdtemp(prefix="orchestrator-tune-"))
         try:
-            with _remembered_interrupt() as check:
+            with ended_by_signals() as signals:
 
                 def tick() -> None:
-                    check()
+                    signals.check()
                     on_tick()
 
                 tuner = tune.Tuner(
-                    tune.with_resources(_trainable(target), _resources),
+                    tune.with_resources(_trainable(target), self._bundle),
                     param_space={TASK: tune.grid_search(list(tasks))},
                     tune_config=tune.TuneConfig(
                         reuse_actors=True,
@@ -121,8 +135,18 @@ class RayExecutor:
                     ),
                 )
                 tuner.fit()
+                signals.check()
         finally:
             shutil.rmtree(storage, ignore_errors=True)
+
+    def _of_type(self) -> dict[str, float]:
+        """What a node has of which every task takes a trifle, so that it comes to a GPU of the type."""
+        return {GPU_TYPE + self.machine.gpu_type: TRIFLE} if self.machine.gpu_type else {}
+
+    def _bundle(self, config: Config) -> tune.PlacementGroupFactory:
+        share = config[TASK].share
+        bundle = {"CPU": share.cpus, "GPU": share.gpus} | (self._of_type() if share.gpus else {})
+        return tune.PlacementGroupFactory([{name: amount for name, amount in bundle.items() if amount}])
 
     def stop(self, task: Task) -> None:
         """See `Executor.stop`; Tune stops it at the report after the one that is being heard."""
@@ -132,7 +156,8 @@ class RayExecutor:
         self, function: Callable[..., R], calls: Sequence[Mapping[str, object]], *, cpus: int, gpus: float
     ) -> Iterator[tuple[int, R]]:
         """See `Executor.each`; each call is a Ray task, tried again when its worker is lost."""
-        remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=MAX_LOST)(function)
+        only = self._of_type() if gpus else {}
+        remote = ray.remote(num_cpus=cpus, num_gpus=gpus, resources=only, max_retries=MAX_LOST)(function)
         places = {remote.remote(**arguments): place for place, arguments in enumerate(calls)}
         waiting = list(places)
         while waiting:
@@ -147,14 +172,18 @@ class RayExecutor:
 
 
 @contextlib.contextmanager
-def start(address: str = "local", *, log: Path, debug: bool = False) -> Iterator[RayExecutor]:
+def start(
+    address: str = "local", *, log: Path, joining: Joining | None = None, debug: bool = False
+) -> Iterator[RayExecutor]:
     """Start a local Ray ("local"), or join the one at `address` ("auto", "HOST:PORT"); leave it at the end.
 
-    Until then, standard output and error are the file `log`, unless `debug`.
+    Until then, standard output and error are the file `log`, unless `debug`. `joining` says what trains.
 
     Raises:
-        InputError: there is no Ray at `address`.
+        InputError: there is no Ray at `address`, or no node that can train comes, as `settled_device` says.
     """
+    joining = joining or Joining()
+    here = this_machine(joining.device)
     options: dict[str, Any] = {
         "address": address,
         "log_to_driver": debug,
@@ -163,47 +192,39 @@ def start(address: str = "local", *, log: Path, debug: bool = False) -> Iterator
     }
     if address == "local":
         options |= {
-            "num_cpus": this_machine().cores,
+            "num_cpus": here.cores,
+            # What this torch can use; Ray would also count what is hidden from it.
+            "num_gpus": here.gpus,
             "include_dashboard": False,
             "object_store_memory": OBJECT_STORE_BYTES,
             "_node_ip_address": "127.0.0.1",
         }
-        if device_type() == "cpu":
-            # GPUs that this torch can't use, or that are hidden from it, are none.
-            options["num_gpus"] = 0
     else:
-        _check_answers(address)
-    quiet = contextlib.nullcontext() if debug else _quiet(log)
-    with quiet:
+        check_answers(address)
+    named = address + origin_text(address)
+    with contextlib.nullcontext() if debug else _quiet(log), ended_by_signals() as signals:
         try:
             ray.init(**options)
         except (ConnectionError, ValueError, RuntimeError) as error:
             if address == "local":
                 raise
             raise InputError(
-                f"no Ray cluster at {address} ({_first_line(error)}); start one, or leave out --address"
+                f"no Ray cluster at {named} ({first_line(error)}); start one, or give --address local"
             ) from error
+        # Ray has made SIGTERM end the process at once.
+        signals.take()
         try:
-            yield RayExecutor(_machine(local=address == "local"), debug)
+            yield RayExecutor(here, debug=debug) if address == "local" else _joined(joining, debug=debug)
         finally:
             ray.shutdown()
 
 
-def _check_answers(address: str) -> None:
-    """Raise InputError when nobody listens at HOST:PORT; Ray itself would go on trying for ten minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdecimal():
-        if address == "auto":
-            return
-        raise InputError(
-            f"--address {address}: give local, none, auto or HOST:PORT, for example 10.0.0.5:6379"
-        )
-    try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S).close()
-    except (OSError, OverflowError) as error:
-        raise InputError(
-            f"no Ray cluster at {address} ({error}); start one, or leave out --address"
-        ) from error
+def _joined(joining: Joining, *, debug: bool) -> RayExecutor:
+    cluster = _JoinedCluster()
+    with settled_device(cluster, joining) as device:
+        alive = [node for node in cluster.nodes() if node.alive]
+        training = fit_nodes(alive, _look_at(alive), joining, device=device)
+    return RayExecutor(smallest_machine(training, device=device), debug)
 
 
 def _trainable(target: Target) -> Callable[[Config], None]:
@@ -211,12 +232,6 @@ def _trainable(target: Target) -> Callable[[Config], None]:
         target(config[TASK], lambda event: tune.report({EVENT: event.plain()}))
 
     return trial
-
-
-def _resources(config: Config) -> tune.PlacementGroupFactory:
-    share = config[TASK].share
-    bundle = {"CPU": share.cpus, "GPU": share.gpus}
-    return tune.PlacementGroupFactory([{name: amount for name, amount in bundle.items() if amount}])
 
 
 class _Unsaved:
@@ -271,33 +286,6 @@ class _Events(_Unsaved, tune.Callback):
         self._events.say(trial.config[TASK], EventKind.STOPPED)
 
 
-@contextlib.contextmanager
-def _remembered_interrupt() -> Iterator[Callable[[], None]]:
-    """Give a function that raises KeyboardInterrupt again when one was lost.
-
-    An interrupt that arrives inside a callback of Ray's own threads and destructors is printed and forgotten.
-    """
-    came: list[int] = []
-
-    def check() -> None:
-        if came:
-            raise KeyboardInterrupt
-
-    def remember(number: int, frame: Any) -> None:
-        came.append(number)
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield check
-        return
-    before = signal.signal(signal.SIGINT, remember)
-    try:
-        yield check
-        check()
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def _reason(trial: Any) -> str:
     """Say why a trial is given up, by the end of the traceback that Tune has written of its last loss."""
     try:
@@ -308,35 +296,52 @@ def _reason(trial: Any) -> str:
     return f"its worker was lost {MAX_LOST + 1} times: {last}"
 
 
-def _machine(*, local: bool) -> Machine:
-    nodes = [
-        node["Resources"]
-        for node in ray.nodes()  # type: ignore[no-untyped-call]
-        if node["Alive"]
-    ]
-    gpus = [node for node in nodes if node.get("GPU")]
-    workers = gpus or [node for node in nodes if node.get("CPU")]
-    if not workers:
-        raise InputError("the Ray cluster has no node with CPUs or GPUs to work on; add workers to it")
-    here = this_machine()
-    memory_mib = here.memory_mib if local else min(node.get("memory", 0.0) for node in workers) / 2**20
-    return Machine(
-        cores=int(min(node.get("CPU", 1) for node in workers)),
-        memory_mib=memory_mib,
-        gpus=int(min(node.get("GPU", 0) for node in workers)),
-        gpu_memory_mib=_gpu_memory_mib() if gpus else 0.0,
-        nodes=len(workers),
-    )
+@dataclass(frozen=True, slots=True)
+class _JoinedCluster:
+    """The cluster that this process has joined; see `Cluster`."""
+
+    def nodes(self) -> list[ClusterNode]:
+        return [
+            ClusterNode.counted(
+                node["NodeID"], node["NodeManagerAddress"], node["Resources"], alive=node["Alive"]
+            )
+            for node in ray.nodes()  # type: ignore[no-untyped-call]
+        ]
+
+    def autoscaler(self) -> Autoscaler:
+        address = ray.get_runtime_context().gcs_address
+        lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+        gpu_types, cpu_types = autoscaler_report.node_types(autoscaler_report.configuration(lines, address))
+        if is_autoscaler_v2():
+            reply = GetClusterStatusReply()
+            reply.ParseFromString(GcsClient(address).get_cluster_status(timeout_s=STATUS_TIMEOUT_S))
+            reasons = autoscaler_report.second_reasons(reply.autoscaling_state)
+        else:
+            reasons = autoscaler_report.first_reasons(*map(_internal_kv_get, autoscaler_report.FIRST_KEYS))
+        return Autoscaler(gpu_types, cpu_types, reasons)
+
+    def request(self, bundles: Sequence[Bundle]) -> None:
+        request_resources(bundles=[dict(bundle) for bundle in bundles])
 
 
-def _gpu_memory_mib() -> float:
-    return float(ray.get(ray.remote(num_gpus=0.01, num_cpus=1)(_total_gpu_memory).remote()))
-
-
-def _total_gpu_memory() -> float:
-    import torch
-
-    return torch.cuda.get_device_properties(0).total_memory / 2**20
+def _look_at(nodes: Sequence[ClusterNode]) -> dict[str, NodeHardware | str]:
+    """Look at each node from a process on it: what it has, or in a line why nobody could look."""
+    remote = ray.remote(num_cpus=0, max_retries=1)(look_at_node)
+    asked = {
+        node.node_id: remote.options(
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node.node_id, soft=False)
+        ).remote(node.gpus)
+        for node in nodes
+    }
+    ray.wait(list(asked.values()), num_returns=len(asked), timeout=LOOK_TIMEOUT_S)
+    found: dict[str, NodeHardware | str] = {}
+    for node_id, reference in asked.items():
+        try:
+            found[node_id] = ray.get(reference, timeout=0)
+        # A node may be lost, out of time, or without this program: all that is said of the node.
+        except Exception as error:
+            found[node_id] = str(error).strip().splitlines()[-1][:200] if str(error).strip() else repr(error)
+    return found
 
 
 @contextlib.contextmanager
@@ -354,7 +359,3 @@ def _quiet(log: Path) -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-def _first_line(error: object) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -15,6 +15,7 @@ from orchestrator.analysis.collect import Tables, collect
 from orchestrator.analysis.trial_scores import place_name
 from orchestrator.checks import data_gate
 from orchestrator.checks.before_images import refuse_before_images, refuse_missing_weights
+from orchestrator.checks.gpu_here import refuse_unusable_gpu
 from orchestrator.config.earlier_decisions import sentence
 from orchestrator.config.load import ResolvedPhase, complete
 from orchestrator.console import progress_bar, say
@@ -22,17 +23,14 @@ from orchestrator.decisions import decision
 from orchestrator.decisions.race import race_rule
 from orchestrator.execution import probe
 from orchestrator.execution.caps import Budget
-from orchestrator.execution.executor import (
-    HERE,
-    IN_PROCESS,
-    Executor,
-    start_executor,
-)
+from orchestrator.execution.executor import Executor, start_executor
 from orchestrator.execution.faces import find_faces
+from orchestrator.execution.joining import as_planned, joining_of
 from orchestrator.execution.racing import OnLeaving, Race, end_race, is_needed, refuse_race, take_looks
 from orchestrator.execution.referee import Referee
 from orchestrator.execution.searching import Heard, further_rounds, propose
 from orchestrator.execution.within_caps import run_within
+from orchestrator.execution.workplace import HERE, IN_PROCESS, origin_text
 from orchestrator.plan import record
 from orchestrator.plan.changed import changed_since
 from orchestrator.plan.data_sets import DataSets
@@ -48,6 +46,7 @@ from orchestrator.store.starting import OnStep, announced
 from orchestrator.wording.changed_text import changed_sentences
 from orchestrator.wording.numbers import capital
 from orchestrator.wording.race_text import elimination_sentence, race_sentences
+from orchestrator.wording.share_text import share_sentences
 from orchestrator.wording.sweep_text import sweep_sentences
 from orchestrator.wording.uneven_parts import uneven_sentences
 from trainables.data.images.inspection import num_workers
@@ -68,6 +67,9 @@ def run_study(
     """
     budget = budget or Budget()
     store = Store.open(options.results)
+    options = as_planned(options, store.known_study(question.phase.name))
+    if options.address in HERE:
+        refuse_unusable_gpu(options.device, store)
     with announced(store, question.phase.name) as on_step:
         on_step("reading images")
         with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
@@ -268,6 +270,9 @@ def _run_missing(
         on_step("looking for faces and preparing pixels")
         find_faces(study, executor, console=console, quiet=options.quiet)
         files = record.write_rows(study)
+        threads = {trial.experiment: trial.share.threads for trial in study.missing()}
+        for line in share_sentences(record.known_shares(study), threads, cores=executor.machine.cores):
+            say(f"Warning: {line}", console=console, style="yellow")
         record.write_study(study, shortcuts=shortcuts, price=budget.price, machine=executor.machine)
         _build_pixels(study, options, console)
         _warn_split_batches(study, console)
@@ -330,9 +335,10 @@ def _started(study: StudyPlan, options: Options, console: Console, begin: OnStep
         InputError: no such cluster, no such backbone, or its weights can't be had.
     """
     logs = study.store.logs
+    joining = joining_of(options, study.store.known_study(study.phase.name), begin)
     if options.address not in HERE:
-        begin(f"joining the Ray at {options.address}")
-        with start_executor(options.address, logs=logs, debug=options.debug) as executor:
+        begin(f"joining the Ray at {options.address}{origin_text(options.address)}")
+        with start_executor(options.address, logs=logs, joining=joining, debug=options.debug) as executor:
             asked = probe.questions(study, executor.device)
             if asked:
                 begin(probe.asking_text(asked))
@@ -346,12 +352,8 @@ def _started(study: StudyPlan, options: Options, console: Console, begin: OnStep
         begin(" and ".join(steps))
     with (
         probe.answering(asked, log=logs / "models.log") as answers,
-        start_executor(options.address, logs=logs, debug=options.debug) as executor,
+        start_executor(options.address, logs=logs, joining=joining, debug=options.debug) as executor,
     ):
-        if executor.device != study.device:
-            raise InputError(
-                "there is a GPU that Ray does not see; check nvidia-smi, or set CUDA_VISIBLE_DEVICES=''"
-            )
         _say_weights(probe.keep(study.store, asked, answers()), options, console)
         yield executor
 

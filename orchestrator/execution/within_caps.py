@@ -7,9 +7,10 @@ from rich.console import Console
 
 from orchestrator.console import say
 from orchestrator.execution.caps import Budget, CapReferee
-from orchestrator.execution.executor import IN_PROCESS, Executor
+from orchestrator.execution.executor import Executor
 from orchestrator.execution.referee import Referee
 from orchestrator.execution.trial_runs import run_trials
+from orchestrator.execution.workplace import IN_PROCESS
 from orchestrator.plan.estimates import RAY_S, Estimator
 from orchestrator.plan.plan import Options, StudyPlan
 from orchestrator.wording.price_text import cut_sentence, fitting_sentence, spent_text

@@ -41,7 +41,8 @@ class Study:
         settings: keys of experiments with their values, over all files: {"epochs": 3}.
         only: a pattern of experiments' names.
         folds: the outer folds that are run; None = all.
-        address: local or auto or HOST:PORT of a Ray; none = one trial after the other in this process.
+        address: local or auto or HOST:PORT of a Ray; none = one trial after the other in this process;
+            None = RAY_ADDRESS if it is set, else local.
         max_concurrent: trials at once; None = as many as there is room for.
         max_hours: a cap on the time of one `run`.
         accept_shortcut: run even though file facts alone tell real from fake.
@@ -59,7 +60,7 @@ class Study:
         settings: Mapping[str, JsonValue] | None = None,
         only: str | None = None,
         folds: Sequence[int] | None = None,
-        address: str = "local",
+        address: str | None = None,
         max_concurrent: int | None = None,
         max_hours: float | None = None,
         accept_shortcut: bool = False,
@@ -137,7 +138,7 @@ class Study:
             ("--only", options.only),
             ("--folds", options.folds),
             ("--max-concurrent", options.max_concurrent),
-            ("--address", options.address if options.address != "local" else None),
+            ("--address", options.address),
             ("--max-hours", options.max_hours),
             ("--experiments", options.experiments),
         ]

@@ -23,19 +23,21 @@ from orchestrator.plan.class_count import refuse_classes
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.held_out import HeldOut, refuse_held_out
 from orchestrator.plan.measured import known_measurement
-from orchestrator.plan.resources import Machine, Share, share_of, this_machine
+from orchestrator.plan.resources import Machine, Share, this_machine
+from orchestrator.plan.shares import recorded_shares, trial_share
 from orchestrator.plan.trial_tables import TrialTables
 from orchestrator.plan.trial_work import trial_seconds
 from orchestrator.plan.weights_lookup import starting_weights
 from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.folder import State, Store, read_error, trial_state
 from orchestrator.store.records import HandedOver, UnevenParts
+from orchestrator.store.share_record import ShareRecord
 from orchestrator.store.sweep_record import SweepRecord
 from trainables.backbones import is_kernel_machine
 from trainables.data.checks.findings import Finding
 from trainables.data.dataset.manifest import Manifest
 from trainables.data.splits.uneven_parts import uneven_parts
-from trainables.device import device_type
+from trainables.device import DeviceType, device_type
 from trainables.errors import InputError
 from trainables.measurement import Measurement
 from trainables.recipe import MEMORY_FORMATS, Recipe
@@ -154,7 +156,11 @@ class StudyPlan:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says about how to run."""
+    """What the command line says about how to run.
+
+    `device` is what was declared to train, by `device_why` where no option and no variable says so; None =
+    what there is.
+    """
 
     results: Path
     data: Path | None = None
@@ -162,6 +168,10 @@ class Options:
     folds: tuple[int, ...] | None = None
     max_concurrent: int | None = None
     address: str = "local"
+    device: DeviceType | None = None
+    device_why: str = ""
+    wait_workers_s: float = 900.0
+    mixed_gpus: bool = False
     quiet: bool = False
     debug: bool = False
     accept_shortcut: bool = False
@@ -189,7 +199,8 @@ def plan_study(
     Raises:
         InputError: the data can't be used as asked.
     """
-    machine, device = machine or this_machine(), device or device_type()
+    device = device or options.device or device_type()
+    machine = machine or this_machine(device)
     store = data.store
     planned = tuple(
         _plan_experiment(experiment, store=store, data=data, device=device) for experiment in experiments
@@ -204,7 +215,9 @@ def plan_study(
     if not matching:
         raise InputError(f"--only {options.only} matches none of the experiments: {', '.join(names)}")
     chosen = chosen_with_bases(experiments, matching)
-    planner = _Planner(store, machine, data.trial_tables)
+    recipes = {each.experiment.name: each.recipe for each in planned}
+    shares = recorded_shares(store.known_study(phase.name), recipes, device=device)
+    planner = _Planner(store, machine, data.trial_tables, shares)
     for each in planned:
         wanted = set(_folds(each.experiment, options.folds)) if each.experiment.name in chosen else set()
         for repeat, rows in enumerate(each.rows):
@@ -273,6 +286,7 @@ class _Planner:
     store: Store
     machine: Machine
     dealt: TrialTables
+    shares: Mapping[str, ShareRecord]
     trials: dict[tuple[str, int, int], Trial] = field(default_factory=dict)
     _on_disk: dict[str, Path] = field(default_factory=dict)
     tables: dict[tuple[str, int, int], pd.DataFrame] = field(default_factory=dict)
@@ -302,8 +316,11 @@ class _Planner:
             state=State.MISSING,
             why=_unknown(planned),
             sizes=found.sizes,
-            share=share_of(
-                self.machine, peak_mib=speed.peak_mib if speed else None, wanted=experiment.resources
+            share=trial_share(
+                self.machine,
+                self.shares.get(experiment.name),
+                peak_mib=speed.peak_mib if speed else None,
+                wanted=experiment.resources,
             ),
             estimate_s=trial_seconds(found.sizes, experiment, speed.images_per_s) if speed else None,
             selected=selected,

@@ -11,6 +11,7 @@ from pathlib import Path
 from orchestrator.plan import face_counts, identity
 from orchestrator.plan.plan import PlannedExperiment, StudyPlan, Trial
 from orchestrator.plan.resources import Machine, this_machine, unit_share
+from orchestrator.plan.shares import recorded_shares, share_record
 from orchestrator.store import provenance
 from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.fold_files import FOLD_COLUMNS, fold_file, write_once
@@ -29,6 +30,7 @@ from orchestrator.store.records import (
     SourceCount,
     StudyRecord,
 )
+from orchestrator.store.share_record import ShareRecord
 from trainables.data.splits.folds import refuse_divided_groups
 from trainables.trial_files import FORMAT
 
@@ -83,6 +85,7 @@ def study_record(
     known = study.store.known_study(study.phase.name)
     price = price or (None if known is None else known.price)
     # Of a study without a price the record has no such keys.
+    shares = _shares(study, machine)
     priced = {} if price is None else {"price": price, "unit_shares": _unit_shares(study, known, machine)}
     # Of a study without sweeps the record has no such key.
     swept = {"sweeps": study.sweeps} if study.sweeps else {}
@@ -95,7 +98,10 @@ def study_record(
         notes=study.notes,
         uneven=study.uneven,
         device=study.device,
-        experiments=tuple(_experiment_record(study, planned) for planned in study.experiments),
+        experiments=tuple(
+            _experiment_record(study, planned, shares.get(planned.experiment.name))
+            for planned in study.experiments
+        ),
         data=tuple(
             data_record(planned, faces=face_counts.faces_record(study, root))
             for root, planned in manifests.items()
@@ -109,11 +115,15 @@ def study_record(
     )
 
 
-def _experiment_record(study: StudyPlan, planned: PlannedExperiment) -> ExperimentRecord:
+def _experiment_record(
+    study: StudyPlan, planned: PlannedExperiment, share: ShareRecord | None
+) -> ExperimentRecord:
     experiment, store = planned.experiment, study.store
     recipe = planned.recipe or experiment.recipe_keys()
     # Of a study that holds nothing out the record has no such key.
     apart = {"held_out_file": planned.held_out.file} if planned.held_out is not None else {}
+    # Of one that has never been planned on an executor neither.
+    shared = {} if share is None else {"share": share}
     return ExperimentRecord(
         name=experiment.name,
         description=experiment.description,
@@ -128,7 +138,23 @@ def _experiment_record(study: StudyPlan, planned: PlannedExperiment) -> Experime
             _planned_trial(trial, store) for trial in study.trials if trial.experiment == experiment.name
         ),
         **apart,
+        **shared,
     )
+
+
+def known_shares(study: StudyPlan) -> dict[str, ShareRecord]:
+    """Return the recorded shares of the trials of a study, as far as recipes and device are the same."""
+    recipes = {each.experiment.name: each.recipe for each in study.experiments}
+    return recorded_shares(study.store.known_study(study.phase.name), recipes, device=study.device)
+
+
+def _shares(study: StudyPlan, machine: Machine | None) -> dict[str, ShareRecord]:
+    """What each experiment's trials have of a machine; what is on record if nothing runs."""
+    before = known_shares(study)
+    if machine is None:
+        return before
+    now = {trial.experiment: trial.share for trial in study.trials}
+    return {name: share_record(share, machine, before.get(name)) for name, share in now.items()}
 
 
 def _unit_shares(study: StudyPlan, known: StudyRecord | None, machine: Machine | None) -> dict[str, float]:

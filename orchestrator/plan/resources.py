@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from orchestrator.config.experiment import Resources
+from orchestrator.config.trial_resources import Resources
 from trainables.data.images.inspection import num_workers
 from trainables.device import gpus
 from trainables.errors import InputError
@@ -24,13 +24,17 @@ MAX_TRIALS_A_GPU = 8
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What there is to share out: of this machine, or of a cluster's smallest of `nodes` working nodes."""
+    """What there is to share out: of this machine, or of a cluster's smallest of `nodes` working nodes.
+
+    `gpu_type` is Ray's name of the type of GPU that alone trains; "" = none, not known, or of any type.
+    """
 
     cores: int
     memory_mib: float
     gpus: int = 0
     gpu_memory_mib: float = 0.0
     nodes: int = 1
+    gpu_type: str = ""
 
     @property
     def units(self) -> int:
@@ -47,11 +51,14 @@ class Share:
     threads: int
 
 
-def this_machine() -> Machine:
-    """Return the cores that this process may use, the machine's memory, and its GPUs."""
-    memory_mib, found = psutil.virtual_memory().total / 2**20, gpus()
+def this_machine(device: str | None = None) -> Machine:
+    """Return the cores that this process may use, the machine's memory, and its GPUs.
+
+    With `device` "cpu" it has none; with "cuda" at least one, which may be elsewhere and is not known yet.
+    """
+    memory_mib, found = psutil.virtual_memory().total / 2**20, gpus() if device != "cpu" else ()
     least = min((each.memory_mib for each in found), default=0.0)
-    return Machine(num_workers(), memory_mib, len(found), least)
+    return Machine(num_workers(), memory_mib, max(len(found), device == "cuda"), least)
 
 
 def trials_at_a_time(machine: Machine, share: Share, *, most: int | None = None) -> int:

@@ -16,6 +16,7 @@ from orchestrator.store.differing_keys import DifferingKeys
 from orchestrator.store.price_record import PriceRecord
 from orchestrator.store.record import Record
 from orchestrator.store.run_record import Environment, RunRecord
+from orchestrator.store.share_record import ShareRecord
 from orchestrator.store.sweep_record import SweepRecord
 from trainables.errors import nearest
 from trainables.evaluation.metrics import ROPE, ComparedMetric, ThresholdMetric
@@ -153,7 +154,8 @@ class PlannedTrial(Record):
 class ExperimentRecord(Record):
     """An experiment as it was planned. `fold_files` is None where no study names it any more.
 
-    `held_out_file` names the images that no fold holds, below results/holdout; None = there are none.
+    `held_out_file` names the images that no fold holds, below results/holdout; None = there are none. `share`
+    is what a trial has of a machine; None = it has not been planned on an executor.
     """
 
     name: str
@@ -166,6 +168,7 @@ class ExperimentRecord(Record):
     held_out_file: Annotated[str, AfterValidator(_plain_name)] | None = None
     data: str = ""
     num_classes: int = 2
+    share: ShareRecord | None = None
     trials: tuple[PlannedTrial, ...]
 
 

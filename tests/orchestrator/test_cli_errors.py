@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -353,6 +354,21 @@ def test_an_interrupt_is_130_and_says_how_to_go_on(cli: CommandLine, monkeypatch
     ended = cli("status", "--results", cli.results)
     assert ended.code == 130
     assert "same command" in ended.err
+
+
+def test_sigterm_is_143_and_says_how_to_go_on(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches `ray job stop` that kills a command outright, or that looks like Ctrl-C to a batch system."""
+
+    def terminate(*arguments: object, **given: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("orchestrator.commands.status.show_status", terminate)
+    ended = cli("status", "--results", cli.results)
+    assert ended.code == 143
+    assert "SIGTERM" in ended.err and "same command" in ended.err and ended.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", ["collect", "report", "decide", "status"])

@@ -15,6 +15,7 @@ Call = Callable[..., tuple[int, str, str]]
 LINE = [
     *("--data", "faces", "--results", "out", "--preset", "smoke", "--set", "a=1", "--set", "b=2"),
     *("--folds", "0,2", "--only", "p*", "--max-concurrent", "3", "--address", "auto"),
+    *("--device", "cuda", "--wait-workers", "2", "--mixed-gpus"),
     *("--accept-shortcut", "--race", "--quiet", "--json", "--debug", "--experiments", "mine"),
 ]
 
@@ -40,11 +41,18 @@ def test_every_option_arrives() -> None:
     assert (code, names) == (0, ["one", "two"])
     assert options == RunOptions(
         data=Path("faces"), results=Path("out"), preset="smoke", settings=["a=1", "b=2"], only="p*",
-        folds="0,2", max_concurrent=3, address="auto", accept_shortcut=True, race=True, quiet=True,
+        folds="0,2", max_concurrent=3, address="auto", device="cuda", wait_workers=2.0, mixed_gpus=True,
+        accept_shortcut=True, race=True, quiet=True,
         as_json=True, debug=True, experiments=Path("mine"),
     )  # fmt: skip
     given = options.plan_options()
     assert (given.folds, given.only, given.max_concurrent, given.accept_shortcut) == ((0, 2), "p*", 3, True)
+    assert (given.address, given.device, given.wait_workers_s, given.mixed_gpus) == (
+        "auto",
+        "cuda",
+        120.0,
+        True,
+    )
     assert given.race and not RunOptions().plan_options().race
 
 
@@ -80,3 +88,27 @@ def test_a_cap_or_a_price_that_is_none_starts_nothing(call: Call, words: list[st
     for command in (["phase1"], ["study"], ["run", "p1_resnet18_baseline"]):
         code, _, err = call(*command, *words)
         assert code == 2 and said in err
+
+
+def test_the_environment_names_ray_and_device_and_options_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a command that starts a Ray of its own in a job of a cluster, and a variable that wins."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert (RunOptions().plan_options().address, RunOptions().plan_options().device) == ("local", None)
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.5:6379")
+    monkeypatch.setenv("ORCHESTRATOR_DEVICE", "cuda")
+    given = RunOptions().plan_options()
+    assert (given.address, given.device) == ("10.0.0.5:6379", "cuda")
+    for address in ("local", "none"):
+        assert RunOptions(address=address, device="cpu").plan_options().address == address
+    assert RunOptions(device="cpu").plan_options().device == "cpu"
+    for name in ("RAY_ADDRESS", "ORCHESTRATOR_DEVICE"):
+        monkeypatch.setenv(name, "")
+    assert (RunOptions().plan_options().address, RunOptions().plan_options().device) == ("local", None)
+
+
+def test_a_device_that_is_none_starts_nothing(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, _, err = call("phase1", "--device", "gpu")
+    assert code == 2 and "--device gpu: give cpu or cuda" in err
+    monkeypatch.setenv("ORCHESTRATOR_DEVICE", "tpu")
+    code, _, err = call("phase1")
+    assert code == 2 and "ORCHESTRATOR_DEVICE=tpu: give cpu or cuda" in err

@@ -49,6 +49,7 @@ def problem(folder: Path, *names: str, **options: Any) -> str:
         ({"face_crop": 1}, ["face_crop is 1"]),
         ({"pretrained": True, "backbone": "simple_cnn"}, ["pretrained", "simple_cnn"]),
         ({"resources": {"cpus": 0}}, ["resources.cpus is 0"]),
+        ({"resources": {"gpus": 2}}, ["resources.gpus is 2", "trains on one GPU; give 1"]),
         ({"batch_size": 1}, ["batch_size is 1", "batch normalisation", "at least 2"]),
         ({"stages": [{"epochs": 0}]}, ["stages: they sum to 0 epochs"]),
         ({"stages": [{"epochs": 0}, {"epochs": 0, "trainable": "head"}]}, ["stages: they sum to 0 epochs"]),

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.config.experiment import Experiment, Resources
+from orchestrator.config.experiment import Experiment
+from orchestrator.config.trial_resources import Resources
 from orchestrator.plan.identity import difference, rows_fingerprint, trial_ingredients, trial_key
 from orchestrator.store.fingerprint import canonical_json, fingerprint
 from trainables import backbones, versions

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import settings as with_settings
 from hypothesis import strategies as st
 
-from orchestrator.config.experiment import Resources
+from orchestrator.config.trial_resources import Resources
 from orchestrator.plan.resources import Machine, share_of, this_machine
 
 ANYTHING = Resources()

@@ -5,7 +5,6 @@ a GPU stays with whoever asks, and that a driver which ends the process ends tha
 """
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,10 +13,12 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from trainables.device import driver_version
+from trainables.own_process import module_environment
+
 # The first driver for Linux that runs each major version of CUDA (NVIDIA, "CUDA Compatibility": minor version
 # compatibility).
 FIRST_DRIVER = {11: "450.80.02", 12: "525.60.13", 13: "580.65.06"}
-VERSION_FILES = (Path("/sys/module/nvidia/version"), Path("/proc/driver/nvidia/version"))
 TIMEOUT_S = 180.0
 
 
@@ -66,18 +67,6 @@ def cuda_facts() -> CudaFacts:
     )
 
 
-def driver_version(files: tuple[Path, ...] = VERSION_FILES) -> str:
-    """Return the version of the loaded NVIDIA driver, like "550.54.15"; "" where there is none."""
-    for file in files:
-        try:
-            found = re.search(r"\b\d{3}\.\d+(\.\d+)?\b", file.read_text(encoding="utf-8"))
-        except OSError:
-            continue
-        if found:
-            return found.group()
-    return ""
-
-
 def has_card(devices: Path = Path("/dev")) -> bool:
     """Tell whether an NVIDIA card has its device file, whether or not CUDA works on it."""
     return any(re.fullmatch(r"nvidia\d+", path.name) for path in devices.glob("nvidia*"))
@@ -116,7 +105,7 @@ def cuda_problem(facts: CudaFacts, *, where: str, counted: int) -> str:
 
 def asked_apart() -> CudaFacts:
     """Return `cuda_facts` of this machine, found out in a process of its own."""
-    environment = dict(os.environ)
+    environment = module_environment()
     if environment.get("CUDA_VISIBLE_DEVICES") == "":
         # What Ray hides from a task that asks for no GPU.
         del environment["CUDA_VISIBLE_DEVICES"]

@@ -3,13 +3,13 @@
 torch is asked again inside the trial; these answers are for plans, which must be quick.
 """
 
-import contextlib
 import ctypes
 import ctypes.util
 import functools
 import importlib.metadata
 import os
 import platform
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,7 +21,7 @@ CLOCK_KHZ, PROCESSORS, MEMORY_CLOCK_KHZ, BUS_BITS, MAJOR, MINOR = 13, 16, 36, 37
 # (CUDA C++ programming guide, arithmetic instructions).
 NARROW = {(7, 0): 64, (7, 2): 64, (7, 5): 64, (8, 0): 64}
 # Where Linux says which driver it has loaded.
-DRIVER_VERSION = Path("/sys/module/nvidia/version")
+VERSION_FILES = (Path("/sys/module/nvidia/version"), Path("/proc/driver/nvidia/version"))
 
 
 @functools.cache
@@ -66,7 +66,8 @@ def card() -> str:
     """Name what a measurement on the first GPU holds for: card, driver and torch; empty where none trains."""
     if not gpus():
         return ""
-    return f"{gpus()[0].name}, driver {_driver_version()}, torch {importlib.metadata.version('torch')}"
+    driver = driver_version() or _known_cuda()
+    return f"{gpus()[0].name}, driver {driver}, torch {importlib.metadata.version('torch')}"
 
 
 def place_of(device: str) -> str:
@@ -74,10 +75,20 @@ def place_of(device: str) -> str:
     return card() if device == "cuda" else f"{platform.node()}, torch {importlib.metadata.version('torch')}"
 
 
-def _driver_version() -> str:
-    """The driver's own version, or where the kernel does not tell, the CUDA version that it knows."""
-    with contextlib.suppress(OSError):
-        return DRIVER_VERSION.read_text(encoding="utf-8").strip()
+def driver_version(files: tuple[Path, ...] = VERSION_FILES) -> str:
+    """Return the version of the loaded NVIDIA driver, like "550.54.15"; "" where there is none."""
+    for file in files:
+        try:
+            found = re.search(r"\b\d{3}\.\d+(\.\d+)?\b", file.read_text(encoding="utf-8"))
+        except OSError:
+            continue
+        if found:
+            return found.group()
+    return ""
+
+
+def _known_cuda() -> str:
+    """The CUDA version that the driver knows, where the kernel does not tell the driver's own."""
     version = ctypes.c_int()
     ctypes.CDLL(ctypes.util.find_library("cuda") or "libcuda.so.1").cuDriverGetVersion(ctypes.byref(version))
     return f"for CUDA {version.value // 1000}.{version.value % 1000 // 10}"

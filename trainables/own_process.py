@@ -5,6 +5,7 @@ started threads nor asked for a GPU: a program of its own (`python -m ...`), not
 """
 
 import multiprocessing
+import os
 import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -12,6 +13,11 @@ from multiprocessing.connection import Connection
 PROCESSES = (
     multiprocessing.get_context("fork") if sys.platform == "linux" else multiprocessing.get_context("spawn")
 )
+
+
+def module_environment() -> dict[str, str]:
+    """Return an environment in which another Python finds the modules that this process finds."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 class ProcessEndedError(RuntimeError):

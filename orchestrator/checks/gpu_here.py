@@ -10,8 +10,8 @@ from dataclasses import asdict
 
 from orchestrator.store.folder import Store
 from trainables import memo
-from trainables.cuda_check import asked_apart, cuda_problem, driver_version, has_card
-from trainables.device import device_type, gpus
+from trainables.cuda_check import asked_apart, cuda_problem, has_card
+from trainables.device import device_type, driver_version, gpus
 from trainables.errors import InputError
 
 HIDDEN = "CUDA_VISIBLE_DEVICES"

@@ -1,6 +1,5 @@
 """Comparisons of bits on this machine: made in another process, and kept in results/ for the runs to come."""
 
-import os
 import subprocess
 import sys
 
@@ -9,6 +8,7 @@ from orchestrator.store.bits_file import write_bits
 from orchestrator.store.folder import Store
 from trainables.bits_verdict import BitsVerdict
 from trainables.errors import InputError
+from trainables.own_process import module_environment
 
 TIMEOUT_S = 300.0
 # A trial with several threads adds up in another way than one with one.
@@ -26,7 +26,7 @@ def compared_bits(store: Store, device: str) -> BitsVerdict:
     try:
         done = subprocess.run(
             command,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=module_environment(),
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,

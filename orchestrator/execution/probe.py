@@ -26,6 +26,7 @@ from orchestrator.store.known_weights import write_known_weights
 from trainables.backbones import is_kernel_machine, own
 from trainables.errors import InputError
 from trainables.measurement import ModelAnswer, ModelQuestion
+from trainables.own_process import module_environment
 
 PROBE = (sys.executable, "-m", "trainables.training.probe")
 
@@ -125,7 +126,7 @@ def _answer(question: ModelQuestion) -> ModelAnswer:
     done = subprocess.run(
         PROBE,
         input=json.dumps([question.model_dump(mode="json")]),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=module_environment(),
         capture_output=True,
         text=True,
     )

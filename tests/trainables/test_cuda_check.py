@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from trainables.cuda_check import CudaFacts, cuda_problem, driver_version, has_card
+from trainables.cuda_check import CudaFacts, cuda_problem, has_card
+from trainables.device import driver_version
 
 WORKS = CudaFacts(("T4",), (15000.0,), "2.15.0", "13.2", "580.65.06", "13.2")
 

@@ -53,7 +53,7 @@ def test_a_copy_without_git_knows_its_commit(checkout: Path, tmp_path: Path) -> 
     copy = tmp_path / "sources"
     (copy / "orchestrator").mkdir(parents=True)
     (copy / "orchestrator" / "older.py").touch()
-    said = run("make", "cluster-sources", f"SOURCES={copy}", folder=checkout)
+    said = run("make", "--no-print-directory", "cluster-sources", f"SOURCES={copy}", folder=checkout)
     assert said.splitlines() == ["Changes that are not committed are left out", f"{copy}: commit {commit}"]
     assert (copy / "README.md").read_text() == "README.md"
     there = {path.relative_to(copy).as_posix() for path in copy.rglob("*")}

@@ -89,6 +89,28 @@ def main() -> int:
     return int(not wanted.small and (ratio < MIN_SMOKE_RATIO or cores < MIN_CORES))
 
 
+def trainer_on(
+    images: Images, recipe: Recipe, *, num_images: int, device: torch.device, folder: Path
+) -> Trainer:
+    """A trainer of two classes, which images have by turns."""
+    samples = Samples(np.arange(num_images), np.arange(num_images, dtype=np.int64) % 2)
+    return Trainer(
+        recipe,
+        build=lambda: build_model(recipe, num_classes=2),
+        images=images,
+        num_classes=2,
+        train=samples,
+        val=samples,
+        seed=0,
+        device=device,
+        folder=folder,
+    )
+
+
+def made_up_pixels(num_images: int, size_px: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (num_images, size_px, size_px, 3), dtype=np.uint8)
+
+
 def loop_ratio(backbone: str, size_px: int, *, small: bool) -> float:
     """Print and return the trial loop's images/s over those of tensors in memory."""
     keys = RecipeKeys(backbone=backbone, image_size=size_px)
@@ -105,29 +127,17 @@ def loop_ratio(backbone: str, size_px: int, *, small: bool) -> float:
     num_images = recipe.batch_size * round(np.clip(EPOCH_S / batch_s, *NUM_BATCHES))
     budget_s = SMALL_LOOP_BUDGET_S if small else LOOP_BUDGET_S
     rounds = round(np.clip(budget_s * chosen.images_per_s / (2 * num_images), *NUM_ROUNDS))
-    rng = np.random.default_rng(0)
-    samples = Samples(np.arange(num_images), np.arange(num_images, dtype=np.int64) % 2)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pixels.npy"
-        np.save(path, rng.integers(0, 256, (num_images, size_px, size_px, 3), dtype=np.uint8))
+        np.save(path, made_up_pixels(num_images, size_px))
         images = Images(
             np.load(path, mmap_mode="r"),
             normalization="imagenet",
             memory_format=recipe.memory_format,
             device=device,
         )
-        trainer = Trainer(
-            recipe,
-            build=lambda: build_model(recipe, num_classes=2),
-            images=images,
-            num_classes=2,
-            train=samples,
-            val=samples,
-            seed=0,
-            device=device,
-            folder=Path(folder),
-        )
-        everything = images.batch(samples.rows)
+        trainer = trainer_on(images, recipe, num_images=num_images, device=device, folder=Path(folder))
+        everything = images.batch(trainer.train.rows)
         ratios = [
             round_ratio(trainer, everything, epoch, ours_first=epoch % 2 == 0) for epoch in range(rounds + 1)
         ]

@@ -19,8 +19,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from benchmarks.card.case import Case, emit, limit, read_case, synchronize
-from benchmarks.card.trainers import BATCH, made_up_pixels, make_trainer, seconds_of
-from benchmarks.throughput import batches_in_memory, epoch_on_tensors
+from benchmarks.card.trainers import BATCH, make_trainer, seconds_of
+from benchmarks.throughput import batches_in_memory, epoch_on_tensors, made_up_pixels
 from trainables.measurement import Measurement
 from trainables.own_process import ProcessEndedError, in_own_process
 from trainables.recipe import RecipeKeys

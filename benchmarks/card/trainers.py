@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from benchmarks.card.case import Case, synchronize
+from benchmarks.throughput import made_up_pixels, trainer_on
 from trainables.measurement import Speed
-from trainables.models.building import build_model
 from trainables.recipe import Augment, Recipe
 from trainables.training.batches import Images
-from trainables.training.loop import Samples, Trainer
+from trainables.training.loop import Trainer
 from trainables.training.repeatable import make_repeatable
 
 ROOT = Path(__file__).parents[2]
@@ -53,23 +53,9 @@ def make_trainer(
     )
     if pixels is None:
         pixels = made_up_pixels(num_images, size_px)
-    samples = Samples(np.arange(num_images), np.arange(num_images, dtype=np.int64) % 2)
     images = Images(pixels, normalization="imagenet", memory_format=recipe.memory_format, device=device)
-    return Trainer(
-        recipe,
-        build=lambda: build_model(recipe, num_classes=2),
-        images=images,
-        num_classes=2,
-        train=samples,
-        val=samples,
-        seed=0,
-        device=device,
-        folder=Path(tempfile.gettempdir()) / "no-checkpoint",
-    )
-
-
-def made_up_pixels(num_images: int, size_px: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (num_images, size_px, size_px, 3), dtype=np.uint8)
+    folder = Path(tempfile.gettempdir()) / "no-checkpoint"
+    return trainer_on(images, recipe, num_images=num_images, device=device, folder=folder)
 
 
 def seconds_of(work: Callable[[], object], device: torch.device) -> float:

@@ -30,12 +30,8 @@ QUICK = (
     "orchestrator.plan.plan", "orchestrator.plan.record", "orchestrator.execution.progress",
     "orchestrator.commands.plan", "orchestrator.commands.status",
 )  # fmt: skip
-# The one module that may import each; everything else talks to that module. Ray has a second, which starts
-# nothing: what checks a file for `ray up` would wait seconds for all that runs trials.
-ONLY_IN = {
-    "ray": ("orchestrator/execution/ray_executor.py", "orchestrator/execution/ray_validator.py"),
-    "mlflow": ("orchestrator/tracking/mirror.py",),
-}
+# The one module that may import each; everything else talks to that module.
+ONLY_IN = {"ray": "orchestrator/execution/ray_executor.py", "mlflow": "orchestrator/tracking/mirror.py"}
 
 
 def modules(*packages: str) -> list[Path]:
@@ -142,14 +138,14 @@ def test_every_package_has_its_place() -> None:
 @in_every_module
 def test_each_engine_is_known_to_one_module(path: Path) -> None:
     """Catches an engine that could not be changed any more."""
-    for library, allowed in ONLY_IN.items():
-        assert library not in roots(path) or name_of(path) in allowed, library
+    for library, module in ONLY_IN.items():
+        assert library not in roots(path) or name_of(path) == module, library
 
 
 @pytest.mark.parametrize("library", ONLY_IN)
 def test_the_one_module_does_import_its_engine(library: str) -> None:
     """Catches a scan that finds nothing because it looks for the wrong thing."""
-    assert all(library in roots(ROOT / module) for module in ONLY_IN[library])
+    assert library in roots(ROOT / ONLY_IN[library])
 
 
 @in_every_module

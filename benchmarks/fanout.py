@@ -17,9 +17,10 @@ from typing import Any
 
 import psutil
 
-# Before Ray, which reads the environment that this module sets when it is imported.
-from orchestrator.execution import ray_executor
+# Before Ray, which reads the environment that this package sets when it is imported.
 from orchestrator.execution.executor import Event, EventKind, Report, Task, TrialJob
+from orchestrator.execution.ray_executor import session
+from orchestrator.execution.ray_executor.fan_out import RayExecutor
 from orchestrator.plan.resources import Share
 
 # isort: split
@@ -45,7 +46,7 @@ def main() -> int:
     ours_s, bare_s, growth_mib = [], [], 0.0
     with (
         tempfile.TemporaryDirectory() as folder,
-        ray_executor.start(log=Path(folder) / "ray.log") as executor,
+        session.start(log=Path(folder) / "ray.log") as executor,
     ):
         run_ours(executor, tasks_of(WARM_UP_TRIALS))
         run_bare(tasks_of(WARM_UP_TRIALS))
@@ -86,7 +87,7 @@ def empty_trial(task: Task, report: Report) -> None:
     report(Event(EventKind.DONE, task.key))
 
 
-def run_ours(executor: ray_executor.RayExecutor, tasks: list[Task]) -> float:
+def run_ours(executor: RayExecutor, tasks: list[Task]) -> float:
     """Seconds of `tasks` through the project's own module."""
     seen: set[str] = set()
     start = time.perf_counter()

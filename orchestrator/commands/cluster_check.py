@@ -28,7 +28,7 @@ def say_cluster(path: Path) -> None:
         InputError: something is wrong with it, or it can't be read.
     """
     from orchestrator.checks.cluster_file import check_cluster
-    from orchestrator.execution.ray_executor import refusal_by_ray
+    from orchestrator.execution.ray_executor.ray_up import refusal_by_ray
     from orchestrator.store.provenance import environment
     from orchestrator.wording.cluster_text import cost_sentences
 

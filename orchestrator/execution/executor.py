@@ -210,9 +210,9 @@ def start_executor(
         with contextlib.nullcontext() if debug else output_in(logs / "trials.log"):
             yield InProcessExecutor(joining.device)
         return
-    from orchestrator.execution import ray_executor
+    from orchestrator.execution.ray_executor import session
 
-    with ray_executor.start(address, log=logs / "ray.log", joining=joining, debug=debug) as executor:
+    with session.start(address, log=logs / "ray.log", joining=joining, debug=debug) as executor:
         yield executor
 
 

@@ -104,7 +104,7 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **options: object) -> None:
         raise AssertionError("Ray was started though nothing is missing")
 
-    monkeypatch.setattr("orchestrator.execution.ray_executor.start", refuse)
+    monkeypatch.setattr("orchestrator.execution.ray_executor.session.start", refuse)
 
 
 @pytest.fixture(scope="session")

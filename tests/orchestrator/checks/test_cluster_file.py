@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.checks.cluster_file import check_cluster
 from orchestrator.checks.yaml_file import read_yaml
-from orchestrator.execution.ray_executor import refusal_by_ray
+from orchestrator.execution.ray_executor.ray_up import refusal_by_ray
 from trainables.errors import InputError
 
 pytest.importorskip("botocore", reason="the model of EC2 is botocore's")

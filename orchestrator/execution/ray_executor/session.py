@@ -1,0 +1,95 @@
+"""A running Ray for the length of a block: begun on this machine, or joined by address."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from orchestrator.execution.cluster_nodes import smallest_machine
+from orchestrator.execution.ending import ended_by_signals
+from orchestrator.execution.executor import output_in
+from orchestrator.execution.joining import Joining, settled_device
+from orchestrator.execution.node_hardware import fit_nodes
+from orchestrator.execution.ray_executor.fan_out import RayExecutor
+from orchestrator.execution.ray_executor.joined import JoinedCluster, look_at_nodes
+from orchestrator.execution.workplace import check_answers, first_line, origin_text
+from orchestrator.plan.resources import this_machine
+from trainables.errors import InputError
+
+OBJECT_STORE_BYTES = 200 * 2**20
+
+
+@contextlib.contextmanager
+def start(
+    address: str = "local", *, log: Path, joining: Joining | None = None, debug: bool = False
+) -> Iterator[RayExecutor]:
+    """Start a local Ray ("local"), or join the one at `address` ("auto", "HOST:PORT"); leave it at the end.
+
+    Until then, standard output and error are the file `log`, unless `debug`. `joining` says what trains.
+
+    Raises:
+        InputError: there is no Ray at `address`, or no node that can train comes, as `settled_device` says.
+    """
+    joining = joining or Joining()
+    here = this_machine(joining.device)
+    options: dict[str, Any] = {
+        "address": address,
+        "log_to_driver": debug,
+        "logging_level": logging.INFO if debug else logging.ERROR,
+        "configure_logging": debug,
+    }
+    if address == "local":
+        options |= {
+            "num_cpus": here.cores,
+            # What this torch can use; Ray would also count what is hidden from it.
+            "num_gpus": here.gpus,
+            "include_dashboard": False,
+            "object_store_memory": OBJECT_STORE_BYTES,
+            "_node_ip_address": "127.0.0.1",
+        }
+    else:
+        check_answers(address)
+    named = address + origin_text(address)
+    with contextlib.nullcontext() if debug else _quiet(log), ended_by_signals() as signals:
+        try:
+            ray.init(**options)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            if address == "local":
+                raise
+            raise InputError(
+                f"no Ray cluster at {named} ({first_line(error)}); start one, or give --address local"
+            ) from error
+        # Ray has made SIGTERM end the process at once.
+        signals.take()
+        try:
+            yield RayExecutor(here, debug=debug) if address == "local" else _joined(joining, debug=debug)
+        finally:
+            ray.shutdown()
+
+
+def _joined(joining: Joining, *, debug: bool) -> RayExecutor:
+    cluster = JoinedCluster()
+    with settled_device(cluster, joining) as device:
+        alive = [node for node in cluster.nodes() if node.alive]
+        training = fit_nodes(alive, look_at_nodes(alive), joining, device=device)
+    return RayExecutor(smallest_machine(training, device=device), debug)
+
+
+@contextlib.contextmanager
+def _quiet(log: Path) -> Iterator[None]:
+    """Send what Ray prints (loggers, warnings, and bare prints from its threads) to `log`."""
+    loggers = [
+        logging.getLogger(name) for name in ("ray", "ray.tune", "ray.train", "ray.data", "ray._private")
+    ]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        with output_in(log):
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,11 +1,13 @@
 """Fixtures for both packages: small folders of noise images, drawn once, in the layouts that are read."""
 
+import contextlib
 import gc
 import json
 import os
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -13,6 +15,8 @@ import numpy as np
 import pytest
 from filelock import FileLock
 from PIL import Image
+
+from orchestrator import cli
 
 ROOT = Path(__file__).parents[1]
 PACKAGED = ("orchestrator", "trainables", "experiments", "cluster", "setup.py", "pyproject.toml", "README.md")
@@ -110,11 +114,24 @@ def trained_study(shared_folder: Path, faces: Path) -> Path:
                 path = folder / "experiments" / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(json.dumps(content))
-            line = [sys.executable, "-m", "orchestrator", "phase1", "--address", "none", "--quiet"]
-            line += ["--experiments", str(folder / "experiments"), "--data", str(faces)]
-            line += ["--results", str(folder / "results")]
-            subprocess.run(line, cwd=ROOT, check=True, capture_output=True, timeout=250)
+            line = ["phase1", "--address", "none", "--quiet", "--data", str(faces)]
+            line += ["--experiments", str(folder / "experiments"), "--results", str(folder / "results")]
+            run_here(line, log=folder / "log.txt")
     return folder / "results"
+
+
+def run_here(line: list[str], *, log: Path) -> None:
+    """Run a command to a good end in this process, which has loaded the heavy libraries already."""
+    with (
+        log.open("w", encoding="utf-8") as stream,
+        contextlib.redirect_stdout(stream),
+        contextlib.redirect_stderr(stream),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        with pytest.raises(SystemExit) as ended:
+            cli.main(line)
+    assert not ended.value.code, log.read_text(encoding="utf-8")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from filelock import FileLock
 
 from orchestrator import cli
+from tests.conftest import run_here
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 250
@@ -108,12 +109,14 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, shared_folder: Path, run_phase: Command) -> Path:
-    """Results of a run that nothing disturbed; processes that test side by side share one."""
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, shared_folder: Path, arguments: Callable[[Path], list[str]]
+) -> Path:
+    """Results of a run without Ray, which nothing disturbed; processes that test side by side share one."""
     results = shared_folder / "undisturbed" / "results"
     with FileLock(shared_folder / "undisturbed.lock"):
         if not results.exists():
-            done = run_phase(results)
-            assert done.returncode == 0, done.stderr
+            results.parent.mkdir()
+            run_here([*arguments(results), "--address", "none"], log=results.parent / "log.txt")
     # A test in another process may look at it too: each has a copy of its own.
     return Path(shutil.copytree(results, tmp_path_factory.mktemp("undisturbed") / "results"))

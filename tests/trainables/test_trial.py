@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
+from tests.cases import fast_first
 from trainables.data.pixels import ensure_pixels
 from trainables.data.splits.halves import validation_halves
 from trainables.models.building import build_model
@@ -198,14 +199,17 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Script], None]:
 
 @pytest.mark.parametrize(
     ("metric", "values", "patience", "epochs", "best"),
-    [
-        ("auc", [0.5, 0.9, 0.8, 0.7, 0.95], 2, 4, 2),
-        ("auc", [0.9, 0.9, 0.9, 0.9, 0.9], 2, 3, 1),
-        ("auc", [0.5, 0.4, 0.6, 0.5, 0.4], 2, 5, 3),
-        ("auc", [0.5, 0.4, 0.3, 0.2, 0.1], 1, 2, 1),
-        ("auc", [0.5, 0.4, 0.3, 0.2, 0.9], None, 5, 5),
-        ("log_loss", [0.9, 0.3, 0.4, 0.5, 0.1], 2, 4, 2),
-    ],
+    fast_first(
+        [
+            ("auc", [0.5, 0.9, 0.8, 0.7, 0.95], 2, 4, 2),
+            ("auc", [0.9, 0.9, 0.9, 0.9, 0.9], 2, 3, 1),
+            ("auc", [0.5, 0.4, 0.6, 0.5, 0.4], 2, 5, 3),
+            ("auc", [0.5, 0.4, 0.3, 0.2, 0.1], 1, 2, 1),
+            ("auc", [0.5, 0.4, 0.3, 0.2, 0.9], None, 5, 5),
+            ("log_loss", [0.9, 0.3, 0.4, 0.5, 0.1], 2, 4, 2),
+        ],
+        3,
+    ),
 )
 def test_patience_ends_training_and_the_best_weights_are_kept_not_the_last(
     trial_data: Any,

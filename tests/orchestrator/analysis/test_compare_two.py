@@ -15,6 +15,7 @@ from orchestrator.statistics import correlated_t
 from orchestrator.store.folder import Store
 from orchestrator.wording.compare_text import comparison_lines
 from orchestrator.wording.verdict import claim, comparison_sentence
+from tests.cases import fast_first
 from trainables.errors import InputError
 
 # 24 test images; 90 to train and 10 to choose the epoch by.
@@ -68,12 +69,12 @@ def test_the_numbers_are_those_of_scipy_with_the_corrected_variance(results: Any
 
 @pytest.mark.parametrize(
     "metric",
-    [
+    fast_first([
         "auc", "accuracy", "log_loss", "eer",
         *(pytest.param(name, marks=pytest.mark.slow)
           for name in
           ("balanced_accuracy", "f1", "precision", "recall", "average_precision", "brier", "ece")),
-    ],
+    ], 2),
 )  # fmt: skip
 def test_the_numbers_are_those_of_the_phase_that_declares_it(results: Any, metric: str) -> None:
     """Catches a second way of comparing: the same two experiments, two answers."""

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from orchestrator.cli import main
+from tests.cases import fast_first
 from trainables.data.dataset.manifest import scan
 from trainables.data.splits.trial_rows import experiment_rows, trial_table
 from trainables.recipe import RecipeKeys
@@ -130,14 +131,17 @@ def test_a_held_out_source_and_a_subsample_are_verified_as_they_were_planned(run
 
 @pytest.mark.parametrize(
     ("change", "names"),
-    [
-        (
-            leaked,
-            {"run_validated_on_test", "run_tested_twice", "run_not_as_planned", "run_group_in_two_folds"},
-        ),
-        (without_one, {"run_not_as_planned"}),
-        (lambda table: pd.concat([table, table[table["split"] == "test"]]), {"run_tested_twice"}),
-    ],
+    fast_first(
+        [
+            (
+                leaked,
+                {"run_validated_on_test", "run_tested_twice", "run_not_as_planned", "run_group_in_two_folds"},
+            ),
+            (without_one, {"run_not_as_planned"}),
+            (lambda table: pd.concat([table, table[table["split"] == "test"]]), {"run_tested_twice"}),
+        ],
+        1,
+    ),
 )
 def test_a_run_that_broke_a_rule_exits_with_1_and_names_the_rows(
     run: Run, change: Frames, names: set[str]
@@ -257,7 +261,7 @@ def draw_videos(root: Path, name: str) -> None:
             Image.fromarray((scene + 2 * frame).clip(0, 255).astype(np.uint8)).save(path)
 
 
-@pytest.mark.parametrize("name", ["{video}/{frame:03d}.png", "{video}_frame{frame}.png"])
+@pytest.mark.parametrize("name", fast_first(["{video}/{frame:03d}.png", "{video}_frame{frame}.png"], 1))
 def test_frames_of_a_video_are_on_one_side_and_said_to_cross_where_they_are_not_grouped(
     name: str, tmp_path: Path, check: Check
 ) -> None:

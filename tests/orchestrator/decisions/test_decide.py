@@ -15,6 +15,7 @@ from orchestrator.decisions.decision import decide
 from orchestrator.statistics import correlated_t
 from orchestrator.store.folder import Store
 from orchestrator.wording.decision_text import decision_sentences
+from tests.cases import fast_first
 from trainables.errors import InputError
 
 
@@ -57,7 +58,7 @@ def test_the_best_validation_mean_is_chosen_with_its_numbers(results: Any) -> No
     assert against["p_worse"] == pytest.approx(posterior.below)
 
 
-@pytest.mark.parametrize("good", [-3.0, 0.0, 3.0])
+@pytest.mark.parametrize("good", fast_first([-3.0, 0.0, 3.0], 1))
 def test_no_test_score_can_change_the_choice(results: Any, good: float) -> None:
     """Catches a choice that has seen the test rows, which would make the test score beside it worthless."""
     two(results, val=(0.0, 1.0))
@@ -134,7 +135,7 @@ def test_a_candidate_beside_the_tie_is_no_part_of_it(results: Any) -> None:
 
 @pytest.mark.parametrize(
     ("facts_a", "facts_b", "winner", "decided_by"),
-    [
+    fast_first([
         ({"flops_per_image": 20, "parameters": 5}, {"flops_per_image": 10, "parameters": 9}, "b", "flops"),
         ({"flops_per_image": 9, "parameters": 9}, {"flops_per_image": 9, "parameters": 5}, "b", "parameters"),
         ({"parameters": 9}, {"flops_per_image": 99, "parameters": 5}, "b", "parameters"),
@@ -142,7 +143,7 @@ def test_a_candidate_beside_the_tie_is_no_part_of_it(results: Any) -> None:
         ({"device": "cuda", "parameters": 9}, {"training_seconds": 99.0, "parameters": 5}, "b", "parameters"),
         ({"parameters": None}, {"parameters": 5}, "a", "name"),
         ({}, {}, "a", "name"),
-    ],
+    ], 4),
     ids=["flops", "same-flops", "one-uncounted", "never-by-the-clock", "two-devices", "unknown", "same"],
 )  # fmt: skip
 def test_what_is_cheaper(
@@ -206,6 +207,7 @@ def single(results: Any, **asked: Any) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_single_split_has_the_chances_of_other_validation_images(results: Any) -> None:
     """Against a bootstrap of the five groups, each of which holds an image of both classes."""
     two(results, val=(0.5, 1.0), folds=1)

@@ -20,6 +20,7 @@ def question(path: Path, *, check: bool = False, timed: bool = False, **recipe: 
     return Asked(path, ModelQuestion(recipe=keys, num_classes=2, check=check, time=timed, device="cpu"))
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_times_a_model_and_checks_another(tmp_path: Path) -> None:
     asked = [
         question(tmp_path / "speed.json", timed=True),

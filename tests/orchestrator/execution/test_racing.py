@@ -20,6 +20,7 @@ from orchestrator.store.folder import State, Store
 from orchestrator.store.race_file import EliminationRecord, RaceRecord, read_race
 from orchestrator.wording.decision_text import decision_sentences
 from orchestrator.wording.race_text import race_sentences
+from tests.cases import fast_first
 from tests.orchestrator.conftest import SHARED
 from tests.orchestrator.execution.racing_runs import FAILS, NAMES, SCORES, Shuffled, make_study, run
 from trainables.errors import InputError
@@ -140,7 +141,7 @@ def test_the_board_shows_who_left(study: MakeStudy) -> None:
     assert " left" not in board.headline()
 
 
-@pytest.mark.parametrize("picks", [(1, 0, 2), (2, 2, 5, 0, 7)])
+@pytest.mark.parametrize("picks", fast_first([((1, 0, 2),), ((2, 2, 5, 0, 7),)], 1))
 def test_another_order_of_events_has_the_same_outcome(study: MakeStudy, picks: tuple[int, ...]) -> None:
     """Catches a look that is taken before all of its trials have ended, or that sees later folds."""
     one, other = study("raced"), study("other")

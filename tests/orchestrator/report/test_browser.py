@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from tests.cases import fast_first
+
 PHONE_PX, DESK_PX = 390, 1280
 TITLE_OF_FOCUS = "document.activeElement.className || document.activeElement.tagName.toLowerCase()"
 
 
 @pytest.mark.parametrize("width", [PHONE_PX, DESK_PX])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", fast_first([False, True], 1), ids=["light", "dark"])
 @pytest.mark.parametrize("phase", ["two_classes", "five_classes", "hostile_phase"])
 def test_page_opens_without_complaint_and_fits(
     browser: Any, request: pytest.FixtureRequest, phase: str, width: int, dark: bool

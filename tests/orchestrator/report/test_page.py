@@ -214,6 +214,7 @@ def test_confusion_matrix_sums_the_test_folds(two_classes: Any) -> None:
     assert shown == expected
 
 
+@pytest.mark.slow
 def test_same_inputs_same_bytes(tmp_path: Path, write_results: Any, render: Any) -> None:
     """Catches a date, a random id or an order that changes from run to run."""
     store = write_results(tmp_path, draws_anew=True)

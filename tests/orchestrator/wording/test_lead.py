@@ -11,6 +11,7 @@ from orchestrator.decisions.decision import decide
 from orchestrator.store.folder import Store
 from orchestrator.wording.lead import choice_sentence, lead_sentence
 from orchestrator.wording.verdict import verdict
+from tests.cases import fast_first
 
 TablesOf = Callable[[], tuple[Store, Tables]]
 
@@ -23,7 +24,7 @@ TablesOf = Callable[[], tuple[Store, Tables]]
         ((0.5, 0.5), "b is taken on validation scores; the test folds can't confirm it."),
     ],
 )
-@pytest.mark.parametrize("declared", [("a", "b"), ("b", "a"), None])
+@pytest.mark.parametrize("declared", fast_first([(("a", "b"),), (("b", "a"),), (None,)], 1))
 def test_the_test_folds_are_asked_about_the_choice(
     results: Any, tables_of: TablesOf, test: tuple[float, float], said: str, declared: tuple[str, str] | None
 ) -> None:
@@ -93,10 +94,13 @@ def test_folds_that_give_no_verdict_confirm_nothing(results: Any, tables_of: Tab
 
 @pytest.mark.parametrize(
     ("gain", "said"),
-    [
-        (4.0, "image_size = 48 is taken on validation scores; dropout = 0.0 stays."),
-        (0.0, "On validation scores no value is changed: image_size = 32 and dropout = 0.0 stay."),
-    ],
+    fast_first(
+        [
+            (4.0, "image_size = 48 is taken on validation scores; dropout = 0.0 stays."),
+            (0.0, "On validation scores no value is changed: image_size = 32 and dropout = 0.0 stay."),
+        ],
+        1,
+    ),
 )
 def test_decided_values_are_said_in_the_title(
     results: Any, tables_of: TablesOf, gain: float, said: str

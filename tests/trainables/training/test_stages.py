@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from torch import nn
 
+from tests.cases import fast_first
 from trainables.data.pixels import open_pixels
 from trainables.errors import InputError
 from trainables.models.building import build_model
@@ -136,9 +137,7 @@ def trainer_of(
     )
 
 
-@pytest.mark.parametrize(
-    "backbone", ["simple_cnn", "dual_stream", pytest.param("resnet18", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("backbone", fast_first(["simple_cnn", "dual_stream", "resnet18"], 1))
 def test_kept_features_train_the_head_that_computed_ones_do(
     make_recipe: MakeRecipe,
     trial_data: Any,

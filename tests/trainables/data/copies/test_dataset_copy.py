@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tests.cases import fast_first
 from tests.trainables.data.copies.plain_copy import PLAIN, SIDE, Draw, files, record_of, text, write
 from trainables.data.copies.cropped import crop_record, write_cropped
 from trainables.data.copies.dataset_copy import (
@@ -135,7 +136,7 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("make", "suffix"), PAIRS)
+@pytest.mark.parametrize(("make", "suffix"), fast_first(PAIRS, 3))
 def test_a_copy_scans_to_the_rows_of_the_original(
     make: Callable[[Draw, str], Path], suffix: str, draw: Draw, tmp_path: Path
 ) -> None:

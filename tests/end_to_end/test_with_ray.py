@@ -1,4 +1,4 @@
-"""The same phase without Ray: the same numbers, the same page, the same keys."""
+"""The same phase with Ray and without: the same numbers, the same page, the same keys."""
 
 import json
 import subprocess
@@ -17,12 +17,12 @@ pytestmark = [
 
 
 @pytest.mark.slow
-def test_a_study_without_ray_has_the_same_tables(
+def test_a_study_with_ray_has_the_tables_of_one_without(
     undisturbed: Path, run_phase: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     """Catches numbers that hang on who runs a trial: its threads, or random state left by the last one."""
     results = tmp_path / "results"
-    done = run_phase(results, "--address", "none")
+    done = run_phase(results)
     assert done.returncode == 0, done.stderr
     assert tables(results) == tables(undisturbed)
     assert tracked_runs(results) == tracked_runs(undisturbed)

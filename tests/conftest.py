@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 from PIL import Image
 
 from orchestrator import cli
@@ -25,6 +26,10 @@ NUM_BASENAMES = 12
 
 # No test runs on somebody's cluster.
 os.environ.pop("RAY_ADDRESS", None)
+
+# A busy machine takes its time over an example, which is no fault of what is tested.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 Draw = Callable[[Path], Path]
 MakeFaces = Callable[..., Path]

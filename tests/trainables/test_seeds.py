@@ -15,7 +15,7 @@ def test_the_values_never_change() -> None:
     assert derived_seed("weights") == 2473098973414670328
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(first=words, second=words)
 def test_other_words_other_seed_and_every_generator_takes_it(first: list[str], second: list[str]) -> None:
     one, other = derived_seed(*first), derived_seed(*second)

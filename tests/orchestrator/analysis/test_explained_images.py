@@ -30,7 +30,7 @@ def hashes(rows: pd.DataFrame) -> dict[str, str]:
     return {path: hashlib.sha256(path.encode()).hexdigest() for path in rows["path"]}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 1000), st.integers(1, 4), st.integers(6, 20))
 def test_each_source_and_outcome_is_there_where_there_is_one(
     seed: int, experiments: int, number: int

@@ -78,7 +78,7 @@ def nested(leaves: dict[tuple[str, ...], Any]) -> dict[str, Any]:
     return values
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(layers=st.lists(LAYER, min_size=5, max_size=5))
 def test_the_last_writer_of_each_leaf_wins(layers: list[dict[tuple[str, ...], Any]]) -> None:
     """Catches any mixture of layers but: per leaf, the highest layer that says something."""

@@ -45,7 +45,7 @@ def shuffled(value: Any, rng: random.Random) -> Any:
     return [shuffled(item, rng) for item in value] if isinstance(value, list) else value
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(VALUES, st.randoms(use_true_random=False))
 def test_the_order_of_keys_is_no_part_of_a_fingerprint(value: Any, rng: random.Random) -> None:
     other = shuffled(value, rng)
@@ -53,13 +53,13 @@ def test_the_order_of_keys_is_no_part_of_a_fingerprint(value: Any, rng: random.R
     assert fingerprint(value) == fingerprint(other)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(VALUES)
 def test_canonical_json_is_json_that_says_the_same(value: Any) -> None:
     assert json.loads(canonical_json(value)) == value
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(VALUES, VALUES)
 def test_other_values_have_other_fingerprints(one: Any, other: Any) -> None:
     assert (fingerprint(one) == fingerprint(other)) == (canonical_json(one) == canonical_json(other))
@@ -269,7 +269,7 @@ ROWS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_rows_are_the_same_in_any_order_and_under_any_path(
     rows: list[dict[str, Any]], rng: random.Random
@@ -282,7 +282,7 @@ def test_rows_are_the_same_in_any_order_and_under_any_path(
     )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(ROWS, st.data())
 def test_another_value_of_any_row_makes_other_rows(rows: list[dict[str, Any]], data: st.DataObject) -> None:
     """Catches an ingredient of a row (content, label, source, group, part) that is left out."""

@@ -58,7 +58,7 @@ def test_what_the_experiment_asks_for_wins(machine: Machine) -> None:
     assert share.gpus == (0.5 if machine.gpus else 0.0)
 
 
-@with_settings(deadline=None, max_examples=100)
+@with_settings(max_examples=100)
 @given(
     cores=st.integers(1, 64),
     memory_mib=st.floats(500, 500_000),
@@ -88,7 +88,7 @@ def test_more_gpus_than_there_are_can_t_be_asked_for(machine: Machine) -> None:
     assert share.gpus <= machine.gpus
 
 
-@with_settings(deadline=None, max_examples=50)
+@with_settings(max_examples=50)
 @given(cores=st.integers(1, 64), memory_mib=st.floats(2_000, 500_000), peak_mib=st.floats(1, 5_000))
 @example(cores=10, memory_mib=14_626.0, peak_mib=1471.0)
 def test_cpu_trials_at_a_time_fit_the_memory(cores: int, memory_mib: float, peak_mib: float) -> None:

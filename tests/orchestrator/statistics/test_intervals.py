@@ -16,7 +16,7 @@ SCORES = st.lists(st.floats(-1, 1).map(lambda value: round(value, 3)), min_size=
 SHARES = st.floats(0, 1)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=12))
 def test_without_overlap_it_is_scipys_paired_t_test(pairs: list[tuple[float, float]]) -> None:
     """With test_share = 0 the correction vanishes: p-value and interval are scipy's."""
@@ -30,7 +30,7 @@ def test_without_overlap_it_is_scipys_paired_t_test(pairs: list[tuple[float, flo
     assert (found.difference.low, found.difference.high) == pytest.approx((interval.low, interval.high))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(SCORES, SHARES)
 def test_the_correction_scales_scipys_statistic_by_its_known_factor(
     values: list[float], share: float
@@ -179,7 +179,7 @@ def test_a_rate_of_one_on_every_fold_has_wilsons_interval() -> None:
     assert math.isnan(corrected_rate(np.ones(5), test_share=0.25, folds=5, step=0.0).low)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(SCORES.map(np.abs), SHARES, st.floats(0.001, 0.5))
 def test_the_interval_of_a_rate_holds_its_mean_and_stays_within(
     values: np.ndarray, share: float, step: float
@@ -204,7 +204,7 @@ def test_scores_of_unequal_length_can_t_be_paired() -> None:
         corrected_paired_t_test(np.zeros(2), np.zeros(3), test_share=0.25, folds=3)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(SCORES, SHARES, st.floats(-10, 10), st.floats(0.1, 10))
 def test_shift_and_scale_carry_over_to_the_interval(
     values: list[float], share: float, shift: float, scale: float
@@ -217,7 +217,7 @@ def test_shift_and_scale_carry_over_to_the_interval(
     assert moved.std == pytest.approx(scale * plain.std, abs=1e-9)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(*[st.floats(0, 1).map(lambda v: round(v, 3))] * 2), min_size=2, max_size=10), SHARES
 )
@@ -232,7 +232,7 @@ def test_swapping_the_sides_changes_the_sign_alone(pairs: Any, share: float) -> 
     assert (back.difference.low, back.difference.high) == pytest.approx(bounds)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(SCORES, SHARES, SHARES)
 def test_more_overlap_never_makes_the_interval_narrower(
     values: list[float], share: float, other: float
@@ -247,7 +247,7 @@ def test_more_overlap_never_makes_the_interval_narrower(
     assert widths[0] <= widths[1] + 1e-12
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(SCORES, SHARES)
 def test_p_is_below_5_percent_just_where_the_interval_leaves_zero_out(
     values: list[float], share: float

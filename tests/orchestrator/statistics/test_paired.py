@@ -28,7 +28,7 @@ DIFFERENCES = st.lists(
 ).filter(lambda values: np.std(values) > 1e-6)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_is_statsmodels(values: list[float]) -> None:
     expected = multipletests(values, method="holm")[1]
@@ -43,7 +43,7 @@ def test_holm_counts_a_test_that_could_not_be_made() -> None:
     assert holm([]) == []
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(st.floats(-0.1, 0.1).map(lambda v: round(v, 2)), min_size=1, max_size=12), st.floats(0.0, 0.05)
 )
@@ -71,7 +71,7 @@ def test_the_posterior_of_repeats_is_students_t_with_the_degrees_of_one_repeat()
     assert (found.below, found.within, found.above) == pytest.approx(expected)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(DIFFERENCES, st.floats(0, 1))
 def test_without_a_rope_the_posterior_is_the_one_sided_t_test(values: list[float], share: float) -> None:
     differences = np.array(values)
@@ -93,7 +93,7 @@ def test_without_spread_there_is_no_posterior_but_from_a_floor() -> None:
         correlated_t(np.array([0.1, 0.2]), test_share=0.25, rope=-0.01, folds=2)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.floats(-1, 1).map(lambda v: round(v, 1)), min_size=6, max_size=30))
 def test_wilcoxon_is_scipys(values: list[float]) -> None:
     """Few distinct values, so that ties and zeros are common."""
@@ -111,7 +111,7 @@ def test_wilcoxon_starts_at_six_pairs() -> None:
     assert wilcoxon(np.arange(1.0, 7.0)) == pytest.approx(2 / 2**6)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(DIFFERENCES, st.floats(0, 1))
 def test_a_difference_is_visible_just_where_it_is_significant(values: list[float], share: float) -> None:
     differences = np.array(values)

@@ -23,7 +23,7 @@ def planted(a: float, b: float, c: float, sizes: np.ndarray = SIZES) -> np.ndarr
     return np.asarray(c + a * (sizes / sizes[-1]) ** -b)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     a=st.floats(0.01, 0.2),
     b=st.floats(0.1, 1.9),

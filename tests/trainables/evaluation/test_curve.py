@@ -14,7 +14,7 @@ ROWS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 12)), min_size=2, ma
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(ROWS)
 def test_areas_are_scikit_learns(rows: list[tuple[int, int]]) -> None:
     """Catches a wrong treatment of ties."""

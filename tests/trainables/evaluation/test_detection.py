@@ -36,7 +36,7 @@ def continuous(seed: int = 0, size: int = 300) -> tuple[np.ndarray, np.ndarray, 
     return labels, scores, (scores >= 0.5).astype(np.int64)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(ROWS)
 def test_numbers_are_scikit_learns(rows: list[tuple[int, int]]) -> None:
     """Catches a wrong treatment of ties, of empty bins and of the positive class."""

@@ -11,7 +11,7 @@ from trainables.evaluation.scoring import compute_metrics, predicted_classes
 ONE_CLASS = {"auc", "balanced_accuracy", "average_precision"}
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     pairs=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=2, max_size=30).filter(
         lambda pairs: {label for label, _ in pairs} == {0, 1}

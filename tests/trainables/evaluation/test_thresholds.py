@@ -18,7 +18,7 @@ SCORERS = {
 }
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10_000), metric=st.sampled_from(get_args(ThresholdMetric)))
 def test_no_other_threshold_is_better(seed: int, metric: ThresholdMetric) -> None:
     rng = np.random.default_rng(seed)

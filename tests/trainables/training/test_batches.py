@@ -23,7 +23,7 @@ def order(num_rows: int, *, batch_size: int = 8, seed: int = 1, epoch: int = 0) 
     return [int(position) for batch in batches for position in batch]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(num_rows=st.integers(2, 200), batch_size=st.integers(2, 33), epoch=st.integers(0, 3))
 def test_every_row_comes_once_and_no_batch_holds_a_single_image(
     num_rows: int, batch_size: int, epoch: int

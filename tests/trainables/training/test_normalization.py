@@ -40,7 +40,7 @@ def test_it_is_what_numpy_says_of_the_real_training_images() -> None:
     np.testing.assert_allclose(found.std, chosen.std(axis=0), rtol=1e-12)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1))
 def test_no_other_pixel_can_change_it(seed: int) -> None:
     """Catches statistics that fakes, validation rows or test rows leak into, and an order that matters."""

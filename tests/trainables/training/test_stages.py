@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from torch import nn
@@ -28,7 +28,6 @@ CPU = torch.device("cpu")
 MakeRecipe = Callable[..., Recipe]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=6), st.integers(1, 200))
 def test_epochs_are_shared_out_in_proportion(wanted: list[int], epochs: int) -> None:
     used = [count for count in wanted if count]

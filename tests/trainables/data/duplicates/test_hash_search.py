@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from trainables.data.duplicates.hash_search import MEMBERS, RADIUS, WINDOW, close_pairs
 
 GUARANTEED = 8
-quick = settings(deadline=None, max_examples=25)
+quick = settings(max_examples=25)
 
 
 def turned(value: int, bits: list[int]) -> int:

@@ -85,7 +85,7 @@ def test_a_name_that_leads_out_is_refused(
     assert contents(tmp_path / "deep" / "out") == {"wiki/a.jpg": b"x"}
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.lists(st.text(st.sampled_from("a./\\:. ~-"), min_size=1, max_size=9), min_size=1, max_size=3))
 def test_whatever_an_entry_is_called_nothing_is_written_outside(tmp_path: Path, names: list[str]) -> None:
     archive = tmp_path / "set.tar"

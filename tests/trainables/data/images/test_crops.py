@@ -10,7 +10,7 @@ SIDES = st.integers(1, 3000)
 COORDINATES = st.floats(-500, 3500)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(SIDES, SIDES, COORDINATES, COORDINATES, COORDINATES, COORDINATES, st.floats(0, 4))
 def test_a_face_square_lies_inside_and_holds_the_middle_of_the_face(
     width: int, height: int, left: float, top: float, right: float, bottom: float, margin: float
@@ -26,7 +26,7 @@ def test_a_face_square_lies_inside_and_holds_the_middle_of_the_face(
     assert square.top <= down <= square.top + square.side
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.integers(1, 200), st.integers(1, 200), st.floats(0, 4), st.floats(0, 4))
 def test_a_larger_margin_never_gives_a_smaller_square(
     width: int, height: int, one: float, other: float

@@ -37,7 +37,7 @@ MAGIC = {
     "webp": b"RIFF\xff\x00\x00\x00WEBPVP8 ",
     "webp extended": b"RIFF\xff\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00",
 }
-fuzz = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzz = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(autouse=True)

@@ -30,7 +30,7 @@ Kind = tuple[Image, ...]
 
 IMAGES: list[Image] = [(0, "wiki"), (0, "photos"), (1, "text2img"), (1, "insight")]
 seeds = st.integers(0, 2**32)
-some = settings(deadline=None, max_examples=20)
+some = settings(max_examples=20)
 
 
 @st.composite

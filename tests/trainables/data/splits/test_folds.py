@@ -21,7 +21,7 @@ from trainables.errors import InputError
 Images = list[tuple[int, str]]
 
 WIKI, TEXT2IMG, INSIGHT = (0, "wiki"), (1, "text2img"), (1, "insight")
-quick = settings(deadline=None, max_examples=20)
+quick = settings(max_examples=20)
 seeds = st.integers(0, 2**32)
 
 

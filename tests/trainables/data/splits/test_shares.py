@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.cases import fast_first
 from trainables.data.splits.folds import assign_folds, holdout_fold, inner_parts, subsample
 
-some = settings(deadline=None, max_examples=20)
+some = settings(max_examples=20)
 seeds = st.integers(0, 2**32)
 FAKES = 0.53
 
@@ -86,7 +86,7 @@ def test_groups_stay_whole_and_both_sides_hold_every_class(
     assert abs((side == 0).sum() - ratio * len(rows)) <= largest + 1
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(rows=tables(), ratios=st.lists(st.floats(0.01, 0.99), min_size=2, max_size=3), seed=seeds)
 def test_subsamples_are_nested_whole_and_the_same_in_any_order_of_rows(
     rows: pd.DataFrame, ratios: list[float], seed: int

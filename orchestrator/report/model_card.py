@@ -36,9 +36,13 @@ import json, numpy as np, onnxruntime
 use = json.load(open("{name}.json"))  # preprocessing, calibration and threshold, and what they mean
 session = onnxruntime.InferenceSession("{name}.onnx")
 logits = session.run(["logits"], {{"images": images}})[0]  # images: float32 [B, 3, S, S], preprocessed
-p_fake = 1 / (1 + np.exp(-logits[:, 0] / use["calibration"].get("temperature", 1.0)))
+scaled = logits / use["calibration"].get("temperature", 1.0)
+{probabilities}
 ```
 """
+OF_TWO = "p_fake = 1 / (1 + np.exp(-scaled[:, 0]))"
+OF_SEVERAL = """odds = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+p = odds / odds.sum(axis=1, keepdims=True)  # [B, C], in the order of use["classes"]"""
 
 
 def model_card(tables: Tables, models: JointModels, decision: DecisionRecord | None) -> str:
@@ -207,7 +211,8 @@ def _limits(tables: Tables, experiment: ExperimentRecord, decision: DecisionReco
 
 def _usage(models: JointModels) -> str:
     name = f"{models.experiment.name}-{models.trials[0].trial.column}"
-    return f"## Use\n\n{USE.format(name=name)}"
+    probabilities = OF_TWO if len(models.classes) == 2 else OF_SEVERAL
+    return f"## Use\n\n{USE.format(name=name, probabilities=probabilities)}"
 
 
 def _data(study: StudyRecord, experiment: ExperimentRecord) -> Iterator[DataRecord]:

@@ -13,7 +13,7 @@ import torch
 
 from tests.cases import fast_first
 from trainables.recipe import Augment, Loss, Mix, Optimizer, Recipe, Scheduler, SelectWeights, Stage
-from trainables.training.batches import Images
+from trainables.training.batches import Images, split_batch
 from trainables.training.checkpoint import save_weights
 from trainables.training.loop import EpochReport
 from trainables.trial import run_trial
@@ -169,6 +169,42 @@ def test_interrupted_in_the_middle_of_an_epoch(
         with pytest.raises(Interrupted):
             run(make_recipe(), trial_data, tmp_path)
     assert_same(run(make_recipe(), trial_data, tmp_path), whole["adamw"])
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    # Five batches an epoch: within the first epoch, after its last batch, within later ones and stages.
+    [("adamw", 2), ("adamw", 5), ("stages", 7), ("stages", 13), ("patience", 8)]
+    + [pytest.param("everything random", steps, marks=pytest.mark.slow) for steps in (3, 12)]
+    + [pytest.param("fp16 warm-up", 8, marks=pytest.mark.slow)],
+)
+def test_killed_within_an_epoch_it_goes_on_from_a_checkpoint_within_it(
+    make_recipe: MakeRecipe,
+    trial_data: Any,
+    whole: dict[str, Outcome],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    steps: int,
+) -> None:
+    """Catches long epochs done again from their start, and batches, losses or random states that differ."""
+    monkeypatch.setattr("trainables.training.loop.WITHIN_EPOCH_EVERY_S", 0.0)
+    recipe, done = make_recipe(**SETTINGS[name]), [0]
+
+    def counted(size: int, micro_batch: int | None) -> list[slice]:
+        """Take the place of what is called once per step; the first run ends after `steps`."""
+        if done == [steps]:
+            raise Interrupted
+        done[-1] += 1
+        return split_batch(size, micro_batch)
+
+    monkeypatch.setattr("trainables.training.loop.split_batch", counted)
+    with pytest.raises(Interrupted):
+        run(recipe, trial_data, tmp_path)
+    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} <= ALLOWED
+    done.append(0)
+    assert_same(run(recipe, trial_data, tmp_path), whole[name])
+    assert sum(done) == 5 * len(whole[name][2])
 
 
 def test_patience_counts_the_epochs_before_the_interruption(

@@ -2,7 +2,7 @@
 
 Tensors: the model, the optimiser's state by parameter number, the random states. Metadata: one JSON text with
 the epoch, the history, the best epoch, the optimiser's groups and the schedule. Both are plain data: nothing
-that is read back can run code. The file is replaced in one step, so a kill leaves the previous epoch's.
+that is read back can run code. The file is replaced in one step, so a kill leaves the previous state.
 
 The best weights so far lie beside it as best-<epoch>.safetensors, named by the state, so that state and best
 weights always belong together.
@@ -28,7 +28,8 @@ class Progress:
     """How far training has come: epochs done, what each gave, and the best of them (-1 = none yet).
 
     `stage` is the one that the last epoch belonged to, `stage_began` the epochs done before it; patience
-    looks at the best epoch of the stage.
+    looks at the best epoch of the stage. Of an epoch under way, `batches_done` are behind it, whose losses
+    over images add up to `loss_sum`, after `epoch_seconds`.
     """
 
     epochs_done: int = 0
@@ -40,6 +41,9 @@ class Progress:
     stage_began: int = 0
     stage_best_epoch: int = -1
     stage_best_score: float = float("-inf")
+    batches_done: int = 0
+    loss_sum: float = 0.0
+    epoch_seconds: float = 0.0
 
     def record(self, score: float) -> None:
         """Count an epoch whose selection score, higher is better, is `score`."""
@@ -48,6 +52,10 @@ class Progress:
         if score > self.stage_best_score:
             self.stage_best_score, self.stage_best_epoch = score, self.epochs_done
         self.epochs_done += 1
+
+    def next_epoch(self) -> None:
+        """Leave the batches of an epoch behind, all of which are done."""
+        self.batches_done, self.loss_sum, self.epoch_seconds = 0, 0.0, 0.0
 
     def next_stage(self) -> None:
         """Begin the next stage."""

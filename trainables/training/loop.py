@@ -1,4 +1,4 @@
-"""The training loop: epochs, inner validation, patience, best weights, a checkpoint after an epoch.
+"""The training loop: epochs, inner validation, patience, best weights, checkpoints after and within epochs.
 
 It sees the training and the inner validation rows and nothing else; test rows can't reach it. What an epoch
 does depends on the recipe, the rows and the random state alone, and the random state is part of the
@@ -6,6 +6,7 @@ checkpoint, so a run that was interrupted ends with the numbers of one that was 
 """
 
 import functools
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -40,6 +41,8 @@ from trainables.training.stages import Freezer, HeadTraining
 
 # Short epochs would be spent on writing: a kill costs at most this long and the epoch under way.
 CHECKPOINT_EVERY_S = 20.0
+# Within an epoch, so that a machine that is taken away costs at most two minutes, with inner validation.
+WITHIN_EPOCH_EVERY_S = 90.0
 
 
 class TrainingError(RuntimeError):
@@ -133,6 +136,8 @@ class Trainer:
         self._best: dict[str, Tensor] = {}
         self._best_is_saved = True
         self._last_checkpoint = float("-inf")
+        self._began = time.monotonic()
+        self._epoch_began = time.perf_counter()
         self._begin_stage(0)
 
     def _begin_stage(self, number: int) -> None:
@@ -225,7 +230,7 @@ class Trainer:
 
     def _epoch(self) -> EpochReport:
         epoch = self.progress.epochs_done
-        start = time.perf_counter()
+        start = self._epoch_began = time.perf_counter() - self.progress.epoch_seconds
         if not self._head_is_ready:
             self._prepare_head()
         lr = float(self.optimizer.param_groups[0]["lr"])
@@ -273,12 +278,13 @@ class Trainer:
         return found
 
     def train_one_epoch(self, epoch: int) -> float:
-        """Train on every training row once; return the mean loss."""
+        """Train on every training row once, but for batches that are behind it; return the mean loss."""
         if self._head is None:
             self._freezer.train()
         else:
             self._head.train()
-        total = torch.zeros((), device=self.device)
+        progress = self.progress
+        total = torch.tensor(progress.loss_sum, device=self.device)
         batches = training_batches(
             len(self.train.rows),
             batch_size=self.recipe.batch_size,
@@ -286,14 +292,14 @@ class Trainer:
             epoch=epoch,
             labels=self.train.labels if self.recipe.sampler == "weighted" else None,
         )
-        for number, positions in enumerate(batches):
+        for number, positions in itertools.islice(enumerate(batches), progress.batches_done, None):
             total += self._step(positions, epoch=epoch, number=number) * len(positions)
-        mean = float(total) / len(self.train.rows)
-        if not math.isfinite(mean):
-            raise TrainingError(
-                f"the training loss is {mean} in epoch {epoch + 1}: lower lr, or use precision float32"
-            )
-        return mean
+            if time.monotonic() - max(self._began, self._last_checkpoint) >= WITHIN_EPOCH_EVERY_S:
+                progress.batches_done, progress.loss_sum = number + 1, _finite(total, epoch)
+                progress.epoch_seconds = time.perf_counter() - self._epoch_began
+                self._save()
+        progress.next_epoch()
+        return _finite(total, epoch) / len(self.train.rows)
 
     def _step(self, positions: np.ndarray, *, epoch: int, number: int) -> Tensor:
         """Train on one batch, in parts where it does not fit into memory as a whole; return its loss."""
@@ -339,8 +345,11 @@ class Trainer:
             state = self.model.state_dict()
             self._best = {name: tensor.to("cpu", copy=True) for name, tensor in state.items()}
             self._best_is_saved = False
-        if time.monotonic() - self._last_checkpoint < CHECKPOINT_EVERY_S:
-            return
+        if time.monotonic() - self._last_checkpoint >= CHECKPOINT_EVERY_S:
+            self._save()
+
+    def _save(self) -> None:
+        """Write a checkpoint, with the best weights before the state that names them."""
         if not self._best_is_saved:
             checkpoint.save_weights(checkpoint.best_weights(self.folder, self.progress), self._best)
             self._best_is_saved = True
@@ -353,6 +362,16 @@ class Trainer:
             self.model.load_state_dict(self._best)
         else:
             checkpoint.load_weights(checkpoint.best_weights(self.folder, self.progress), self.model)
+
+
+def _finite(total: Tensor, epoch: int) -> float:
+    """Return the sum of losses, unless training can't go on from it."""
+    value = float(total)
+    if not math.isfinite(value):
+        raise TrainingError(
+            f"the training loss is {value} in epoch {epoch + 1}: lower lr, or use precision float32"
+        )
+    return value
 
 
 def history_row(report: EpochReport) -> dict[str, float | int | None]:

@@ -38,7 +38,7 @@ def ui_command(
     Example: python -m orchestrator ui --port 5001
     """
     from orchestrator.store.folder import Store
-    from orchestrator.tracking import TrackingError, mark_experiments, serve, tracking_uri
+    from orchestrator.tracking import TrackingError, mark_experiments, moved_sentence, serve, tracking_uri
 
     refuse_taken(host, port)
     store = Store.look(results)
@@ -46,6 +46,8 @@ def ui_command(
         mark_experiments(store)
     except TrackingError as error:
         raise InputError(f"MLflow's store at {tracking_uri(store)} can't be used: {error}") from error
+    for line in filter(None, [moved_sentence(store)]):
+        say(line)
     say("Starting MLflow")
     command = serve(store, host=host, port=port)
     raise typer.Exit(run_group(command, after_start=lambda server: _say_when_open(server, host, port)))

@@ -197,6 +197,8 @@ def finish(
     if not quiet:
         say(f"Tables: {store.collected(phase)}", console=console)
         say(f"Report: {store.report(phase) / 'index.html'}", console=console)
+        for line in filter(None, [tracking.moved_sentence(store)]):
+            say(line, console=console)
     return tables
 
 

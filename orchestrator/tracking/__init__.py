@@ -1,14 +1,15 @@
 """Tracking store: MLflow's runs, made to say what results/ says. Imports the store, and MLflow when asked.
 
 `Tracker` brings it up to date in a thread while trials run; `sync` does it once, from disk. The default store
-is SQLite in results/; MLFLOW_TRACKING_URI names another. When it can't be reached, trials go on.
+is SQLite in results/, or beside them on this machine where other machines see results/; MLFLOW_TRACKING_URI
+names another. When it can't be reached, trials go on.
 """
 
-from orchestrator.tracking.address import TrackingError, serve, tracking_uri
+from orchestrator.tracking.address import TrackingError, moved_sentence, serve, tracking_uri
 from orchestrator.tracking.mirror import experiment_key, mark_experiments
 from orchestrator.tracking.syncing import Tracker, is_synced, sync
 
 __all__ = [
-    "Tracker", "TrackingError", "experiment_key", "is_synced", "mark_experiments", "serve", "sync",
-    "tracking_uri",
+    "Tracker", "TrackingError", "experiment_key", "is_synced", "mark_experiments", "moved_sentence",
+    "serve", "sync", "tracking_uri",
 ]  # fmt: skip

@@ -1,13 +1,20 @@
 """Address of the tracking store, the command that serves its pages, its lock, and its errors as one error."""
 
+import contextlib
+import getpass
+import hashlib
 import os
 import sys
+from pathlib import Path
 from types import TracebackType
 
 from filelock import FileLock
 
+from orchestrator.store.file_systems import file_system, is_shared
 from orchestrator.store.folder import Store
 
+# Where SQLite goes when neither results/ nor the home of the user is on a disk of this machine.
+LAST_PLACE = Path("/var/tmp")
 LOCK_TIMEOUT_S = 120.0
 
 
@@ -16,8 +23,35 @@ class TrackingError(RuntimeError):
 
 
 def tracking_uri(store: Store) -> str:
-    """Return where runs are tracked: MLFLOW_TRACKING_URI, else SQLite in results/."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store.tracking_database}"
+    """Return where runs are tracked: MLFLOW_TRACKING_URI, else SQLite (see `moved_database`)."""
+    named = os.environ.get("MLFLOW_TRACKING_URI")
+    return named or f"sqlite:///{moved_database(store) or store.tracking_database}"
+
+
+def moved_database(store: Store) -> Path | None:
+    """Return the SQLite file on this machine, made a place for, of results that lie on a shared file system.
+
+    None where the results are on a disk of this machine, and the file is theirs.
+    """
+    if not is_shared(file_system(store.root)):
+        return None
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    above = state / "orchestrator"
+    if is_shared(file_system(state)):
+        above = LAST_PLACE / f"orchestrator-{getpass.getuser()}"
+    folder = above / hashlib.sha256(os.fsencode(store.root.resolve())).hexdigest()[:12]
+    # Where nothing can be written, MLflow says so when it is asked for something.
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder / store.tracking_database.name
+
+
+def moved_sentence(store: Store) -> str:
+    """Say where runs are tracked, where that is neither named nor in results/; empty elsewhere."""
+    if os.environ.get("MLFLOW_TRACKING_URI") or (moved := moved_database(store)) is None:
+        return ""
+    kind = file_system(store.root)
+    return f"MLflow's runs are in {moved}: {store.root} is on {kind}, where its database could be damaged"
 
 
 def lock(store: Store) -> FileLock:

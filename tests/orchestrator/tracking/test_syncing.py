@@ -17,6 +17,7 @@ from orchestrator.tracking import (
     TrackingError,
     is_synced,
     mark_experiments,
+    moved_sentence,
     serve,
     sync,
     tracking_uri,
@@ -361,3 +362,26 @@ def test_the_page_server_is_for_this_machine_and_this_store(results: Any) -> Non
     assert command[1:4] == ["-m", "mlflow", "ui"]
     assert f"sqlite:///{results.root / 'mlflow.db'}" in command
     assert command[-4:] == ["--host", "127.0.0.1", "--port=5001", "--workers=1"]
+
+
+def test_sqlite_is_never_put_where_other_machines_see_it(
+    results: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a database on NFS, one per command, and one that two results folders share."""
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr("orchestrator.tracking.address.LAST_PLACE", tmp_path / "var")
+    shared = [results.root]
+    monkeypatch.setattr(
+        "orchestrator.tracking.address.file_system",
+        lambda folder: "nfs4" if any(folder.is_relative_to(each) for each in shared) else "ext4",
+    )
+    store = Store.look(results.root)
+    home = tmp_path / ".local" / "state" / "orchestrator"
+    uri = tracking_uri(store)
+    assert uri.startswith(f"sqlite:///{home}/") and uri in serve(store, host="127.0.0.1", port=5001)
+    assert uri.removeprefix("sqlite:///") in moved_sentence(store) and "nfs4" in moved_sentence(store)
+    assert tracking_uri(Store.look(results.root / "other")) != uri
+    shared.append(tmp_path / ".local")
+    assert tracking_uri(store).startswith(f"sqlite:///{tmp_path / 'var'}/orchestrator-")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", DEAD_SERVER)
+    assert tracking_uri(store) == DEAD_SERVER and not moved_sentence(store)

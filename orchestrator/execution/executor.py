@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 
 from orchestrator.checks.gpu_here import refuse_missing_gpu
 from orchestrator.execution.joining import Joining
+from orchestrator.execution.node_book import NodeBook
 from orchestrator.execution.workplace import HERE, IN_PROCESS, declared_device
 from orchestrator.plan.resources import Machine, Share
 from trainables.device import DeviceType
@@ -145,6 +146,10 @@ class Executor(Protocol):
     def device(self) -> DeviceType:
         """What trains here: "cuda" or "cpu"."""
 
+    @property
+    def nodes(self) -> NodeBook:
+        """What became of the nodes of a cluster, kept up to date by `run` and `each`."""
+
     def run(
         self,
         tasks: Sequence[Task],
@@ -195,12 +200,12 @@ def start_executor(
 
     Until then, standard output and error are a file in the folder `logs`, unless `debug`: whoever has
     something to show keeps the stream it had before. `joining` says what trains; without it
-    ORCHESTRATOR_DEVICE may.
+    ORCHESTRATOR_DEVICE may, and nodes must see the folder above `logs`.
 
     Raises:
         InputError: there is no Ray at `address`, or nothing to train on.
     """
-    joining = joining or Joining(device=declared_device(None))
+    joining = joining or Joining(device=declared_device(None), results=logs.parent)
     if address in HERE:
         refuse_missing_gpu(joining.device)
     # Ray takes seconds to import, and a machine without it can still run a study.

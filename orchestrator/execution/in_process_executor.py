@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from orchestrator.execution.executor import Event, EventKind, OnEvent, R, Target, Task, TaskEvents
+from orchestrator.execution.node_book import NodeBook
 from orchestrator.plan.resources import this_machine
 from trainables.device import DeviceType, device_type
 
@@ -18,6 +19,7 @@ class InProcessExecutor:
     def __init__(self, device: DeviceType | None = None) -> None:
         self.device = device or device_type()
         self.machine = this_machine(self.device)
+        self.nodes = NodeBook()
         self._stopped: set[str] = set()
 
     def run(

@@ -8,6 +8,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 from orchestrator.execution.autoscaler_report import Autoscaler
@@ -35,7 +36,9 @@ def as_planned(options: Options, known: StudyRecord | None) -> Options:
     return replace(options, device="cuda", device_why="its trials were planned for GPUs")
 
 
-def joining_of(options: Options, known: StudyRecord | None, say: Callable[[str], None]) -> "Joining":
+def joining_of(
+    options: Options, known: StudyRecord | None, say: Callable[[str], None], *, results: Path
+) -> "Joining":
     """Return how a run joins a cluster: by its options, with the type of GPU that its study had before."""
     shares = [] if known is None else [each.share for each in known.experiments if each.share is not None]
     return Joining(
@@ -44,6 +47,7 @@ def joining_of(options: Options, known: StudyRecord | None, say: Callable[[str],
         wait_s=options.wait_workers_s,
         mixed_gpus=options.mixed_gpus,
         gpu_type=shares[0].gpu_type if shares else "",
+        results=results,
         say=say,
     )
 
@@ -58,7 +62,8 @@ class Joining:
 
     `device` is what was declared to train, and `why` by whom, if not by an option or a variable; None = what
     is there. `wait_s` is how long the first worker may take. `gpu_type` is preferred among several types of
-    GPUs. `say` hears what takes a while, and what there is to know of the nodes.
+    GPUs. `results` is the folder that every node must see; None = none need to. `say` hears what takes a
+    while, and what there is to know of the nodes.
     """
 
     device: DeviceType | None = None
@@ -66,6 +71,7 @@ class Joining:
     wait_s: float = WAIT_S
     mixed_gpus: bool = False
     gpu_type: str = ""
+    results: Path | None = None
     say: Callable[[str], None] = _say_nothing
 
 

@@ -1,4 +1,4 @@
-"""Hardware of a node of a cluster as a process on it sees it, and what keeps the node from training.
+"""State of a node of a cluster as a process on it sees it, and what keeps the node from training.
 
 `look_at_node` runs there and gives plain values. What Ray counts is what somebody said when the node was
 started; what torch can use is found out here, before anything is trained.
@@ -16,6 +16,7 @@ from orchestrator.execution.cluster_nodes import (
     training_nodes,
 )
 from orchestrator.execution.joining import Joining
+from orchestrator.execution.node_check import NodeDemands, node_fault
 from orchestrator.plan.resources import this_machine
 from trainables.cuda_check import CudaFacts, asked_apart, cuda_problem, has_card
 from trainables.device import DeviceType
@@ -24,17 +25,21 @@ from trainables.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class NodeHardware:
-    """What a node has: physical memory, and its GPUs by torch; None = nobody looked for any."""
+    """What a node has: physical memory, and its GPUs by torch; None = nobody looked for any.
+
+    `fault` says what it lacks of what is demanded of every node, and the way out; "" = nothing.
+    """
 
     host: str
     memory_mib: float
     cuda: CudaFacts | None
+    fault: str = ""
 
 
-def look_at_node(counted_gpus: int) -> NodeHardware:
+def look_at_node(counted_gpus: int, demands: NodeDemands) -> NodeHardware:
     """Look at the machine that this process runs on, where Ray counts so many GPUs."""
     looked = asked_apart() if counted_gpus or has_card() else None
-    return NodeHardware(platform.node(), this_machine("cpu").memory_mib, looked)
+    return NodeHardware(platform.node(), this_machine("cpu").memory_mib, looked, node_fault(demands))
 
 
 def fit_nodes(
@@ -55,31 +60,42 @@ def fit_nodes(
     Raises:
         InputError: none is fit.
     """
-    fit, problems = [], []
+    fit, problems = [], node_problems(nodes, found, device=device)
     for node in training_nodes(nodes, device=device, mixed_gpus=True).nodes:
         hardware = found[node.node_id]
-        problem = node_problem(node, hardware, device=device)
-        if problem or isinstance(hardware, str):
-            problems.append(problem)
-        else:
+        if not isinstance(hardware, str) and not problems[node.node_id]:
             fit.append(_looked_at(node, hardware))
     if not fit:
-        raise InputError("\n".join(problems))
+        raise InputError("\n".join(filter(None, problems.values())))
     training = training_nodes(fit, device=device, mixed_gpus=joining.mixed_gpus, preferred=joining.gpu_type)
     other = "" if training.gpu_type == joining.gpu_type else joining.gpu_type
     uncounted = [uncounted_sentence(node, found[node.node_id]) for node in nodes]
     for sentence in filter(
-        None, [*problems, *uncounted, other_type_sentence(training, other), idle_sentence(training)]
+        None, [*problems.values(), *uncounted, other_type_sentence(training, other), idle_sentence(training)]
     ):
         joining.say(sentence)
     return training
 
 
+def node_problems(
+    nodes: Sequence[ClusterNode], found: Mapping[str, NodeHardware | str], *, device: DeviceType
+) -> dict[str, str]:
+    """Return `node_problem` of each node that offers cores, by its id."""
+    return {
+        node.node_id: node_problem(node, found[node.node_id], device=device) for node in nodes if node.cores
+    }
+
+
 def node_problem(node: ClusterNode, hardware: NodeHardware | str, *, device: DeviceType) -> str:
-    """Say in a sentence why a node can't train on what Ray counts there; empty where it can."""
+    """Say in a sentence why a node may not be given work, or can't train on its GPUs; empty where it may."""
     if isinstance(hardware, str):
-        return f"node {node.address} can't be looked at: {hardware}; mend it, or take it out of the cluster"
-    if device == "cpu" or hardware.cuda is None:
+        return (
+            f"node {node.address} is left out: nothing can be run there ({hardware}); mend it, or take it "
+            "out of the cluster"
+        )
+    if hardware.fault:
+        return f"{_called(node, hardware)} is left out: {hardware.fault}"
+    if device == "cpu" or hardware.cuda is None or not node.gpus:
         return ""
     return cuda_problem(hardware.cuda, where=_called(node, hardware), counted=node.gpus)
 

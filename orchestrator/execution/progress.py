@@ -97,7 +97,8 @@ class TrialCell:
 class Board:
     """All trials of a run, by experiment and key (experiments that differ in name alone share trials).
 
-    `spent` says what was taken so far, nothing where that is not known.
+    `spent` says what was taken so far, nothing where that is not known, and `nodes` which nodes of a cluster
+    train.
     """
 
     cells: dict[tuple[str, str], TrialCell]
@@ -105,6 +106,7 @@ class Board:
     started: float = field(default_factory=time.monotonic)
     done_before: float = 0.0
     spent: Callable[[], str] = str
+    nodes: Callable[[], str] = str
 
     def start(self) -> None:
         """Begin to measure: what is done by now was not done by this run."""
@@ -149,7 +151,7 @@ class Board:
         return lay_out(heads, rows, width=width)
 
     def headline(self) -> str:
-        """One line: how many trials in which state, the time left, and what was taken so far."""
+        """One line: how many trials in which state, the time left, what was taken so far, on which nodes."""
         counts = self.counts()
         parts = [f"{counts.get(State.DONE, 0)}/{len(self.cells)} trials done"]
         parts += [
@@ -160,7 +162,7 @@ class Board:
         left = self.seconds_left()
         if left is not None and any(not cell.is_over for cell in self.cells.values()):
             parts.append(f"about {duration(left)} left")
-        parts += filter(None, [self.spent()])
+        parts += filter(None, [self.spent(), self.nodes()])
         return ", ".join(parts) + f" (validation {self.metric})"
 
     def to_json(self) -> dict[str, JsonValue]:
@@ -234,6 +236,11 @@ class Display:
         if time.monotonic() - self._last_line > LINE_EVERY_S:
             self._line(self.board.headline())
 
+    def tell(self, text: str) -> None:
+        """Say what concerns no single trial, above the table where it is live."""
+        if not self._quiet:
+            say(text, console=self._console)
+
     def _line(self, text: str) -> None:
         if not self._live and not self._quiet:
             self._last_line = time.monotonic()
@@ -245,7 +252,7 @@ def _said(cell: TrialCell, event: Event) -> str:
         return "done" if cell.score is None else f"done, best validation score {cell.score:.3f}"
     if cell.state == State.FAILED:
         return f"failed: {cell.message}"
-    return {EventKind.RESTARTED: "its worker was lost; it starts again"}.get(event.kind, event.kind.value)
+    return event.message if event.kind is EventKind.RESTARTED else event.kind.value
 
 
 def _left_out(state: State) -> State:

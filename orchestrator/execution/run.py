@@ -337,7 +337,8 @@ def _started(study: StudyPlan, options: Options, console: Console, begin: OnStep
         InputError: no such cluster, no such backbone, or its weights can't be had.
     """
     logs = study.store.logs
-    joining = joining_of(options, study.store.known_study(study.phase.name), begin)
+    known = study.store.known_study(study.phase.name)
+    joining = joining_of(options, known, begin, results=study.store.root)
     if options.address not in HERE:
         begin(f"joining the Ray at {options.address}{origin_text(options.address)}")
         with start_executor(options.address, logs=logs, joining=joining, debug=options.debug) as executor:

@@ -30,6 +30,7 @@ def run_trials(
     """Run what is missing, as far as no referee stops it; show it, and what is `spent`, and tell MLflow."""
     record = study.store.study(study.phase.name)
     tracker, board = tracking.Tracker(study.store, record), _board(study, record, spent)
+    board.nodes = executor.nodes.headline
     with Display(board, console=console, quiet=options.quiet) as display:
         for wave in study.waves():
             tasks = {trial.key: _task(study, trial, files) for trial in wave}
@@ -49,6 +50,8 @@ def run_trials(
                     stop(referee.hear(event))
 
             def on_tick(stop: Callable[[Collection[str]], None] = stop) -> None:
+                for line in executor.nodes.news():
+                    display.tell(line)
                 display.tick()
                 for referee in referees:
                     stop(referee.tick())

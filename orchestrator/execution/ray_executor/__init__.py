@@ -1,8 +1,8 @@
 """The executor with Ray, and the one package that knows Ray.
 
-`session` begins a local Ray or joins one by address, `joined` looks at what was joined, `fan_out` runs
-tasks and calls on it, `ray_up` asks Ray about a file for `ray up`. Ray reads the environment when it is
-imported, so that is set here, before any of them is.
+`session` begins a local Ray or joins one by address, `joined` is what was joined, `node_watch` judges its
+nodes, `fan_out` runs tasks and calls on it, `ray_up` asks Ray about a file for `ray up`. Ray reads the
+environment when it is imported, so that is set here, before any of them is.
 """
 
 import os
@@ -11,7 +11,7 @@ import warnings
 # Read by Ray when it is imported. The last three are for the C library of the workers: every trial runs in a
 # thread of its own, whose memory would stay with that thread, and mapping each activation anew costs a tenth
 # of a step.
-for _name, _value in {
+SETTINGS = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -25,7 +25,8 @@ for _name, _value in {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
     "MALLOC_TRIM_THRESHOLD_": str(2**32),
-}.items():
+}
+for _name, _value in SETTINGS.items():
     os.environ.setdefault(_name, _value)
 
 with warnings.catch_warnings():

@@ -1,11 +1,12 @@
 """Fan-out of tasks and calls over the workers of a running Ray.
 
 Tasks go through Ray Tune: one Tune trial per task, worker processes reused, a lost worker's task started
-again (up to MAX_LOST times). Our own errors end inside the worker and never reach Tune, so they are not
+again until `Losses` gives it up. Our own errors end inside the worker and never reach Tune, so they are not
 retried. What is finished is on disk when Tune hears of it; Tune's own records go to a temporary folder and
 are never read back.
 """
 
+import functools
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -28,34 +29,49 @@ from orchestrator.execution.executor import (
     Task,
     TaskEvents,
 )
+from orchestrator.execution.losses import MAX_LOST, Losses
+from orchestrator.execution.node_book import NodeBook
+from orchestrator.execution.ray_executor.node_watch import (
+    SEE_EVERY_S,
+    NodeLeftOut,
+    NodeWatch,
+    on_fit_node,
+    wait_until_judged,
+)
 from orchestrator.plan.resources import Machine
 from trainables.device import DeviceType
 from trainables.errors import InputError
 
-MAX_LOST = 3
 # How much a task takes of what tells the type of a node's GPUs.
 TRIFLE = 0.001
 
 # What Tune hands to a worker: the task alone, under this name.
 TASK = "task"
-EVENT = "event"
+# What a worker reports: on which node it is, once, and then what happens.
+NODE, EVENT = "node", "event"
 Config = Mapping[str, Task]
-# What Tune hands to a callback; of its many entries only ours is read.
-Result = Mapping[str, Mapping[str, object]]
+# What Tune hands to a callback; of its many entries only ours are read.
+Result = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class RayExecutor:
-    """A running Ray. `machine` is what its smallest working node has."""
+    """A running Ray. `machine` is what its smallest working node has, `watch` minds those of a cluster."""
 
     machine: Machine
     debug: bool = False
+    watch: NodeWatch | None = None
     _stopped: set[str] = field(default_factory=set)
 
     @property
     def device(self) -> DeviceType:
         """See `Executor.device`."""
         return "cuda" if self.machine.gpus else "cpu"
+
+    @property
+    def nodes(self) -> NodeBook:
+        """See `Executor.nodes`."""
+        return NodeBook() if self.watch is None else self.watch.book
 
     def run(
         self,
@@ -66,7 +82,7 @@ class RayExecutor:
         on_tick: Callable[[], None],
         max_concurrent: int | None = None,
     ) -> None:
-        """See `Executor.run`. A task whose workers died MAX_LOST + 1 times is given up: event LOST."""
+        """See `Executor.run`. A task that `Losses` gives up is heard of as LOST."""
         self._stopped.clear()
         storage = Path(tempfile.mkdtemp(prefix="orchestrator-tune-"))
         try:
@@ -74,22 +90,25 @@ class RayExecutor:
 
                 def tick() -> None:
                     signals.check()
+                    self._see()
                     on_tick()
 
+                bundle = functools.partial(_bundle, of_type=self._of_type())
+                events = _Events(TaskEvents(on_event), tick, Losses(self.nodes), self._see, self._stopped)
                 tuner = tune.Tuner(
-                    tune.with_resources(_trainable(target), self._bundle),
+                    tune.with_resources(_trainable(target, self._run_name), bundle),
                     param_space={TASK: tune.grid_search(list(tasks))},
                     tune_config=tune.TuneConfig(
                         reuse_actors=True,
                         max_concurrent_trials=max_concurrent,
-                        scheduler=_InOrder(self._stopped),
+                        scheduler=_InOrder(self._stopped, bundle, self._selector),
                     ),
                     run_config=tune.RunConfig(
                         name="run",
                         storage_path=str(storage),
                         verbose=2 if self.debug else 0,
-                        failure_config=tune.FailureConfig(max_failures=MAX_LOST),
-                        callbacks=[_Events(TaskEvents(on_event), tick)],
+                        failure_config=tune.FailureConfig(max_failures=-1),
+                        callbacks=[events],
                     ),
                 )
                 tuner.fit()
@@ -101,10 +120,17 @@ class RayExecutor:
         """What a node has of which every task takes a trifle, so that it comes to a GPU of the type."""
         return {GPU_TYPE + self.machine.gpu_type: TRIFLE} if self.machine.gpu_type else {}
 
-    def _bundle(self, config: Config) -> tune.PlacementGroupFactory:
-        share = config[TASK].share
-        bundle = {"CPU": share.cpus, "GPU": share.gpus} | (self._of_type() if share.gpus else {})
-        return tune.PlacementGroupFactory([{name: amount for name, amount in bundle.items() if amount}])
+    @property
+    def _run_name(self) -> str:
+        """The name of the verdicts on nodes that workers wait for; empty where nobody judges any."""
+        return "" if self.watch is None else self.watch.run
+
+    def _see(self, *, at_once: bool = False) -> None:
+        if self.watch is not None:
+            self.watch.tick(at_once=at_once)
+
+    def _selector(self) -> dict[str, str]:
+        return {} if self.watch is None else self.watch.selector()
 
     def stop(self, task: Task) -> None:
         """See `Executor.stop`; Tune stops it at the report after the one that is being heard."""
@@ -115,22 +141,46 @@ class RayExecutor:
     ) -> Iterator[tuple[int, R]]:
         """See `Executor.each`; each call is a Ray task, tried again when its worker is lost."""
         only = self._of_type() if gpus else {}
-        remote = ray.remote(num_cpus=cpus, num_gpus=gpus, resources=only, max_retries=MAX_LOST)(function)
-        places = {remote.remote(**arguments): place for place, arguments in enumerate(calls)}
+        checked = on_fit_node(self._run_name, function) if self._run_name else function
+        remote = ray.remote(num_cpus=cpus, num_gpus=gpus, resources=only, max_retries=MAX_LOST)(checked)
+
+        def ask(place: int) -> Any:
+            return remote.options(label_selector=self._selector() or None).remote(**calls[place])
+
+        places = {ask(place): place for place in range(len(calls))}
         waiting = list(places)
         while waiting:
-            ready, waiting = ray.wait(waiting)
+            ready, waiting = ray.wait(waiting, timeout=SEE_EVERY_S)
+            self._see()
             for reference in ready:
+                place = places.pop(reference)
                 try:
-                    yield places[reference], ray.get(reference)
+                    yield place, ray.get(reference)
                 except ray.exceptions.RayTaskError as error:
+                    if isinstance(error.cause, NodeLeftOut):
+                        waiting.append(ask(place))
+                        places[waiting[-1]] = place
+                        continue
                     if isinstance(error.cause, InputError):
                         raise InputError(str(error.cause)) from error
                     raise
 
 
-def _trainable(target: Target) -> Callable[[Config], None]:
+def _bundle(
+    config: Config, *, of_type: Mapping[str, float], selector: Mapping[str, str] | None = None
+) -> tune.PlacementGroupFactory:
+    """Return what a task takes, on nodes with labels that `selector` selects."""
+    share = config[TASK].share
+    bundle = {"CPU": share.cpus, "GPU": share.gpus} | (dict(of_type) if share.gpus else {})
+    labels: Mapping[str, Any] = {"bundle_label_selector": [dict(selector)]} if selector else {}
+    return tune.PlacementGroupFactory([{name: amount for name, amount in bundle.items() if amount}], **labels)
+
+
+def _trainable(target: Target, run: str) -> Callable[[Config], None]:
     def trial(config: Config) -> None:
+        if run:
+            tune.report({NODE: ray.get_runtime_context().get_node_id()})
+            wait_until_judged(run)
         target(config[TASK], lambda event: tune.report({EVENT: event.plain()}))
 
     return trial
@@ -144,11 +194,31 @@ class _Unsaved:
 
 
 class _InOrder(_Unsaved, FIFOScheduler):
-    """First come, first served, but for what was stopped; `stopped` is filled while the run goes on."""
+    """First come, first served, but for what was stopped, and on nodes that are selected.
 
-    def __init__(self, stopped: Collection[str]) -> None:
+    `stopped` is filled, and what `selector` gives changes, while the run goes on.
+    """
+
+    def __init__(
+        self,
+        stopped: Collection[str],
+        bundle: Callable[..., tune.PlacementGroupFactory],
+        selector: Callable[[], dict[str, str]],
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._stopped = stopped
+        self._stopped, self._bundle, self._selector = stopped, bundle, selector
+
+    # Both are told before Tune files the trial under what it takes.
+    def on_trial_add(self, controller: Any, trial: Any) -> None:
+        self._select(trial)
+
+    def on_trial_error(self, controller: Any, trial: Any) -> None:
+        self._select(trial)
+
+    def _select(self, trial: Any) -> None:
+        """Keep a task that is not running off the nodes that are left out by now."""
+        if selector := self._selector():
+            trial.update_resources(self._bundle(trial.config, selector=selector))
 
     def on_trial_result(self, controller: Any, trial: Any, result: object) -> str:
         stopped = trial.config[TASK].key in self._stopped
@@ -164,10 +234,18 @@ class _InOrder(_Unsaved, FIFOScheduler):
 
 
 class _Events(_Unsaved, tune.Callback):
-    """Hands what Tune hears to our own functions."""
+    """Hands what Tune hears to our own functions; a task that is given up is `stopped`."""
 
-    def __init__(self, events: TaskEvents, on_tick: Callable[[], None]) -> None:
-        self._events, self._on_tick = events, on_tick
+    def __init__(
+        self,
+        events: TaskEvents,
+        on_tick: Callable[[], None],
+        losses: Losses,
+        see: Callable[..., None],
+        stopped: set[str],
+    ) -> None:
+        self._events, self._on_tick, self._losses = events, on_tick, losses
+        self._see, self._stopped = see, stopped
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         self._on_tick()
@@ -175,24 +253,34 @@ class _Events(_Unsaved, tune.Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: Result, **info: Any
     ) -> None:
-        self._events.hear(Event.of(result[EVENT]))
+        if NODE in result:
+            self._losses.runs_on(trial.config[TASK].key, str(result[NODE]))
+        else:
+            self._events.hear(Event.of(result[EVENT]))
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._events.say(trial.config[TASK], EventKind.RESTARTED)
+        task: Task = trial.config[TASK]
+        self._see(at_once=True)
+        cause = self._losses.lose(task.key)
+        if self._losses.is_given_up(task.key):
+            self._events.say(task, EventKind.LOST, f"{self._losses.reason(task.key)}: {_last_error(trial)}")
+            self._stopped.add(task.key)
+        else:
+            self._events.say(task, EventKind.RESTARTED, cause.value)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._events.say(trial.config[TASK], EventKind.LOST, _reason(trial))
+        # Of what Tune itself can't make good.
+        self._events.say(trial.config[TASK], EventKind.LOST, _last_error(trial))
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         # Whatever has not ended by now was stopped. Tune may say so twice.
         self._events.say(trial.config[TASK], EventKind.STOPPED)
 
 
-def _reason(trial: Any) -> str:
-    """Say why a trial is given up, by the end of the traceback that Tune has written of its last loss."""
+def _last_error(trial: Any) -> str:
+    """Return the end of the traceback that Tune has written of a trial's last loss."""
     try:
         text = Path(trial.local_path, trial.run_metadata.error_filename or "").read_text(encoding="utf-8")
     except (OSError, TypeError):
         text = ""
-    last = (text.strip().splitlines() or ["no reason given"])[-1].strip()[:200]
-    return f"its worker was lost {MAX_LOST + 1} times: {last}"
+    return (text.strip().splitlines() or ["no reason given"])[-1].strip()[:200]

@@ -10,15 +10,13 @@ from ray.autoscaler.sdk import request_resources
 from ray.autoscaler.v2.utils import is_autoscaler_v2
 from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply  # type: ignore[attr-defined]
 from ray.experimental.internal_kv import _internal_kv_get
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.execution import autoscaler_report
 from orchestrator.execution.autoscaler_report import Autoscaler
 from orchestrator.execution.cluster_nodes import ClusterNode
 from orchestrator.execution.joining import Bundle
-from orchestrator.execution.node_hardware import NodeHardware, look_at_node
 
-LOOK_TIMEOUT_S, STATUS_TIMEOUT_S = 240.0, 10
+STATUS_TIMEOUT_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +48,3 @@ class JoinedCluster:
     def request(self, bundles: Sequence[Bundle]) -> None:
         """See `Cluster.request`."""
         request_resources(bundles=[dict(bundle) for bundle in bundles])
-
-
-def look_at_nodes(nodes: Sequence[ClusterNode]) -> dict[str, NodeHardware | str]:
-    """Look at each node from a process on it: what it has, or in a line why nobody could look."""
-    remote = ray.remote(num_cpus=0, max_retries=1)(look_at_node)
-    asked = {
-        node.node_id: remote.options(
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node.node_id, soft=False)
-        ).remote(node.gpus)
-        for node in nodes
-    }
-    ray.wait(list(asked.values()), num_returns=len(asked), timeout=LOOK_TIMEOUT_S)
-    found: dict[str, NodeHardware | str] = {}
-    for node_id, reference in asked.items():
-        try:
-            found[node_id] = ray.get(reference, timeout=0)
-        # A node may be lost, out of time, or without this program: all that is said of the node.
-        except Exception as error:
-            found[node_id] = str(error).strip().splitlines()[-1][:200] if str(error).strip() else repr(error)
-    return found

@@ -12,11 +12,17 @@ from orchestrator.execution.cluster_nodes import smallest_machine
 from orchestrator.execution.ending import ended_by_signals
 from orchestrator.execution.executor import output_in
 from orchestrator.execution.joining import Joining, settled_device
-from orchestrator.execution.node_hardware import fit_nodes
+from orchestrator.execution.node_book import NodeBook
+from orchestrator.execution.node_check import demands_of_here
+from orchestrator.execution.node_hardware import fit_nodes, node_problems
+from orchestrator.execution.ray_executor import SETTINGS
 from orchestrator.execution.ray_executor.fan_out import RayExecutor
-from orchestrator.execution.ray_executor.joined import JoinedCluster, look_at_nodes
+from orchestrator.execution.ray_executor.joined import JoinedCluster
+from orchestrator.execution.ray_executor.node_watch import NodeWatch, look_at_nodes
+from orchestrator.execution.workers_environment import carried_environment
 from orchestrator.execution.workplace import check_answers, first_line, origin_text
 from orchestrator.plan.resources import this_machine
+from orchestrator.store.shared_results import left_token
 from trainables.errors import InputError
 
 OBJECT_STORE_BYTES = 200 * 2**20
@@ -52,6 +58,7 @@ def start(
         }
     else:
         check_answers(address)
+        options["runtime_env"] = {"env_vars": carried_environment(SETTINGS)}
     named = address + origin_text(address)
     with contextlib.nullcontext() if debug else _quiet(log), ended_by_signals() as signals:
         try:
@@ -65,17 +72,35 @@ def start(
         # Ray has made SIGTERM end the process at once.
         signals.take()
         try:
-            yield RayExecutor(here, debug=debug) if address == "local" else _joined(joining, debug=debug)
+            if address == "local":
+                yield RayExecutor(here, debug=debug)
+            else:
+                with _joined(joining, debug=debug) as executor:
+                    yield executor
         finally:
             ray.shutdown()
 
 
-def _joined(joining: Joining, *, debug: bool) -> RayExecutor:
+@contextlib.contextmanager
+def _joined(joining: Joining, *, debug: bool) -> Iterator[RayExecutor]:
+    """Give the executor of the cluster that was joined, whose nodes are watched meanwhile."""
     cluster = JoinedCluster()
-    with settled_device(cluster, joining) as device:
-        alive = [node for node in cluster.nodes() if node.alive]
-        training = fit_nodes(alive, look_at_nodes(alive), joining, device=device)
-    return RayExecutor(smallest_machine(training, device=device), debug)
+    with contextlib.nullcontext() if joining.results is None else left_token(joining.results) as token:
+        demands = demands_of_here(token)
+        with settled_device(cluster, joining) as device:
+            alive = [node for node in cluster.nodes() if node.alive]
+            found = look_at_nodes(alive, demands)
+            training = fit_nodes(alive, found, joining, device=device)
+        verdicts = node_problems(alive, found, device=device)
+        book = NodeBook(is_for_gpus=device == "cuda", gpu_type=training.gpu_type)
+        for node in alive:
+            book.begin(node, verdicts.get(node.node_id, ""))
+        watch = NodeWatch(cluster, book, demands, device)
+        watch.begin(verdicts)
+        try:
+            yield RayExecutor(smallest_machine(training, device=device), debug, watch)
+        finally:
+            watch.close()
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Tasks that take no time, and what they do on a worker: for the tests of executors."""
 
 import os
+import time
 from pathlib import Path
 
 from orchestrator.execution.executor import Event, EventKind, Report, Task, TrialJob
@@ -81,3 +82,25 @@ def torch_threads() -> int:
     import torch
 
     return torch.get_num_threads()
+
+
+def node_of_worker() -> str:
+    """On which node this is called."""
+    import ray
+
+    return str(ray.get_runtime_context().get_node_id())
+
+
+def variable_of_worker() -> tuple[str | None, str | None]:
+    """What a worker has of two variables that the test has set: a setting, and part of a secret."""
+    return os.environ.get("HF_HUB_CACHE"), os.environ.get("AWS_PROFILE")
+
+
+def stays_until_told(task: Task, report: Report) -> None:
+    """Begin, and end when the file `go` is there; leave a file that says on which node it ended."""
+    (job,) = task.trials
+    report(Event(EventKind.STARTED, job.key, epochs=1))
+    while not (job.folder / "go").exists():
+        time.sleep(0.1)
+    (job.folder / f"{job.key}.node").write_text(node_of_worker())
+    report(Event(EventKind.DONE, job.key))

@@ -71,7 +71,7 @@ def test_a_node_that_is_unfit_leaves_the_others() -> None:
     }
     training = fit_nodes([MIXED[0], MIXED[1], MIXED[3]], found, Joining(say=said.append), device="cuda")
     assert [each.node_id for each in training.nodes] == ["2"]
-    assert "10.0.0.4 can't be looked at: No module named" in said[0]
+    assert "10.0.0.4 is left out: nothing can be run there (No module named" in said[0]
     assert (
         "node 10.0.0.1 (head) has NVIDIA T4, which Ray does not see" in said[1] and "--num-gpus=1" in said[1]
     )
@@ -82,3 +82,21 @@ def test_another_type_than_before_is_said() -> None:
     found = {"2": NodeHardware("a", 64000.0, WORKS)}
     fit_nodes([MIXED[1]], found, Joining(gpu_type="A10G", say=said.append), device="cuda")
     assert "type A10G, and none is up: those of type T4 train now" in said[0]
+
+
+def test_a_node_that_lacks_what_is_demanded_is_left_out_and_the_others_train() -> None:
+    """Catches trials on a node that writes into a results folder of its own, with GPUs or without."""
+    fault = "it sees another results folder under /mnt/faces; mount the same one there"
+    for device, gpus, works in (("cuda", 1, WORKS), ("cpu", 0, None)):
+        nodes = [node("0", cores=0), node("1", gpus), node("2", gpus)]
+        found: dict[str, NodeHardware | str] = {
+            "0": "nobody asks a head without cores",
+            "1": NodeHardware("a", 64000.0, works, fault),
+            "2": NodeHardware("b", 64000.0, works),
+        }
+        said: list[str] = []
+        training = fit_nodes(nodes, found, Joining(say=said.append), device=device)  # type: ignore[arg-type]
+        assert [each.node_id for each in training.nodes] == ["2"]
+        assert said == [f"node 10.0.0.1 (a) is left out: {fault}"]
+    with pytest.raises(InputError, match="mount the same one there"):
+        fit_nodes(nodes[:2], found, Joining(), device="cpu")

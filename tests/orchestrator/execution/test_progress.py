@@ -203,8 +203,8 @@ def test_changes_are_lines_where_there_is_no_terminal(
 def test_a_lost_worker_is_said(console: Console, out: io.StringIO, clock: Clock) -> None:
     board = Board(cells("running", "running"))
     with Display(board, console=console, quiet=False) as display:
-        display.hear(Event(EventKind.RESTARTED, "k0"))
-        display.hear(Event(EventKind.RESTARTED, "k0"))
+        display.hear(Event(EventKind.RESTARTED, "k0", message="its worker was lost; it starts again"))
+        display.hear(Event(EventKind.RESTARTED, "k0", message="its worker was lost; it starts again"))
         display.hear(Event(EventKind.LOST, "k0", message="its worker was lost 4 times"))
     lines = out.getvalue().splitlines()
     assert lines[:2] == ["a r0 f0: its worker was lost; it starts again"] * 2
@@ -240,12 +240,24 @@ def test_a_line_of_progress_comes_now_and_then(console: Console, out: io.StringI
     assert out.getvalue().count("0/1 trials done, 1 running") == 1
 
 
+def test_nodes_are_in_the_headline_and_their_news_above_it(clock: Clock) -> None:
+    """Catches a cluster that shrinks or grows without a word, on a terminal too."""
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=160)
+    board = Board(cells("running"), nodes=lambda: "on 2 nodes (1 gone)")
+    with Display(board, console=console, quiet=False) as display:
+        display.tell("node 10.0.0.7 is gone")
+    assert "0/1 trials done, 1 running, on 2 nodes (1 gone) (validation auc)" in out.getvalue()
+    assert "node 10.0.0.7 is gone" in out.getvalue()
+
+
 def test_quiet_is_quiet(console: Console, out: io.StringIO, clock: Clock) -> None:
     with Display(Board(cells("missing")), console=console, quiet=True) as display:
         display.hear(Event(EventKind.STARTED, "k0"))
         clock.now += 1000
         display.tick()
         display.hear(Event(EventKind.FAILED, "k0", message="no"))
+        display.tell("node 10.0.0.7 is gone")
     with progress_bar(console, "Reading", quiet=True) as report:
         report(3, 3)
     assert out.getvalue() == ""

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.execution.executor import Event, EventKind
-from orchestrator.execution.ray_executor import fan_out, session
+from orchestrator.execution.losses import MAX_LOST
+from orchestrator.execution.ray_executor import session
 from orchestrator.execution.ray_executor.fan_out import RayExecutor
 from tests.orchestrator.execution.executor_tasks import dies_as_told, task_of, well_behaved
 
@@ -43,7 +44,7 @@ def test_a_lost_worker_is_tried_again_and_a_hopeless_task_is_given_up(
     assert events["once"][-1] == EventKind.DONE
     assert events["always"][-1] == EventKind.LOST
     assert "lost 4 times" in reasons[0] and "no reason" not in reasons[0]
-    assert len((tmp_path / "always").read_text().splitlines()) == fan_out.MAX_LOST + 1
+    assert len((tmp_path / "always").read_text().splitlines()) == MAX_LOST + 1
 
 
 def test_an_interrupt_that_somebody_swallows_comes_again(executor: RayExecutor) -> None:

@@ -135,6 +135,10 @@ class TaskEvents:
                 self.hear(Event(kind, trial.key, message=message))
 
 
+class CallLostError(RuntimeError):
+    """A call has lost its worker too often; nothing says that the input is at fault."""
+
+
 class Executor(Protocol):
     """Something that runs tasks. `machine` is what its smallest working node has."""
 
@@ -184,6 +188,33 @@ class Executor(Protocol):
 
         Raises:
             InputError: a call raised it.
+        """
+
+    def each_staying(
+        self,
+        make: Callable[..., Callable[..., R]],
+        calls: Sequence[Mapping[str, object]],
+        *,
+        made_with: Mapping[str, object],
+        worth: int,
+        cpus: int,
+        gpus: float,
+    ) -> Iterator[tuple[int, R]]:
+        """Call what `make(**made_with)` gives with each of `calls`; yield place and result, in any order.
+
+        For calls that need something which takes long to make: each worker makes it once, and stays.
+
+        Args:
+            make: a class or function of an importable module.
+            calls: the arguments of each call.
+            made_with: what `make` is given.
+            worth: how many calls are worth a worker.
+            cpus: what a worker has.
+            gpus: what a worker has.
+
+        Raises:
+            InputError: a call raised it.
+            CallLostError: a call lost too many workers.
         """
 
 

@@ -48,8 +48,19 @@ def detector_on(executor: Executor) -> Look:
             [(digest, str(path)) for digest, path in missing[start : start + face_detector.PART]]
             for start in range(0, len(missing), face_detector.PART)
         ]
-        calls = [{"files": part, "device": executor.device} for part in parts]
-        for _, found in executor.each(face_detector.look_at, calls, cpus=1, gpus=one_gpu(executor)):
-            yield found
+        # One process a GPU has all of its cores to decode with; on the CPU there is one a core.
+        machine = executor.machine
+        threads = max(1, machine.cores // machine.gpus) if machine.gpus else 1
+        yield from (
+            found
+            for _, found in executor.each_staying(
+                face_detector.FaceSearch,
+                [{"files": part} for part in parts],
+                made_with={"device": executor.device, "threads": threads},
+                worth=face_detector.WORTH_A_PROCESS // face_detector.PART,
+                cpus=threads,
+                gpus=one_gpu(executor),
+            )
+        )
 
     return look

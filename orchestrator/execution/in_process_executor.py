@@ -68,6 +68,21 @@ class InProcessExecutor:
                 result = function(**arguments)
             yield number, result
 
+    def each_staying(
+        self,
+        make: Callable[..., Callable[..., R]],
+        calls: Sequence[Mapping[str, object]],
+        *,
+        made_with: Mapping[str, object],
+        worth: int,
+        cpus: int,
+        gpus: float,
+    ) -> Iterator[tuple[int, R]]:
+        """See `Executor.each_staying`; this process is the one worker."""
+        with _torch_threads(cpus):
+            work = make(**made_with)
+        yield from self.each(work, calls, cpus=cpus, gpus=gpus)
+
 
 @contextlib.contextmanager
 def _torch_threads(count: int) -> Iterator[None]:

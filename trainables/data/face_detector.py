@@ -15,7 +15,7 @@ import io
 import multiprocessing
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
@@ -96,42 +96,59 @@ def _load(network: Any, name: str) -> torch.nn.Module:
     return model.eval().requires_grad_(False)
 
 
+class FaceSearch:
+    """A detector that has been loaded, with the threads that read images for it."""
+
+    def __init__(self, device: str = "cpu", threads: int = 1) -> None:
+        self._detector, self._threads = FaceDetector(torch.device(device)), threads
+
+    def __call__(self, files: Sequence[tuple[str, str]]) -> list[DetectedFaces]:
+        """Look at some files (content hash, path) in this process.
+
+        Raises:
+            InputError: a file changed since it was scanned.
+        """
+        with warnings.catch_warnings(), ThreadPoolExecutor(self._threads) as pool:
+            # What Pillow would warn of has been said by the scan. The filter is that of all threads.
+            warnings.simplefilter("ignore")
+            opened = list(pool.map(_open, files))
+        with _one_thread():
+            found = self._detector.find([image for image, _ in opened])
+        outcome = []
+        for (digest, _), (image, (width, height)), boxes in zip(files, opened, found, strict=True):
+            across, down = width / image.width, height / image.height
+            scaled = [
+                (
+                    round(left * across, 2),
+                    round(top * down, 2),
+                    round(right * across, 2),
+                    round(bottom * down, 2),
+                )
+                for (left, top, right, bottom), _ in boxes
+            ]
+            probabilities = tuple(round(probability, 6) for _, probability in boxes)
+            outcome.append(DetectedFaces(digest, width, height, tuple(scaled), probabilities))
+        return outcome
+
+
 @functools.lru_cache(maxsize=2)
-def _detector(device: str) -> FaceDetector:
-    return FaceDetector(torch.device(device))
+def _search(device: str) -> FaceSearch:
+    return FaceSearch(device)
 
 
 def look_at(files: Sequence[tuple[str, str]], device: str = "cpu") -> list[DetectedFaces]:
-    """Look at some files (content hash, path) in this process.
-
-    Raises:
-        InputError: a file changed since it was scanned.
-    """
-    opened = [_open(Path(path), digest) for digest, path in files]
-    with _one_thread():
-        found = _detector(device).find([image for image, _ in opened])
-    outcome = []
-    for (digest, _), (image, (width, height)), boxes in zip(files, opened, found, strict=True):
-        across, down = width / image.width, height / image.height
-        scaled = [
-            (round(left * across, 2), round(top * down, 2), round(right * across, 2), round(bottom * down, 2))
-            for (left, top, right, bottom), _ in boxes
-        ]
-        probabilities = tuple(round(probability, 6) for _, probability in boxes)
-        outcome.append(DetectedFaces(digest, width, height, tuple(scaled), probabilities))
-    return outcome
+    """Look at some files as `FaceSearch` does, with a detector that stays loaded."""
+    return _search(device)(files)
 
 
-def _open(path: Path, digest: str) -> tuple[Image.Image, tuple[int, int]]:
+def _open(file: tuple[str, str]) -> tuple[Image.Image, tuple[int, int]]:
     """Decode an image for looking at it: upright, small, RGB; and the size that it really has."""
-    with warnings.catch_warnings():
-        # What Pillow would warn of has been said by the scan.
-        warnings.simplefilter("ignore")
-        with open_image(io.BytesIO(read_unchanged(path, digest))) as image:
-            stored = image.size
-            image.draft(None, _small(*stored))
-            turn = image.getexif().get(ORIENTATION, 1) if image.size != stored else None
-            upright = eight_bit_rgb(ImageOps.exif_transpose(image))
+    digest, path = file
+    with open_image(io.BytesIO(read_unchanged(Path(path), digest))) as image:
+        stored = image.size
+        image.draft(None, _small(*stored))
+        turn = image.getexif().get(ORIENTATION, 1) if image.size != stored else None
+        upright = eight_bit_rgb(ImageOps.exif_transpose(image))
     size = upright.size
     if turn is not None:
         # A JPEG, decoded at a part of its size.

@@ -7,6 +7,7 @@ are never read back.
 """
 
 import functools
+import math
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ from orchestrator.execution.ray_executor.node_watch import (
     on_fit_node,
     wait_until_judged,
 )
+from orchestrator.execution.ray_executor.staying import StayingCalls, StayingWorker
 from orchestrator.plan.resources import Machine
 from trainables.device import DeviceType
 from trainables.errors import InputError
@@ -140,12 +142,11 @@ class RayExecutor:
         self, function: Callable[..., R], calls: Sequence[Mapping[str, object]], *, cpus: int, gpus: float
     ) -> Iterator[tuple[int, R]]:
         """See `Executor.each`; each call is a Ray task, tried again when its worker is lost."""
-        only = self._of_type() if gpus else {}
         checked = on_fit_node(self._run_name, function) if self._run_name else function
-        remote = ray.remote(num_cpus=cpus, num_gpus=gpus, resources=only, max_retries=MAX_LOST)(checked)
+        remote = ray.remote(max_retries=MAX_LOST)(checked)
 
         def ask(place: int) -> Any:
-            return remote.options(label_selector=self._selector() or None).remote(**calls[place])
+            return remote.options(**self._options(cpus, gpus)).remote(**calls[place])
 
         places = {ask(place): place for place in range(len(calls))}
         waiting = list(places)
@@ -164,6 +165,34 @@ class RayExecutor:
                     if isinstance(error.cause, InputError):
                         raise InputError(str(error.cause)) from error
                     raise
+
+    def each_staying(
+        self,
+        make: Callable[..., Callable[..., R]],
+        calls: Sequence[Mapping[str, object]],
+        *,
+        made_with: Mapping[str, object],
+        worth: int,
+        cpus: int,
+        gpus: float,
+    ) -> Iterator[tuple[int, R]]:
+        """See `Executor.each_staying`; each worker is a Ray actor."""
+        remote = ray.remote(StayingWorker)
+
+        def new_actor() -> Any:
+            return remote.options(**self._options(cpus, gpus)).remote(self._run_name, make, made_with)
+
+        staying = StayingCalls(calls, new_actor, Losses(self.nodes), self._see)
+        yield from staying.answers(math.ceil(len(calls) / worth))
+
+    def _options(self, cpus: int, gpus: float) -> Mapping[str, object]:
+        """What a remote call or an actor takes, and the nodes that it may come to by now."""
+        return {
+            "num_cpus": cpus,
+            "num_gpus": gpus,
+            "resources": self._of_type() if gpus else {},
+            "label_selector": self._selector() or None,
+        }
 
 
 def _bundle(

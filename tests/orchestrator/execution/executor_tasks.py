@@ -6,6 +6,7 @@ from pathlib import Path
 
 from orchestrator.execution.executor import Event, EventKind, Report, Task, TrialJob
 from orchestrator.plan.resources import Share
+from trainables.data.pixels import read_unchanged
 
 
 def task_of(*keys: str, folder: Path = Path(), data: Path = Path()) -> Task:
@@ -75,6 +76,35 @@ def dies_as_told(task: Task, report: Report) -> None:
         file.write_text("died\n" * (died + 1))
         os._exit(1)
     report(Event(EventKind.DONE, job.key))
+
+
+class Remembering:
+    """Work that takes long to make: it says how often this one was called, and in which process."""
+
+    def __init__(self, greeting: str) -> None:
+        self.greeting, self.calls = greeting, 0
+
+    def __call__(self, name: str) -> tuple[str, int, int]:
+        self.calls += 1
+        return f"{self.greeting} {name}", self.calls, os.getpid()
+
+
+class Mortal:
+    """Work that kills its worker, until the file of the call has as many lines as it should."""
+
+    def __call__(self, file: Path, times: int) -> str:
+        died = len(file.read_text().splitlines()) if file.exists() else 0
+        if died < times:
+            file.write_text("died\n" * (died + 1))
+            os._exit(1)
+        return file.name
+
+
+class Opener:
+    """Work that reads files as the scan has seen them."""
+
+    def __call__(self, path: Path, digest: str) -> bytes:
+        return read_unchanged(path, digest)
 
 
 def torch_threads() -> int:

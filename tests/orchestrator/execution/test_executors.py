@@ -8,6 +8,8 @@ import pytest
 
 from orchestrator.execution.executor import Event, EventKind, Executor, Target, Task, start_executor
 from tests.orchestrator.execution.executor_tasks import (
+    Opener,
+    Remembering,
     breaks_if_broken,
     ends_unless_stubborn,
     task_of,
@@ -121,6 +123,31 @@ def test_calls_come_back_with_their_place_and_the_users_mistake_in_one_sentence(
     with pytest.raises(InputError) as raised:
         list(executor.each(read_unchanged, [{**calls[0], "digest": "other"}], cpus=1, gpus=0.0))
     assert str(raised.value) == f"{calls[0]['path']} changed since it was scanned; start the command again"
+
+
+def test_a_worker_that_stays_makes_its_work_once(executor: Executor) -> None:
+    """Catches a detector that is loaded for each call, calls that get lost, and a worker for every call."""
+    calls = [{"name": str(number)} for number in range(12)]
+    found = dict(
+        executor.each_staying(Remembering, calls, made_with={"greeting": "hello"}, worth=6, cpus=1, gpus=0.0)
+    )
+    assert [found[number][0] for number in range(12)] == [f"hello {number}" for number in range(12)]
+    by_process: dict[int, list[int]] = {}
+    for _, count, process in found.values():
+        by_process.setdefault(process, []).append(count)
+    assert len(by_process) <= 2
+    for counts in by_process.values():
+        assert sorted(counts) == list(range(1, len(counts) + 1))
+
+
+def test_a_mistake_that_a_staying_worker_finds_is_the_users(executor: Executor, tmp_path: Path) -> None:
+    """Catches an InputError of an actor that arrives as Ray's own error."""
+    (tmp_path / "a").write_bytes(b"a")
+    calls = [{"path": tmp_path / "a", "digest": "other"}]
+    with pytest.raises(InputError, match="changed since it was scanned") as raised:
+        list(executor.each_staying(Opener, calls, made_with={}, worth=1, cpus=1, gpus=0.0))
+    assert "Traceback" not in str(raised.value)
+    assert list(executor.each_staying(Opener, [], made_with={}, worth=1, cpus=1, gpus=0.0)) == []
 
 
 def test_a_call_has_the_threads_of_its_cpus(executor: Executor) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.execution.executor import Event, EventKind
+from orchestrator.execution.executor import CallLostError, Event, EventKind
 from orchestrator.execution.losses import MAX_LOST
 from orchestrator.execution.ray_executor import session
 from orchestrator.execution.ray_executor.fan_out import RayExecutor
-from tests.orchestrator.execution.executor_tasks import dies_as_told, task_of, well_behaved
+from tests.orchestrator.execution.executor_tasks import Mortal, dies_as_told, task_of, well_behaved
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
 
@@ -45,6 +45,21 @@ def test_a_lost_worker_is_tried_again_and_a_hopeless_task_is_given_up(
     assert events["always"][-1] == EventKind.LOST
     assert "lost 4 times" in reasons[0] and "no reason" not in reasons[0]
     assert len((tmp_path / "always").read_text().splitlines()) == MAX_LOST + 1
+
+
+def test_a_staying_workers_call_goes_to_another_and_a_hopeless_one_is_given_up(
+    executor: RayExecutor, tmp_path: Path
+) -> None:
+    """Catches a call that is lost with its actor, and endless new actors for a call that kills them."""
+
+    def answers(*times: int) -> dict[int, str]:
+        calls = [{"file": tmp_path / str(number), "times": number} for number in times]
+        return dict(executor.each_staying(Mortal, calls, made_with={}, worth=9, cpus=1, gpus=0.0))
+
+    assert answers(0, 1) == {0: "0", 1: "1"}
+    with pytest.raises(CallLostError, match=f"lost {MAX_LOST + 1} times"):
+        answers(99)
+    assert len((tmp_path / "99").read_text().splitlines()) == MAX_LOST + 1
 
 
 def test_an_interrupt_that_somebody_swallows_comes_again(executor: RayExecutor) -> None:

@@ -14,7 +14,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -43,6 +43,7 @@ from trainables.training.loop import EpochReport, OnEpoch, Samples, Trainer
 from trainables.training.normalization import normalization_of
 from trainables.training.precision import peak_mib
 from trainables.training.repeatable import make_repeatable
+from trainables.training.shortage import fit_in_memory
 from trainables.trial_files import (
     CHECKPOINT,
     DONE,
@@ -58,6 +59,7 @@ from trainables.trial_files import (
 from trainables.trial_inputs import TrialRows
 
 SCORED = ("val", "test", "unlabelled")
+OnSmallerParts = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,11 @@ def run_trial(
     *,
     bases: Sequence[Base] = (),
     on_epoch: OnEpoch | None = None,
+    on_smaller_parts: OnSmallerParts | None = None,
     resume: bool = True,
     device: torch.device | None = None,
     threads: int = 1,
+    pixels_mib: int | None = None,
 ) -> dict[str, Any]:
     """Train, score and commit one trial; return what metrics.json holds.
 
@@ -98,9 +102,12 @@ def run_trial(
         out_dir: the trial's folder.
         bases: what an ensemble combines, trained on the same fold.
         on_epoch: called after each epoch that this call trains.
+        on_smaller_parts: called before the trial is committed, where memory ran out and training went on with
+            smaller parts of a batch, with the most images of one.
         resume: go on from out_dir/checkpoint when there is one.
         device: default: the first CUDA device, else the CPU.
         threads: CPU threads; on the CPU the last bits of a result depend on it.
+        pixels_mib: memory of the GPU that images may be kept in; default: as `Images` has it.
 
     Raises:
         TrainingError: the loss or the scores are no longer finite.
@@ -108,6 +115,7 @@ def run_trial(
     """
     started = time.perf_counter()
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    conduct = _Conduct(device, pixels_mib, resume, on_epoch, on_smaller_parts)
     _fresh_process(device, threads)
     table = _ordered(rows.table)
     if is_kernel_machine(recipe.backbone):
@@ -119,18 +127,9 @@ def run_trial(
     if is_kernel_machine(recipe.backbone):
         outcome = _train_machine(pixels, parts)
     else:
-        outcome = _train_network(
-            recipe, rows, pixels, parts, out_dir, bases=bases, on_epoch=on_epoch, resume=resume, device=device
-        )
+        outcome = _train_network(recipe, rows, pixels, parts, out_dir, bases=bases, conduct=conduct)
     metrics = {
-        **{
-            name: compute_metrics(parts[name].labels, outcome.scores[name], predicted=outcome.votes[name])
-            if name in outcome.scores
-            else {}
-            for name in ("val", "test")
-        },
-        **outcome.facts,
-        **{f"n_{name}": len(part.rows) for name, part in parts.items()},
+        **_scored(outcome, parts),
         "seconds": round(time.perf_counter() - started, 3),
         "peak_mib": round(peak_mib(device), 1),
         "device": device.type,
@@ -142,12 +141,23 @@ def run_trial(
 
 
 @dataclass(frozen=True, slots=True)
+class _Conduct:
+    """What a trial's numbers do not hang on, but for the type of device; see `run_trial`."""
+
+    device: torch.device
+    pixels_mib: int | None
+    resume: bool
+    on_epoch: OnEpoch | None
+    on_smaller_parts: OnSmallerParts | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Outcome:
     """What training leaves: scores and predicted classes by part, facts for metrics.json, and the model."""
 
     scores: dict[str, np.ndarray]
     votes: dict[str, np.ndarray]
-    facts: dict[str, Any]
+    facts: Mapping[str, object]
     history: list[dict[str, Any]]
     save: Callable[[Path], None]
 
@@ -160,9 +170,7 @@ def _train_network(
     out_dir: Path,
     *,
     bases: Sequence[Base],
-    on_epoch: OnEpoch | None,
-    resume: bool,
-    device: torch.device,
+    conduct: _Conduct,
 ) -> _Outcome:
     train = parts["train"]
     normalization = normalization_of(
@@ -173,7 +181,11 @@ def _train_network(
         num_classes=rows.num_classes,
     )
     images = Images(
-        pixels.array, normalization=normalization, memory_format=recipe.memory_format, device=device
+        pixels.array,
+        normalization=normalization,
+        memory_format=recipe.memory_format,
+        device=conduct.device,
+        resident_mib=conduct.pixels_mib,
     )
     trainer = Trainer(
         recipe,
@@ -183,35 +195,52 @@ def _train_network(
         train=parts["train"],
         val=parts["val"],
         seed=derived_seed(recipe.seed, rows.repeat, rows.fold, "trial"),
-        device=device,
+        device=conduct.device,
         folder=out_dir / CHECKPOINT,
     )
 
     def report(epoch: EpochReport) -> None:
         _write_csv(out_dir / HISTORY, pd.DataFrame(trainer.progress.history))
-        if on_epoch:
-            on_epoch(epoch)
+        if conduct.on_epoch:
+            conduct.on_epoch(epoch)
 
-    progress = trainer.fit(on_epoch=report, resume=resume)
+    progress = fit_in_memory(trainer, on_epoch=report, resume=conduct.resume)
+    if conduct.on_smaller_parts and progress.micro_batch not in (None, recipe.micro_batch):
+        conduct.on_smaller_parts(trainer.part)
     scores = {name: trainer.score(parts[name]) for name in SCORED if len(parts[name].rows)}
-    facts = {
+    return _Outcome(
+        scores,
+        {name: predicted_classes(values) for name, values in scores.items()},
+        {**_network_facts(trainer), "normalization": normalization.to_json()},
+        progress.history,
+        lambda path: checkpoint.save_weights(path, trainer.model.state_dict()),
+    )
+
+
+def _network_facts(trainer: Trainer) -> Mapping[str, object]:
+    """Return what metrics.json holds of training."""
+    progress = trainer.progress
+    return {
         "score": abs(progress.best_score),
         "best_epoch": progress.best_epoch + 1,
         "epochs": progress.epochs_done,
         "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
-        "flops_per_image": flops_per_image(trainer.model, images.batch(train.rows[:1])),
-        "n_val_halves": [] if parts["val"].halves is None else np.bincount(parts["val"].halves).tolist(),
-        "micro_batch": recipe.micro_batch,
+        "flops_per_image": flops_per_image(trainer.model, trainer.images.batch(trainer.train.rows[:1])),
+        "n_val_halves": [] if trainer.val.halves is None else np.bincount(trainer.val.halves).tolist(),
+        "micro_batch": progress.micro_batch,
         "training_seconds": round(progress.seconds, 3),
-        "normalization": normalization.to_json(),
     }
-    return _Outcome(
-        scores,
-        {name: predicted_classes(values) for name, values in scores.items()},
-        facts,
-        progress.history,
-        lambda path: checkpoint.save_weights(path, trainer.model.state_dict()),
-    )
+
+
+def _scored(outcome: _Outcome, parts: dict[str, Samples]) -> Mapping[str, object]:
+    """Return what metrics.json holds of scores and rows."""
+    metrics = {
+        name: compute_metrics(parts[name].labels, outcome.scores[name], predicted=outcome.votes[name])
+        if name in outcome.scores
+        else {}
+        for name in ("val", "test")
+    }
+    return {**metrics, **outcome.facts, **{f"n_{name}": len(part.rows) for name, part in parts.items()}}
 
 
 def first_network(recipe: Recipe, bases: Sequence[Base], *, num_classes: int) -> nn.Module:

@@ -28,7 +28,8 @@ class SetupDifference:
 
 
 def setup_differences(baseline: Gathered, treatment: Gathered) -> tuple[SetupDifference, ...]:
-    """Return in what two experiments ran differently: torch, timm, devices, precision, CPU threads.
+    """Return in what two experiments ran differently: torch, timm, devices, precision, parts of a batch, CPU
+    threads.
 
     What a trial did not write down is no difference.
     """
@@ -69,6 +70,12 @@ def _precision(record: TrialRecord) -> str:
     return record.recipe.precision + (" with TF32" if record.run.tf32 else "")
 
 
+def _parts(record: TrialRecord) -> str:
+    """How a batch was worked on; batch normalisation sees the parts, so it makes a difference."""
+    size = record.run.micro_batch
+    return "as planned" if size is None else f"{size} images after memory ran out"
+
+
 def _read_setup(experiment: Gathered) -> dict[str, frozenset[str]]:
     values: dict[str, set[str]] = {}
     for place, trial in experiment.trials.items():
@@ -80,6 +87,7 @@ def _read_setup(experiment: Gathered) -> dict[str, frozenset[str]]:
             if record.run.device:
                 values.setdefault("device", set()).add(record.run.device)
             values.setdefault("precision", set()).add(_precision(record))
+            values.setdefault("parts of a batch", set()).add(_parts(record))
         if trial.device == "cpu":
             # On a GPU the threads only feed it.
             values.setdefault("CPU threads", set()).add(str(trial.threads))

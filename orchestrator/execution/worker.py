@@ -105,23 +105,7 @@ def _run(job: TrialJob, task: Task, report: Report) -> None:
         fold=job.fold,
     )
     device = torch.device(task.device)
-    here = provenance.environment().plain()
-    record = TrialRecord(
-        format=FORMAT,
-        key=job.key,
-        experiment=job.experiment,
-        repeat=job.repeat,
-        fold=job.fold,
-        ingredients=json.loads(job.ingredients),
-        recipe=RecipeRecord.model_validate_json(job.recipe),
-        run=RunRecord(
-            command=job.command,
-            phase=job.phase,
-            **here,
-            **device_facts(task, results=job.folder.parent.parent),
-            started=provenance.now(),
-        ),
-    )
+    record = _record(job, task)
     write_trial(job.folder, record)
     report(Event(EventKind.STARTED, job.key, epochs=recipe.epochs))
 
@@ -136,14 +120,41 @@ def _run(job: TrialJob, task: Task, report: Report) -> None:
             )
         )
 
+    def on_smaller_parts(micro_batch: int) -> None:
+        run = record.run.model_copy(update={"micro_batch": micro_batch})
+        write_trial(job.folder, record.model_copy(update={"run": run}))
+
     run_trial(
         recipe,
         rows,
         job.folder,
         bases=bases,
         on_epoch=on_epoch,
+        on_smaller_parts=on_smaller_parts,
         device=device,
         threads=task.share.threads,
+        pixels_mib=task.share.pixels_mib,
+    )
+
+
+def _record(job: TrialJob, task: Task) -> TrialRecord:
+    """What trial.json holds when a trial begins."""
+    here = provenance.environment().plain()
+    return TrialRecord(
+        format=FORMAT,
+        key=job.key,
+        experiment=job.experiment,
+        repeat=job.repeat,
+        fold=job.fold,
+        ingredients=json.loads(job.ingredients),
+        recipe=RecipeRecord.model_validate_json(job.recipe),
+        run=RunRecord(
+            command=job.command,
+            phase=job.phase,
+            **here,
+            **device_facts(task, results=job.folder.parent.parent),
+            started=provenance.now(),
+        ),
     )
 
 

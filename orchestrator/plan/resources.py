@@ -19,6 +19,10 @@ MEMORY_SHARE = 0.8
 SPARE = 1.2
 DEFAULT_PEAK_MIB = 1500.0
 GPU_CONTEXT_MIB = 600.0
+# Of a card; the rest is the driver's, and lost between blocks.
+GPU_MEMORY_SHARE = 0.95
+# What a process that trains on a GPU takes of the node: libraries, batches on their way, the best weights.
+GPU_TRIAL_HOST_MIB = 2500.0
 MAX_TRIALS_A_GPU = 8
 
 
@@ -44,11 +48,15 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one trial gets. `gpus` may be a fraction; `threads` are torch's."""
+    """What one trial gets. `gpus` may be a fraction; `threads` are torch's.
+
+    `pixels_mib` is the memory of its GPU that it may keep images in.
+    """
 
     cpus: int
     gpus: float
     threads: int
+    pixels_mib: int = 0
 
 
 def this_machine(device: str | None = None) -> Machine:
@@ -90,14 +98,14 @@ def share_of(machine: Machine, *, peak_mib: float | None, wanted: Resources) -> 
     """
     need = (peak_mib or DEFAULT_PEAK_MIB) * SPARE
     if machine.gpus:
-        need += GPU_CONTEXT_MIB
-        fit = math.floor(machine.gpu_memory_mib / need) if machine.gpu_memory_mib else 1
-        a_gpu = max(1, min(fit, MAX_TRIALS_A_GPU, machine.cores // machine.gpus))
+        fit = math.floor(machine.gpu_memory_mib / _gpu_need_mib(peak_mib)) if machine.gpu_memory_mib else 1
+        host = math.floor(MEMORY_SHARE * machine.memory_mib / GPU_TRIAL_HOST_MIB / machine.gpus)
+        a_gpu = max(1, min(fit, host, MAX_TRIALS_A_GPU, machine.cores // machine.gpus))
         gpus = math.floor(1000 / a_gpu) / 1000 if wanted.gpus is None else wanted.gpus
         if gpus > machine.gpus:
             raise InputError(f"resources.gpus is {gpus:g}, but a node has {machine.gpus}; ask for no more")
         cpus = min(wanted.cpus or max(1, machine.cores // (machine.gpus * a_gpu)), machine.cores)
-        return Share(cpus=cpus, gpus=gpus, threads=cpus)
+        return Share(cpus, gpus, cpus, resident_pixels_mib(machine, gpus, peak_mib=peak_mib))
     if wanted.gpus is not None:
         raise InputError("resources.gpus is set, but there is no GPU to work on; leave it out")
     fit = math.floor(MEMORY_SHARE * machine.memory_mib / need)
@@ -105,3 +113,19 @@ def share_of(machine: Machine, *, peak_mib: float | None, wanted: Resources) -> 
     # Rounded up: a core that is left over is better than a trial too many for the memory.
     cpus = min(wanted.cpus or math.ceil(machine.cores / together), machine.cores)
     return Share(cpus=cpus, gpus=0.0, threads=cpus)
+
+
+def resident_pixels_mib(machine: Machine, gpus: float, *, peak_mib: float | None) -> int:
+    """Return how much memory of its card a trial with `gpus` of it may keep images in.
+
+    It is what the trial's part of the whole card leaves beside training, whatever is free at the moment: many
+    trials that look at once would all see the same free memory. The parts of the trials of a card are never
+    more than the card, whichever trials they are.
+    """
+    mine = min(gpus, 1.0) * machine.gpu_memory_mib * GPU_MEMORY_SHARE
+    return max(0, math.floor(mine - _gpu_need_mib(peak_mib)))
+
+
+def _gpu_need_mib(peak_mib: float | None) -> float:
+    """What a trial takes of its card, without images that are kept there."""
+    return (peak_mib or DEFAULT_PEAK_MIB) * SPARE + GPU_CONTEXT_MIB

@@ -7,7 +7,7 @@ and device stay: on the CPU the number of threads decides the last bits of a tri
 from collections.abc import Mapping
 
 from orchestrator.config.trial_resources import Resources
-from orchestrator.plan.resources import Machine, Share, share_of
+from orchestrator.plan.resources import Machine, Share, resident_pixels_mib, share_of
 from orchestrator.store.records import RecipeRecord, StudyRecord
 from orchestrator.store.share_record import ShareRecord
 from trainables.recipe import Recipe
@@ -45,10 +45,12 @@ def trial_share(
         return fresh
     # A machine with less memory has room for fewer trials, which then hold more cores.
     needed = 0 if machine.gpus else fresh.cpus
+    gpus = fresh.gpus if wanted.gpus is not None else max(fresh.gpus, recorded.gpus)
     return Share(
         cpus=min(machine.cores, max(recorded.cpus, recorded.threads, needed)),
-        gpus=fresh.gpus if wanted.gpus is not None else max(fresh.gpus, recorded.gpus),
+        gpus=gpus,
         threads=recorded.threads,
+        pixels_mib=resident_pixels_mib(machine, gpus, peak_mib=peak_mib),
     )
 
 
@@ -62,5 +64,6 @@ def share_record(share: Share, machine: Machine, before: ShareRecord | None) -> 
         gpus=share.gpus,
         threads=share.threads,
         gpu_type=machine.gpu_type,
+        pixels_mib=share.pixels_mib,
         earlier_threads=tuple(dict.fromkeys(earlier)),
     )

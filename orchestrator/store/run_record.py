@@ -21,7 +21,8 @@ class RunRecord(Environment):
 
     `card` names the GPU with its driver and torch, `gpus` is the share of it that the trial had, and `tf32`
     whether float32 was rounded; None on a CPU. `bits` is what `doctor` had found there: are two runs of a
-    trial, and an interrupted one, equal? None where nobody had compared them.
+    trial, and an interrupted one, equal? None where nobody had compared them. `micro_batch` is the part of a
+    batch that it went on with when memory ran out; None where it did not.
     """
 
     command: str | None = None
@@ -32,3 +33,4 @@ class RunRecord(Environment):
     gpus: float | None = None
     tf32: bool | None = None
     bits: Stamp | None = None
+    micro_batch: int | None = None

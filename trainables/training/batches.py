@@ -2,7 +2,7 @@
 
 A batch is a gather of uint8 rows followed by one multiplication and one addition. Rows are stored with the
 channels last, so for models in that memory format the batch needs no reordering at all. On a GPU the whole
-cache is kept in device memory when it takes a small part of it.
+cache is kept in device memory where that was planned for, and else sent batch by batch.
 """
 
 import itertools
@@ -16,6 +16,7 @@ from trainables.recipe import MemoryFormat
 from trainables.seeds import derived_seed
 from trainables.training.normalization import NORMALIZATIONS, Normalization
 
+# Of a card's whole memory, for who is alone on it and has planned nothing.
 RESIDENT_SHARE = 0.25
 
 
@@ -27,6 +28,7 @@ class Images:
         normalization: mean and std, or a key of NORMALIZATIONS.
         memory_format: of the batches.
         device: where the batches go.
+        resident_mib: memory of a GPU that the images may be kept in; default: RESIDENT_SHARE of it.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Images:
         normalization: Normalization | str,
         memory_format: MemoryFormat,
         device: torch.device,
+        resident_mib: float | None = None,
     ) -> None:
         if isinstance(normalization, str):
             normalization = Normalization(*NORMALIZATIONS[normalization])
@@ -49,7 +52,7 @@ class Images:
         self._channels_last = memory_format == "channels_last"
         self._device = device
         self._array = array
-        self._resident = torch.from_numpy(np.array(array)).to(device) if _fits(array, device) else None
+        self._resident = _kept(array, device) if _fits(array, device, resident_mib) else None
 
     def __len__(self) -> int:
         """Return how many images there are."""
@@ -111,8 +114,17 @@ def split_batch(size: int, micro_batch: int | None) -> list[slice]:
     return [slice(start, end) for start, end in itertools.pairwise(edges)]
 
 
-def _fits(array: np.ndarray, device: torch.device) -> bool:
+def _fits(array: np.ndarray, device: torch.device, resident_mib: float | None) -> bool:
     if device.type != "cuda":
         return False
-    free, _ = torch.cuda.mem_get_info(device)
-    return array.nbytes <= RESIDENT_SHARE * free
+    if resident_mib is None:
+        resident_mib = RESIDENT_SHARE * torch.cuda.get_device_properties(device).total_memory / 2**20
+    return array.nbytes <= resident_mib * 2**20
+
+
+def _kept(array: np.ndarray, device: torch.device) -> Tensor | None:
+    """Return images on a device; None where somebody else has taken the memory that was planned for them."""
+    try:
+        return torch.from_numpy(np.array(array)).to(device)
+    except torch.OutOfMemoryError:
+        return None

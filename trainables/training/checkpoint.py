@@ -29,7 +29,8 @@ class Progress:
 
     `stage` is the one that the last epoch belonged to, `stage_began` the epochs done before it; patience
     looks at the best epoch of the stage. Of an epoch under way, `batches_done` are behind it, whose losses
-    over images add up to `loss_sum`, after `epoch_seconds`.
+    over images add up to `loss_sum`, after `epoch_seconds`. `micro_batch` is the largest part of a batch;
+    None = the whole.
     """
 
     epochs_done: int = 0
@@ -44,6 +45,7 @@ class Progress:
     batches_done: int = 0
     loss_sum: float = 0.0
     epoch_seconds: float = 0.0
+    micro_batch: int | None = None
 
     def record(self, score: float) -> None:
         """Count an epoch whose selection score, higher is better, is `score`."""
@@ -52,6 +54,11 @@ class Progress:
         if score > self.stage_best_score:
             self.stage_best_score, self.stage_best_epoch = score, self.epochs_done
         self.epochs_done += 1
+
+    def limit(self, micro_batch: int | None) -> None:
+        """Take no larger parts of a batch than this."""
+        sizes = [size for size in (self.micro_batch, micro_batch) if size is not None]
+        self.micro_batch = min(sizes, default=None)
 
     def next_epoch(self) -> None:
         """Leave the batches of an epoch behind, all of which are done."""

@@ -123,16 +123,16 @@ class Trainer:
         mix = recipe.mix
         self._augmenter = Augmenter(recipe.augment, seed=seed) if recipe.augment else None
         self._mixing = Mixing(mixup=mix.mixup, cutmix=mix.cutmix, seed=seed) if mix else None
-        self._build()
+        self.begin_again(micro_batch=recipe.micro_batch)
 
-    def _build(self) -> None:
-        """Start from the beginning: first weights, first stage."""
+    def begin_again(self, *, micro_batch: int | None) -> None:
+        """Start from the beginning, with parts of a batch of this size: first weights, first stage."""
         torch.manual_seed(derived_seed(self.seed, "weights"))
         self.model: nn.Module = self._build_model().to(self.device)
         self.model.to(memory_format=torch_memory_format(self.recipe.memory_format))
         self._constrained = [each for each in self.model.modules() if isinstance(each, ConstrainedConv)]
         self._freezer = Freezer(self.model)
-        self.progress = Progress()
+        self.progress = Progress(micro_batch=micro_batch)
         self._best: dict[str, Tensor] = {}
         self._best_is_saved = True
         self._last_checkpoint = float("-inf")
@@ -199,9 +199,19 @@ class Trainer:
         return self.progress
 
     @property
+    def part(self) -> int:
+        """The most images that training takes at a time."""
+        return min(self.progress.micro_batch or self.recipe.batch_size, len(self.train.rows))
+
+    @property
+    def has_saved(self) -> bool:
+        """Whether the checkpoint is of this training."""
+        return math.isfinite(self._last_checkpoint)
+
+    @property
     def _scored_at_once(self) -> int:
         """Twice the images that training takes: without gradients they need far less memory."""
-        return 2 * (self.recipe.micro_batch or self.recipe.batch_size)
+        return 2 * (self.progress.micro_batch or self.recipe.batch_size)
 
     def score(self, samples: Samples) -> np.ndarray:
         """Return probabilities for `samples` in their order: float64 [N] of fake, or [N, C]."""
@@ -224,8 +234,9 @@ class Trainer:
         found = checkpoint.load_checkpoint(self.folder, self._parts)
         if found is None:
             # Whatever a damaged checkpoint has already put into the model must go.
-            self._build()
+            self.begin_again(micro_batch=self.progress.micro_batch)
         else:
+            found.limit(self.progress.micro_batch)
             self.progress = found
 
     def _epoch(self) -> EpochReport:
@@ -313,7 +324,7 @@ class Trainer:
             x_BCHW = mixed.images
         self.optimizer.zero_grad(set_to_none=True)
         loss = torch.zeros((), device=self.device)
-        for part in split_batch(len(positions), self.recipe.micro_batch):
+        for part in split_batch(len(positions), self.progress.micro_batch):
             logits = self._logits(rows[part], None if x_BCHW is None else x_BCHW[part]).float()
             some = self.loss(logits, target[part], self.loss.weight(target))
             if mixed is not None:

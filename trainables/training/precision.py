@@ -36,8 +36,15 @@ CANDIDATES: tuple[tuple[Precision, MemoryFormat], ...] = (
 )
 
 
-# What the allocators of the CPU say when they fail; on CUDA it is a class of exception.
-NO_MEMORY = ("can't allocate memory", "not enough memory")
+# What the allocators of the CPU say when they fail. On CUDA it is a class of exception, but for the memory
+# that its libraries take for themselves.
+NO_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
 
 
 def candidates(precision: str) -> tuple[tuple[Precision, MemoryFormat], ...]:
@@ -73,11 +80,10 @@ def measure(
     plain = recipe.model_copy(update={"pretrained": False})
     with torch.random.fork_rng():
         model = build_model(plain, num_classes=num_classes).to(device)
-        batch_norm = any(isinstance(module, _BatchNorm) for module in model.modules())
-        # Batch normalisation can't work on one image.
-        least = 2 if batch_norm else 1
+        batch_norm = has_batch_norm(model)
         speeds = [
-            _largest_part(model, plain, num_logits(num_classes), device, *pair, least) for pair in pairs
+            _largest_part(model, plain, num_logits(num_classes), device, *pair, least_part(model))
+            for pair in pairs
         ]
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     # torch's version is a string of a class of its own, which would carry torch to whoever reads the answer.
@@ -116,6 +122,16 @@ def peak_mib(device: torch.device) -> float:
 def is_out_of_memory(error: Exception) -> bool:
     """Tell whether an allocation failed, on whatever device."""
     return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in NO_MEMORY)
+
+
+def has_batch_norm(model: nn.Module) -> bool:
+    """Tell whether what a model makes of an image depends on the others of its part of a batch."""
+    return any(isinstance(module, _BatchNorm) for module in model.modules())
+
+
+def least_part(model: nn.Module) -> int:
+    """Return the fewest images that a model can train on: batch normalisation can't work on one."""
+    return 2 if has_batch_norm(model) else 1
 
 
 def _largest_part(

@@ -68,6 +68,16 @@ def test_float32_that_a_gpu_rounded_is_another_precision(results: Any) -> None:
     assert any(line.startswith(said) for line in comparison_lines(found))
 
 
+def test_a_side_that_ran_out_of_memory_is_named(results: Any) -> None:
+    """Catches batch normalisation over parts of a batch on one side of a comparison that nobody hears of."""
+    for name in ("a", "b"):
+        results.add(name)
+        results.ran(name, device="GPU", micro_batch=16 if name == "b" else None)
+    found = compare_experiments(Store.open(results.write()), "a", "b", metric="auc", rope=0.01)
+    said = "The two ran with different parts of a batch (as planned against 16 images after memory ran out)"
+    assert any(line.startswith(said) for line in comparison_lines(found))
+
+
 def test_sides_that_ran_on_other_devices_are_named(results: Any) -> None:
     for name, threads in (("a", 1), ("b", 4)):
         results.add(name)

@@ -51,6 +51,35 @@ def test_gpu_shares_follow_from_its_memory_and_the_cores(
     assert (found.gpus, found.cpus) == (share, cpus)
 
 
+def test_trials_of_gpus_fit_the_memory_of_their_node() -> None:
+    """Catches 64 processes of some GiB on a node with eight large cards and little memory."""
+    share = share_of(Machine(128, 64_000, 8, 80_000), peak_mib=1000, wanted=ANYTHING)
+    assert share.gpus == 0.5
+    assert share_of(Machine(128, 6_000, 8, 80_000), peak_mib=1000, wanted=ANYTHING).gpus == 1.0
+
+
+@with_settings(max_examples=100)
+@given(
+    gpu_memory_mib=st.floats(0, 200_000),
+    peaks=st.lists(st.none() | st.floats(1, 20_000), min_size=1, max_size=4),
+    wanted=st.none() | st.sampled_from([0.1, 0.25, 0.5, 1.0]),
+)
+def test_what_trials_keep_on_a_card_is_never_more_than_the_card(
+    gpu_memory_mib: float, peaks: list[float | None], wanted: float | None
+) -> None:
+    """Catches trials that each take what is free at the moment, which is the same for all of them."""
+    machine, resources = Machine(32, 500_000, 2, gpu_memory_mib), Resources(gpus=wanted)
+    shares = [share_of(machine, peak_mib=peak, wanted=resources) for peak in peaks]
+    taken = 0.0
+    for share, peak in zip(shares, peaks, strict=True):
+        if share.pixels_mib:
+            # Of each experiment as many as its share lets onto a card, were it alone.
+            each = share.pixels_mib + (peak or 1500) * 1.2 + 600
+            taken = max(taken, each * max(1, int(1 / share.gpus)))
+    assert taken <= gpu_memory_mib
+    assert all(share.pixels_mib == 0 for share in shares) or gpu_memory_mib > 600
+
+
 @pytest.mark.parametrize("machine", [Machine(8, 6_000), Machine(8, 64_000, 2, 12_000)])
 def test_what_the_experiment_asks_for_wins(machine: Machine) -> None:
     share = share_of(machine, peak_mib=1000, wanted=Resources(cpus=3, gpus=0.5 if machine.gpus else None))

@@ -34,9 +34,9 @@ def test_a_part_of_a_gpu_stays_unless_more_is_needed() -> None:
     gpu = Machine(cores=8, memory_mib=64000.0, gpus=1, gpu_memory_mib=80000.0, gpu_type="A100")
     recorded = share_record(Share(4, 0.5, 4), gpu, None)
     assert recorded.gpu_type == "A100"
-    assert shared(gpu, recorded) == Share(4, 0.5, 4)
+    assert shared(gpu, recorded) == Share(4, 0.5, 4, pixels_mib=38000 - 1800)
     tiny = Machine(cores=8, memory_mib=64000.0, gpus=1, gpu_memory_mib=2000.0)
-    assert shared(tiny, recorded) == Share(4, 1.0, 4)
+    assert shared(tiny, recorded) == Share(4, 1.0, 4, pixels_mib=1900 - 1800)
 
 
 def test_a_change_that_can_not_be_helped_is_said_and_recorded() -> None:

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trainables.training import batches
 from trainables.training.batches import Images, training_batches
 
 MEAN_STD = {
@@ -16,6 +17,30 @@ MEAN_STD = {
     "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
 }
 CPU = torch.device("cpu")
+MIB = 2**20
+
+
+@pytest.mark.parametrize(("resident_mib", "fits"), [(None, True), (3, True), (2.9, False), (0, False)])
+def test_images_are_kept_on_a_card_by_plan(
+    monkeypatch: pytest.MonkeyPatch, resident_mib: float | None, fits: bool
+) -> None:
+    """Catches a look at what is free at the moment, which is the same for all who look at once."""
+    card = type("Card", (), {"total_memory": 12 * MIB})
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
+    array = np.zeros(3 * MIB, dtype=np.uint8)
+    assert batches._fits(array, torch.device("cuda"), resident_mib) is fits
+    assert not batches._fits(array, CPU, resident_mib)
+
+
+def test_a_card_that_is_fuller_than_planned_gets_batches_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as context:
+        context.setattr(torch.Tensor, "to", full)
+        assert batches._kept(np.zeros(3, dtype=np.uint8), CPU) is None
+    kept = batches._kept(np.zeros(3, dtype=np.uint8), CPU)
+    assert kept is not None and kept.shape == (3,)
 
 
 def order(num_rows: int, *, batch_size: int = 8, seed: int = 1, epoch: int = 0) -> list[int]:

@@ -1,0 +1,32 @@
+"""Troubles of a trial's device, as its worker meets them; the errors of the device are made up."""
+
+import json
+from typing import Any
+
+import pytest
+import torch
+
+from orchestrator.execution import worker
+from orchestrator.execution.executor import Event, EventKind, Task
+from orchestrator.store.folder import read_trial
+from trainables.training.loop import Trainer
+
+
+def test_what_memory_allowed_is_on_record(tasks: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches numbers of smaller parts of a batch that nobody can tell from those of whole batches."""
+    logits = Trainer._logits
+
+    def short(trainer: Trainer, rows: Any, x_BCHW: Any) -> Any:
+        if len(rows) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return logits(trainer, rows, x_BCHW)
+
+    monkeypatch.setattr(Trainer, "_logits", short)
+    events: list[Event] = []
+    worker.run_task(tasks[0], events.append)
+    assert events[-1].kind is EventKind.DONE, events
+    (job,) = tasks[0].trials
+    record = read_trial(job.folder)
+    assert record is not None and (record.run.micro_batch or 9) <= 4 and record.run.started
+    assert record.recipe.micro_batch is None
+    assert json.loads((job.folder / "metrics.json").read_text())["micro_batch"] == record.run.micro_batch

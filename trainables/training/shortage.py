@@ -1,0 +1,43 @@
+"""Training that goes on with smaller parts of a batch where memory runs out.
+
+A plan measures how much of a batch fits, but other processes share the memory, and a step may need more than
+the measured one. The part is halved, down to one image (two with batch normalisation), and the trial goes on
+from its last checkpoint. The effective batch stays what the recipe says; batch normalisation sees the parts,
+so scores may differ from those of whole batches: what was done is kept with the progress.
+"""
+
+import gc
+import math
+
+import torch
+
+from trainables.training.checkpoint import Progress
+from trainables.training.loop import OnEpoch, Trainer, TrainingError
+from trainables.training.precision import is_out_of_memory, least_part
+
+
+def fit_in_memory(trainer: Trainer, *, on_epoch: OnEpoch, resume: bool) -> Progress:
+    """Train as `Trainer.fit` does, with half of the part of a batch whenever memory runs out.
+
+    Raises:
+        TrainingError: not even the smallest part fits, or as `Trainer.fit` does.
+    """
+    while True:
+        try:
+            return trainer.fit(on_epoch=on_epoch, resume=resume)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            part, least = trainer.part, least_part(trainer.model)
+            if part <= least:
+                raise TrainingError(
+                    f"memory ran out with {part} images at a time: lower image_size, or let fewer trials "
+                    "share the device (resources.gpus, --max-concurrent)"
+                ) from error
+        # Out of the handler: the exception would hold on to the tensors of the failed step. What was
+        # saved before this call counts only if it was gone on from.
+        resume = resume or trainer.has_saved
+        trainer.begin_again(micro_batch=max(least, math.ceil(part / 2)))
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()

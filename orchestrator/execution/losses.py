@@ -17,6 +17,8 @@ MAX_LOST = 3
 MAX_GONE = 100
 # Where a task is that had not begun yet.
 NOWHERE = ""
+# Where it is when it has come to a card that gets no more trials.
+BROKEN_CARD = "broken card"
 
 
 class LossCause(StrEnum):
@@ -24,6 +26,7 @@ class LossCause(StrEnum):
 
     WORKER = "its worker was lost; it starts again"
     NODE = "its node is gone; it goes on from its last checkpoint on another one"
+    CARD = "its GPU gets no more trials; it goes on elsewhere"
     LEFT_OUT = "its node is left out; it goes on elsewhere"
 
 
@@ -68,6 +71,8 @@ class Losses:
         return sum(self._cause(node_id) is LossCause.WORKER for node_id in self._nodes[key])
 
     def _cause(self, node_id: str) -> LossCause:
+        if node_id == BROKEN_CARD:
+            return LossCause.CARD
         if self.book.is_gone(node_id):
             return LossCause.NODE
         return LossCause.LEFT_OUT if node_id in self.book.left_out() else LossCause.WORKER

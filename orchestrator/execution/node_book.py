@@ -59,6 +59,10 @@ class NodeBook:
             self._news.append(f"node {_called_with_gpus(self._nodes[node_id])} has joined")
         self._news += filter(None, [note])
 
+    def tell(self, sentence: str) -> None:
+        """Take in something else to be said once."""
+        self._news.append(sentence)
+
     def left_out(self) -> tuple[str, ...]:
         """Return the ids of the nodes that nothing may be given to."""
         return tuple(sorted(node_id for node_id, fault in self._faults.items() if fault))

@@ -2,7 +2,7 @@
 
 Two runs that want the same trial at once take turns at its lock; the second finds it finished. An exception
 of the trial ends here: it becomes error.json and the worker takes the next trial. A killed worker leaves no
-error.json, only a checkpoint, from which the next one goes on.
+error.json, only a checkpoint, from which the next one goes on; nor does one whose CUDA context broke.
 """
 
 import json
@@ -20,6 +20,7 @@ from orchestrator.store.folder import write_error, write_trial
 from orchestrator.store.outcome_records import ErrorRecord
 from orchestrator.store.records import RecipeRecord, TrialRecord
 from orchestrator.store.run_record import RunRecord
+from trainables.broken_context import BrokenContextError, breaks_context
 from trainables.device import card, place_of
 from trainables.recipe import Recipe
 from trainables.trial_files import DONE, ERROR, FORMAT, LOCK
@@ -46,6 +47,9 @@ def _run_job(job: TrialJob, task: Task, report: Report) -> None:
             _run(job, task, report)
         # The border of a trial: whatever it raised is its row in failures.csv, and no other trial's concern.
         except Exception as error:
+            if breaks_context(error):
+                # Nothing more can be computed in this process, and it may be no fault of the trial.
+                raise BrokenContextError(one_line(error)) from error
             write_error(job.folder, error_record(error))
             report(Event(EventKind.FAILED, job.key, message=one_line(error)))
         else:

@@ -1,8 +1,9 @@
 """The executor with Ray, and the one package that knows Ray.
 
 `session` begins a local Ray or joins one by address, `joined` is what was joined, `node_watch` judges its
-nodes, `fan_out` runs tasks and calls on it, `staying` calls of workers that stay, `ray_up` asks Ray about a
-file for `ray up`. Ray reads the environment when it is imported, so that is set here, before any of them is.
+nodes, `card_watch` minds cards that break, `fan_out` runs tasks and calls on it, `staying` calls of workers
+that stay, `ray_up` asks Ray about a file for `ray up`. Ray reads the environment when it is imported, so that
+is set here, before any of them is.
 """
 
 import os

@@ -11,7 +11,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import ray
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler
 
+from orchestrator.execution.broken_cards import PlacedCard
 from orchestrator.execution.cluster_nodes import GPU_TYPE
 from orchestrator.execution.ending import ended_by_signals
 from orchestrator.execution.executor import (
@@ -30,8 +31,14 @@ from orchestrator.execution.executor import (
     Task,
     TaskEvents,
 )
-from orchestrator.execution.losses import MAX_LOST, Losses
+from orchestrator.execution.losses import BROKEN_CARD, MAX_LOST, Losses
 from orchestrator.execution.node_book import NodeBook
+from orchestrator.execution.ray_executor.card_watch import (
+    CardLeftOut,
+    CardWatch,
+    card_of_worker,
+    is_left_out,
+)
 from orchestrator.execution.ray_executor.node_watch import (
     SEE_EVERY_S,
     NodeLeftOut,
@@ -41,6 +48,7 @@ from orchestrator.execution.ray_executor.node_watch import (
 )
 from orchestrator.execution.ray_executor.staying import StayingCalls, StayingWorker
 from orchestrator.plan.resources import Machine
+from trainables.broken_context import BrokenContextError
 from trainables.device import DeviceType
 from trainables.errors import InputError
 
@@ -49,8 +57,10 @@ TRIFLE = 0.001
 
 # What Tune hands to a worker: the task alone, under this name.
 TASK = "task"
-# What a worker reports: on which node it is, once, and then what happens.
+# What a worker reports first and in between: on which node it is, once, and then what happens.
 NODE, EVENT = "node", "event"
+# What it reports last: the card on which its context broke, or which gets no more trials.
+BROKE, CARD_OUT = "broke", "card out"
 Config = Mapping[str, Task]
 # What Tune hands to a callback; of its many entries only ours are read.
 Result = Mapping[str, Any]
@@ -63,6 +73,7 @@ class RayExecutor:
     machine: Machine
     debug: bool = False
     watch: NodeWatch | None = None
+    local_book: NodeBook = field(default_factory=NodeBook)
     _stopped: set[str] = field(default_factory=set)
 
     @property
@@ -73,7 +84,7 @@ class RayExecutor:
     @property
     def nodes(self) -> NodeBook:
         """See `Executor.nodes`."""
-        return NodeBook() if self.watch is None else self.watch.book
+        return self.local_book if self.watch is None else self.watch.book
 
     def run(
         self,
@@ -87,18 +98,22 @@ class RayExecutor:
         """See `Executor.run`. A task that `Losses` gives up is heard of as LOST."""
         self._stopped.clear()
         storage = Path(tempfile.mkdtemp(prefix="orchestrator-tune-"))
+        cards = CardWatch(self.nodes, is_local=self.watch is None)
         try:
             with ended_by_signals() as signals:
 
                 def tick() -> None:
                     signals.check()
                     self._see()
+                    cards.tick()
                     on_tick()
 
                 bundle = functools.partial(_bundle, of_type=self._of_type())
-                events = _Events(TaskEvents(on_event), tick, Losses(self.nodes), self._see, self._stopped)
+                events = _Events(
+                    TaskEvents(on_event), tick, Losses(self.nodes), cards, self._see, self._stopped
+                )
                 tuner = tune.Tuner(
-                    tune.with_resources(_trainable(target, self._run_name), bundle),
+                    tune.with_resources(_trainable(target, self._run_name, cards.run), bundle),
                     param_space={TASK: tune.grid_search(list(tasks))},
                     tune_config=tune.TuneConfig(
                         reuse_actors=True,
@@ -116,6 +131,7 @@ class RayExecutor:
                 tuner.fit()
                 signals.check()
         finally:
+            cards.close()
             shutil.rmtree(storage, ignore_errors=True)
 
     def _of_type(self) -> dict[str, float]:
@@ -205,12 +221,22 @@ def _bundle(
     return tune.PlacementGroupFactory([{name: amount for name, amount in bundle.items() if amount}], **labels)
 
 
-def _trainable(target: Target, run: str) -> Callable[[Config], None]:
+def _trainable(target: Target, run: str, cards: str) -> Callable[[Config], None]:
     def trial(config: Config) -> None:
         if run:
             tune.report({NODE: ray.get_runtime_context().get_node_id()})
             wait_until_judged(run)
-        target(config[TASK], lambda event: tune.report({EVENT: event.plain()}))
+        card = card_of_worker()
+        if card is not None and is_left_out(cards, card):
+            tune.report({CARD_OUT: card.name})
+            raise CardLeftOut(f"{card.name} gets no more trials")
+        try:
+            target(config[TASK], lambda event: tune.report({EVENT: event.plain()}))
+        except BrokenContextError:
+            # An exception ends the process, whose context is of no more use.
+            if card is not None:
+                tune.report({BROKE: asdict(card)})
+            raise
 
     return trial
 
@@ -270,10 +296,11 @@ class _Events(_Unsaved, tune.Callback):
         events: TaskEvents,
         on_tick: Callable[[], None],
         losses: Losses,
+        cards: CardWatch,
         see: Callable[..., None],
         stopped: set[str],
     ) -> None:
-        self._events, self._on_tick, self._losses = events, on_tick, losses
+        self._events, self._on_tick, self._losses, self._cards = events, on_tick, losses, cards
         self._see, self._stopped = see, stopped
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
@@ -282,8 +309,17 @@ class _Events(_Unsaved, tune.Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: Result, **info: Any
     ) -> None:
+        key = trial.config[TASK].key
         if NODE in result:
-            self._losses.runs_on(trial.config[TASK].key, str(result[NODE]))
+            self._losses.runs_on(key, str(result[NODE]))
+        elif CARD_OUT in result:
+            self._losses.runs_on(key, BROKEN_CARD)
+        elif BROKE in result:
+            self._cards.broke(PlacedCard(**result[BROKE]), key)
+            if reason := self._cards.reason_to_end:
+                for each in trials:
+                    self._events.say(each.config[TASK], EventKind.LOST, reason)
+                    self._stopped.add(each.config[TASK].key)
         else:
             self._events.hear(Event.of(result[EVENT]))
 

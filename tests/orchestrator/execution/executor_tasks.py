@@ -6,6 +6,7 @@ from pathlib import Path
 
 from orchestrator.execution.executor import Event, EventKind, Report, Task, TrialJob
 from orchestrator.plan.resources import Share
+from trainables.broken_context import BrokenContextError
 from trainables.data.pixels import read_unchanged
 
 
@@ -75,6 +76,23 @@ def dies_as_told(task: Task, report: Report) -> None:
     if died < times:
         file.write_text("died\n" * (died + 1))
         os._exit(1)
+    report(Event(EventKind.DONE, job.key))
+
+
+def breaks_on_card_0(task: Task, report: Report) -> None:
+    """Break down as CUDA does on the first card of a node; on others, wait until that has got no more."""
+    import ray
+
+    (job,) = task.trials
+    (gpu,) = ray.get_runtime_context().get_accelerator_ids()["GPU"]
+    (job.folder / "card-0").touch()
+    with (job.folder / f"card-{gpu}").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    if gpu == "0":
+        raise BrokenContextError("CUDA error: an illegal memory access was encountered")
+    end = time.monotonic() + 120
+    while len((job.folder / "card-0").read_text().split()) < 3 and time.monotonic() < end:
+        time.sleep(0.1)
     report(Event(EventKind.DONE, job.key))
 
 

@@ -9,7 +9,9 @@ import torch
 from orchestrator.execution import worker
 from orchestrator.execution.executor import Event, EventKind, Task
 from orchestrator.store.folder import read_trial
+from trainables.broken_context import BrokenContextError
 from trainables.training.loop import Trainer
+from trainables.trial_files import ERROR
 
 
 def test_what_memory_allowed_is_on_record(tasks: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,3 +32,37 @@ def test_what_memory_allowed_is_on_record(tasks: list[Task], monkeypatch: pytest
     assert record is not None and (record.run.micro_batch or 9) <= 4 and record.run.started
     assert record.recipe.micro_batch is None
     assert json.loads((job.folder / "metrics.json").read_text())["micro_batch"] == record.run.micro_batch
+
+
+@pytest.mark.parametrize(
+    ("text", "breaks"),
+    [
+        (
+            "CUDA error: device-side assert triggered\nCUDA kernel errors might be asynchronously reported",
+            True,
+        ),
+        ("CUDA error: an illegal memory access was encountered", True),
+        ("CUDA error: unspecified launch failure", True),
+        ("CUDA error: uncorrectable ECC error encountered", True),
+        ("CUDA error: invalid argument", False),
+        ("an illegal memory access in a test", False),
+    ],
+)
+def test_a_broken_context_is_no_failure_of_the_trial(
+    tasks: list[Task], monkeypatch: pytest.MonkeyPatch, text: str, breaks: bool
+) -> None:
+    """Catches a worker that goes on to fail every trial after it, and a failure that ends the worker."""
+
+    def broken(*arguments: object) -> None:
+        raise RuntimeError(text)
+
+    monkeypatch.setattr(Trainer, "_logits", broken)
+    events: list[Event] = []
+    (job,) = tasks[0].trials
+    if breaks:
+        with pytest.raises(BrokenContextError, match="CUDA error"):
+            worker.run_task(tasks[0], events.append)
+    else:
+        worker.run_task(tasks[0], events.append)
+    assert (job.folder / ERROR).exists() is not breaks
+    assert (events[-1].kind is EventKind.FAILED) is not breaks

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 
 from orchestrator.checks.gpu_here import refuse_missing_gpu
 from orchestrator.execution.joining import Joining
+from orchestrator.execution.remote_places import RemotePlace
 from orchestrator.execution.workplace import HERE, IN_PROCESS, declared_device
 from orchestrator.plan.resources import Machine, Share
 from trainables.device import DeviceType
@@ -31,7 +32,8 @@ class TrialJob:
 
     `recipe` and `ingredients` are JSON; `rows` is a parquet file, `faces` one that is read for face crops
     alone, `cache` the folder of pixels; `bases` are folders of the trials whose networks it combines;
-    `command` and `phase` are what trial.json keeps of the run.
+    `command` and `phase` are what trial.json keeps of the run. Where results are `remote`, paths are those of
+    the driver's copy.
     """
 
     key: str
@@ -49,6 +51,7 @@ class TrialJob:
     command: str
     phase: str
     bases: tuple[Path, ...] = ()
+    remote: RemotePlace | None = None
 
 
 @dataclass(frozen=True, slots=True)

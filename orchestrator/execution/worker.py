@@ -5,6 +5,7 @@ of the trial ends here: it becomes error.json and the worker takes the next tria
 error.json, only a checkpoint, from which the next one goes on.
 """
 
+import contextlib
 import json
 import traceback
 from pathlib import Path
@@ -14,6 +15,7 @@ from filelock import FileLock
 from pydantic import JsonValue
 
 from orchestrator.execution.executor import Event, EventKind, Report, Task, TrialJob
+from orchestrator.execution.remote_trial import RemoteTrial
 from orchestrator.store import provenance
 from orchestrator.store.bits_file import read_bits
 from orchestrator.store.folder import write_error, write_trial
@@ -36,20 +38,32 @@ def run_task(task: Task, report: Report) -> None:
 
 
 def _run_job(job: TrialJob, task: Task, report: Report) -> None:
+    remote = RemoteTrial.of(job)
+    job = job if remote is None else remote.job
     job.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(job.folder / LOCK):
+        if remote is not None:
+            job = remote.fetch()
         if (job.folder / DONE).is_file():
-            report(Event(EventKind.DONE, job.key))
+            _end(job, report, remote)
             return
         (job.folder / ERROR).unlink(missing_ok=True)
         try:
-            _run(job, task, report)
+            _run(job, task, report, remote)
         # The border of a trial: whatever it raised is its row in failures.csv, and no other trial's concern.
         except Exception as error:
             write_error(job.folder, error_record(error))
+            if remote is not None:
+                remote.fail()
             report(Event(EventKind.FAILED, job.key, message=one_line(error)))
         else:
-            report(Event(EventKind.DONE, job.key))
+            _end(job, report, remote)
+
+
+def _end(job: TrialJob, report: Report, remote: RemoteTrial | None) -> None:
+    if remote is not None:
+        remote.commit()
+    report(Event(EventKind.DONE, job.key))
 
 
 def device_facts(task: Task, *, results: Path) -> dict[str, JsonValue]:
@@ -86,7 +100,7 @@ def error_record(error: Exception) -> ErrorRecord:
     )
 
 
-def _run(job: TrialJob, task: Task, report: Report) -> None:
+def _run(job: TrialJob, task: Task, report: Report, remote: RemoteTrial | None) -> None:
     # torch is imported here, in the worker, and not in the process that plans.
     import torch
 
@@ -104,9 +118,38 @@ def _run(job: TrialJob, task: Task, report: Report) -> None:
         repeat=job.repeat,
         fold=job.fold,
     )
-    device = torch.device(task.device)
+    write_trial(job.folder, _trial_record(job, task))
+    report(Event(EventKind.STARTED, job.key, epochs=recipe.epochs))
+
+    def on_epoch(epoch: EpochReport) -> None:
+        if remote is not None:
+            remote.keep()
+        report(
+            Event(
+                EventKind.EPOCH,
+                job.key,
+                epoch=epoch.epoch,
+                epochs=epoch.epochs,
+                best_score=epoch.best_score,
+            )
+        )
+
+    with contextlib.nullcontext() if remote is None else remote.kept_when_stopped():
+        run_trial(
+            recipe,
+            rows,
+            job.folder,
+            bases=bases,
+            on_epoch=on_epoch,
+            device=torch.device(task.device),
+            threads=task.share.threads,
+        )
+
+
+def _trial_record(job: TrialJob, task: Task) -> TrialRecord:
+    """Describe the trial as it begins."""
     here = provenance.environment().plain()
-    record = TrialRecord(
+    return TrialRecord(
         format=FORMAT,
         key=job.key,
         experiment=job.experiment,
@@ -121,29 +164,6 @@ def _run(job: TrialJob, task: Task, report: Report) -> None:
             **device_facts(task, results=job.folder.parent.parent),
             started=provenance.now(),
         ),
-    )
-    write_trial(job.folder, record)
-    report(Event(EventKind.STARTED, job.key, epochs=recipe.epochs))
-
-    def on_epoch(epoch: EpochReport) -> None:
-        report(
-            Event(
-                EventKind.EPOCH,
-                job.key,
-                epoch=epoch.epoch,
-                epochs=epoch.epochs,
-                best_score=epoch.best_score,
-            )
-        )
-
-    run_trial(
-        recipe,
-        rows,
-        job.folder,
-        bases=bases,
-        on_epoch=on_epoch,
-        device=device,
-        threads=task.share.threads,
     )
 
 

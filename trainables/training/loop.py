@@ -38,6 +38,7 @@ from trainables.training.optimisation import (
 )
 from trainables.training.precision import autocast, torch_memory_format
 from trainables.training.stages import Freezer, HeadTraining
+from trainables.trial_files import STATE
 
 # Short epochs would be spent on writing: a kill costs at most this long and the epoch under way.
 CHECKPOINT_EVERY_S = 20.0
@@ -180,7 +181,7 @@ class Trainer:
 
         A stage goes on from the best weights so far.
         """
-        if resume and (self.folder / checkpoint.STATE).exists():
+        if resume and (self.folder / STATE).exists():
             self._resume()
         for number, stage in enumerate(self._stages):
             if number < self.progress.stage:

@@ -86,6 +86,7 @@ def run_trial(
     *,
     bases: Sequence[Base] = (),
     on_epoch: OnEpoch | None = None,
+    on_checkpoint: Callable[[], None] | None = None,
     resume: bool = True,
     device: torch.device | None = None,
     threads: int = 1,
@@ -98,6 +99,7 @@ def run_trial(
         out_dir: the trial's folder.
         bases: what an ensemble combines, trained on the same fold.
         on_epoch: called after each epoch that this call trains.
+        on_checkpoint: called when a checkpoint was written within an epoch.
         resume: go on from out_dir/checkpoint when there is one.
         device: default: the first CUDA device, else the CPU.
         threads: CPU threads; on the CPU the last bits of a result depend on it.
@@ -114,14 +116,12 @@ def run_trial(
         # It has nothing to select, so it learns from the inner validation rows too.
         table["part"] = table["part"].replace("val", "train")
     pixels = open_pixels(rows.pixels)
-    parts = {name: _samples(table, name, pixels.rows) for name in ("train", "val", "test", "unlabelled")}
-    parts["val"] = _halved(parts["val"], table, recipe, rows)
+    parts = _parts(table, pixels, recipe, rows)
     if is_kernel_machine(recipe.backbone):
         outcome = _train_machine(pixels, parts)
     else:
-        outcome = _train_network(
-            recipe, rows, pixels, parts, out_dir, bases=bases, on_epoch=on_epoch, resume=resume, device=device
-        )
+        course = _Course(resume, on_epoch, on_checkpoint)
+        outcome = _train_network(recipe, rows, pixels, parts, out_dir, bases, course, device=device)
     metrics = {
         **{
             name: compute_metrics(parts[name].labels, outcome.scores[name], predicted=outcome.votes[name])
@@ -141,6 +141,21 @@ def run_trial(
     return metrics
 
 
+def _parts(table: pd.DataFrame, pixels: Pixels, recipe: Recipe, rows: TrialRows) -> dict[str, Samples]:
+    found = {name: _samples(table, name, pixels.rows) for name in ("train", "val", "test", "unlabelled")}
+    found["val"] = _halved(found["val"], table, recipe, rows)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """Whether training goes on from a checkpoint, and who hears of it; see `run_trial`."""
+
+    resume: bool
+    on_epoch: OnEpoch | None
+    on_checkpoint: Callable[[], None] | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     """What training leaves: scores and predicted classes by part, facts for metrics.json, and the model."""
@@ -158,10 +173,9 @@ def _train_network(
     pixels: Pixels,
     parts: dict[str, Samples],
     out_dir: Path,
-    *,
     bases: Sequence[Base],
-    on_epoch: OnEpoch | None,
-    resume: bool,
+    course: _Course,
+    *,
     device: torch.device,
 ) -> _Outcome:
     train = parts["train"]
@@ -189,10 +203,10 @@ def _train_network(
 
     def report(epoch: EpochReport) -> None:
         _write_csv(out_dir / HISTORY, pd.DataFrame(trainer.progress.history))
-        if on_epoch:
-            on_epoch(epoch)
+        if course.on_epoch:
+            course.on_epoch(epoch)
 
-    progress = trainer.fit(on_epoch=report, resume=resume)
+    progress = trainer.fit(on_epoch=report, on_checkpoint=course.on_checkpoint, resume=course.resume)
     scores = {name: trainer.score(parts[name]) for name in SCORED if len(parts[name].rows)}
     facts = {
         "score": abs(progress.best_score),

@@ -17,7 +17,8 @@ from orchestrator.store.remote.remote_folder import RemoteError
 from orchestrator.store.remote.shared_names import is_pulled
 from trainables.trial_files import BEST, CHECKPOINT, DONE, ERROR, HISTORY, STATE, TRIAL
 
-KEEP_S = 120.0
+# Shorter than the time between two checkpoints of a long epoch, so that none of those is left out.
+KEEP_S = 60.0
 
 
 @dataclass(slots=True)

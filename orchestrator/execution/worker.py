@@ -141,6 +141,7 @@ def _run(job: TrialJob, task: Task, report: Report, remote: RemoteTrial | None) 
             job.folder,
             bases=bases,
             on_epoch=on_epoch,
+            on_checkpoint=None if remote is None else remote.keep,
             device=torch.device(task.device),
             threads=task.share.threads,
         )

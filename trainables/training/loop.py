@@ -137,6 +137,7 @@ class Trainer:
         self._best: dict[str, Tensor] = {}
         self._best_is_saved = True
         self._last_checkpoint = float("-inf")
+        self._on_checkpoint: Callable[[], None] | None = None
         self._began = time.monotonic()
         self._epoch_began = time.perf_counter()
         self._begin_stage(0)
@@ -176,11 +177,14 @@ class Trainer:
         self.model.eval()
         self._head.keep(self.val.rows if changing else np.concatenate([self.train.rows, self.val.rows]))
 
-    def fit(self, *, on_epoch: OnEpoch, resume: bool) -> Progress:
+    def fit(
+        self, *, on_epoch: OnEpoch, resume: bool, on_checkpoint: Callable[[], None] | None = None
+    ) -> Progress:
         """Train each stage to its last epoch or until patience ends it; leave the best weights in the model.
 
-        A stage goes on from the best weights so far.
+        A stage goes on from the best weights so far. `on_checkpoint` hears of those written within an epoch.
         """
+        self._on_checkpoint = on_checkpoint
         if resume and (self.folder / STATE).exists():
             self._resume()
         for number, stage in enumerate(self._stages):
@@ -299,6 +303,8 @@ class Trainer:
                 progress.batches_done, progress.loss_sum = number + 1, _finite(total, epoch)
                 progress.epoch_seconds = time.perf_counter() - self._epoch_began
                 self._save()
+                if self._on_checkpoint:
+                    self._on_checkpoint()
         progress.next_epoch()
         return _finite(total, epoch) / len(self.train.rows)
 

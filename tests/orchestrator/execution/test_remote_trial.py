@@ -24,6 +24,7 @@ from orchestrator.store.remote.local_copy import LocalCopy, copy_of
 from orchestrator.store.remote.local_places import LOCAL
 from orchestrator.store.remote.remote_folder import RemoteError, RemoteFolder
 from orchestrator.store.remote.shared_names import is_pulled
+from trainables.training.batches import split_batch
 from trainables.trial_files import CHECKPOINT, DONE, ERROR, METRICS, PREDICTIONS, STATE, WEIGHTS
 
 SETTINGS = ("epochs=3", "cnn_preset=micro", "image_size=32", "cv_folds=2", "precision=float32")
@@ -115,6 +116,23 @@ def test_another_node_goes_on_from_the_pushed_checkpoint_with_the_same_bits(node
     assert later[-1].kind == EventKind.DONE
     assert next(event.epoch for event in later if event.kind == EventKind.EPOCH) in (2, 3)
     assert (copy.root / nodes.name / PREDICTIONS).read_bytes() == undisturbed.read_bytes()
+
+
+def test_a_checkpoint_within_an_epoch_is_pushed(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a long epoch that is lost with its node."""
+    monkeypatch.setattr(remote_trial, "KEEP_S", 0.0)
+    monkeypatch.setattr("trainables.training.loop.WITHIN_EPOCH_EVERY_S", 0.0)
+    there, epochs_done = list[bool](), list[int]()
+
+    def counted(size: int, micro_batch: int | None) -> list[slice]:
+        """Take the place of what is called once per step."""
+        if not epochs_done:
+            there.append((nodes.there / nodes.name / CHECKPOINT / STATE).is_file())
+        return split_batch(size, micro_batch)
+
+    monkeypatch.setattr("trainables.training.loop.split_batch", counted)
+    nodes.run("one", lambda event: epochs_done.append(event.epoch) if event.epoch else None)
+    assert there == [False] + [True] * (len(there) - 1) and len(there) > 1
 
 
 def test_checkpoints_are_pushed_now_and_then_and_a_lost_network_does_not_fail_the_trial(

@@ -56,8 +56,10 @@ lint: setup
 
 check: lint test
 
-check-all: lint
-	@$(BIN)/python -m pytest
+# What is slow starts Ray, processes and servers of its own: two files at once.
+check-all: export PYTHONDONTWRITEBYTECODE :=
+check-all: check
+	@$(BIN)/python -m pytest -m "slow or gpu" -n 2 --dist loadfile
 
 schema: setup
 	@$(BIN)/python -m orchestrator schema > experiments/schema.json

@@ -30,6 +30,7 @@ from orchestrator.commands.init import init_command
 from orchestrator.commands.options import RESULTS
 from orchestrator.commands.plan import plan_command
 from orchestrator.commands.predict import predict_command
+from orchestrator.commands.pull import pull_command
 from orchestrator.commands.reference import models_command, schema_command
 from orchestrator.commands.results import collect_command, report_command
 from orchestrator.commands.run import phase_command, run_command, study_command
@@ -38,6 +39,7 @@ from orchestrator.commands.ui import ui_command
 from orchestrator.config.library import PROJECT, RESERVED, find_library
 from orchestrator.console import complain, say, warn
 from orchestrator.execution.ending import Terminated, ended_by_signals
+from orchestrator.store.remote.local_copy import local_folder
 from trainables.errors import InputError
 from trainables.output_width import UNWRAPPED
 
@@ -111,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         words = _typed() if COMPLETE in os.environ else arguments
         folders = _project_folders(words)
-        results = _given(words, "--results") or folders.get("results", RESULTS)
+        results = local_folder(_given(words, "--results") or folders.get("results", RESULTS), "results")
         command = typer.main.get_command(make_app(_phases(words, folders)))
         defaults = _defaults(command, folders)
         with ended_by_signals() as signals:
@@ -260,6 +262,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "predict": predict_command,
     "models": models_command,
     "init": init_command,
+    "pull": pull_command,
     "ui": ui_command,
     "doctor": doctor_command,
     "schema": schema_command,

@@ -22,6 +22,7 @@ from orchestrator.execution.predicting import predict_images, scratch_store
 from orchestrator.store.existing_results import existing_results
 from orchestrator.store.find_experiment import find_experiment
 from orchestrator.store.folder import Store
+from orchestrator.store.remote.local_copy import results_folder
 from trainables.data.dataset.named_images import NamedImages, name_files, name_images
 from trainables.errors import InputError
 from trainables.kept_networks import KeptNetworks, keeping_networks
@@ -61,7 +62,7 @@ class Detector:
         Raises:
             InputError: there are no such results, experiment or fold, or none of its trials has a model.
         """
-        store = existing_results(Path(results))
+        store = existing_results(results_folder(results))
         record = find_experiment(store, experiment)
         return cls(store, joint_models(store, record, folds=folds, method=calibration))
 

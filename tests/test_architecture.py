@@ -150,6 +150,13 @@ def test_the_one_place_does_import_its_engine(library: str) -> None:
 
 
 @in_every_module
+def test_remote_places_are_known_to_one_package(path: Path) -> None:
+    """Catches a module that reads from a bucket behind the back of the copies."""
+    found = {name for name in imported(path) if name.startswith(("pyarrow.fs", "boto3", "google."))}
+    assert not found or path.is_relative_to(ROOT / "orchestrator" / "store" / "remote"), found
+
+
+@in_every_module
 def test_consoles_are_made_in_one_place(path: Path) -> None:
     """Catches output that is wrapped at 80 columns in a file or a pipe."""
     calls = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]

@@ -43,7 +43,7 @@ from trainables.training.loop import EpochReport, OnEpoch, Samples, Trainer
 from trainables.training.normalization import normalization_of
 from trainables.training.precision import peak_mib
 from trainables.training.repeatable import make_repeatable
-from trainables.training.shortage import fit_in_memory
+from trainables.training.shortage import fit_in_memory, largest_part
 from trainables.trial_files import (
     CHECKPOINT,
     DONE,
@@ -89,6 +89,7 @@ def run_trial(
     bases: Sequence[Base] = (),
     on_epoch: OnEpoch | None = None,
     on_smaller_parts: OnSmallerParts | None = None,
+    on_checkpoint: Callable[[], None] | None = None,
     resume: bool = True,
     device: torch.device | None = None,
     threads: int = 1,
@@ -104,6 +105,7 @@ def run_trial(
         on_epoch: called after each epoch that this call trains.
         on_smaller_parts: called before the trial is committed, where memory ran out and training went on with
             smaller parts of a batch, with the most images of one.
+        on_checkpoint: called when a checkpoint was written within an epoch.
         resume: go on from out_dir/checkpoint when there is one.
         device: default: the first CUDA device, else the CPU.
         threads: CPU threads; on the CPU the last bits of a result depend on it.
@@ -115,19 +117,18 @@ def run_trial(
     """
     started = time.perf_counter()
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    conduct = _Conduct(device, pixels_mib, resume, on_epoch, on_smaller_parts)
     _fresh_process(device, threads)
     table = _ordered(rows.table)
     if is_kernel_machine(recipe.backbone):
         # It has nothing to select, so it learns from the inner validation rows too.
         table["part"] = table["part"].replace("val", "train")
     pixels = open_pixels(rows.pixels)
-    parts = {name: _samples(table, name, pixels.rows) for name in ("train", "val", "test", "unlabelled")}
-    parts["val"] = _halved(parts["val"], table, recipe, rows)
+    parts = _parts(table, pixels, recipe, rows)
     if is_kernel_machine(recipe.backbone):
         outcome = _train_machine(pixels, parts)
     else:
-        outcome = _train_network(recipe, rows, pixels, parts, out_dir, bases=bases, conduct=conduct)
+        course = _Course(device, pixels_mib, resume, on_epoch, on_checkpoint, on_smaller_parts)
+        outcome = _train_network(recipe, rows, pixels, parts, out_dir, bases, course)
     metrics = {
         **_scored(outcome, parts),
         "seconds": round(time.perf_counter() - started, 3),
@@ -140,14 +141,21 @@ def run_trial(
     return metrics
 
 
+def _parts(table: pd.DataFrame, pixels: Pixels, recipe: Recipe, rows: TrialRows) -> dict[str, Samples]:
+    found = {name: _samples(table, name, pixels.rows) for name in ("train", "val", "test", "unlabelled")}
+    found["val"] = _halved(found["val"], table, recipe, rows)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
-class _Conduct:
-    """What a trial's numbers do not hang on, but for the type of device; see `run_trial`."""
+class _Course:
+    """Where training runs, whether it goes on from a checkpoint, and who hears of it; see `run_trial`."""
 
     device: torch.device
     pixels_mib: int | None
     resume: bool
     on_epoch: OnEpoch | None
+    on_checkpoint: Callable[[], None] | None
     on_smaller_parts: OnSmallerParts | None
 
 
@@ -168,9 +176,8 @@ def _train_network(
     pixels: Pixels,
     parts: dict[str, Samples],
     out_dir: Path,
-    *,
     bases: Sequence[Base],
-    conduct: _Conduct,
+    course: _Course,
 ) -> _Outcome:
     train = parts["train"]
     normalization = normalization_of(
@@ -184,8 +191,8 @@ def _train_network(
         pixels.array,
         normalization=normalization,
         memory_format=recipe.memory_format,
-        device=conduct.device,
-        resident_mib=conduct.pixels_mib,
+        device=course.device,
+        resident_mib=course.pixels_mib,
     )
     trainer = Trainer(
         recipe,
@@ -195,18 +202,20 @@ def _train_network(
         train=parts["train"],
         val=parts["val"],
         seed=derived_seed(recipe.seed, rows.repeat, rows.fold, "trial"),
-        device=conduct.device,
+        device=course.device,
         folder=out_dir / CHECKPOINT,
     )
 
     def report(epoch: EpochReport) -> None:
         _write_csv(out_dir / HISTORY, pd.DataFrame(trainer.progress.history))
-        if conduct.on_epoch:
-            conduct.on_epoch(epoch)
+        if course.on_epoch:
+            course.on_epoch(epoch)
 
-    progress = fit_in_memory(trainer, on_epoch=report, resume=conduct.resume)
-    if conduct.on_smaller_parts and progress.micro_batch not in (None, recipe.micro_batch):
-        conduct.on_smaller_parts(trainer.part)
+    progress = fit_in_memory(
+        trainer, on_epoch=report, on_checkpoint=course.on_checkpoint, resume=course.resume
+    )
+    if course.on_smaller_parts and progress.micro_batch not in (None, recipe.micro_batch):
+        course.on_smaller_parts(largest_part(trainer))
     scores = {name: trainer.score(parts[name]) for name in SCORED if len(parts[name].rows)}
     return _Outcome(
         scores,

@@ -9,6 +9,8 @@ PREDICTIONS = "predictions.parquet"
 SUBMISSION = "submission.csv"
 WEIGHTS = "model.safetensors"
 CHECKPOINT = "checkpoint"
+# In the checkpoint: the state, and the best weights by their epoch.
+STATE, BEST = "state.safetensors", "best-{epoch}.safetensors"
 ERROR = "error.json"
 DONE = "done.json"
 LOCK = ".lock"

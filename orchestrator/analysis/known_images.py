@@ -15,6 +15,7 @@ from orchestrator.store.finished_trials import FinishedTrial
 from orchestrator.store.fold_files import cached_hashes
 from orchestrator.store.folder import Store
 from orchestrator.store.records import ExperimentRecord
+from orchestrator.store.remote.local_copy import local_folder
 
 
 def count_learned(
@@ -45,7 +46,7 @@ def count_learned(
 
 def _below(file: Path, data: str) -> str | None:
     """What a study of the images in a folder calls a file; None where it lies elsewhere."""
-    real, root = file.resolve(), Path(data).resolve()
+    real, root = file.resolve(), local_folder(data, "data").resolve()
     return real.relative_to(root).as_posix() if data and real.is_relative_to(root) else None
 
 

@@ -26,6 +26,7 @@ from orchestrator.store.check_outcome import CheckModelScores, CheckOutcome, rea
 from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import Store
 from orchestrator.store.records import ShortcutRecord
+from orchestrator.store.remote.local_copy import place_text
 from trainables.data.checks import image_facts, shortcuts
 from trainables.data.checks.leakage import find_split_groups
 from trainables.data.dataset.manifest import Manifest, manifest_links
@@ -62,7 +63,7 @@ def check_study(study: StudyPlan, options: Options, *, console: Console) -> list
             names = [each.experiment.name for each in asking]
             root = asking[0].manifest.root
             record = shortcut_record(
-                outcome, experiments=names, data=str(root.resolve()), threshold=threshold, accepted=accepted
+                outcome, experiments=names, data=place_text(root), threshold=threshold, accepted=accepted
             )
             records.append(record)
             if not options.quiet:
@@ -101,7 +102,7 @@ def known_checks(study: StudyPlan) -> list[tuple[PlannedExperiment, ShortcutReco
             else shortcut_record(
                 outcome,
                 experiments=[each.experiment.name for each in experiments],
-                data=str(first.manifest.root.resolve()),
+                data=place_text(first.manifest.root),
                 threshold=first.experiment.shortcut_threshold,
                 accepted=False,
             )
@@ -140,7 +141,7 @@ def look(
     return CheckOutcome(
         format=FORMAT,
         check=check_name(rows, recipe),
-        data=str(root.resolve()),
+        data=place_text(root),
         images=len(files),
         file_facts=CheckModelScores.model_validate(asdict(found.file_facts)),
         trivial_pixels=CheckModelScores.model_validate(asdict(found.trivial_pixels)),
@@ -178,7 +179,7 @@ def check_folder(
     return shortcut_record(
         outcome,
         experiments=(),
-        data=str(manifest.root.resolve()),
+        data=place_text(manifest.root),
         threshold=DEFAULT_THRESHOLD,
         accepted=False,
     )

@@ -19,6 +19,7 @@ from orchestrator.store.folder import State, Store, claimed_hash, trial_state
 from orchestrator.store.held_out_files import read_held_out
 from orchestrator.store.predictions import DAMAGE
 from orchestrator.store.records import ExperimentRecord
+from orchestrator.store.remote.local_copy import place_text
 from trainables.data.checks.findings import Finding
 from trainables.data.dataset.layouts import UNLABELLED
 from trainables.data.dataset.manifest import Manifest
@@ -62,7 +63,7 @@ def verify_runs(
     Raises:
         InputError: no record of the phase, or none of a run on this folder.
     """
-    root = str(manifest.root.resolve())
+    root = place_text(manifest.root)
     findings: list[Finding] = []
     num_rounds = num_trials = 0
     for name in [phase] if phase is not None else store.studies():

@@ -21,6 +21,7 @@ from orchestrator.store.fold_files import cached_hashes
 from orchestrator.store.folder import Store
 from orchestrator.store.held_out_files import read_held_out
 from orchestrator.store.records import ExperimentRecord
+from orchestrator.store.remote.data_copy import data_folder
 from trainables.data.dataset.manifest import Manifest
 from trainables.data.duplicates.overlap import shared_pictures
 from trainables.data.images.path_checks import printable
@@ -121,7 +122,7 @@ def _learned(store: Store, experiments: Sequence[ExperimentRecord], bar: OpenBar
             if (name, experiment.data) in seen:
                 continue
             seen.add((name, experiment.data))
-            _add(found, store.fold_file(name), Path(experiment.data), known.get(name), bar)
+            _add(found, store.fold_file(name), data_folder(experiment.data), known.get(name), bar)
     return found
 
 

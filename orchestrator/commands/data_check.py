@@ -20,6 +20,7 @@ from orchestrator.commands.options import (
     check_layout,
     names_of,
 )
+from orchestrator.commands.places import results_place
 from orchestrator.config.experiment import DEFAULT_MAX_UNUSABLE
 from orchestrator.console import progress_bar, say, screen
 from trainables.errors import InputError
@@ -42,7 +43,10 @@ def check_command(
         float, typer.Option(min=0.0, max=1.0, help="Share of files that may be unusable, as in a run.")
     ] = DEFAULT_MAX_UNUSABLE,
     results: Annotated[
-        Path | None, typer.Option("--results", help="Verify the runs on this data in a results folder, too.")
+        Path | None,
+        typer.Option(
+            "--results", callback=results_place, help="Verify the runs on this data in a results folder, too."
+        ),
     ] = None,
     phase: Annotated[str | None, typer.Option("--phase", help="Verify this phase alone.")] = None,
     as_json: JsonOption = False,

@@ -13,7 +13,13 @@ from orchestrator.commands.options import (
     check_layout,
     names_of,
 )
+from orchestrator.commands.places import results_place
 from orchestrator.console import say, screen
+
+FacesResultsOption = Annotated[
+    Path | None,
+    typer.Option("--results", callback=results_place, help="Keep faces that are found in these results."),
+]
 
 
 def data_report_command(
@@ -28,9 +34,7 @@ def data_report_command(
     faces: Annotated[
         bool, typer.Option("--faces", help="Look for faces in the pictures that are read for averages, too.")
     ] = False,
-    results: Annotated[
-        Path | None, typer.Option("--results", help="Keep what is found of faces in this folder of results.")
-    ] = None,
+    results: FacesResultsOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Draw no progress.")] = False,
     debug: DebugOption = False,
 ) -> None:

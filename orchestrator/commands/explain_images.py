@@ -100,7 +100,10 @@ def _explained(
     from orchestrator.execution.executor import start_executor
     from orchestrator.execution.explaining import explain_phase
     from orchestrator.execution.hard_evidence import gather_evidence
+    from orchestrator.execution.remote_places import refuse_far_workers
+    from orchestrator.store.remote.data_copy import data_folder
 
+    refuse_far_workers(address, store.root)
     console, found = screen(), {}
     hard = [each for plan in plans if (each := _evidence_plan(store, plan.phase)) is not None]
     needs_workers = any(plan.missing for plan in plans) or any(plan.needs_workers for plan in hard)
@@ -110,7 +113,7 @@ def _explained(
         for plan in plans:
             found[plan.phase] = explain_phase(plan, executor, console=console, quiet=quiet)
         for evidence in hard:
-            root = data or Path(evidence.experiment.record.data)
+            root = data_folder(data or evidence.experiment.record.data)
             record = gather_evidence(evidence, root=root, executor=executor, console=console, quiet=quiet)
             for problem in record.problems:
                 warn(f"{evidence.phase}, hard examples: {problem}")

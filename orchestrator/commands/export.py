@@ -72,6 +72,7 @@ def export_command(
 def _networks(models: "JointModels", folder: Path, *, wanted: str, data: Path | None, quiet: bool) -> int:
     """Write the networks and say what became of each; return how many failed."""
     from orchestrator.execution.exporting import export_models
+    from orchestrator.store.remote.data_copy import data_folder
     from trainables.export import ExportFormat, why_not_exported
 
     chosen: ExportFormat = "onnx" if wanted == "onnx" else "torchscript"
@@ -80,7 +81,7 @@ def _networks(models: "JointModels", folder: Path, *, wanted: str, data: Path | 
     for problem in models.problems:
         warn(problem)
     failed = 0
-    root = (data or Path(models.experiment.data)).expanduser().resolve()
+    root = data_folder(data or models.experiment.data).expanduser().resolve()
     for each in export_models(models, folder, wanted=chosen, data=root):
         if each.network is None:
             failed += 1

@@ -6,12 +6,27 @@ from typing import Annotated
 import typer
 
 from orchestrator.commands.completion import phase_completions, preset_completions
+from orchestrator.commands.places import data_place, results_place
 from trainables.data.dataset.layouts import LAYOUTS
 from trainables.errors import InputError
 
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks, and what Ray says.")]
-DataOption = Annotated[Path | None, typer.Option("--data", help="Folder of images; overrides data_dir.")]
-ResultsOption = Annotated[Path, typer.Option("--results", help="Folder of results.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        callback=data_place,
+        help="Folder of images, or its address (s3://, gs://, file://); overrides data_dir.",
+    ),
+]
+ResultsOption = Annotated[
+    Path,
+    typer.Option(
+        "--results",
+        callback=results_place,
+        help="Folder of results, or its address (s3://, gs://, file://).",
+    ),
+]
 PresetOption = Annotated[
     str | None,
     typer.Option(
@@ -68,6 +83,15 @@ RaceOption = Annotated[
     typer.Option(
         "--race",
         help="Run fold by fold, and stop experiments that are surely not chosen; without it they run on.",
+    ),
+]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Run part I of N of the trials: for N machines with the same results and no Ray cluster.",
+        show_default=False,
     ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors and the verdict.")]

@@ -81,6 +81,7 @@ def _json_text(study: "StudyPlan", estimate: "PhaseEstimate", price: "PriceRecor
     from orchestrator.checks.shortcuts import CHECKS
     from orchestrator.commands.plan_tables import estimate_json, price_json
     from orchestrator.plan.pixel_plan import pixel_json
+    from orchestrator.store.remote.local_copy import place_text
 
     held_out: list[dict[str, object]] = [
         {"file": each.file, "images": len(each.rows), "of": each.labelled} for each in study.held_out()
@@ -112,7 +113,7 @@ def _json_text(study: "StudyPlan", estimate: "PhaseEstimate", price: "PriceRecor
         ],
         "shortcuts": [
             {
-                "data": str(planned.manifest.root.resolve()),
+                "data": place_text(planned.manifest.root),
                 "made": known is not None,
                 "verdict": known and known.verdict,
                 **{check: known and known.scores(check).plain() for check in CHECKS},

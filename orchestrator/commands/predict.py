@@ -99,8 +99,7 @@ def predict_command(
     """
     from orchestrator.execution.executor import start_executor
     from orchestrator.execution.overlays import with_overlays
-    from orchestrator.execution.predicting import predict_images, scratch_store
-    from orchestrator.execution.workplace import HERE
+    from orchestrator.execution.predicting import predict_images, scratch_store, seen_by_workers
     from orchestrator.store.existing_results import existing_results
     from trainables.data.dataset.named_images import name_images
     from trainables.kept_networks import keeping_networks
@@ -118,9 +117,7 @@ def predict_command(
             real_sources=names_of(real_sources), progress=progress,
         )  # fmt: skip
     with contextlib.ExitStack() as stack:
-        # Workers of other machines read what is derived from images where they read results.
-        shared = None if address in HERE else store.cached("predict")
-        scratch = stack.enter_context(scratch_store(shared))
+        scratch = stack.enter_context(scratch_store(seen_by_workers(store, address)))
         executor = stack.enter_context(start_executor(address, logs=scratch.logs, debug=debug))
         # Of many batches, networks are loaded for the first.
         stack.enter_context(keeping_networks({}))

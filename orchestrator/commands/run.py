@@ -85,7 +85,12 @@ def study_command(
     for number, name in enumerate(phases, start=1):
         if not options.quiet and not options.as_json:
             say(f"{name} ({number} of {len(phases)})")
-        tables = run_phase([name], _racing(options, load_phase(library, name)), budget)
+        tables = _run_part([name], _racing(options, load_phase(library, name)), budget)
+        if tables is None:
+            if name != phases[-1]:
+                complain(f"what comes after {name} waits for its other shards; run the same command then")
+                raise typer.Exit(EXIT_FAILED)
+            return
         store = Store.look(options.results)
         outcomes.append(phase_outcome(tables, store))
         num_failed += say_outcome(tables, store, as_json=options.as_json)
@@ -128,7 +133,9 @@ def _run_and_show(names: Sequence[str], options: RunOptions) -> None:
     from orchestrator.store.folder import Store
 
     budget = options.budget()
-    tables = run_phase(names, options, budget)
+    tables = _run_part(names, options, budget)
+    if tables is None:
+        return
     is_left = _say_cut(budget) or say_unfinished(tables, only=options.only, folds=fold_list(options.folds))
     show_outcome(tables, Store.look(options.results), as_json=options.as_json)
     if is_left:
@@ -142,6 +149,36 @@ def _say_cut(budget: "Budget") -> bool:
     for sentence in cut_sentences(budget):
         warn(sentence)
     return bool(budget.cut)
+
+
+def _run_part(names: Sequence[str], options: RunOptions, budget: "Budget") -> "Tables | None":
+    """Run a phase, or a shard of it; return the tables, None where other shards have trials left.
+
+    Raises:
+        typer.Exit: trials of this shard are not done.
+    """
+    if options.own_shard() is None:
+        return run_phase(names, options, budget)
+    from orchestrator.execution.run import run_shard
+    from orchestrator.execution.shard_outcome import ShardOutcome
+
+    question, console = options.question(names), screen(stderr=options.as_json)
+    found = run_shard(question, options.plan_options(), console=console, budget=budget)
+    if not isinstance(found, ShardOutcome):
+        return found
+    _say_cut(budget)
+    for line in found.left:
+        complain(line)
+    done = found.num_trials - len(found.left)
+    say(
+        f"{question.phase.name}, shard {found.shard.text}: {done} of {found.num_trials} trials done, "
+        f"{found.num_elsewhere} of other shards are not; whoever ends last collects and decides, or the same "
+        "command without --shard",
+        console=console,
+    )
+    if found.left:
+        raise typer.Exit(EXIT_FAILED)
+    return None
 
 
 def run_phase(names: Sequence[str], options: RunOptions, budget: "Budget") -> "Tables":

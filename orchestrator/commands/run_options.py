@@ -29,6 +29,7 @@ from orchestrator.commands.options import (
     RaceOption,
     ResultsOption,
     SetOption,
+    ShardOption,
     WaitOption,
 )
 from trainables.errors import InputError
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from orchestrator.config.load import ResolvedPhase
     from orchestrator.execution.caps import Budget
     from orchestrator.plan.plan import Options
+    from orchestrator.plan.sharding import Shard
     from orchestrator.store.price_record import PriceRecord
 
 
@@ -59,6 +61,7 @@ class RunOptions:
     accept_shortcut: AcceptOption = False
     accept_trials: AcceptTrialsOption = 0
     race: RaceOption = False
+    shard: ShardOption = None
     quiet: QuietOption = False
     as_json: JsonOption = False
     price: PriceOption = None
@@ -118,7 +121,29 @@ class RunOptions:
             debug=self.debug,
             accept_shortcut=self.accept_shortcut,
             race=self.race,
+            shard=self.own_shard(),
         )
+
+    def own_shard(self) -> "Shard | None":
+        """Return the part of the trials that is run; None = all of them.
+
+        Raises:
+            InputError: it is no part, or what is asked for beside it needs all trials on one machine.
+        """
+        from orchestrator.execution.workplace import HERE, origin_text, ray_address
+        from orchestrator.plan.sharding import read_shard
+
+        shard, address = read_shard(self.shard), ray_address(self.address)
+        if shard is None:
+            return None
+        if self.race:
+            raise InputError("--race looks at all experiments after each fold; leave out --shard, or --race")
+        if address not in HERE:
+            raise InputError(
+                f"--shard is for machines of their own, and the nodes of {address}{origin_text(address)} "
+                "share the trials anyway; leave it out, or give --address local"
+            )
+        return shard
 
     def price_record(self) -> "PriceRecord | None":
         """Return the price that --price stands for; None without one.

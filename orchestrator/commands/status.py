@@ -50,6 +50,8 @@ def show_status(results: Path, phase: str | None, *, watch: bool, as_json: bool,
     from orchestrator.store.starting import starting
 
     store = Store.look(results)
+    for line in () if as_json else _held_lines(store, phase):
+        say(line, console=console)
     steps = {name: step for name, step in starting(store).items() if phase in (None, name)}
     studies = _asked_studies(store, phase, steps)
     if as_json:
@@ -63,6 +65,16 @@ def show_status(results: Path, phase: str | None, *, watch: bool, as_json: bool,
     else:
         for study in studies:
             _print_board(store, study, console)
+
+
+def _held_lines(store: "Store", phase: str | None) -> list[str]:
+    """Say who runs which study of remote results: no lock of this machine tells."""
+    from orchestrator.store.remote.lease import holders
+    from orchestrator.store.remote.local_copy import copy_at
+
+    copy = copy_at(store.root)
+    held = {} if copy is None else holders(copy, phase or "")
+    return [f"{name}: is being run by {record.holder}" for name, record in held.items()]
 
 
 def _asked_studies(store: "Store", phase: str | None, steps: Mapping[str, str]) -> "list[StudyRecord]":

@@ -12,13 +12,16 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.commands.options import RESULTS, DebugOption, ResultsOption
 from orchestrator.console import say
 from trainables.errors import InputError
+
+if TYPE_CHECKING:
+    from orchestrator.store.folder import Store
 
 # How long MLflow's processes have to end by themselves.
 GRACE_S = 5.0
@@ -38,11 +41,14 @@ def ui_command(
     Example: python -m orchestrator ui --port 5001
     """
     from orchestrator.store.folder import Store
+    from orchestrator.store.remote.local_copy import copy_at
     from orchestrator.tracking import TrackingError, mark_experiments, moved_sentence, serve, tracking_uri
 
     refuse_taken(host, port)
     store = Store.look(results)
     try:
+        if copy_at(store.root) is not None:
+            _catch_up(store)
         mark_experiments(store)
     except TrackingError as error:
         raise InputError(f"MLflow's store at {tracking_uri(store)} can't be used: {error}") from error
@@ -51,6 +57,16 @@ def ui_command(
     say("Starting MLflow")
     command = serve(store, host=host, port=port)
     raise typer.Exit(run_group(command, after_start=lambda server: _say_when_open(server, host, port)))
+
+
+def _catch_up(store: "Store") -> None:
+    """Make MLflow's database say what remote results say: it lies on each machine, and is never remote."""
+    from orchestrator.tracking import is_synced, sync
+
+    for name in store.studies():
+        study = store.known_study(name)
+        if study is not None and not is_synced(store, study):
+            sync(store, study)
 
 
 def refuse_taken(host: str, port: int) -> None:

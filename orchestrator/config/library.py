@@ -20,7 +20,8 @@ PROJECT = "orchestrator.toml"
 RESERVED = frozenset(
     {
         "collect", "compare", "data", "decide", "doctor", "evaluate", "explain", "explain-images", "export",
-        "final", "init", "models", "plan", "predict", "report", "run", "schema", "status", "study", "ui",
+        "final", "init", "models", "plan", "predict", "pull", "report", "run", "schema", "status",
+        "study", "ui",
     }
 )  # fmt: skip
 PHASE, SHARED, PRESETS = "phase.json", "shared.json", "presets"

@@ -4,7 +4,7 @@
     results = "results"
     data = "~/faces"
 
-Every key may be left out. Paths are relative to the file.
+Every key may be left out. Paths are relative to the file; results and data may be addresses (s3://...).
 """
 
 import tomllib
@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from orchestrator.config.library import PROJECT
 from orchestrator.config.validation_errors import meant, problem_line
+from orchestrator.store.remote.address import is_address
 from trainables.errors import InputError
 from trainables.recipe_part import Frozen
 
@@ -47,6 +48,6 @@ def read_project(path: Path) -> dict[str, Path]:
         ]
         raise InputError("\n".join(lines)) from error
     return {
-        option: file.parent / Path(folder).expanduser()
+        option: Path(folder) if is_address(folder) else file.parent / Path(folder).expanduser()
         for option, folder in project.model_dump(exclude_none=True).items()
     }

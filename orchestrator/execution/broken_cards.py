@@ -47,7 +47,7 @@ class BrokenCards:
         return tuple(sorted(self._out))
 
 
-def left_out_sentence(card: PlacedCard) -> str:
+def broken_card_sentence(card: PlacedCard) -> str:
     """Say that a card gets no more trials, and the way out."""
     return (
         f"{card.name} gets no more trials: CUDA broke down on it {MAX_BROKEN} times; look at it with "

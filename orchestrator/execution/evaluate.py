@@ -41,6 +41,7 @@ from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.finished_trials import FinishedTrials, finished_trials
 from orchestrator.store.folder import Store
 from orchestrator.store.records import ExperimentRecord, ShortcutRecord, SourceCount
+from orchestrator.store.remote.local_copy import place_text
 from trainables.data.dataset.layouts import UNLABELLED, Listing
 from trainables.data.dataset.manifest import Manifest, scan
 from trainables.data.dataset.recognition import list_images
@@ -293,7 +294,7 @@ def _record(
     return EvaluationRecord(
         format=FORMAT,
         name=asked.request.name,
-        data=str(manifest.root.resolve()),
+        data=place_text(manifest.root),
         layout=manifest.layout,
         group_by=manifest.group_by,
         classes=manifest.classes,

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from orchestrator.analysis.experiment_scores import num_expected
 from orchestrator.execution.executor import Executor, start_executor
+from orchestrator.execution.remote_places import refuse_far_workers
 from orchestrator.execution.scoring import ScoredImages, score_trials
 from orchestrator.execution.workplace import ray_address
 from orchestrator.store.evaluation_files import (
@@ -101,6 +102,7 @@ def score_experiments(
 
         @functools.cache
         def start() -> Executor:
+            refuse_far_workers(ray_address(address), store.root)
             return stack.enter_context(start_executor(ray_address(address), logs=store.logs, debug=debug))
 
         scored = [

@@ -17,8 +17,9 @@ from typing import Protocol, TypeVar
 from pydantic import TypeAdapter
 
 from orchestrator.checks.gpu_here import refuse_missing_gpu
-from orchestrator.execution.joining import Joining
+from orchestrator.execution.joining import Joining, seen_by_all
 from orchestrator.execution.node_book import NodeBook
+from orchestrator.execution.remote_places import RemotePlace
 from orchestrator.execution.workplace import HERE, IN_PROCESS, declared_device
 from orchestrator.plan.resources import Machine, Share
 from trainables.device import DeviceType
@@ -32,7 +33,8 @@ class TrialJob:
 
     `recipe` and `ingredients` are JSON; `rows` is a parquet file, `faces` one that is read for face crops
     alone, `cache` the folder of pixels; `bases` are folders of the trials whose networks it combines;
-    `command` and `phase` are what trial.json keeps of the run.
+    `command` and `phase` are what trial.json keeps of the run. Where results are `remote`, paths are those of
+    the driver's copy.
     """
 
     key: str
@@ -50,6 +52,7 @@ class TrialJob:
     command: str
     phase: str
     bases: tuple[Path, ...] = ()
+    remote: RemotePlace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +239,7 @@ def start_executor(
     Raises:
         InputError: there is no Ray at `address`, or nothing to train on.
     """
-    joining = joining or Joining(device=declared_device(None), results=logs.parent)
+    joining = joining or Joining(device=declared_device(None), results=seen_by_all(logs.parent))
     if address in HERE:
         refuse_missing_gpu(joining.device)
     # Ray takes seconds to import, and a machine without it can still run a study.

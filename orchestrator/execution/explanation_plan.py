@@ -30,6 +30,7 @@ from orchestrator.store.finished_trials import FinishedTrial, finished_trials
 from orchestrator.store.folder import Store, claimed_hash, read_trial
 from orchestrator.store.predictions import DAMAGE, read_predictions
 from orchestrator.store.records import ExperimentRecord, StudyRecord
+from orchestrator.store.remote.data_copy import data_folder
 from trainables.data.dataset.manifest import scan
 from trainables.errors import InputError
 
@@ -190,7 +191,7 @@ def _choose(
     """Choose images, `number` of each data folder, and deal them to the trials that tested them."""
     by_root: dict[Path, list[_Explainable]] = {}
     for each in explainable:
-        by_root.setdefault(data or Path(each.record.data), []).append(each)
+        by_root.setdefault(data_folder(data or each.record.data), []).append(each)
     images, tasks = [], list[ExplanationTask]()
     for root, members in by_root.items():
         hashes = _hashes(store, root, members[0].record, console=console, quiet=quiet)

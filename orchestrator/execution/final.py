@@ -34,6 +34,7 @@ from orchestrator.store.finished_trials import base_folders
 from orchestrator.store.folder import Store, claimed_hash, read_trial
 from orchestrator.store.held_out_files import held_out_file, read_held_out
 from orchestrator.store.records import ExperimentRecord, StudyRecord
+from orchestrator.store.remote.data_copy import data_folder
 from trainables.device import device_type
 from trainables.errors import InputError
 from trainables.evaluation.scoring import predicted_classes
@@ -94,7 +95,7 @@ def open_held_out(
     before = finals_of(store, str(asked.experiment.held_out_file))
     if before and not again:
         raise InputError(_opened_before(before, phase))
-    root = data or Path(asked.experiment.data)
+    root = data_folder(data or asked.experiment.data)
     _check(store, asked, root)
     scores = _score(store, asked, root, console=console, quiet=quiet)
     mean = np.mean(list(scores.values()), axis=0)

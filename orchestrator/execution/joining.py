@@ -16,6 +16,7 @@ from orchestrator.execution.cluster_nodes import ClusterNode
 from orchestrator.execution.workplace import HERE
 from orchestrator.plan.plan import Options
 from orchestrator.store.records import StudyRecord
+from orchestrator.store.remote.local_copy import copy_at
 from trainables.device import DeviceType
 from trainables.errors import InputError
 
@@ -47,9 +48,14 @@ def joining_of(
         wait_s=options.wait_workers_s,
         mixed_gpus=options.mixed_gpus,
         gpu_type=shares[0].gpu_type if shares else "",
-        results=results,
+        results=seen_by_all(results),
         say=say,
     )
+
+
+def seen_by_all(results: Path) -> Path | None:
+    """Return the folder that every node must see; None where it is a copy, and each node has its own."""
+    return results if copy_at(results) is None else None
 
 
 def _say_nothing(text: str) -> None:

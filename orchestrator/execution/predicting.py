@@ -22,7 +22,9 @@ from orchestrator.analysis.predicted import Predicted, predicted_table
 from orchestrator.console import progress_bar
 from orchestrator.execution.executor import Executor
 from orchestrator.execution.final_scores import final_metrics
+from orchestrator.execution.remote_places import refuse_far_workers
 from orchestrator.execution.scoring import ScoredImages, score_trials
+from orchestrator.execution.workplace import HERE
 from orchestrator.store.final_file import FinalMetric
 from orchestrator.store.folder import Store
 from trainables.data.dataset.layouts import UNLABELLED
@@ -32,6 +34,17 @@ from trainables.predict import JointScores, join_scores, predicted_at
 
 # Networks are loaded once for so many images, of which 75 MiB of pixels are on disk at 224 x 224.
 BATCH = 512
+
+
+def seen_by_workers(store: Store, address: str) -> Path | None:
+    """Return the folder that workers of other machines share with this one; None where there are none.
+
+    Raises:
+        InputError: there are, and they don't see this machine's copy of remote results.
+    """
+    refuse_far_workers(address, store.root)
+    # They read what is derived from images where they read results.
+    return None if address in HERE else store.cached("predict")
 
 
 @contextlib.contextmanager

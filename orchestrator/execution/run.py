@@ -4,8 +4,7 @@ Data flows one way, and every step reads what the one before left on disk; a ste
 already is not done again. Ray is started only when a trial is missing.
 """
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rich.console import Console
@@ -20,41 +19,30 @@ from orchestrator.config.earlier_decisions import sentence
 from orchestrator.config.load import ResolvedPhase, complete
 from orchestrator.console import progress_bar, say
 from orchestrator.decisions import decision
-from orchestrator.decisions.race import race_rule
-from orchestrator.execution import probe
 from orchestrator.execution.caps import Budget
-from orchestrator.execution.executor import Executor, start_executor
-from orchestrator.execution.faces import find_faces
-from orchestrator.execution.joining import as_planned, joining_of
-from orchestrator.execution.racing import OnLeaving, Race, end_race, is_needed, refuse_race, take_looks
-from orchestrator.execution.referee import Referee
+from orchestrator.execution.joining import as_planned
+from orchestrator.execution.racing import end_race, is_needed, refuse_race, take_looks
+from orchestrator.execution.remote_run import driving, in_turn, pull_again
+from orchestrator.execution.run_missing import Shortcuts, run_missing, say_leaving
 from orchestrator.execution.searching import Heard, further_rounds, propose
-from orchestrator.execution.within_caps import run_within
-from orchestrator.execution.workplace import HERE, IN_PROCESS, origin_text
+from orchestrator.execution.shard_outcome import ShardOutcome
+from orchestrator.execution.workplace import HERE
 from orchestrator.plan import record
 from orchestrator.plan.changed import changed_since
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.held_out import held_out_line
 from orchestrator.plan.plan import Options, StudyPlan, plan_study
-from orchestrator.store.caches import image_caches
 from orchestrator.store.decision_file import in_force
-from orchestrator.store.folder import Store
+from orchestrator.store.folder import State, Store
 from orchestrator.store.price_record import PriceRecord
 from orchestrator.store.race_file import EliminationRecord
-from orchestrator.store.records import ShortcutRecord
+from orchestrator.store.remote.shared_names import FINISHED
 from orchestrator.store.starting import OnStep, announced
 from orchestrator.wording.changed_text import changed_sentences
-from orchestrator.wording.numbers import capital
-from orchestrator.wording.race_text import elimination_sentence, race_sentences
-from orchestrator.wording.share_text import share_sentences
+from orchestrator.wording.race_text import race_sentences
 from orchestrator.wording.sweep_text import sweep_sentences
 from orchestrator.wording.uneven_parts import uneven_sentences
-from trainables.data.images.inspection import num_workers
 from trainables.errors import InputError
-from trainables.hub import prepare_hub
-from trainables.trial_inputs import prepare_pixels
-
-Shortcuts = Sequence[ShortcutRecord]
 
 
 def run_study(
@@ -65,8 +53,51 @@ def run_study(
     Raises:
         InputError: something that the user has to mend; nothing was started.
     """
-    budget = budget or Budget()
     store = Store.open(options.results)
+    with driving(store, question.phase.name, options.shard, console=console):
+        _run(question, store, options, console, budget or Budget())
+        return finish(store, question.phase.name, console=console, quiet=options.quiet, decides=True)
+
+
+def run_shard(
+    question: ResolvedPhase, options: Options, *, console: Console, budget: Budget | None = None
+) -> Tables | ShardOutcome:
+    """Run what is missing of one part of a phase's trials; where that was the last, collect and decide.
+
+    Raises:
+        InputError: something that the user has to mend; nothing was started.
+    """
+    store, shard = Store.open(options.results), options.shard
+    assert shard is not None, "a whole phase is run by run_study"
+    if question.phase.searches:
+        raise InputError(
+            f"{question.phase.name} searches: what it proposes hangs on all trials before; leave out --shard"
+        )
+    with driving(store, question.phase.name, shard, console=console):
+        _run(question, store, options, console, budget or Budget())
+        with in_turn(store, f"finishing-{question.phase.name}", *FINISHED, console=console):
+            return _finish_shard(question, store, options, console)
+
+
+def _finish_shard(
+    question: ResolvedPhase, store: Store, options: Options, console: Console
+) -> Tables | ShardOutcome:
+    """Collect and decide if all trials of the phase are done; else say how far this shard is."""
+    assert options.shard is not None
+    pull_again(store)
+    data = DataSets(store, override=options.data)
+    whole = plan_question(question, replace(options, shard=None), data)
+    if not whole.missing():
+        shortcuts = data_gate.check_study(whole, replace(options, quiet=True), console=console)
+        record.write_study(whole, shortcuts=shortcuts)
+        return finish(store, whole.phase.name, console=console, quiet=options.quiet, decides=True)
+    mine = [trial for trial in plan_question(question, options, data).trials if trial.selected]
+    left = tuple(f"{trial.name}: {trial.why}" for trial in mine if trial.state != State.DONE)
+    return ShardOutcome(options.shard, len(mine), left, len(whole.missing()) - len(left))
+
+
+def _run(question: ResolvedPhase, store: Store, options: Options, console: Console, budget: Budget) -> None:
+    """Run what is missing, in rounds where a search proposes them."""
     options = as_planned(options, store.known_study(question.phase.name))
     if options.address in HERE:
         refuse_unusable_gpu(options.device, store)
@@ -81,7 +112,7 @@ def run_study(
         on_step("looking for shortcuts")
         shortcuts = data_gate.check_study(study, options, console=console)
         if options.race:
-            take_looks(study, _say_leaving(study, options, console))
+            take_looks(study, say_leaving(study, options, console))
         else:
             _say_back(end_race(study), console, quiet=options.quiet)
         if is_needed(study, options):
@@ -94,7 +125,6 @@ def run_study(
                 say(line, console=console)
             shortcuts = data_gate.check_study(further, replace(options, quiet=True), console=console)
             _run_or_record(further, data, options, console, shortcuts, on_step, budget)
-    return finish(store, question.phase.name, console=console, quiet=options.quiet, decides=True)
 
 
 def _run_or_record(
@@ -107,7 +137,7 @@ def _run_or_record(
     budget: Budget,
 ) -> None:
     if is_needed(study, options):
-        _run_missing(study, data, options, console, shortcuts, on_step, budget)
+        run_missing(study, data, options, console, shortcuts, on_step, budget)
     else:
         record.write_rows(study)
         _record_if_new(study, shortcuts, budget.price)
@@ -237,135 +267,11 @@ def _warn_tracking(store: Store, phase: str, problem: str, console: Console) -> 
     )
 
 
-def _run_missing(
-    study: StudyPlan,
-    data: DataSets,
-    options: Options,
-    console: Console,
-    shortcuts: Shortcuts,
-    on_step: OnStep,
-    budget: Budget,
-) -> None:
-    if any(planned.experiment.pretrained is True for planned in study.experiments):
-        # Before Ray starts, so that its workers inherit what is found out.
-        prepare_hub()
-    experiments = [planned.experiment for planned in study.experiments]
-
-    def begin(step: str) -> None:
-        on_step(step)
-        if not options.quiet:
-            say(capital(step), console=console)
-
-    with _started(study, options, console, begin) as executor:
-        study = plan_study(
-            study.phase,
-            experiments,
-            options,
-            data=data,
-            handed_over=study.handed_over,
-            preset=study.preset,
-            notes=study.notes,
-            sweeps=study.sweeps,
-            machine=executor.machine,
-            device=executor.device,
-        )
-        on_step("looking for faces and preparing pixels")
-        find_faces(study, executor, console=console, quiet=options.quiet)
-        files = record.write_rows(study)
-        threads = {trial.experiment: trial.share.threads for trial in study.missing()}
-        for line in share_sentences(record.known_shares(study), threads, cores=executor.machine.cores):
-            say(f"Warning: {line}", console=console, style="yellow")
-        record.write_study(study, shortcuts=shortcuts, price=budget.price, machine=executor.machine)
-        _build_pixels(study, options, console)
-        _warn_split_batches(study, console)
-        on_step("")
-        # Where the measurement was all that was missing, nothing is left to run.
-        if study.missing():
-            run_within(
-                study, files, executor, options, console, budget, referees=_referees(study, options, console)
-            )
-
-
-def _referees(study: StudyPlan, options: Options, console: Console) -> list[Referee]:
-    """Return what may end parts of the run early."""
-    return [Race(study, _say_leaving(study, options, console))] if options.race else []
-
-
-def _say_leaving(study: StudyPlan, options: Options, console: Console) -> OnLeaving:
-    rule = race_rule(study.phase)
-
-    def leaves(each: EliminationRecord) -> None:
-        if not options.quiet:
-            say(elimination_sentence(each, metric=rule.choose, rope=rule.rope), console=console)
-
-    return leaves
-
-
 def _say_back(gone: Sequence[EliminationRecord], console: Console, *, quiet: bool) -> None:
     """Say who left an earlier race and runs again."""
     for each in () if quiet else gone:
         where = place_name(each.place)
         say(f"{each.experiment} left a race after {where}: its missing folds are run now", console=console)
-
-
-def _warn_split_batches(study: StudyPlan, console: Console) -> None:
-    """Say where a batch is worked on in parts, and that batch normalisation makes a difference of it."""
-    for planned in study.experiments:
-        recipe = planned.recipe
-        if recipe is None or recipe.micro_batch is None:
-            continue
-        note = ""
-        if planned.measurement is not None and planned.measurement.batch_norm:
-            note = (
-                "; its batch normalisation sees the parts, so scores may differ from those of whole batches"
-            )
-        say(
-            f"Warning: {planned.experiment.name}: a batch of {recipe.batch_size} does not fit into memory "
-            f"and is worked on in parts of {recipe.micro_batch}{note}",
-            console=console,
-            style="yellow",
-        )
-
-
-@contextlib.contextmanager
-def _started(study: StudyPlan, options: Options, console: Console, begin: OnStep) -> Iterator[Executor]:
-    """Start an executor and find out what has to be known of the models, both at once on this machine.
-
-    `begin` is told what takes a while.
-
-    Raises:
-        InputError: no such cluster, no such backbone, or its weights can't be had.
-    """
-    logs = study.store.logs
-    known = study.store.known_study(study.phase.name)
-    joining = joining_of(options, known, begin, results=study.store.root)
-    if options.address not in HERE:
-        begin(f"joining the Ray at {options.address}{origin_text(options.address)}")
-        with start_executor(options.address, logs=logs, joining=joining, debug=options.debug) as executor:
-            asked = probe.questions(study, executor.device)
-            if asked:
-                begin(probe.asking_text(asked))
-            _say_weights(probe.keep(study.store, asked, probe.answered_by(executor, asked)), options, console)
-            yield executor
-        return
-    asked = probe.questions(study, study.device)
-    steps = [probe.asking_text(asked)] if asked else []
-    steps += ["starting Ray"] if options.address != IN_PROCESS else []
-    if steps:
-        begin(" and ".join(steps))
-    with (
-        probe.answering(asked, log=logs / "models.log") as answers,
-        start_executor(options.address, logs=logs, joining=joining, debug=options.debug) as executor,
-    ):
-        _say_weights(probe.keep(study.store, asked, answers()), options, console)
-        yield executor
-
-
-def _say_weights(notes: Sequence[str], options: Options, console: Console) -> None:
-    """Say what was taken from pretrained weights, and what was not."""
-    for note in notes:
-        if not options.quiet:
-            say(f"Pretrained: {note}", console=console)
 
 
 def _record_if_new(study: StudyPlan, shortcuts: Shortcuts, price: PriceRecord | None) -> None:
@@ -374,19 +280,3 @@ def _record_if_new(study: StudyPlan, shortcuts: Shortcuts, price: PriceRecord | 
     planned = record.study_record(study, shortcuts=shortcuts, price=price)
     if known is None or not known.asks_the_same(planned) or known.price != planned.price:
         study.store.write_study(planned)
-
-
-def _build_pixels(study: StudyPlan, options: Options, console: Console) -> None:
-    """Build the caches that this machine's workers will need; on other nodes each builds its own."""
-    for name in dict.fromkeys(trial.experiment for trial in study.missing()):
-        planned = study.experiment(name)
-        for rows in planned.rows[:1]:
-            with progress_bar(console, "Preparing pixels", quiet=options.quiet) as progress:
-                prepare_pixels(
-                    rows,
-                    planned.experiment.recipe_keys(),
-                    root=planned.manifest.root,
-                    caches=image_caches(study.store),
-                    num_threads=max(planned.experiment.num_workers, num_workers()),
-                    progress=progress,
-                )

@@ -11,11 +11,14 @@ from orchestrator.execution import worker
 from orchestrator.execution.executor import Event, EventKind, Executor, Task, TrialJob
 from orchestrator.execution.progress import Board, Display, board_from_disk, mark_eliminated, score_names
 from orchestrator.execution.referee import Referee
+from orchestrator.execution.remote_places import RemotePlace, remote_places
 from orchestrator.plan.plan import Options, StudyPlan, Trial
 from orchestrator.store import provenance
 from orchestrator.store.folder import write_error
 from orchestrator.store.outcome_records import ErrorRecord
 from orchestrator.store.records import StudyRecord
+from orchestrator.store.remote.local_copy import copy_at
+from orchestrator.store.remote.shared_names import is_pulled
 
 
 def run_trials(
@@ -31,9 +34,10 @@ def run_trials(
     record = study.store.study(study.phase.name)
     tracker, board = tracking.Tracker(study.store, record), _board(study, record, spent)
     board.nodes = executor.nodes.headline
+    copy, places = copy_at(study.store.root), remote_places(study)
     with Display(board, console=console, quiet=options.quiet) as display:
         for wave in study.waves():
-            tasks = {trial.key: _task(study, trial, files) for trial in wave}
+            tasks = {trial.key: _task(study, trial, files, places.get(trial.experiment)) for trial in wave}
 
             def stop(keys: Collection[str], tasks: Mapping[str, Task] = tasks) -> None:
                 for key in keys:
@@ -44,6 +48,9 @@ def run_trials(
             def on_event(event: Event, stop: Callable[[Collection[str]], None] = stop) -> None:
                 if event.kind is EventKind.LOST:
                     _record_loss(study, event)
+                elif copy is not None and event.kind.is_last():
+                    # What comes after reads it on this machine: tables, MLflow, races.
+                    copy.fetch(study.store.called(_folder(study, event)), wanted=is_pulled)
                 display.hear(event)
                 tracker.touch(event.key)
                 for referee in referees:
@@ -73,7 +80,9 @@ def run_trials(
     tracker.close()
 
 
-def _task(study: StudyPlan, trial: Trial, files: Mapping[str, Sequence[Path]]) -> Task:
+def _task(
+    study: StudyPlan, trial: Trial, files: Mapping[str, Sequence[Path]], place: RemotePlace | None = None
+) -> Task:
     """Describe a trial to a worker."""
     planned = study.experiment(trial.experiment)
     assert planned.recipe is not None and trial.folder is not None, "tasks are made after the measurement"
@@ -93,6 +102,7 @@ def _task(study: StudyPlan, trial: Trial, files: Mapping[str, Sequence[Path]]) -
         command=provenance.command_line(),
         phase=study.phase.name,
         bases=tuple(base.folder for base in trial.bases if base.folder is not None),
+        remote=place,
     )
     return Task((job,), trial.share, study.device)
 
@@ -110,8 +120,14 @@ def _board(study: StudyPlan, record: StudyRecord, spent: Callable[[], str]) -> B
     return Board(cells, metric=metric, spent=spent)
 
 
-def _record_loss(study: StudyPlan, event: Event) -> None:
-    """Leave error.json for a trial whose workers died again and again."""
+def _folder(study: StudyPlan, event: Event) -> Path:
     trial = next(trial for trial in study.trials if trial.key == event.key)
     assert trial.folder is not None, "a trial that ran has a folder"
-    write_error(trial.folder, ErrorRecord(type="WorkerLost", message=event.message, time=provenance.now()))
+    return trial.folder
+
+
+def _record_loss(study: StudyPlan, event: Event) -> None:
+    """Leave error.json for a trial whose workers died again and again."""
+    write_error(
+        _folder(study, event), ErrorRecord(type="WorkerLost", message=event.message, time=provenance.now())
+    )

@@ -5,6 +5,7 @@ of the trial ends here: it becomes error.json and the worker takes the next tria
 error.json, only a checkpoint, from which the next one goes on; nor does one whose CUDA context broke.
 """
 
+import contextlib
 import json
 import traceback
 from pathlib import Path
@@ -14,6 +15,7 @@ from filelock import FileLock
 from pydantic import JsonValue
 
 from orchestrator.execution.executor import Event, EventKind, Report, Task, TrialJob
+from orchestrator.execution.remote_trial import RemoteTrial
 from orchestrator.store import provenance
 from orchestrator.store.bits_file import read_bits
 from orchestrator.store.folder import write_error, write_trial
@@ -37,23 +39,35 @@ def run_task(task: Task, report: Report) -> None:
 
 
 def _run_job(job: TrialJob, task: Task, report: Report) -> None:
+    remote = RemoteTrial.of(job)
+    job = job if remote is None else remote.job
     job.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(job.folder / LOCK):
+        if remote is not None:
+            job = remote.fetch()
         if (job.folder / DONE).is_file():
-            report(Event(EventKind.DONE, job.key))
+            _end(job, report, remote)
             return
         (job.folder / ERROR).unlink(missing_ok=True)
         try:
-            _run(job, task, report)
+            _run(job, task, report, remote)
         # The border of a trial: whatever it raised is its row in failures.csv, and no other trial's concern.
         except Exception as error:
             if breaks_context(error):
                 # Nothing more can be computed in this process, and it may be no fault of the trial.
                 raise BrokenContextError(one_line(error)) from error
             write_error(job.folder, error_record(error))
+            if remote is not None:
+                remote.fail()
             report(Event(EventKind.FAILED, job.key, message=one_line(error)))
         else:
-            report(Event(EventKind.DONE, job.key))
+            _end(job, report, remote)
+
+
+def _end(job: TrialJob, report: Report, remote: RemoteTrial | None) -> None:
+    if remote is not None:
+        remote.commit()
+    report(Event(EventKind.DONE, job.key))
 
 
 def device_facts(task: Task, *, results: Path) -> dict[str, JsonValue]:
@@ -90,7 +104,7 @@ def error_record(error: Exception) -> ErrorRecord:
     )
 
 
-def _run(job: TrialJob, task: Task, report: Report) -> None:
+def _run(job: TrialJob, task: Task, report: Report, remote: RemoteTrial | None) -> None:
     # torch is imported here, in the worker, and not in the process that plans.
     import torch
 
@@ -108,12 +122,13 @@ def _run(job: TrialJob, task: Task, report: Report) -> None:
         repeat=job.repeat,
         fold=job.fold,
     )
-    device = torch.device(task.device)
-    record = _record(job, task)
+    record = _trial_record(job, task)
     write_trial(job.folder, record)
     report(Event(EventKind.STARTED, job.key, epochs=recipe.epochs))
 
     def on_epoch(epoch: EpochReport) -> None:
+        if remote is not None:
+            remote.keep()
         report(
             Event(
                 EventKind.EPOCH,
@@ -128,21 +143,23 @@ def _run(job: TrialJob, task: Task, report: Report) -> None:
         run = record.run.model_copy(update={"micro_batch": micro_batch})
         write_trial(job.folder, record.model_copy(update={"run": run}))
 
-    run_trial(
-        recipe,
-        rows,
-        job.folder,
-        bases=bases,
-        on_epoch=on_epoch,
-        on_smaller_parts=on_smaller_parts,
-        device=device,
-        threads=task.share.threads,
-        pixels_mib=task.share.pixels_mib,
-    )
+    with contextlib.nullcontext() if remote is None else remote.kept_when_stopped():
+        run_trial(
+            recipe,
+            rows,
+            job.folder,
+            bases=bases,
+            on_epoch=on_epoch,
+            on_checkpoint=None if remote is None else remote.keep,
+            on_smaller_parts=on_smaller_parts,
+            device=torch.device(task.device),
+            threads=task.share.threads,
+            pixels_mib=task.share.pixels_mib,
+        )
 
 
-def _record(job: TrialJob, task: Task) -> TrialRecord:
-    """What trial.json holds when a trial begins."""
+def _trial_record(job: TrialJob, task: Task) -> TrialRecord:
+    """Describe the trial as it begins."""
     here = provenance.environment().plain()
     return TrialRecord(
         format=FORMAT,

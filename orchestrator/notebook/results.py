@@ -28,6 +28,7 @@ from orchestrator.store.find_experiment import find_experiment
 from orchestrator.store.folder import State, Store, claimed_hash, trial_state
 from orchestrator.store.predictions import DAMAGE, Part, read_predictions
 from orchestrator.store.records import StudyRecord
+from orchestrator.store.remote.local_copy import results_folder
 from trainables.errors import InputError, nearest
 from trainables.evaluation.metrics import ROPE
 
@@ -39,12 +40,12 @@ SUFFIX = "_section"
 
 
 def load_results(path: Path | str = "results") -> "Results":
-    """Open a folder of results for reading.
+    """Open a folder of results for reading, or its address.
 
     Raises:
         InputError: it is not there, or was made by a newer version.
     """
-    return Results(existing_results(Path(path)))
+    return Results(existing_results(results_folder(path)))
 
 
 @dataclass(frozen=True)

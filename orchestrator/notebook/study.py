@@ -26,6 +26,7 @@ from orchestrator.notebook.results import PhaseResults, load_results
 from orchestrator.plan.plan import StudyPlan
 from orchestrator.store.folder import Store
 from orchestrator.store.provenance import typed_as
+from orchestrator.store.remote.local_copy import local_folder, results_folder
 
 PLANNED = ("trial", "experiment", "repeat", "fold", "state", "why", "train", "val", "test", "cpus", "gpus")
 
@@ -69,8 +70,8 @@ class Study:
     ) -> None:
         self.names = (names,) if isinstance(names, str) else tuple(names)
         self._options = RunOptions(
-            data=None if data is None else Path(data),
-            results=Path(results),
+            data=None if data is None else local_folder(data, "data"),
+            results=results_folder(results),
             preset=preset,
             settings=[f"{key}={json.dumps(value)}" for key, value in (settings or {}).items()],
             only=only,

@@ -13,6 +13,8 @@ from orchestrator.plan.held_out import HeldOut, find_held_out
 from orchestrator.plan.trial_tables import TrialTables
 from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import Store
+from orchestrator.store.remote.data_copy import data_folder
+from orchestrator.store.remote.local_copy import local_folder
 from trainables.data.dataset.layouts import UNLABELLED, Listing
 from trainables.data.dataset.manifest import Manifest, scan
 from trainables.data.dataset.recognition import list_images
@@ -30,6 +32,7 @@ class DataSets:
     override: Path | None = None
     progress: OnProgress | None = None
     trial_tables: TrialTables = field(default_factory=TrialTables)
+    _fetched: set[Path] = field(default_factory=set)
     _listings: dict[Any, Listing] = field(default_factory=dict)
     _manifests: dict[Any, Manifest] = field(default_factory=dict)
     _rows: dict[Any, pd.DataFrame] = field(default_factory=dict)
@@ -38,13 +41,15 @@ class DataSets:
 
     def root(self, experiment: Experiment) -> Path:
         """Return the experiment's data folder."""
-        return self.override or Path(experiment.data_dir)
+        return self.override or local_folder(experiment.data_dir, "data")
 
     def listing(self, experiment: Experiment) -> Listing:
-        """List the files of the experiment's data folder, without opening an image."""
+        """List the files of the experiment's data folder, which is fetched if it is remote."""
         arguments = (self.root(experiment), experiment.layout, experiment.real_sources)
         if arguments not in self._listings:
             root, layout, real_sources = arguments
+            if root not in self._fetched:
+                self._fetched.add(data_folder(root, progress=self.progress))
             self._listings[arguments] = list_images(root, layout=layout, real_sources=real_sources)
         return self._listings[arguments]
 

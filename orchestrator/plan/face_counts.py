@@ -10,6 +10,7 @@ import pandas as pd
 
 from orchestrator.plan.plan import StudyPlan
 from orchestrator.store.records import FacesRecord
+from orchestrator.store.remote.local_copy import place_text
 from trainables.data.faces import count_faces, count_unchanged, read_faces
 
 
@@ -22,7 +23,7 @@ def faces_record(study: StudyPlan, root: str) -> FacesRecord | None:
     asking = [
         planned
         for planned in study.experiments
-        if planned.experiment.face_crop and str(planned.manifest.root.resolve()) == root
+        if planned.experiment.face_crop and place_text(planned.manifest.root) == root
     ]
     if not asking:
         return None

@@ -24,6 +24,7 @@ from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.held_out import HeldOut, refuse_held_out
 from orchestrator.plan.measured import known_measurement
 from orchestrator.plan.resources import Machine, Share, this_machine
+from orchestrator.plan.sharding import Shard, in_shard
 from orchestrator.plan.shares import recorded_shares, trial_share
 from orchestrator.plan.trial_tables import TrialTables
 from orchestrator.plan.trial_work import trial_seconds
@@ -159,7 +160,7 @@ class Options:
     """What the command line says about how to run.
 
     `device` is what was declared to train, by `device_why` where no option and no variable says so; None =
-    what there is.
+    what there is. `shard` is the part of the trials that this machine runs; None = all of them.
     """
 
     results: Path
@@ -176,6 +177,7 @@ class Options:
     debug: bool = False
     accept_shortcut: bool = False
     race: bool = False
+    shard: Shard | None = None
 
 
 def plan_study(
@@ -228,7 +230,7 @@ def plan_study(
         store,
         device,
         planned,
-        tuple(planner.trials.values()),
+        in_shard(tuple(planner.trials.values()), experiments, options.shard, store),
         handed_over,
         preset,
         notes,

@@ -30,6 +30,7 @@ from orchestrator.store.records import (
     SourceCount,
     StudyRecord,
 )
+from orchestrator.store.remote.local_copy import place_text
 from orchestrator.store.share_record import ShareRecord
 from trainables.data.splits.folds import refuse_divided_groups
 from trainables.trial_files import FORMAT
@@ -89,7 +90,7 @@ def study_record(
     priced = {} if price is None else {"price": price, "unit_shares": _unit_shares(study, known, machine)}
     # Of a study without sweeps the record has no such key.
     swept = {"sweeps": study.sweeps} if study.sweeps else {}
-    manifests = {str(planned.manifest.root.resolve()): planned for planned in study.experiments}
+    manifests = {place_text(planned.manifest.root): planned for planned in study.experiments}
     return StudyRecord(
         format=FORMAT,
         phase=PhaseRecord.model_validate_json(study.phase.model_dump_json()),
@@ -132,7 +133,7 @@ def _experiment_record(
         threshold_by=experiment.threshold_by,
         measurement=planned.measurement,
         fold_files=tuple(fold_file(store, rows).name for rows in planned.rows),
-        data=str(planned.manifest.root.resolve()),
+        data=place_text(planned.manifest.root),
         num_classes=planned.num_classes,
         trials=tuple(
             _planned_trial(trial, store) for trial in study.trials if trial.experiment == experiment.name
@@ -189,7 +190,7 @@ def data_record(planned: PlannedExperiment, *, faces: FacesRecord | None = None)
     }
     formats = rows["format"].value_counts().sort_index()
     return DataRecord(
-        root=str(manifest.root.resolve()),
+        root=place_text(manifest.root),
         layout=manifest.layout,
         group_by=manifest.group_by,
         classes=manifest.classes,

@@ -16,7 +16,12 @@ LOCAL_FUSE = "fuse.fuse-overlayfs"
 
 
 def file_system(folder: Path, mounts: Path = MOUNTS) -> str:
-    """Return the kind of the file system that a folder lies on, or will lie on: "ext4"; "" = unknown.
+    """Return the kind of the file system that a folder lies on, or will lie on: "ext4"; "" = unknown."""
+    return mount_of(folder, mounts)[0]
+
+
+def mount_of(folder: Path, mounts: Path = MOUNTS) -> tuple[str, str]:
+    """Return the kind of a folder's file system, and what it is mounted from; "" = unknown.
 
     Args:
         folder: it need not be there yet.
@@ -25,14 +30,17 @@ def file_system(folder: Path, mounts: Path = MOUNTS) -> str:
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
-        return ""
-    place, longest, found = folder.resolve(), -1, ""
+        return "", ""
+    place, longest, found = folder.resolve(), -1, ("", "")
     for line in lines:
         before, _, after = line.partition(" - ")
-        point = Path(re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), before.split(" ")[4]))
+        fields, types = before.split(" "), after.split(" ")
+        if len(fields) < 5 or len(types) < 2:
+            continue
+        point = Path(re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), fields[4]))
         # Of two mounts at one place the later one is seen.
         if place.is_relative_to(point) and len(point.parts) >= longest:
-            longest, found = len(point.parts), after.split(" ")[0]
+            longest, found = len(point.parts), (types[0], types[1])
     return found
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from orchestrator.store.fingerprint import SHORT
 from orchestrator.store.folder import State, Store, read_trial, trial_state
 from orchestrator.store.records import ExperimentRecord
+from orchestrator.store.remote.local_copy import copy_at
 from trainables.errors import InputError
 from trainables.recipe import RecipeKeys
 from trainables.trial_files import WEIGHTS
@@ -58,7 +59,7 @@ def finished_trials(store: Store, experiment: ExperimentRecord) -> FinishedTrial
     for planned in sorted(experiment.trials, key=lambda trial: (trial.repeat, trial.fold)):
         folder = store.trial(planned.folder)
         try:
-            bases = _usable(folder, folders)
+            bases = _usable(store, folder, folders)
         except InputError as error:
             problems.append(str(error))
             continue
@@ -100,12 +101,17 @@ def base_folders(folder: Path, folders: Mapping[str, Path]) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _usable(folder: Path, folders: Mapping[str, Path]) -> tuple[Path, ...]:
-    """Return the bases of a trial whose model can be loaded; raise InputError of any other."""
+def _usable(store: Store, folder: Path, folders: Mapping[str, Path]) -> tuple[Path, ...]:
+    """Return the bases of a trial whose model can be loaded; raise InputError of any other.
+
+    Weights that remote results have are fetched.
+    """
     state = trial_state(folder)
     if state != State.DONE:
         raise InputError(f"{folder.name} is {state}; run it first")
     for each in (folder, *(bases := base_folders(folder, folders))):
+        if not (each / WEIGHTS).is_file() and (copy := copy_at(store.root)) is not None:
+            copy.fetch(copy.name_of(each / WEIGHTS))
         if not (each / WEIGHTS).is_file():
             raise InputError(f"{each.name} has no {WEIGHTS} any more; delete its folder and run it again")
     return bases

@@ -70,7 +70,7 @@ def cli(
     def no_ray(*arguments: object) -> None:
         raise AssertionError("a run was started")
 
-    monkeypatch.setattr(run, "_run_missing", no_ray)
+    monkeypatch.setattr(run, "run_missing", no_ray)
     monkeypatch.chdir(tmp_path)
     folder = write_experiments(
         {

@@ -19,8 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from trainables.files import replace_file
-
-STATE = "state.safetensors"
+from trainables.trial_files import BEST, STATE
 
 
 @dataclass(slots=True)
@@ -99,7 +98,7 @@ def load_weights(path: Path, model: nn.Module) -> None:
 
 def best_weights(folder: Path, progress: Progress) -> Path:
     """Return the file of the best weights that `progress` speaks of."""
-    return folder / f"best-{progress.best_epoch}.safetensors"
+    return folder / BEST.format(epoch=progress.best_epoch)
 
 
 def save_checkpoint(folder: Path, progress: Progress, parts: TrainingParts) -> None:
@@ -129,7 +128,7 @@ def save_checkpoint(folder: Path, progress: Progress, parts: TrainingParts) -> N
     }
     with replace_file(folder / STATE) as partial:
         save_file(tensors, partial, metadata={"state": json.dumps(record)})
-    for path in folder.glob("best-*.safetensors"):
+    for path in folder.glob(BEST.format(epoch="*")):
         if path != best_weights(folder, progress):
             path.unlink()
 

@@ -38,6 +38,7 @@ from trainables.training.optimisation import (
 )
 from trainables.training.precision import autocast, torch_memory_format
 from trainables.training.stages import Freezer, HeadTraining
+from trainables.trial_files import STATE
 
 # Short epochs would be spent on writing: a kill costs at most this long and the epoch under way.
 CHECKPOINT_EVERY_S = 20.0
@@ -123,6 +124,7 @@ class Trainer:
         mix = recipe.mix
         self._augmenter = Augmenter(recipe.augment, seed=seed) if recipe.augment else None
         self._mixing = Mixing(mixup=mix.mixup, cutmix=mix.cutmix, seed=seed) if mix else None
+        self._on_checkpoint: Callable[[], None] | None = None
         self.begin_again(micro_batch=recipe.micro_batch)
 
     def begin_again(self, *, micro_batch: int | None) -> None:
@@ -175,12 +177,15 @@ class Trainer:
         self.model.eval()
         self._head.keep(self.val.rows if changing else np.concatenate([self.train.rows, self.val.rows]))
 
-    def fit(self, *, on_epoch: OnEpoch, resume: bool) -> Progress:
+    def fit(
+        self, *, on_epoch: OnEpoch, resume: bool, on_checkpoint: Callable[[], None] | None = None
+    ) -> Progress:
         """Train each stage to its last epoch or until patience ends it; leave the best weights in the model.
 
-        A stage goes on from the best weights so far.
+        A stage goes on from the best weights so far. `on_checkpoint` hears of those written within an epoch.
         """
-        if resume and (self.folder / checkpoint.STATE).exists():
+        self._on_checkpoint = on_checkpoint
+        if resume and (self.folder / STATE).exists():
             self._resume()
         for number, stage in enumerate(self._stages):
             if number < self.progress.stage:
@@ -197,16 +202,6 @@ class Trainer:
         # The best weights may be those of another stage, to whose trunk kept features do not belong.
         self._head = None
         return self.progress
-
-    @property
-    def part(self) -> int:
-        """The most images that training takes at a time."""
-        return min(self.progress.micro_batch or self.recipe.batch_size, len(self.train.rows))
-
-    @property
-    def has_saved(self) -> bool:
-        """Whether the checkpoint is of this training."""
-        return math.isfinite(self._last_checkpoint)
 
     @property
     def _scored_at_once(self) -> int:
@@ -309,6 +304,8 @@ class Trainer:
                 progress.batches_done, progress.loss_sum = number + 1, _finite(total, epoch)
                 progress.epoch_seconds = time.perf_counter() - self._epoch_began
                 self._save()
+                if self._on_checkpoint:
+                    self._on_checkpoint()
         progress.next_epoch()
         return _finite(total, epoch) / len(self.train.rows)
 

@@ -8,36 +8,46 @@ so scores may differ from those of whole batches: what was done is kept with the
 
 import gc
 import math
+from collections.abc import Callable
 
 import torch
 
 from trainables.training.checkpoint import Progress
 from trainables.training.loop import OnEpoch, Trainer, TrainingError
 from trainables.training.precision import is_out_of_memory, least_part
+from trainables.trial_files import STATE
 
 
-def fit_in_memory(trainer: Trainer, *, on_epoch: OnEpoch, resume: bool) -> Progress:
+def fit_in_memory(
+    trainer: Trainer, *, on_epoch: OnEpoch, resume: bool, on_checkpoint: Callable[[], None] | None = None
+) -> Progress:
     """Train as `Trainer.fit` does, with half of the part of a batch whenever memory runs out.
 
     Raises:
         TrainingError: not even the smallest part fits, or as `Trainer.fit` does.
     """
+    if not resume:
+        # What lies there is of another training, which this one must not go on from later either.
+        (trainer.folder / STATE).unlink(missing_ok=True)
     while True:
         try:
-            return trainer.fit(on_epoch=on_epoch, resume=resume)
+            return trainer.fit(on_epoch=on_epoch, on_checkpoint=on_checkpoint, resume=True)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-            part, least = trainer.part, least_part(trainer.model)
+            part, least = largest_part(trainer), least_part(trainer.model)
             if part <= least:
                 raise TrainingError(
                     f"memory ran out with {part} images at a time: lower image_size, or let fewer trials "
                     "share the device (resources.gpus, --max-concurrent)"
                 ) from error
-        # Out of the handler: the exception would hold on to the tensors of the failed step. What was
-        # saved before this call counts only if it was gone on from.
-        resume = resume or trainer.has_saved
+        # Out of the handler: the exception would hold on to the tensors of the failed step.
         trainer.begin_again(micro_batch=max(least, math.ceil(part / 2)))
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def largest_part(trainer: Trainer) -> int:
+    """Return the most images that training takes at a time."""
+    return min(trainer.progress.micro_batch or trainer.recipe.batch_size, len(trainer.train.rows))

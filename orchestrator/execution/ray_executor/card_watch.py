@@ -12,7 +12,7 @@ import ray
 from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_exists, _internal_kv_put
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from orchestrator.execution.broken_cards import BrokenCards, PlacedCard, left_out_sentence
+from orchestrator.execution.broken_cards import BrokenCards, PlacedCard, broken_card_sentence
 from orchestrator.execution.node_book import NodeBook
 from orchestrator.execution.ray_executor.joined import JoinedCluster
 
@@ -51,7 +51,7 @@ class CardWatch:
         if not self._cards.broke(card, key, is_last=is_last):
             return
         _internal_kv_put(_key(self.run, card), b"out")
-        sentence = left_out_sentence(card)
+        sentence = broken_card_sentence(card)
         is_all = self._num_left(card.node_id) == 0
         if is_all and not self._is_local:
             self._book.judge(card.node_id, sentence)
@@ -66,7 +66,7 @@ class CardWatch:
         out = self._cards.left_out()
         if not self._is_local or not out or self._num_left(out[-1].node_id):
             return ""
-        return f"no GPU is left that works: {left_out_sentence(out[-1])}"
+        return f"no GPU is left that works: {broken_card_sentence(out[-1])}"
 
     def tick(self) -> None:
         """See which cards the holders have got; it waits for nothing."""
@@ -114,7 +114,7 @@ def card_of_worker() -> PlacedCard | None:
     return PlacedCard(context.get_node_id(), gpus[0]) if gpus else None
 
 
-def is_left_out(run: str, card: PlacedCard) -> bool:
+def is_card_out(run: str, card: PlacedCard) -> bool:
     """Tell whether a card gets no more trials."""
     return bool(_internal_kv_exists(_key(run, card)))
 

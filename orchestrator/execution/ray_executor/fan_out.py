@@ -37,7 +37,7 @@ from orchestrator.execution.ray_executor.card_watch import (
     CardLeftOut,
     CardWatch,
     card_of_worker,
-    is_left_out,
+    is_card_out,
 )
 from orchestrator.execution.ray_executor.node_watch import (
     SEE_EVERY_S,
@@ -227,7 +227,7 @@ def _trainable(target: Target, run: str, cards: str) -> Callable[[Config], None]
             tune.report({NODE: ray.get_runtime_context().get_node_id()})
             wait_until_judged(run)
         card = card_of_worker()
-        if card is not None and is_left_out(cards, card):
+        if card is not None and is_card_out(cards, card):
             tune.report({CARD_OUT: card.name})
             raise CardLeftOut(f"{card.name} gets no more trials")
         try:

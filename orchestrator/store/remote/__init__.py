@@ -1,0 +1,1 @@
+"""Remote places of results and images: the one package that knows object storage."""

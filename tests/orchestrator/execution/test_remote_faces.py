@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.execution.faces import detector_on
+from orchestrator.plan.resources import Machine
 from orchestrator.store.remote.data_copy import data_folder
 from orchestrator.store.remote.local_copy import copy_at, copy_of
 from orchestrator.store.remote.local_places import LOCAL
-from trainables.data import face_detector
+from trainables.data.face_detector import FaceSearch
 from trainables.data.faces import DetectedFaces
 
 
@@ -17,16 +18,23 @@ class OtherNode:
     """An executor whose calls run on another machine."""
 
     device = "cpu"
+    machine = Machine(2, 8000)
 
     def __init__(self, go: Callable[[], None]) -> None:
         self._go = go
 
-    def each(
-        self, function: Callable[..., object], calls: Sequence[Mapping[str, object]], **share: object
+    def each_staying(
+        self,
+        make: Callable[..., Callable[..., object]],
+        calls: Sequence[Mapping[str, object]],
+        *,
+        made_with: Mapping[str, object],
+        **share: object,
     ) -> Iterator[tuple[int, object]]:
         self._go()
+        work = make(**made_with)
         for place, call in enumerate(calls):
-            yield place, function(**call)
+            yield place, work(**call)
 
 
 def test_a_worker_on_another_node_fetches_what_it_looks_at(
@@ -40,11 +48,11 @@ def test_a_worker_on_another_node_fetches_what_it_looks_at(
     chosen = sorted(path for path in images.root.rglob("*") if path.is_file())[:2]
     looked_at: list[Path] = []
 
-    def look_at(files: Sequence[tuple[str, str]], device: str) -> list[DetectedFaces]:
+    def search(self: FaceSearch, files: Sequence[tuple[str, str]]) -> list[DetectedFaces]:
         looked_at.extend(Path(path) for _, path in files)
         return []
 
-    monkeypatch.setattr(face_detector, "look_at", look_at)
+    monkeypatch.setattr(FaceSearch, "__call__", search)
     node = OtherNode(lambda: monkeypatch.setenv(LOCAL, str(tmp_path / "node")))
     look = detector_on(node, images=images)  # type: ignore[arg-type]
     assert list(look([("hash", path) for path in chosen])) == [[]]

@@ -10,7 +10,7 @@ EXTRAS ?= dev
 READY := $(VENV)/.ready-$(EXTRAS)
 SOURCES ?= build/cluster-sources
 
-.PHONY: setup demo study notebooks test lint check check-all schema cluster-sources clean
+.PHONY: setup demo study notebooks test lint check check-all cluster-test schema cluster-sources clean
 
 setup: $(READY)
 
@@ -59,7 +59,14 @@ check: lint test
 # What is slow starts Ray, processes and servers of its own: two files at once.
 check-all: export PYTHONDONTWRITEBYTECODE :=
 check-all: check
-	@$(BIN)/python -m pytest -m "slow or gpu" -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -m "(slow or gpu) and not cluster" -n 2 --dist loadfile
+
+# Clusters of pretended machines, by root. They wait for each other most of the time, so two files run at once.
+cluster-test: export PYTHONDONTWRITEBYTECODE :=
+cluster-test:
+	@$(MAKE) --no-print-directory setup EXTRAS=dev,cluster,cluster-test
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/cluster tests/end_to_end/test_remote_results.py -n 2 \
+		--dist loadfile
 
 schema: setup
 	@$(BIN)/python -m orchestrator schema > experiments/schema.json

@@ -166,6 +166,7 @@ def test_final_scores_in_sentences() -> None:
     assert "F1 does not exist on them, by its one model" in said and "5 of class 2" in said
 
 
+@pytest.mark.slow
 def test_the_page_shows_them_or_that_nobody_has_looked(decided: Any) -> None:
     store = Store.open(decided.root)
     page = store.report("phase1") / "index.html"

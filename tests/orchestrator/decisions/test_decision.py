@@ -129,6 +129,7 @@ def test_again_writes_a_new_version_and_keeps_the_old(decided: Any, change: Any,
     assert not decide(store(decided), "phase1").moved
 
 
+@pytest.mark.slow
 def test_three_versions_are_all_kept(decided: Any) -> None:
     decide(store(decided), "phase1")
     for good in (3.0, 4.0):

@@ -143,6 +143,7 @@ def test_data_that_says_nothing_is_refused(
     assert not (results / "evaluations").exists()
 
 
+@pytest.mark.slow
 def test_a_name_stands_for_one_set_of_images(
     evaluate: Evaluate,
     elsewhere: Path,
@@ -170,6 +171,7 @@ def test_a_model_that_can_not_score_is_told_and_the_others_go_on(
     assert [trial.column for trial in wide.trials] == ["r0f0"] and len(wide.problems) == 1
 
 
+@pytest.mark.slow
 def test_tables_and_page_are_written_and_stay_as_they_are(
     evaluate: Evaluate, results: Path, elsewhere: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -32,6 +32,7 @@ def table(results: Path, name: str) -> pd.DataFrame:
     return pd.read_csv(results / "evaluations" / "e" / "tables" / f"{name}.csv")
 
 
+@pytest.mark.slow
 def test_images_are_scored_under_each_condition_once(
     results: Path, make_faces: MakeFaces, tmp_path: Path
 ) -> None:

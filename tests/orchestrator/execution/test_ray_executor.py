@@ -47,6 +47,7 @@ def test_a_lost_worker_is_tried_again_and_a_hopeless_task_is_given_up(
     assert len((tmp_path / "always").read_text().splitlines()) == MAX_LOST + 1
 
 
+@pytest.mark.slow
 def test_a_staying_workers_call_goes_to_another_and_a_hopeless_one_is_given_up(
     executor: RayExecutor, tmp_path: Path
 ) -> None:

@@ -114,6 +114,7 @@ def test_a_search_runs_in_rounds_until_all_is_proposed_and_then_starts_nothing(r
         assert each["dropout"] in (0, 0.1, 0.2, 0.3, 0.4, 0.5) and isinstance(each["epochs"], int)
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_goes_on_as_if_it_had_not_been(rounds: Rounds, tmp_path: Path) -> None:
     """Catches proposals that hang on the order in which trials ended, or on what one process remembers."""
     whole = settings(rounds.run(by_rate))
@@ -160,6 +161,7 @@ def test_what_a_search_may_propose_fits_the_data_before_anything_runs(
         rounds.plan()
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_without_what_failed_and_stays_as_it_went(rounds: Rounds) -> None:
     fails: set[str] = set()
 

@@ -16,7 +16,7 @@ TITLE_OF_FOCUS = "document.activeElement.className || document.activeElement.tag
 
 @pytest.mark.parametrize("width", [PHONE_PX, DESK_PX])
 @pytest.mark.parametrize("dark", fast_first([False, True], 1), ids=["light", "dark"])
-@pytest.mark.parametrize("phase", ["two_classes", "five_classes", "hostile_phase"])
+@pytest.mark.parametrize("phase", fast_first(["two_classes", "five_classes", "hostile_phase"], 1))
 def test_page_opens_without_complaint_and_fits(
     browser: Any, request: pytest.FixtureRequest, phase: str, width: int, dark: bool
 ) -> None:
@@ -46,6 +46,7 @@ def test_every_link_leads_somewhere(browser: Any, two_classes: Any) -> None:
             assert (two_classes.page.parent / link).is_file(), link
 
 
+@pytest.mark.slow
 def test_tab_reaches_the_skip_link_first_and_then_every_table(browser: Any, two_classes: Any) -> None:
     """Catches a table that only a mouse can scroll, and a skip link that does not skip."""
     browser.open(two_classes.page, width=PHONE_PX)

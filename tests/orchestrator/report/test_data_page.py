@@ -80,6 +80,7 @@ def test_names_from_a_stranger_are_text_and_never_markup(page: Callable[..., Pag
     assert "49" not in found.text.partition("alert(1)")[2][:40]
 
 
+@pytest.mark.slow
 def test_what_is_there_twice_is_shown_side_by_side_with_what_differs(
     page: Callable[..., Page], own_faces: Path
 ) -> None:
@@ -95,6 +96,7 @@ def test_what_is_there_twice_is_shown_side_by_side_with_what_differs(
     assert len(found.all("img")) == 38 + 3 + 2 * 4
 
 
+@pytest.mark.slow
 def test_face_rates_are_shown_if_they_are_known(page: Callable[..., Page]) -> None:
     assert "Faces" not in page().text
     rates = {"wiki": {"one face": 9, "several faces": 2, "no face": 1}, "text2img": {"one face": 12}}
@@ -129,6 +131,7 @@ def test_the_page_stays_small_however_many_sources_there_are(tmp_path: Path) -> 
     assert len(found.all("img")) >= 40 * 2
 
 
+@pytest.mark.slow
 def test_the_same_images_give_the_same_page(page: Callable[..., Page], tmp_path: Path) -> None:
     page()
     first = (tmp_path / "page.html").read_bytes()

@@ -40,6 +40,7 @@ def test_markdown_keeps_its_columns_whatever_a_cell_says() -> None:
     assert r"p1\_a & \<b\>" in lines[2]
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_no_text_breaks_out_of_latex(text: str) -> None:
     """Catches a special letter that reaches TeX as itself: it would end the row, or run a command."""

@@ -56,7 +56,7 @@ def built(name: str) -> nn.Module:
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.slow if SIZES.get(name, 0) > LARGE else ()) for name in NAMES],
+    [pytest.param(name, marks=pytest.mark.slow if SIZES.get(name, 0) > SLOW else ()) for name in NAMES],
     scope="module",
 )
 def test_shapes_for_two_and_for_several_classes_at_two_sizes(name: str, built: nn.Module) -> None:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from orchestrator.analysis.collect import Tables
 from orchestrator.report.sections.comparison import (
     comparison_grid,
@@ -33,6 +35,7 @@ def test_columns_that_need_more_folds_are_left_out(results: Any, tables_of: Tabl
         assert len(found.columns) == len(found.rows[0])
 
 
+@pytest.mark.slow
 def test_of_many_comparisons_the_largest_differences_are_shown(results: Any, tables_of: TablesOf) -> None:
     """Catches a figure of hundreds of rows, the wrong ones left out, and more that nobody mentions."""
     for number in range(21):

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from orchestrator.analysis.collect import Tables
 from orchestrator.report.sections.ranking import ranking_figure, ranking_grid
 from orchestrator.store.folder import Store
@@ -11,6 +13,7 @@ from orchestrator.store.folder import Store
 TablesOf = Callable[[], tuple[Store, Tables]]
 
 
+@pytest.mark.slow
 def test_of_many_experiments_the_best_are_shown(results: Any, tables_of: TablesOf) -> None:
     """Catches a figure of hundreds of rows, the wrong ones left out, and more that nobody mentions."""
     for number in range(21):

@@ -3,12 +3,15 @@
 import json
 from typing import Any
 
+import pytest
+
 from orchestrator.analysis.collect import collect
 from orchestrator.decisions.decision import decide
 from orchestrator.report.page import write_report
 from orchestrator.store.folder import Store
 
 
+@pytest.mark.slow
 def test_the_page_says_which_models_were_selected_by_which_rule(results: Any) -> None:
     """Catches a phase that hides where its models come from, and scores of another decision."""
     for name, good in (("p3_a", 0.0), ("p3_b", 2.0), ("p3_c", 1.5)):

@@ -83,6 +83,7 @@ def test_one_difference_in_how_files_are_written_is_named(
     assert mean(found.file_facts) == 1.0 and found.alone[name] == 1.0
 
 
+@pytest.mark.slow
 def test_an_honest_set_gives_nothing_away(tmp_path: Path) -> None:
     """Both classes come in two formats and three qualities, all alike in their shares."""
 
@@ -190,6 +191,7 @@ def test_nothing_of_a_test_fold_is_fitted(tmp_path: Path, monkeypatch: pytest.Mo
     assert all(len(data) <= most for fits in seen.values() for data in fits)
 
 
+@pytest.mark.slow
 def test_the_same_set_gives_the_same_scores(tmp_path: Path) -> None:
     root = draw_set(tmp_path, as_png)
     assert find(root)[0] == find(root)[0]

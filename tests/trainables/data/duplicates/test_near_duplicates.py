@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
+from tests.cases import fast_first
 from trainables.data.dataset.manifest import scan
 from trainables.data.duplicates import fingerprints, near_duplicates
 from trainables.data.duplicates.alignment import SAME, similarity
@@ -90,7 +91,7 @@ def twelve(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("name", VERSIONS)
+@pytest.mark.parametrize("name", fast_first(VERSIONS, 3))
 def test_a_version_of_a_picture_is_linked_to_it_and_to_no_other(
     tmp_path: Path, twelve: Path, name: str
 ) -> None:
@@ -193,7 +194,7 @@ def test_what_was_found_is_remembered_and_only_new_images_are_read(
     assert len(read) == 1 and grown.links is not None and len(grown.links) == 2
 
 
-@pytest.mark.parametrize("what", ["fingerprints", "links"])
+@pytest.mark.parametrize("what", fast_first(["fingerprints", "links"], 2))
 @pytest.mark.parametrize("content", [b"", b"PAR1 no", None])
 def test_a_damaged_memory_is_no_harm(tmp_path: Path, what: str, content: bytes | None) -> None:
     memory, root = tmp_path / "scan.parquet", tmp_path / "data"

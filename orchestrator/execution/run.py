@@ -32,6 +32,7 @@ from orchestrator.plan.changed import changed_since
 from orchestrator.plan.data_sets import DataSets
 from orchestrator.plan.held_out import held_out_line
 from orchestrator.plan.plan import Options, StudyPlan, plan_study
+from orchestrator.plan.sharding import in_shard
 from orchestrator.store.decision_file import in_force
 from orchestrator.store.folder import State, Store
 from orchestrator.store.price_record import PriceRecord
@@ -91,7 +92,8 @@ def _finish_shard(
         shortcuts = data_gate.check_study(whole, replace(options, quiet=True), console=console)
         record.write_study(whole, shortcuts=shortcuts)
         return finish(store, whole.phase.name, console=console, quiet=options.quiet, decides=True)
-    mine = [trial for trial in plan_question(question, options, data).trials if trial.selected]
+    experiments = [each.experiment for each in whole.experiments]
+    mine = [each for each in in_shard(whole.trials, experiments, options.shard, store) if each.selected]
     left = tuple(f"{trial.name}: {trial.why}" for trial in mine if trial.state != State.DONE)
     return ShardOutcome(options.shard, len(mine), left, len(whole.missing()) - len(left))
 

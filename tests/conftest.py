@@ -1,13 +1,11 @@
 """Fixtures for both packages: small folders of noise images, drawn once, in the layouts that are read."""
 
-import contextlib
 import gc
 import json
 import os
 import shutil
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from hypothesis import settings
 from PIL import Image
 
 from orchestrator import cli
+from orchestrator.execution.executor import output_in
 
 ROOT = Path(__file__).parents[1]
 PACKAGED = ("orchestrator", "trainables", "experiments", "cluster", "setup.py", "pyproject.toml", "README.md")
@@ -127,15 +126,8 @@ def trained_study(shared_folder: Path, faces: Path) -> Path:
 
 def run_here(line: list[str], *, log: Path) -> None:
     """Run a command to a good end in this process, which has loaded the heavy libraries already."""
-    with (
-        log.open("w", encoding="utf-8") as stream,
-        contextlib.redirect_stdout(stream),
-        contextlib.redirect_stderr(stream),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")
-        with pytest.raises(SystemExit) as ended:
-            cli.main(line)
+    with output_in(log), pytest.raises(SystemExit) as ended:
+        cli.main(line)
     assert not ended.value.code, log.read_text(encoding="utf-8")
 
 

@@ -65,6 +65,11 @@ def check_answers(address: str) -> None:
         ) from error
 
 
+def last_line(text: str) -> str:
+    """Return the last line of what a library or a traceback says, shortened; empty where it says nothing."""
+    return (text.strip().splitlines() or [""])[-1].strip()[:200]
+
+
 def first_line(error: object) -> str:
     """Return the first line of what an error says, shortened."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -47,6 +47,7 @@ from orchestrator.execution.ray_executor.node_watch import (
     wait_until_judged,
 )
 from orchestrator.execution.ray_executor.staying import StayingCalls, StayingWorker
+from orchestrator.execution.workplace import last_line
 from orchestrator.plan.resources import Machine
 from trainables.broken_context import BrokenContextError
 from trainables.device import DeviceType
@@ -348,4 +349,4 @@ def _last_error(trial: Any) -> str:
         text = Path(trial.local_path, trial.run_metadata.error_filename or "").read_text(encoding="utf-8")
     except (OSError, TypeError):
         text = ""
-    return (text.strip().splitlines() or ["no reason given"])[-1].strip()[:200]
+    return last_line(text) or "no reason given"

@@ -26,6 +26,7 @@ from orchestrator.execution.node_hardware import (
     node_problem,
     uncounted_sentence,
 )
+from orchestrator.execution.workplace import last_line
 from trainables.device import DeviceType
 
 SEE_EVERY_S, LOOK_TIMEOUT_S = 2.0, 240.0
@@ -143,5 +144,5 @@ def _answer(reference: Any) -> NodeHardware | str:
         found: NodeHardware = ray.get(reference, timeout=0)
     # A node may be lost, out of time, or without this program: all that is said of the node.
     except Exception as error:
-        return str(error).strip().splitlines()[-1][:200] if str(error).strip() else repr(error)
+        return last_line(str(error)) or repr(error)
     return found

@@ -14,6 +14,7 @@ import ray
 from orchestrator.execution.executor import CallLostError
 from orchestrator.execution.losses import Losses
 from orchestrator.execution.ray_executor.node_watch import SEE_EVERY_S, NodeLeftOut, wait_until_judged
+from orchestrator.execution.workplace import last_line
 from trainables.errors import InputError
 
 # More than a cluster of this program has room for; Ray keeps a record of each.
@@ -159,8 +160,8 @@ class StayingCalls:
             self.losses.runs_on(hand.key, hand.node_id)
         self.losses.lose(hand.key)
         if self.losses.is_given_up(hand.key):
-            last = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
-            raise CallLostError(f"{self.losses.reason(hand.key)}: {last[:200]}") from error
+            last = last_line(str(error)) or type(error).__name__
+            raise CallLostError(f"{self.losses.reason(hand.key)}: {last}") from error
         if hand.place is not None:
             self._todo.appendleft(hand.place)
         self._start()

@@ -42,12 +42,14 @@ notebooks: setup
 	@PYTHONPATH=$(CURDIR) $(BIN)/python -m nbconvert --execute --to html --output-dir results/notebooks notebooks/*.ipynb
 	@echo "The notebooks: $(CURDIR)/results/notebooks"
 
-# What starts Ray waits for it most of the time, so two files run at once; everything else is spread over the cores.
+# What starts Ray waits for it most of the time, so two files run at once, in the order of their names since the
+# longest (an interrupted run) has the fewest tests; everything else is spread over the cores.
 # Bytecode is kept whatever the environment says: hundreds of processes would compile the program and its tests anew.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: setup
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu and not ray" -n auto --maxprocesses 8 --dist worksteal
-	@$(BIN)/python -m pytest tests/end_to_end tests/orchestrator/execution -m "ray and not slow and not gpu" -n 2 --dist loadfile
+	@$(BIN)/python -m pytest tests/end_to_end tests/orchestrator/execution -m "ray and not slow and not gpu" -n 2 \
+		--dist loadfile --no-loadscope-reorder
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -78,6 +78,7 @@ def decisions_of(line: list[str]) -> dict[str, dict[str, Any]]:
     return {path.stem: json.loads(path.read_text()) for path in sorted(decisions)}
 
 
+@pytest.mark.slow
 def test_a_study_runs_in_one_command_and_never_again(
     tmp_path: Path,
     faces: Path,

@@ -131,6 +131,7 @@ def test_the_decision_hands_over_each_key_and_says_why(results: Any) -> None:
     assert again.moved and "now choose image_size = 32" in again.now
 
 
+@pytest.mark.slow
 def test_a_decision_whose_keys_no_longer_fit_their_pairs_stays_and_is_said(results: Any) -> None:
     """Catches a page that can't be written because a rule can't be applied any more."""
     four(results, gain=4.0)

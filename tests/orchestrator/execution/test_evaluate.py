@@ -159,6 +159,7 @@ def test_a_name_stands_for_one_set_of_images(
     assert "is of other images, labels or groups" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_model_that_can_not_score_is_told_and_the_others_go_on(
     evaluate: Evaluate, results: Path, elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -95,6 +95,9 @@ def test_what_is_stopped_before_its_turn_never_begins(executor: Executor) -> Non
         assert [event.kind.is_last() for event in each].index(True) == len(each) - 1
 
 
+@pytest.mark.parametrize(
+    "executor", ["none", pytest.param("local", marks=[pytest.mark.ray, pytest.mark.slow])], indirect=True
+)
 def test_what_breaks_a_task_is_no_other_tasks_concern(executor: Executor) -> None:
     """Catches a full disk at one trial's error file that ends the whole run."""
     events = heard_of(executor, [task_of("a"), task_of("broken"), task_of("b")], breaks_if_broken)

@@ -134,6 +134,7 @@ def test_a_round_waits_for_every_fold_of_the_one_before(rounds: Rounds) -> None:
     assert len(settings(rounds.plan())) == PARALLEL
 
 
+@pytest.mark.slow
 def test_deciding_scores_lead_the_search_and_test_scores_do_not(rounds: Rounds) -> None:
     whole = settings(rounds.run(by_rate))
     for path in rounds.results.root.glob("trials/*/predictions.parquet"):

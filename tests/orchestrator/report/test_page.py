@@ -108,66 +108,6 @@ def test_files_kept_out_are_counted_and_the_first_fifty_named(
     assert "bad49plain.png" in words and "bad50plain.png" not in words
 
 
-def test_unfinished_trials_are_named_and_not_averaged(
-    tmp_path: Path, write_results: Any, render: Any
-) -> None:
-    """Catches a mean over some of the folds, and a page that a missing or damaged trial stops."""
-    store = write_results(tmp_path, folds=4, without=[("p1_b", 1), ("p1_b", 2)])
-    (folder := store.trials / "p1_b-r0f1-101aaaaaaaaa").mkdir()
-    write_json(folder / "error.json", {"message": "TrainingError: the loss is nan"})
-    (folder_of(store, "p1_b", 3) / "predictions.parquet").write_bytes(b"not parquet")
-    (folder_of(store, "p1_a", 0) / "history.csv").write_text("")
-    (folder_of(store, "p1_a", 1) / "trial.json").unlink()
-    (tmp_path / "folds" / "f00000000001.csv").unlink()
-    found = render(store)
-    page, tables, words = found.page, found.tables, found.words
-    assert "3 of 8 planned trials are not finished: 1 failed, 1 unreadable, 1 missing" in words
-    assert "TrainingError: the loss is nan" in words and "5 of 8 trials finished" in words
-    assert "No verdict yet on p1_b against p1_a: only 1 of 4 fold pairs are complete (p1_b: " in words
-    assert verdict(tables) in words and "1 of 4 folds" in words
-    assert "This file is not in the results folder" in words
-    assert not list(page.parent.glob("figures/difference-*"))
-    assert list(page.parent.glob("figures/loss-*"))
-
-
-def test_phase_without_one_finished_trial_has_a_page(tmp_path: Path, write_results: Any, render: Any) -> None:
-    gone = [(name, fold) for name in ("p1_a", "p1_b") for fold in range(2)]
-    store = write_results(tmp_path, without=gone)
-    words = render(store).words
-    assert "No trial has finished yet." in words
-    assert "4 of 4 planned trials are not finished: 4 missing" in words
-    assert "0 of 4 trials finished · planned on" in words
-    store.write_study(store.study("phase1").model_copy(update={"preset": "smoke"}))
-    assert "0 of 4 trials finished · preset smoke · planned on" in render(store).words
-
-
-def test_an_experiment_without_a_finished_trial_says_so_in_each_cell(
-    tmp_path: Path, write_results: Any, render: Any
-) -> None:
-    found = render(write_results(tmp_path, without=[("p1_b", 0), ("p1_b", 1)]))
-    scores = pd.read_csv(found.page.parent / "tables" / "paper" / "scores.csv").set_index("Experiment")
-    assert set(scores.loc["p1_b"]) == {"– (0 of 2 folds)"}
-    assert not scores.loc["p1_a"].str.contains("of 2 folds").any()
-
-
-def test_run_of_some_folds_says_so(tmp_path: Path, write_results: Any, render: Any) -> None:
-    """Catches a page that looks complete because the run asked for less than the protocol."""
-    words = render(write_results(tmp_path, folds=4, asked_folds=(0, 2))).words
-    assert "p1_a: this run asked for 2 of 4 folds only." in words
-    assert "No verdict yet" in words
-
-
-def test_experiments_on_different_folds_are_not_called_unfinished(
-    tmp_path: Path, write_results: Any, render: Any
-) -> None:
-    store = write_results(tmp_path)
-    study = store.study("phase1").plain()
-    study["experiments"][1]["fold_files"] = ["other.csv"]
-    write_json(store.study_file("phase1"), study)
-    words = render(store).words
-    assert "No verdict yet on p1_b against p1_a: the two were not split by the same fold files." in words
-
-
 def test_five_classes(five_classes: Any) -> None:
     """Catches rates by source made of scores that do not exist, and a class without its row."""
     found = five_classes
@@ -190,6 +130,7 @@ def test_single_experiment_without_comparison(tmp_path: Path, write_results: Any
     assert (page.parent / "figures" / "scores-auc.svg").is_file()
 
 
+@pytest.mark.slow
 def test_repeats_are_told_apart(tmp_path: Path, write_results: Any, render: Any) -> None:
     found = render(write_results(tmp_path, folds=2, repeats=2))
     page = found.page
@@ -236,34 +177,6 @@ def test_page_is_left_alone_until_an_input_changes(tmp_path: Path, write_results
     with (folder_of(store, "p1_a", 0) / "history.csv").open("a") as history:
         history.write("5,0.1,0.5,0.0001,0.6,0.9\n")
     assert "<!-- kept -->" not in render(store).html
-
-
-def test_what_lacks_a_fold_has_no_mean_anywhere(tmp_path: Path, write_results: Any, render: Any) -> None:
-    """Catches a calibration error or a best curve that is averaged over some of the folds."""
-    found = render(write_results(tmp_path, folds=3, without=[("p1_b", 1)]))
-    paper = found.page.parent / "tables" / "paper"
-    calibration = pd.read_csv(paper / "calibration.csv").set_index("Experiment")
-    assert set(calibration.loc["p1_b", "ECE before ↓"]) == {"–"}
-    assert set(calibration.loc["p1_b", "Fitted in"]) == {"2 of 3 folds"}
-    assert calibration.loc["p1_a", "ECE before ↓"].astype(float).between(0, 1).all()
-    scores = pd.read_csv(paper / "scores.csv").set_index("Experiment")
-    assert set(scores.loc["p1_b"]) == {"– (2 of 3 folds)"}
-    drawn = (found.page.parent / "figures" / "roc-02-p1_b.svg").read_text(encoding="utf-8")
-    assert "p1_b (2 of 3 folds)" in drawn
-    for figure, told in (
-        ("roc", "2 test folds."),
-        ("precision", "2 test folds;"),
-        ("confidence", "on 2 of 3"),
-    ):
-        assert re.search(rf'aria-label="[^"]* of p1_b[:, ]*{re.escape(told)}', found.html), figure
-        # The thick line is the mean.
-        thick = [
-            "stroke-width: 2" in (found.page.parent / "figures" / f"{figure}-{name}.svg").read_text()
-            for name in ("01-p1_a", "02-p1_b")
-        ]
-        assert thick == ([True, False] if figure != "confidence" else [False, False]), figure
-    losses = (found.page.parent / "figures" / "loss-02-p1_b.svg").read_text(encoding="utf-8")
-    assert "stroke-width: 2" not in losses and "has the largest AUC" not in found.words
 
 
 def test_a_score_that_does_not_exist_says_why(tmp_path: Path, write_results: Any, render: Any) -> None:
@@ -350,6 +263,7 @@ def test_what_was_assumed_or_left_out_is_said_before_the_answer(
     assert "<b>" not in found.html
 
 
+@pytest.mark.slow
 def test_a_fold_of_one_class_leaves_curves_without_a_mean(
     tmp_path: Path, write_results: Any, render: Any
 ) -> None:

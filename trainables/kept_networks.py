@@ -10,11 +10,13 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainables.files import FileStamp, file_stamp
+
 if TYPE_CHECKING:
     from torch import nn
 
-# File of weights, its time and size, and the device.
-NetworkKey = tuple[Path, int, int, str]
+# File of weights, what it was then, and the device.
+NetworkKey = tuple[Path, FileStamp, str]
 KeptNetworks = dict[NetworkKey, "nn.Module"]
 _KEPT: ContextVar[KeptNetworks | None] = ContextVar("kept networks", default=None)
 
@@ -34,8 +36,7 @@ def kept_network(weights: Path, device: str, load: Callable[[], "nn.Module"]) ->
     kept = _KEPT.get()
     if kept is None:
         return load()
-    facts = weights.stat()
-    key = weights, facts.st_mtime_ns, facts.st_size, device
+    key = weights, file_stamp(weights.stat()), device
     if key not in kept:
         kept[key] = load()
     return kept[key]

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import pyarrow
 
-from trainables.files import replace_file
+from trainables.files import read_file, replace_file
 
 PACKAGES = ("orchestrator", "trainables")
 # Read as text, since parsing every module takes longer than what is remembered; what only looks like an
@@ -140,7 +140,7 @@ def write_arrays(path: Path, key: str, arrays: Mapping[str, np.ndarray]) -> None
 def _content(path: Path, expected: str) -> bytes | None:
     """What was kept under a key, byte for byte as it was written."""
     try:
-        head, _, content = path.read_bytes().partition(b"\n")
+        head, _, content = read_file(path).partition(b"\n")
     except OSError:
         return None
     return content if head == _head(expected, content) else None

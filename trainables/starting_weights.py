@@ -6,12 +6,11 @@ and a library changes its defaults. `StartingWeights` says it, and is part of a 
 and its hash. No torch here: a plan has to know files by their content.
 """
 
-import functools
 from pathlib import Path
 from typing import Annotated
 
 from trainables.errors import InputError
-from trainables.files import file_sha256
+from trainables.files import known_sha256
 from trainables.recipe_part import COUNTS, IF_SET, RECORDED, RecipePart, refuse_undeclared
 
 # safetensors, and what torch.save writes.
@@ -49,17 +48,11 @@ def weights_of_file(path: Path) -> StartingWeights:
         InputError: the file is not there, or can't be read.
     """
     try:
-        facts = path.stat()
-        return StartingWeights(sha256=_sha256(path, facts.st_size, facts.st_mtime_ns))
+        return StartingWeights(sha256=known_sha256(path))
     except OSError as error:
         raise InputError(
             f"pretrained: {path} can't be read ({error.strerror}); name a file of weights"
         ) from error
-
-
-@functools.lru_cache(maxsize=64)
-def _sha256(path: Path, size: int, modified_ns: int) -> str:
-    return file_sha256(path)
 
 
 refuse_undeclared(StartingWeights)

@@ -18,11 +18,13 @@ from torch import nn
 from trainables.backbones import is_kernel_machine
 from trainables.data.faces import Look
 from trainables.data.pixels import Pixels, open_pixels
+from trainables.done_record import read_done
 from trainables.errors import InputError
 from trainables.files import read_json
 from trainables.kept_networks import kept_network
 from trainables.progress import OnProgress
 from trainables.recipe import Recipe
+from trainables.stored_weights import weights_problem
 from trainables.training import checkpoint
 from trainables.training.batch_scores import batch_scores
 from trainables.training.batches import Images
@@ -30,7 +32,7 @@ from trainables.training.normalization import NORMALIZATIONS, Normalization
 from trainables.training.precision import torch_memory_format
 from trainables.training.saved_machine import score_by_machine
 from trainables.trial import first_network, read_base
-from trainables.trial_files import DONE, METRICS, WEIGHTS
+from trainables.trial_files import METRICS, WEIGHTS
 from trainables.trial_inputs import ImageCaches, detect_faces, prepare_pixels
 
 AGAIN = "delete the folder of the trial and run it again"
@@ -61,11 +63,13 @@ def read_trained(folder: Path, *, num_classes: int, bases: Sequence[Path] = ()) 
         bases: the folders of the trials that an ensemble combines, in its order.
 
     Raises:
-        InputError: it is not finished, its weights are gone, or it keeps no normalisation.
+        InputError: it is not finished, its weights are gone or damaged, or it keeps no normalisation.
     """
-    for name, lacks in ((DONE, "is not finished; run it first"), (WEIGHTS, f"{WEIGHTS} is gone; {AGAIN}")):
-        if not (folder / name).is_file():
-            raise InputError(f"{folder}: {lacks}")
+    done = read_done(folder)
+    if done is None:
+        raise InputError(f"{folder}: is not finished; run it first")
+    if problem := weights_problem(folder, done, in_full=True):
+        raise InputError(f"{folder}: {problem}; {AGAIN}")
     recipe, metrics = read_base(folder).recipe, read_json(folder / METRICS)
     return TrainedTrial(
         recipe,

@@ -3,16 +3,15 @@
 Out, in `out_dir`: history.csv (one row per epoch: losses, metrics of the inner validation rows and of each
 half of them), predictions.parquet (inner validation and test rows with scores), submission.csv (image_id and
 label of an unlabelled test split, if there is one), metrics.json, model.safetensors (best weights),
-done.json. done.json is written last: a trial is finished if and only if it is there. While running there is
-also checkpoint/, from which an interrupted trial goes on. Test rows are scored once, after training, with the
-weights that were best on the inner validation rows.
+done.json. done.json is written last: a trial is finished if and only if it can be read. While running there
+is also checkpoint/, from which an interrupted trial goes on. Test rows are scored once, after training, with
+the weights that were best on the inner validation rows.
 """
 
+import contextlib
 import dataclasses
 import gc
-import hashlib
 import json
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,12 +28,14 @@ from trainables import backbones
 from trainables.backbones import is_kernel_machine
 from trainables.data.pixels import Pixels, open_pixels
 from trainables.data.splits.halves import validation_halves
+from trainables.done_record import DoneRecord, read_done, write_done
 from trainables.errors import InputError
 from trainables.evaluation.scoring import compute_metrics, predicted_classes
-from trainables.files import read_json, replace_file, write_json
+from trainables.files import file_sha256, read_json, replace_file, write_json
 from trainables.models.building import build_model
 from trainables.models.flops import flops_per_image
 from trainables.recipe import Recipe
+from trainables.removal import remove_file, remove_folder
 from trainables.seeds import derived_seed
 from trainables.training import checkpoint
 from trainables.training.batches import Images
@@ -46,9 +47,7 @@ from trainables.training.repeatable import make_repeatable
 from trainables.training.shortage import fit_in_memory, largest_part
 from trainables.trial_files import (
     CHECKPOINT,
-    DONE,
     ERROR,
-    FORMAT,
     HISTORY,
     METRICS,
     PREDICTIONS,
@@ -76,7 +75,7 @@ def read_base(folder: Path) -> Base:
     Raises:
         InputError: there is no finished trial at `folder`.
     """
-    if not (folder / DONE).is_file():
+    if read_done(folder) is None:
         raise InputError(f"the base {folder.name} has not finished; run it first, or see why it failed")
     return Base(Recipe.model_validate_json(json.dumps(read_json(folder / TRIAL)["recipe"])), folder / WEIGHTS)
 
@@ -339,7 +338,7 @@ def _predictions(table: pd.DataFrame, outcome: _Outcome, rows: TrialRows) -> pd.
 def _commit(
     out_dir: Path, save: Callable[[Path], None], predictions: pd.DataFrame, metrics: dict[str, Any]
 ) -> None:
-    with replace_file(out_dir / PREDICTIONS) as partial:
+    with replace_file(out_dir / PREDICTIONS, lasting=True) as partial:
         predictions.to_parquet(partial, index=False)
     unlabelled = predictions[predictions["split"] == "unlabelled"]
     if len(unlabelled):
@@ -347,20 +346,21 @@ def _commit(
         _write_csv(out_dir / SUBMISSION, pd.DataFrame({"image_id": ids, "label": unlabelled["predicted"]}))
     write_json(out_dir / METRICS, metrics)
     save(out_dir / WEIGHTS)
-    digest = hashlib.sha256((out_dir / PREDICTIONS).read_bytes()).hexdigest()
-    (out_dir / ERROR).unlink(missing_ok=True)
-    write_json(
-        out_dir / DONE,
-        {
-            "format": FORMAT,
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "best_epoch": metrics["best_epoch"],
-            "predictions_sha256": digest,
-        },
+    remove_file(out_dir / ERROR, below=out_dir)
+    write_done(
+        out_dir,
+        DoneRecord(
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            best_epoch=metrics["best_epoch"],
+            predictions_sha256=file_sha256(out_dir / PREDICTIONS),
+            weights_sha256=file_sha256(out_dir / WEIGHTS),
+            weights_bytes=(out_dir / WEIGHTS).stat().st_size,
+        ),
     )
-    shutil.rmtree(out_dir / CHECKPOINT, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        remove_folder(out_dir / CHECKPOINT, below=out_dir)
 
 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    with replace_file(path) as partial:
+    with replace_file(path, lasting=True) as partial:
         table.to_csv(partial, index=False, lineterminator="\n")

@@ -12,10 +12,13 @@ import pandas as pd
 
 from orchestrator.analysis.collect import ALL, Tables
 from orchestrator.store.fingerprint import SHORT
-from orchestrator.store.folder import State, Store, parse_done, parse_metrics, parse_trial
+from orchestrator.store.folder import State, Store
 from orchestrator.store.outcome_records import MetricsRecord
-from orchestrator.store.records import StudyRecord
+from orchestrator.store.record_file import parse_record
+from orchestrator.store.records import StudyRecord, TrialRecord
 from orchestrator.store.run_record import RunRecord
+from trainables.done_record import DoneRecord, parse_done
+from trainables.files import read_file
 from trainables.trial_files import DONE, ERROR, HISTORY, METRICS, TRIAL
 
 # The predictions are in them by their hash, which done.json holds.
@@ -62,7 +65,7 @@ def read_files(store: Store, study: StudyRecord) -> dict[str, Files]:
         mine = found[trial.folder] = {}
         for name in SMALL:
             with contextlib.suppress(OSError):
-                mine[name] = (folder / name).read_bytes()
+                mine[name] = read_file(folder / name)
     return found
 
 
@@ -80,7 +83,8 @@ def trial_facts(store: Store, tables: Tables, files: Mapping[str, Files]) -> tup
     found = []
     for experiment, trial in tables.study.trials():
         name, mine = store.trial(trial.folder).name, files[trial.folder]
-        record, metrics = parse_trial(mine.get(TRIAL, b"")), parse_metrics(mine.get(METRICS, b"")) or NOTHING
+        record = parse_record(mine.get(TRIAL, b""), TrialRecord)
+        metrics = parse_record(mine.get(METRICS, b""), MetricsRecord) or NOTHING
         run = record.run if record is not None else RunRecord()
         found.append(
             TrialFacts(
@@ -103,7 +107,7 @@ def trial_facts(store: Store, tables: Tables, files: Mapping[str, Files]) -> tup
                 started=run.started,
                 command=run.command,
                 environment=None if record is None else run,
-                predictions_sha256=parse_done(mine.get(DONE, b"")).predictions_sha256,
+                predictions_sha256=(parse_done(mine.get(DONE, b"")) or DoneRecord()).predictions_sha256,
             )
         )
     return tuple(found)

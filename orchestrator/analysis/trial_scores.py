@@ -5,7 +5,7 @@ Scores of the split `val` are those of the best epoch, which was chosen by these
 are taken on these.
 
 The outcome is kept in results/cache/scores/ as plain JSON, and used again while the trial's files have the
-same hash (done.json's predictions_sha256), sizes and times, and this program computes in the same way. So a
+same hash (done.json's predictions_sha256) and `FileStamp`, and this program computes in the same way. So a
 phase of a thousand trials of which one is new reads the predictions of one.
 """
 
@@ -39,6 +39,7 @@ from trainables.evaluation.scoring import all_metrics
 from trainables.evaluation.selection import HALVES, cross_fitted, half_column
 from trainables.evaluation.source_pairs import count_pairs
 from trainables.evaluation.thresholds import best_threshold
+from trainables.files import file_stamp
 from trainables.trial_files import HISTORY, METRICS, PREDICTIONS, TRIAL
 
 ALL = "all"
@@ -188,8 +189,7 @@ def _key(folder: Path, threshold_by: str) -> str:
     files = {}
     for name in WATCHED:
         if name not in MAY_LACK or (folder / name).exists():
-            stat = (folder / name).stat()
-            files[name] = [stat.st_size, stat.st_mtime_ns]
+            files[name] = file_stamp((folder / name).stat())
     return memo.key([claimed_hash(folder), files, threshold_by], code=__name__, libraries=("numpy",))
 
 

@@ -24,6 +24,7 @@ from trainables.data.checks.findings import Finding
 from trainables.data.dataset.layouts import UNLABELLED
 from trainables.data.dataset.manifest import Manifest
 from trainables.errors import InputError
+from trainables.files import read_file
 from trainables.trial_files import PREDICTIONS
 
 # Where a fold is said: of the images that no fold holds.
@@ -127,7 +128,7 @@ def _rounds(store: Store, phase: str, experiment: ExperimentRecord) -> tuple[lis
 
 def _read_rows(folder: Path) -> pd.DataFrame:
     """Read the predicted rows of a finished trial, or raise one of DAMAGE; what changed is not parsed."""
-    content = (folder / PREDICTIONS).read_bytes()
+    content = read_file(folder / PREDICTIONS)
     recorded = claimed_hash(folder)
     if recorded is not None and recorded != hashlib.sha256(content).hexdigest():
         raise ValueError("changed after the trial was finished")

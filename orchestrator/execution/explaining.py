@@ -33,9 +33,11 @@ from orchestrator.store.explanation_files import (
     write_array,
     write_explanations,
 )
+from orchestrator.store.folder import Store
 from trainables.data.faces import ensure_faces
 from trainables.data.splits.trial_rows import image_files
 from trainables.device import DeviceType
+from trainables.removal import keep_only
 
 # After so many trials what there is is written: of a thousand, it would else take minutes in all.
 WRITE_EVERY = 20
@@ -112,9 +114,10 @@ def explain_phase(
         assert executor is not None, "something runs it"
         _run(plan, sofar, executor, console=console, quiet=quiet)
     found = sofar.explanations()
-    _write_means(found, is_new=bool(plan.missing))
+    _write_means(plan.store, found, is_new=bool(plan.missing))
     for name in found.experiments:
-        remove_others(plan.folder, name, [file for task in _of(sofar, name) for file in task.rows["file"]])
+        kept = [file for task in _of(sofar, name) for file in task.rows["file"]]
+        remove_others(plan.store, plan.phase, name, kept)
     if plan.known is None or plan.missing or found.digest() != plan.known.digest():
         write_explanations(found)
     return found
@@ -174,7 +177,7 @@ def _rows(task: ExplanationTask, numbers: pd.DataFrame) -> pd.DataFrame:
     return about.merge(numbers.drop(columns="score"), on="path", validate="1:1").assign(**files)
 
 
-def _write_means(found: Explanations, *, is_new: bool) -> None:
+def _write_means(store: Store, found: Explanations, *, is_new: bool) -> None:
     """Write the mean map of each experiment and outcome, aligned by the faces' boxes, and remove others."""
     from trainables.explain.mean_maps import aligned_mean
 
@@ -185,15 +188,14 @@ def _write_means(found: Explanations, *, is_new: bool) -> None:
         path = mean_map_file(found.folder, str(experiment), str(outcome))
         if not with_face.any():
             continue
-        wanted.add(path)
+        wanted.add(path.name)
         if path.is_file() and not is_new:
             continue
         files = [found.folder / name for name in rows["map"][with_face]]
         maps = np.stack([np.load(file, allow_pickle=False) for file in files])
         write_array(path, aligned_mean(maps, boxes[with_face]).astype(np.float16))
-    for path in sorted((found.folder / "means").glob("*.npy")):
-        if path not in wanted and path.stem.endswith(OUTCOMES):
-            path.unlink()
+    patterns = [f"*{outcome}.npy" for outcome in OUTCOMES]
+    keep_only(found.folder / "means", wanted, patterns=patterns, below=store.root)
 
 
 def _failure(task: ExplanationTask, reason: str) -> NotExplained:

@@ -34,6 +34,7 @@ from trainables.data.faces import ensure_faces
 from trainables.data.splits.trial_rows import image_files
 from trainables.device import DeviceType
 from trainables.errors import InputError
+from trainables.removal import keep_only
 from trainables.trial_inputs import detect_faces, prepare_pixels
 
 MOST_HARD, MOST_DOUBTED = 12, 12
@@ -261,11 +262,6 @@ def _in_order(rows: Sequence[Evidence], found: ImageFindings) -> list[Evidence]:
 
 
 def _clear(store: Store, record: HardRecord) -> None:
-    """Remove pictures of images that are no longer shown; what lies behind a link is left."""
-    folder = hard_folder(store, record.phase)
+    """Remove pictures of images that are no longer shown."""
     kept = {name for row in record.rows for name in (row.seen, row.overlay, row.nearest)}
-    if folder.is_symlink() or folder.parent.is_symlink():
-        return
-    for path in sorted(folder.glob("*.webp")):
-        if path.name not in kept and not path.is_symlink():
-            path.unlink()
+    keep_only(hard_folder(store, record.phase), kept, patterns=("*.webp",), below=store.root)

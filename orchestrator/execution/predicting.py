@@ -5,7 +5,6 @@ and disk stay bounded however many images there are, and results/ are only read.
 """
 
 import contextlib
-import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,6 +30,7 @@ from trainables.data.dataset.layouts import UNLABELLED
 from trainables.data.dataset.named_images import NamedImages
 from trainables.errors import InputError
 from trainables.predict import JointScores, join_scores, predicted_at
+from trainables.removal import remove_folder
 
 # Networks are loaded once for so many images, of which 75 MiB of pixels are on disk at 224 x 224.
 BATCH = 512
@@ -60,7 +60,8 @@ def scratch_store(above: Path | None = None) -> Iterator[Store]:
     try:
         yield Store.open(folder)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            remove_folder(folder, below=folder.parent)
 
 
 def predict_images(
@@ -142,7 +143,8 @@ def _scores(
                     problems[place] = _problem(each)
                 else:
                     parts[place].append(each.scores)
-            shutil.rmtree(scratch.cache, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                remove_folder(scratch.cache, below=scratch.root)
             if len(problems) == len(parts):
                 break
             progress(min(start + BATCH, len(table)), len(table))

@@ -15,6 +15,7 @@ from orchestrator.store.remote.local_copy import LocalCopy, copy_of
 from orchestrator.store.remote.node_pixels import node_pixels
 from orchestrator.store.remote.remote_folder import RemoteError
 from orchestrator.store.remote.shared_names import is_pulled
+from trainables.done_record import read_done
 from trainables.trial_files import BEST, CHECKPOINT, DONE, ERROR, HISTORY, STATE, TRIAL
 
 # Shorter than the time between two checkpoints of a long epoch, so that none of those is left out.
@@ -67,7 +68,8 @@ class RemoteTrial:
         """
         if f"{self.name}/{DONE}" in self.copy.folder.stamps([f"{self.name}/{DONE}"]):
             self.copy.fetch(self.name, wanted=is_pulled)
-            return self.job
+            if read_done(self.job.folder) is not None:
+                return self.job
         needed = [self.job.faces, *self.job.bases, self.job.folder]
         if not self.job.rows.is_file():
             needed.append(self.job.rows)

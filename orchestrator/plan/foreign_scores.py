@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from orchestrator.store.evaluation_files import ForeignDetector
-from orchestrator.store.records import is_plain
+from orchestrator.store.plain_names import is_plain
 from trainables.errors import InputError
 from trainables.files import file_sha256
 

@@ -48,7 +48,7 @@ def write_evaluation_report(store: Store, tables: EvaluationTables) -> Path:
     if is_current(page, inputs):
         return page
     material = EvaluationMaterial.of(store, tables)
-    with keeping(store.cached("figures", folder.name)):
+    with keeping(store.cached("figures", folder.name), below=store.root):
         found = (section(material) for section in SECTIONS)
         sections = tuple(each for each in found if each is not None)
     blocks = [block for section in sections for block in section.blocks]
@@ -64,7 +64,7 @@ def write_evaluation_report(store: Store, tables: EvaluationTables) -> Path:
         callouts=_callouts(record),
         inputs=inputs,
     )
-    export.clear(folder, files)
+    export.clear(folder, files, below=store.root)
     for name, data in files.items():
         with replace_file(folder / name) as partial:
             partial.write_bytes(data if isinstance(data, bytes) else data.encode())

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from orchestrator.report.grid import Grid, GridCell
 from orchestrator.report.section import Block, Figure, Table, every_block
+from trainables.removal import keep_only
 
 LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
@@ -100,20 +101,15 @@ def markdown(text: str) -> str:
     return MARKDOWN.sub(r"\\\1", _line(text))
 
 
-def clear(folder: Path, files: Iterable[str]) -> None:
+def clear(folder: Path, files: Iterable[str], *, below: Path) -> None:
     """Remove what an earlier page wrote and this one doesn't: a figure of a dropped experiment misleads.
 
-    Links, and what lies behind them, are left.
+    `below` is the results folder.
     """
     kept = set(files)
     for name, suffixes in WRITTEN.items():
-        place = folder / name
-        if not any(path.is_symlink() for path in (folder, place, place.parent)):
-            place.mkdir(parents=True, exist_ok=True)
-            for old in place.iterdir():
-                is_ours = old.suffix in suffixes and old.is_file() and not old.is_symlink()
-                if is_ours and f"{name}/{old.name}" not in kept:
-                    old.unlink()
+        mine = {file.removeprefix(f"{name}/") for file in kept}
+        keep_only(folder / name, mine, patterns=[f"*{suffix}" for suffix in suffixes], below=below)
 
 
 def _text(cell: GridCell) -> str:

@@ -24,9 +24,12 @@ import pandas as pd
 
 from orchestrator.report.drawing.picture import Picture
 from trainables import memo
-from trainables.files import replace_file
+from trainables.files import read_file, replace_file
+from trainables.removal import keep_only
 
 SUFFIX = ".figure"
+# The files that `_write` made, or left when it was killed.
+WRITTEN = (f"*{SUFFIX}", f".*{SUFFIX}.*.partial")
 LIBRARIES = ("matplotlib", "numpy", "pandas", "pillow")
 
 P = ParamSpec("P")
@@ -42,8 +45,11 @@ _ALBUM: ContextVar[_Album | None] = ContextVar("album", default=None)
 
 
 @contextmanager
-def keeping(folder: Path) -> Iterator[None]:
-    """Keep the pictures that are drawn in this block in `folder`, and at its end no other picture."""
+def keeping(folder: Path, *, below: Path) -> Iterator[None]:
+    """Keep the pictures that are drawn in this block in `folder`, and at its end no other picture.
+
+    `below` is the results folder.
+    """
     album = _Album(folder)
     token = _ALBUM.set(album)
     try:
@@ -53,10 +59,7 @@ def keeping(folder: Path) -> Iterator[None]:
     with contextlib.suppress(OSError):
         # That it was used is seen where nothing was drawn too.
         os.utime(folder)
-    for path in _pictures(folder):
-        if path.name not in album.shown:
-            with contextlib.suppress(OSError):
-                path.unlink()
+        keep_only(folder, album.shown, patterns=WRITTEN, below=below)
 
 
 def kept(draw: Callable[P, Picture]) -> Callable[P, Picture]:
@@ -78,18 +81,10 @@ def kept(draw: Callable[P, Picture]) -> Callable[P, Picture]:
     return look_or_draw
 
 
-def _pictures(folder: Path) -> list[Path]:
-    """The files that `_write` made, or left when it was killed; none behind a link."""
-    if folder.is_symlink():
-        return []
-    found = [path for pattern in (f"*{SUFFIX}", f".*{SUFFIX}.*.partial") for path in folder.glob(pattern)]
-    return [path for path in found if path.is_file() and not path.is_symlink()]
-
-
 def _read(path: Path) -> Picture | None:
     """Read a picture; None where it is not there, or not as it was written."""
     try:
-        head, body = path.read_bytes().split(b"\n", 1)
+        head, body = read_file(path).split(b"\n", 1)
         digest, length = head.decode("ascii").split(" ")
         if hashlib.sha256(body).hexdigest() != digest:
             return None

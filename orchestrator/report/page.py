@@ -48,7 +48,7 @@ def write_report(store: Store, tables: Tables) -> Path:
     if is_current(page, inputs):
         return page
     html, files = _make(read_material(store, tables, decision, trial_files), inputs)
-    export.clear(folder, files)
+    export.clear(folder, files, below=store.root)
     for name, data in files.items():
         with replace_file(folder / name) as partial:
             partial.write_bytes(data if isinstance(data, bytes) else data.encode())
@@ -64,7 +64,7 @@ def _make(material: Material, inputs: str) -> tuple[str, dict[str, str | bytes]]
     from orchestrator.report.sections.provenance import provenance_section
 
     tables, phase = material.tables, material.study.phase
-    with keeping(material.store.cached("figures", phase.name)):
+    with keeping(material.store.cached("figures", phase.name), below=material.store.root):
         sections = phase_sections(material)
     files = _files(material, [block for section in sections for block in section.blocks])
     last = provenance_section(material, inputs=inputs, files=sorted(files))

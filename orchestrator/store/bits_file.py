@@ -3,8 +3,7 @@
 import re
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from orchestrator.store.record_file import known_record
 from trainables.bits_verdict import BitsVerdict
 from trainables.files import write_json
 
@@ -18,10 +17,7 @@ def write_bits(root: Path, verdict: BitsVerdict) -> Path:
 
 def read_bits(root: Path, *, device: str, place: str) -> BitsVerdict | None:
     """Return the verdict of a place; None where bits were not compared there, or the file is damaged."""
-    try:
-        return BitsVerdict.model_validate_json(_file(root, device, place).read_bytes())
-    except (OSError, ValidationError):
-        return None
+    return known_record(_file(root, device, place), BitsVerdict)
 
 
 def _file(root: Path, device: str, place: str) -> Path:

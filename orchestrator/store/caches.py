@@ -8,7 +8,6 @@ behind a symbolic link is listed too, and never removed: it may be of another st
 
 import contextlib
 import os
-import shutil
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from orchestrator.store.fold_files import FOLD_COLUMNS, fold_file
 from orchestrator.store.folder import Store, is_locked
 from trainables.errors import InputError
 from trainables.recipe import RecipeKeys
+from trainables.removal import remove_file, remove_folder
 from trainables.trial_files import LOCK
 from trainables.trial_inputs import ImageCaches, find_pixels
 
@@ -136,7 +136,8 @@ def prune(
             with FileLock(lock, timeout=0) if lock.exists() else contextlib.nullcontext():
                 doomed = entry.path.with_name(f"{entry.path.name.removesuffix('.pruned')}.pruned")
                 os.replace(entry.path, doomed)
-                shutil.rmtree(doomed) if doomed.is_dir() else doomed.unlink()
+                remove = remove_folder if doomed.is_dir() else remove_file
+                remove(doomed, below=doomed.parents[2])
         except Timeout:
             left.append(entry)
             continue

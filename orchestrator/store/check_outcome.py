@@ -2,10 +2,9 @@
 fold.
 """
 
-from pydantic import ValidationError
-
 from orchestrator.store.folder import Store
 from orchestrator.store.record import Record
+from orchestrator.store.record_file import known_record
 from orchestrator.store.run_record import Environment
 from trainables.files import write_json
 
@@ -49,10 +48,7 @@ class CheckOutcome(Record):
 
 def read_outcome(store: Store, check: str) -> CheckOutcome | None:
     """Read the outcome of a check; None when it was not made, or its file is damaged."""
-    try:
-        return CheckOutcome.model_validate_json(store.check_file(check).read_bytes())
-    except (OSError, ValidationError):
-        return None
+    return known_record(store.check_file(check), CheckOutcome)
 
 
 def write_outcome(store: Store, outcome: CheckOutcome) -> None:

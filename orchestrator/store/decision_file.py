@@ -8,16 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 
 from orchestrator.store.fingerprint import fingerprint
-from orchestrator.store.folder import Store, read_record
+from orchestrator.store.folder import Store
 from orchestrator.store.race_file import EliminationRecord
 from orchestrator.store.record import Record
+from orchestrator.store.record_file import plain_record, read_record, refuse_other_name
 from orchestrator.store.records import Rule
 from orchestrator.store.run_record import Environment
 from trainables.errors import InputError
-from trainables.files import replace_file, write_json
+from trainables.files import read_file, replace_file, write_json
 from trainables.trial_files import FORMAT
 
 
@@ -221,7 +222,7 @@ def on_disk(store: Store, phase: str) -> DecisionRecord | None:
     Raises:
         InputError: its file is damaged, or of a newer version of the program.
     """
-    return _read_decision(store.decision_file(phase))
+    return _read_decision(store.decision_file(phase), phase)
 
 
 def version_on_disk(store: Store, phase: str, version: int) -> DecisionRecord | None:
@@ -233,24 +234,20 @@ def version_on_disk(store: Store, phase: str, version: int) -> DecisionRecord | 
     now = on_disk(store, phase)
     if now is not None and now.version == version:
         return now
-    return _read_decision(store.decision_file(phase, version=version))
+    return _read_decision(store.decision_file(phase, version=version), phase)
 
 
-def _read_decision(path: Path) -> DecisionRecord | None:
-    if not path.exists():
-        return None
-    try:
-        record = DecisionRecord.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise InputError(f"{path} is damaged; bring it back, or delete it and decide again") from error
-    if record.format > FORMAT:
-        raise InputError(f"{path} was written by a newer version; update the program")
+def _read_decision(path: Path, phase: str) -> DecisionRecord | None:
+    way_out = "bring it back, or delete it and decide again"
+    record = read_record(path, DecisionRecord, way_out=way_out)
+    if record is not None:
+        refuse_other_name(path, record.phase or phase, phase, way_out=way_out)
     return record
 
 
 def is_edited(store: Store, phase: str) -> bool:
     """Tell whether the file of a decision says something else than when it was taken."""
-    content = read_record(store.decision_file(phase)) or {}
+    content = plain_record(store.decision_file(phase)) or {}
     return bool(content.get("digest", digest(content)) != digest(content))
 
 
@@ -258,8 +255,8 @@ def write_decision(store: Store, record: DecisionRecord, *, replaces: int | None
     """Write a decision, after the version that it `replaces` was put aside: at no moment is one lost."""
     path = store.decision_file(record.phase)
     if replaces is not None:
-        with replace_file(store.decision_file(record.phase, version=replaces)) as partial:
-            partial.write_bytes(path.read_bytes())
+        with replace_file(store.decision_file(record.phase, version=replaces), lasting=True) as partial:
+            partial.write_bytes(read_file(path))
     write_json(path, record.plain())
 
 

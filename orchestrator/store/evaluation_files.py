@@ -19,12 +19,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow
-from pydantic import ValidationError
 
 from orchestrator.store.decision_file import TakenBy
 from orchestrator.store.folder import Store
+from orchestrator.store.plain_names import PlainName, is_plain
 from orchestrator.store.record import Record
-from orchestrator.store.records import ShortcutRecord, SourceCount, is_plain
+from orchestrator.store.record_file import read_record, refuse_other_name
+from orchestrator.store.records import ShortcutRecord, SourceCount
 from trainables.errors import InputError
 from trainables.files import replace_file, write_json
 from trainables.trial_files import FORMAT
@@ -58,7 +59,7 @@ class EvaluatedExperiment(Record):
     `asked` is how the command named it: NAME or PHASE/NAME.
     """
 
-    name: str
+    name: PlainName
     asked: str = ""
     num_expected: int
     num_classes: int = 2
@@ -74,7 +75,7 @@ class EvaluatedExperiment(Record):
 class ForeignDetector(Record):
     """A detector that is known by scores of a file alone, and how many of the images it has none for."""
 
-    name: str
+    name: PlainName
     file: str
     sha256: str
     images: int
@@ -191,14 +192,10 @@ def read_evaluation(store: Store, name: str) -> EvaluationRecord | None:
         InputError: it is damaged, or of a newer version of the program.
     """
     path = evaluation_file(store, name)
-    if not path.exists():
-        return None
-    try:
-        record = EvaluationRecord.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise InputError(f"{path} is damaged; delete its folder and evaluate again") from error
-    if record.format > FORMAT:
-        raise InputError(f"{path} was written by a newer version; update the program")
+    way_out = "delete its folder and evaluate again"
+    record = read_record(path, EvaluationRecord, way_out=way_out)
+    if record is not None:
+        refuse_other_name(path, record.name, name, way_out=way_out)
     return record
 
 
@@ -231,7 +228,7 @@ def write_scores(store: Store, name: str, detector: str, scores: DetectorScores)
     path = _score_file(store, name, detector)
     table = scores.table.sort_values(["condition", "path"], ignore_index=True)
     table.attrs[_WEIGHTS] = dict(scores.weights)
-    with replace_file(path) as partial:
+    with replace_file(path, lasting=True) as partial:
         table.to_parquet(partial, index=False)
 
 
@@ -240,9 +237,9 @@ def write_evaluation(
 ) -> None:
     """Write which images there are and which were kept out, and then the record."""
     folder = evaluation_folder(store, record.name)
-    with replace_file(folder / "images.parquet") as partial:
+    with replace_file(folder / "images.parquet", lasting=True) as partial:
         images[IMAGE_COLUMNS].to_parquet(partial, index=False)
-    with replace_file(folder / "excluded.csv") as partial:
+    with replace_file(folder / "excluded.csv", lasting=True) as partial:
         excluded[EXCLUDED_COLUMNS].to_csv(partial, index=False, lineterminator="\n")
     write_json(evaluation_file(store, record.name), record.plain())
 

@@ -18,12 +18,15 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from orchestrator.store.folder import Store
+from orchestrator.store.plain_names import is_inside
 from orchestrator.store.record import Record
+from orchestrator.store.record_file import read_record, refuse_other_name
 from trainables.errors import InputError
 from trainables.files import replace_file, write_json, write_text
+from trainables.removal import keep_only
 from trainables.trial_files import FORMAT
 
 IMAGES, NUMBERS, RECORD = "images.csv", "numbers.csv", "explained.json"
@@ -126,18 +129,17 @@ def read_explanations(store: Store, phase: str) -> Explanations | None:
         InputError: a file of it is damaged, or of a newer version of the program.
     """
     folder = explanations_folder(store, phase)
-    path = folder / RECORD
-    if not path.exists():
+    way_out = f"delete {folder}, and run `python -m orchestrator explain-images {phase}`"
+    record = read_record(folder / RECORD, ExplanationRecord, way_out=way_out)
+    if record is None:
         return None
+    refuse_other_name(folder / RECORD, record.phase, phase, way_out=way_out)
     try:
-        record = ExplanationRecord.model_validate_json(path.read_bytes())
         images, numbers = (_read_table(folder / name) for name in (IMAGES, NUMBERS))
-    except (OSError, ValueError, ValidationError) as error:
-        raise InputError(
-            f"{folder} is damaged; delete it, and run `python -m orchestrator explain-images {phase}`"
-        ) from error
-    if record.format > FORMAT:
-        raise InputError(f"{path} was written by a newer version; update the program")
+        if not all(map(is_inside, [*numbers["experiment"], *numbers["overlay"], *numbers["map"]])):
+            raise ValueError("a file is named that lies elsewhere")
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"the tables in {folder} are damaged; {way_out}") from error
     return Explanations(folder, record, images, numbers)
 
 
@@ -154,24 +156,25 @@ def write_array(path: Path, values: np.ndarray) -> None:
         np.save(stream, values, allow_pickle=False)
 
 
-def remove_others(folder: Path, experiment: str, kept: Iterable[str]) -> None:
-    """Remove pictures and maps of an experiment that are not among `kept`, file names without their ends.
-
-    Nothing behind a link is touched.
-    """
-    place, names = folder / experiment, {f"{name}{end}" for name in kept for end in _ENDS}
-    if any(path.is_symlink() for path in (folder, place)) or not place.is_dir():
-        return
-    for path in sorted(place.glob("*/*/*")):
-        is_ours = path.suffix in (OVERLAY, MAP) and path.is_file() and not path.is_symlink()
-        if is_ours and path.relative_to(place).as_posix() not in names:
-            path.unlink()
+def remove_others(store: Store, phase: str, experiment: str, kept: Iterable[str]) -> None:
+    """Remove pictures and maps of an experiment that are not among `kept`, file names without their ends."""
+    place, names = explanations_folder(store, phase) / experiment, set(kept)
+    for folder in sorted(place.glob("*/*")):
+        above = folder.relative_to(place).as_posix()
+        mine = {
+            f"{name.removeprefix(above)[1:]}{end}"
+            for name in names
+            if PurePosixPath(name).parent.as_posix() == above
+            for end in _ENDS
+        }
+        keep_only(folder, mine, patterns=_WRITTEN, below=store.root)
 
 
 _TEXTS = (
     "experiment", "path", "sha256", "source", "group", "reason", "outcome", "trial", "overlay", "map",
 )  # fmt: skip
 _ENDS = (OVERLAY, MAP, SMALL_IMAGE, SMALL_OVERLAY)
+_WRITTEN = (f"*{OVERLAY}", f"*{MAP}")
 
 
 def _read_table(path: Path) -> pd.DataFrame:

@@ -7,12 +7,11 @@ number can be computed again.
 from pathlib import Path
 
 import pandas as pd
-from pydantic import ValidationError
 
 from orchestrator.store.decision_file import TakenBy
 from orchestrator.store.folder import Store
 from orchestrator.store.record import Record
-from trainables.errors import InputError
+from orchestrator.store.record_file import read_record, refuse_other_name
 from trainables.evaluation.metrics import METRICS
 from trainables.files import replace_file, write_json
 from trainables.trial_files import FORMAT
@@ -101,17 +100,11 @@ def read_final(store: Store, phase: str) -> FinalRecord | None:
         InputError: the file is damaged, or of a newer version of the program.
     """
     path = final_file(store, phase)
-    if not path.exists():
-        return None
-    try:
-        record = FinalRecord.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise InputError(
-            f"{path} is damaged: it says that the held-out images were opened, and can't be made again as if "
-            "they had not been; bring it back"
-        ) from error
-    if record.format > FORMAT:
-        raise InputError(f"{path} was written by a newer version; update the program")
+    # Made again it would say that the images had not been opened.
+    way_out = "it says that the held-out images were opened, so bring it back"
+    record = read_record(path, FinalRecord, way_out=way_out)
+    if record is not None:
+        refuse_other_name(path, record.phase, phase, way_out=way_out)
     return record
 
 
@@ -124,6 +117,6 @@ def finals_of(store: Store, held_out_file: str) -> list[FinalRecord]:
 
 def write_final(store: Store, record: FinalRecord, predictions: pd.DataFrame) -> None:
     """Write the score of every image, and then the record, which says that they are there."""
-    with replace_file(final_predictions(store, record.phase)) as partial:
+    with replace_file(final_predictions(store, record.phase), lasting=True) as partial:
         predictions.to_parquet(partial, index=False)
     write_json(final_file(store, record.phase), record.plain())

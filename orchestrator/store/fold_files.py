@@ -7,7 +7,7 @@ import pandas as pd
 
 from orchestrator.store.fingerprint import SHORT, fingerprint
 from orchestrator.store.folder import Store
-from trainables.files import replace_file
+from trainables.files import read_file, replace_file
 
 FOLD_COLUMNS = ["path", "group", "label", "source", "fold"]
 
@@ -31,11 +31,16 @@ def cached_hashes(store: Store) -> dict[str, dict[str, str]]:
 
 
 def write_once(path: Path, table: pd.DataFrame) -> None:
-    """Write a table, as CSV or parquet by its suffix; what is named by its content is there already."""
-    if path.exists():
-        return
-    with replace_file(path) as partial:
-        if path.suffix == ".csv":
-            table.to_csv(partial, index=False, lineterminator="\n")
-        else:
-            table.to_parquet(partial, index=False)
+    """Write a table, as CSV or parquet by its suffix, unless it is there just so.
+
+    What is named by its content is not taken for it: it may have been cut short, or exchanged.
+    """
+    if path.suffix == ".csv":
+        content = table.to_csv(index=False, lineterminator="\n").encode()
+    else:
+        content = table.to_parquet(index=False)
+    with contextlib.suppress(OSError):
+        if read_file(path) == content:
+            return
+    with replace_file(path, lasting=True) as partial:
+        partial.write_bytes(content)

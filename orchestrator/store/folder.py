@@ -15,33 +15,34 @@
     cache/ logs/                           pixels, scans; Ray's output: may be deleted at any time
     mlflow.db mlflow/                      the tracking store when no other is named
 
-A trial is finished if and only if done.json is there. A trial is being run while its folder's lock is held;
-the operating system lets go of it when the process dies, however it dies.
+A trial is finished if and only if done.json can be read. A trial is being run while its folder's lock is
+held; the operating system lets go of it when the process dies, however it dies.
 """
 
-import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
 
 from orchestrator.store.fingerprint import SHORT
-from orchestrator.store.outcome_records import DoneRecord, ErrorRecord, MetricsRecord
-from orchestrator.store.records import StudyRecord, TrialRecord, is_plain
+from orchestrator.store.outcome_records import ErrorRecord, MetricsRecord
+from orchestrator.store.plain_names import is_plain
+from orchestrator.store.record_file import known_record, read_record, refuse_other_name
+from orchestrator.store.records import StudyRecord, TrialRecord
+from orchestrator.store.usable_folder import check_cache, check_version, try_writing
+from trainables.done_record import read_done
 from trainables.errors import InputError
-from trainables.files import read_json, write_json
+from trainables.files import write_json
 from trainables.measurement import Measurement
-from trainables.trial_files import CHECKPOINT, DONE, ERROR, FORMAT, LOCK, METRICS, TRIAL
+from trainables.trial_files import CHECKPOINT, ERROR, FORMAT, LOCK, METRICS, TRIAL
 from trainables.versions import FACES
 
 
 class State(StrEnum):
     """How far a trial is, by its folder; the last two are found out by those who read more than that."""
 
-    # done.json is there.
+    # done.json is there, and whole.
     DONE = "done"
     # It ended with an error, which error.json holds.
     FAILED = "failed"
@@ -78,15 +79,15 @@ class Store:
             InputError: it can't be written, is no folder, or was made by a newer version.
         """
         store = cls(root.resolve())
-        store._check_version()
+        check_version(store.root, store.version_file)
         try:
             store.root.mkdir(parents=True, exist_ok=True)
-            _probe(store.root)
+            try_writing(store.root)
         except (OSError, FileExistsError) as error:
             raise InputError(
                 f"the results folder {root} can't be written ({error.strerror}); name another with --results"
             ) from error
-        store._check_cache()
+        check_cache(store.cache)
         if not store.version_file.exists():
             write_json(store.version_file, {"format": FORMAT})
         return store
@@ -97,38 +98,8 @@ class Store:
         store = cls(root.resolve())
         if store.root.exists() and not store.root.is_dir():
             raise InputError(f"{root} is a file, not a folder of results; name another with --results")
-        store._check_version()
+        check_version(store.root, store.version_file)
         return store
-
-    def _check_cache(self) -> None:
-        """Find out before anything starts, and not after hours, that a part of the cache is read-only."""
-        if not self.cache.is_dir():
-            return
-        for folder in (self.cache, *sorted(path for path in self.cache.iterdir() if path.is_dir())):
-            try:
-                _probe(folder)
-            except OSError as error:
-                raise InputError(
-                    f"the cache folder {folder} can't be written ({error.strerror}); make it writable, "
-                    "remove it (it is built again), or name other results with --results"
-                ) from error
-
-    def _check_version(self) -> None:
-        files = [
-            self.version_file,
-            *self.root.glob("trials/*/trial.json"),
-            *self.root.glob("trials/*/done.json"),
-        ]
-        for path in files:
-            try:
-                found = read_json(path).get("format", FORMAT)
-            except (OSError, ValueError, AttributeError, RecursionError):
-                continue
-            if isinstance(found, int) and found > FORMAT:
-                raise InputError(
-                    f"{path} was written by a newer version (format {found}; this one reads {FORMAT}); "
-                    "update the program, or name another folder with --results"
-                )
 
     @property
     def version_file(self) -> Path:
@@ -226,22 +197,11 @@ class Store:
         known = ", ".join(self.studies()) or "none"
         if not is_plain(phase):
             raise InputError(f"{phase!r} is no name of a phase (there are: {known}); give its name, no path")
-        path = self.study_file(phase)
-        if not path.is_file():
+        path, way_out = self.study_file(phase), f"run {phase!r} again, which repeats no finished trial"
+        record = read_record(path, StudyRecord, way_out=way_out)
+        if record is None:
             raise InputError(f"{self.root} has no record of {phase!r} (there are: {known}); run it first")
-        try:
-            record = StudyRecord.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise InputError(
-                f"{path} is damaged ({_first_problem(error)}); run {phase!r} again, which writes it anew and "
-                "repeats no finished trial"
-            ) from error
-        if record.phase.name != phase:
-            # Tables and the page go into folders of this name, and what they replace is removed there.
-            raise InputError(
-                f"{path} says that it is of the phase {record.phase.name!r}; move it away, and run "
-                f"{phase!r} again, which repeats no finished trial"
-            )
+        refuse_other_name(path, record.phase.name, phase, way_out=f"move it away, and {way_out}")
         return record
 
     def known_study(self, phase: str) -> StudyRecord | None:
@@ -272,18 +232,7 @@ class Store:
 
 def read_trial(folder: Path) -> TrialRecord | None:
     """Read what the trial at `folder` is; None when that is not there or damaged."""
-    try:
-        return parse_trial((folder / TRIAL).read_bytes())
-    except OSError:
-        return None
-
-
-def parse_trial(content: bytes) -> TrialRecord | None:
-    """Read the content of a trial.json; None when it is damaged."""
-    try:
-        return TrialRecord.model_validate_json(content)
-    except ValidationError:
-        return None
+    return known_record(folder / TRIAL, TrialRecord)
 
 
 def write_trial(folder: Path, record: TrialRecord) -> None:
@@ -293,42 +242,18 @@ def write_trial(folder: Path, record: TrialRecord) -> None:
 
 def read_metrics(folder: Path) -> MetricsRecord | None:
     """Read what the finished trial at `folder` found; None when that is not there or damaged."""
-    try:
-        return parse_metrics((folder / METRICS).read_bytes())
-    except OSError:
-        return None
-
-
-def parse_metrics(content: bytes) -> MetricsRecord | None:
-    """Read the content of a metrics.json; None when it is damaged."""
-    try:
-        return MetricsRecord.model_validate_json(content)
-    except ValidationError:
-        return None
+    return known_record(folder / METRICS, MetricsRecord)
 
 
 def claimed_hash(folder: Path) -> str | None:
     """Return the SHA-256 of the predictions of the finished trial at `folder`; None when nobody knows."""
-    try:
-        return parse_done((folder / DONE).read_bytes()).predictions_sha256
-    except OSError:
-        return None
-
-
-def parse_done(content: bytes) -> DoneRecord:
-    """Read the content of a done.json; what is damaged says nothing of the predictions."""
-    try:
-        return DoneRecord.model_validate_json(content)
-    except ValidationError:
-        return DoneRecord()
+    done = read_done(folder)
+    return None if done is None else done.predictions_sha256
 
 
 def read_error(folder: Path) -> ErrorRecord | None:
     """Read why the trial at `folder` failed; None when that is not there or damaged."""
-    try:
-        return ErrorRecord.model_validate_json((folder / ERROR).read_bytes())
-    except (OSError, ValidationError):
-        return None
+    return known_record(folder / ERROR, ErrorRecord)
 
 
 def write_error(folder: Path, record: ErrorRecord) -> None:
@@ -338,10 +263,7 @@ def write_error(folder: Path, record: ErrorRecord) -> None:
 
 def read_measurement(path: Path) -> Measurement | None:
     """Read what was measured of a model; None when it was not, or the file is damaged."""
-    try:
-        return Measurement.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
-        return None
+    return known_record(path, Measurement)
 
 
 def write_measurement(path: Path, measurement: Measurement) -> None:
@@ -349,25 +271,11 @@ def write_measurement(path: Path, measurement: Measurement) -> None:
     write_json(path, measurement.model_dump(mode="json"))
 
 
-def _first_problem(error: OSError | ValidationError) -> str:
-    if isinstance(error, OSError):
-        return str(error.strerror)
-    first = error.errors(include_url=False)[0]
-    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
-
-
-def _probe(folder: Path) -> None:
-    """Raise OSError unless a file can be made in `folder`."""
-    probe = folder / f".write-test-{os.getpid()}"
-    probe.write_text("")
-    probe.unlink()
-
-
 def trial_state(folder: Path | None) -> State:
     """Tell the state of the trial at `folder`."""
     if folder is None or not folder.is_dir():
         return State.MISSING
-    if (folder / DONE).is_file():
+    if read_done(folder) is not None:
         return State.DONE
     if is_locked(folder / LOCK):
         return State.RUNNING
@@ -388,12 +296,3 @@ def is_locked(path: Path) -> bool:
         return True
     lock.release()
     return False
-
-
-def read_record(path: Path) -> dict[str, Any] | None:
-    """Read a JSON record; None when it is not there or damaged."""
-    try:
-        content = read_json(path)
-    except (OSError, ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None

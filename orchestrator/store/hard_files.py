@@ -10,10 +10,9 @@ import hashlib
 import io
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from orchestrator.store.folder import Store
 from orchestrator.store.record import Record
+from orchestrator.store.record_file import read_record
 from trainables.errors import InputError
 from trainables.files import write_json, write_text
 from trainables.trial_files import FORMAT
@@ -84,15 +83,8 @@ def read_hard(store: Store, phase: str) -> HardRecord | None:
     Raises:
         InputError: it is damaged.
     """
-    path = hard_folder(store, phase) / RECORD
-    if not path.is_file():
-        return None
-    try:
-        return HardRecord.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise InputError(
-            f"{path} is damaged; delete it, and run `python -m orchestrator explain-images {phase}`"
-        ) from error
+    way_out = f"delete it, and run `python -m orchestrator explain-images {phase}`"
+    return read_record(hard_folder(store, phase) / RECORD, HardRecord, way_out=way_out)
 
 
 def known_hard(store: Store, phase: str) -> HardRecord | None:

@@ -3,19 +3,15 @@
 It stays in force: a later timm may have another default, and the hub another commit, for the same name.
 """
 
-from pydantic import ValidationError
-
 from orchestrator.store.folder import Store
+from orchestrator.store.record_file import known_record
 from trainables.files import write_json
 from trainables.starting_weights import StartingWeights
 
 
 def read_known_weights(store: Store, model: str) -> StartingWeights | None:
     """Read which weights timm has for a model; None when nobody has asked, or the record is damaged."""
-    try:
-        return StartingWeights.model_validate_json(store.weights_file(model).read_bytes())
-    except (OSError, ValidationError):
-        return None
+    return known_record(store.weights_file(model), StartingWeights)
 
 
 def write_known_weights(store: Store, model: str, weights: StartingWeights) -> None:

@@ -1,4 +1,4 @@
-"""The records that a trial leaves in its folder: what it found, that it is finished, why it failed."""
+"""The records that a trial leaves in its folder: what it found, why it failed."""
 
 from pydantic import Field
 
@@ -29,12 +29,6 @@ class MetricsRecord(Record):
     peak_mib: int | float | None = None
     threads: int | None = None
     device: str = ""
-
-
-class DoneRecord(Record):
-    """done.json: the trial is finished, and what its predictions are."""
-
-    predictions_sha256: str | None = None
 
 
 class ErrorRecord(Record):

@@ -14,6 +14,7 @@ import pyarrow
 from pyarrow import compute, parquet
 
 from orchestrator.statistics.resampled import Groups
+from trainables.files import read_file
 from trainables.trial_files import PREDICTIONS
 
 # The split of rows that are predicted and have no label (an official test split whose labels are kept back).
@@ -87,7 +88,7 @@ def read_predictions(folder: Path, *, sha256: str | None) -> Predictions:
         ValueError, OSError, KeyError, TypeError and others in DAMAGE: the file is gone, damaged or
         incomplete.
     """
-    content = (folder / PREDICTIONS).read_bytes()
+    content = read_file(folder / PREDICTIONS)
     found = hashlib.sha256(content).hexdigest()
     if sha256 is not None and found != sha256:
         raise ValueError(f"{PREDICTIONS} is not what the trial wrote")

@@ -7,13 +7,12 @@ at are left out of all tables, finished or not: which of them had been begun by 
 from collections.abc import Collection
 from typing import Literal
 
-from pydantic import ValidationError
-
 from orchestrator.store.folder import Store
 from orchestrator.store.record import Record
+from orchestrator.store.record_file import read_record, refuse_other_name
 from orchestrator.store.records import ExperimentRecord
-from trainables.errors import InputError
 from trainables.files import write_json
+from trainables.removal import remove_file
 from trainables.trial_files import FORMAT
 
 
@@ -95,17 +94,12 @@ def read_race(store: Store, phase: str) -> RaceRecord | None:
         InputError: it is damaged, or of a newer version of the program.
     """
     path = store.race_file(phase)
-    if not path.exists():
-        return None
-    try:
-        record = RaceRecord.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise InputError(
-            f"{path} is damaged; delete it, and run the phase again: with --race its looks are taken anew "
-            "from the stored scores"
-        ) from error
-    if record.format > FORMAT:
-        raise InputError(f"{path} was written by a newer version; update the program")
+    way_out = (
+        "delete it, and run the phase again: with --race its looks are taken anew from the stored scores"
+    )
+    record = read_record(path, RaceRecord, way_out=way_out)
+    if record is not None:
+        refuse_other_name(path, record.phase, phase, way_out=way_out)
     return record
 
 
@@ -113,6 +107,6 @@ def write_race(store: Store, record: RaceRecord) -> None:
     """Write the record of a phase's race, or remove it where nobody races any more and nobody has left."""
     path = store.race_file(record.phase)
     if not record.entry and not record.eliminated:
-        path.unlink(missing_ok=True)
+        remove_file(path, below=store.root)
         return
     write_json(path, record.plain())

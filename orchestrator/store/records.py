@@ -7,12 +7,12 @@ its default. What is set in a record is what was written, so that it is written 
 import json
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from orchestrator.store.differing_keys import DifferingKeys
+from orchestrator.store.plain_names import PlainName, TrialFolder
 from orchestrator.store.price_record import PriceRecord
 from orchestrator.store.record import Record
 from orchestrator.store.run_record import Environment, RunRecord
@@ -122,31 +122,13 @@ class RecipeRecord(RecipeKeys):
         return dict(json.loads(json.dumps(self.model_dump(exclude_unset=True), sort_keys=True)))
 
 
-def is_plain(name: str) -> bool:
-    """Tell whether a name is that of one file or folder, and leads nowhere else."""
-    return name not in ("", ".", "..") and Path(name).name == name
-
-
-def _folder_of_a_trial(given: str) -> str:
-    above, _, name = given.partition("/")
-    if above != "trials" or not is_plain(name):
-        raise ValueError(f"{given!r} is no folder of a trial")
-    return given
-
-
-def _plain_name(given: str) -> str:
-    if not is_plain(given):
-        raise ValueError(f"{given!r} is no plain name")
-    return given
-
-
 class PlannedTrial(Record):
     """A trial of an experiment: its place, its folder below results/, and how many images each part has."""
 
     key: str = ""
     repeat: int
     fold: int
-    folder: Annotated[str, AfterValidator(_folder_of_a_trial)]
+    folder: TrialFolder
     sizes: dict[str, int] = Field(default_factory=dict)
     estimate_s: float | None = None
 
@@ -158,14 +140,14 @@ class ExperimentRecord(Record):
     is what a trial has of a machine; None = it has not been planned on an executor.
     """
 
-    name: str
+    name: PlainName
     description: str = ""
     tags: tuple[str, ...] = ()
     recipe: RecipeRecord
     threshold_by: ThresholdMetric = "balanced_accuracy"
     measurement: Measurement | None = None
-    fold_files: tuple[Annotated[str, AfterValidator(_plain_name)], ...] | None
-    held_out_file: Annotated[str, AfterValidator(_plain_name)] | None = None
+    fold_files: tuple[PlainName, ...] | None
+    held_out_file: PlainName | None = None
     data: str = ""
     num_classes: int = 2
     share: ShareRecord | None = None

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainables.removal import remove_file
+
 
 @dataclass(frozen=True, slots=True)
 class ResultsToken:
@@ -35,7 +37,7 @@ def left_token(results: Path) -> Iterator[ResultsToken]:
         yield ResultsToken(results.resolve(), file, content)
     finally:
         with contextlib.suppress(OSError):
-            file.unlink()
+            remove_file(file, below=results.resolve())
 
 
 def token_fault(token: ResultsToken) -> str:
@@ -52,7 +54,7 @@ def token_fault(token: ResultsToken) -> str:
     own = token.file.with_name(f"{token.file.stem}-{socket.gethostname()}-{os.getpid()}")
     try:
         own.write_text(token.content, encoding="utf-8")
-        own.unlink()
+        remove_file(own, below=where)
     except OSError as error:
         return f"it can't write into the results folder {where} ({error.strerror}); mount it writable there"
     return ""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from filelock import FileLock, Timeout
 
 from orchestrator.store.folder import Store, is_locked
+from trainables.removal import remove_file
 
 OnStep = Callable[[str], None]
 
@@ -36,7 +37,7 @@ def announced(store: Store, phase: str) -> Iterator[OnStep]:
     try:
         yield say
     finally:
-        step.unlink(missing_ok=True)
+        remove_file(step, below=store.root)
         lock.release()
 
 

@@ -5,7 +5,8 @@ import threading
 import time
 from pathlib import Path
 
-from orchestrator.store.folder import Store, read_record
+from orchestrator.store.folder import Store
+from orchestrator.store.record_file import plain_record
 from orchestrator.store.records import ExperimentRecord, PlannedTrial, StudyRecord
 from orchestrator.tracking.address import TrackingError, lock, tracking_errors, tracking_uri
 from orchestrator.tracking.mirror import Mirror, state_of
@@ -32,7 +33,7 @@ def sync(store: Store, study: StudyRecord, *, final: bool = True) -> None:
 
 def is_synced(store: Store, study: StudyRecord) -> bool:
     """Tell, without importing MLflow, whether `sync` has already recorded just this state in this store."""
-    marker = read_record(_marker(store, study))
+    marker = plain_record(_marker(store, study))
     uri = tracking_uri(store)
     exists = not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).is_file()
     return exists and marker is not None and marker.get("state") == state_of(store, study)

@@ -60,6 +60,24 @@ def test_a_finished_trial_leaves_these_files_and_no_pickle(finished: Path) -> No
     assert {path.relative_to(finished).as_posix() for path in finished.rglob("*")} == FILES
 
 
+def test_all_files_of_a_trial_have_one_mode(finished: Path) -> None:
+    """Catches weights that only their owner can read: safetensors writes them so."""
+    (mode,) = {path.stat().st_mode for path in finished.iterdir()}
+    (finished / "new").touch()
+    assert mode == (finished / "new").stat().st_mode
+    (finished / "new").unlink()
+
+
+def test_what_is_committed_is_known_by_its_hash(finished: Path) -> None:
+    done = json.loads((finished / "done.json").read_text())
+    for name, file in (("predictions", "predictions.parquet"), ("weights", "model.safetensors")):
+        assert done[f"{name}_sha256"] == hashlib.sha256((finished / file).read_bytes()).hexdigest()
+    assert done["weights_bytes"] == (finished / "model.safetensors").stat().st_size
+    # Nothing that it speaks of was written later.
+    last = max(path.stat().st_mtime_ns for path in finished.iterdir())
+    assert (finished / "done.json").stat().st_mtime_ns == last
+
+
 def test_predictions_hold_every_validation_and_test_row_once(finished: Path, trial_data: Any) -> None:
     predictions = pd.read_parquet(finished / "predictions.parquet")
     columns = ["path", "group", "source", "label", "split", "score", "predicted", "fold", "repeat"]

@@ -2,14 +2,14 @@
 
     <cache>/<key>/pixels.npy     uint8 [N, S, S, 3], RGB
     <cache>/<key>/images.json    the N content hashes, in row order, each with its square where it has one
-    <cache>/<key>/about.json     version, size_px and number of images
+    <cache>/<key>/about.json     version, size_px, number of images, and the hash of the array
 
 The key is made of the content hashes, the squares that are cut out, the size, the version of the
 preprocessing below and the perturbation, where there is one: of what decides the pixels. So the same images
 under other names share a cache, and a change of any makes a new one. A cache that holds more images than are
 asked for does as well. A cache is built under another name and renamed when it is complete, under a lock: two
-processes that want it at once build it once, and a half-built one is never seen. Training reads the array
-alone; no image file is opened again.
+processes that want it at once build it once, and a half-built one is never seen. One that is not what its
+name and about.json say is built anew. Training reads the array alone; no image file is opened again.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ import hashlib
 import io
 import json
 import os
-import shutil
+import stat
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,8 +36,9 @@ from trainables.data.images.decoding import changed_square, read_unchanged, squa
 from trainables.data.images.inspection import num_workers, open_image
 from trainables.data.perturbations import parse_perturbation, perturb
 from trainables.errors import InputError
-from trainables.files import free_bytes, read_json, write_json
+from trainables.files import file_sha256, free_bytes, known_sha256, read_json, write_json
 from trainables.progress import OnProgress
+from trainables.removal import remove_folder
 from trainables.versions import PIXELS
 
 CHUNK = 32
@@ -65,8 +66,11 @@ def cache_key(
     perturbation: str = "",
 ) -> str:
     """Name the cache of these images, perturbed, cut and resized like this: 20 hexadecimal digits."""
-    text = json.dumps([_version(perturbation), size_px, _entries(hashes, squares)])
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+    return _key(_version(perturbation), size_px, _entries(hashes, squares))
+
+
+def _key(version: int | str, size_px: int, entries: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps([version, size_px, entries]).encode()).hexdigest()[:20]
 
 
 def _version(perturbation: str) -> int | str:
@@ -133,7 +137,9 @@ def ensure_pixels(
     key = cache_key(list(files), size_px=size_px, squares=squares, perturbation=perturbation)
     folder = cache / key
     with _writing(cache, num_bytes(len(files), size_px)), _locked(cache, folder.name):
-        if not folder.is_dir():
+        # Whoever had the lock before may have built it.
+        if _held(folder, _version(perturbation), size_px) is None:
+            remove_folder(folder, below=cache)
             _build(
                 folder,
                 files,
@@ -197,23 +203,48 @@ def find_cache(
     perturbation: str = "",
 ) -> Path | None:
     """Find a finished cache of these images: their own, or the smallest of those that hold more."""
-    own = cache / cache_key(hashes, size_px=size_px, squares=squares, perturbation=perturbation)
-    if own.is_dir():
-        return own
     entries, version = _entries(hashes, squares), _version(perturbation)
+    own = cache / _key(version, size_px, entries)
+    if _held(own, version, size_px) is not None:
+        return own
     found = []
     for path in cache.glob("*/about.json"):
-        try:
-            about = read_json(path)
-            same = (about["version"], about["size_px"]) == (version, size_px)
-            if not same or about["images"] <= len(entries) or path.parent.suffix == ".partial":
-                continue
-            if set(entries) <= set(read_json(path.with_name("images.json"))):
-                found.append((about["images"], path.parent))
-        except (OSError, ValueError, TypeError, KeyError):
-            # Being removed, or damaged: not one to rely on.
-            continue
+        held = _held(path.parent, version, size_px, more_than=len(entries))
+        if held is not None and set(entries) <= set(held):
+            found.append((len(held), path.parent))
     return min(found)[1] if found else None
+
+
+def _held(folder: Path, version: int | str, size_px: int, *, more_than: int = -1) -> list[str] | None:
+    """Return what a finished cache holds, in the order of its rows; None where there is none to rely on.
+
+    It is of this version and size and holds more images than `more_than`; its name is that of what it holds,
+    and its array is as it was built. That is read where something has written to it since; caches of earlier
+    versions have no hash of it.
+    """
+    try:
+        about = read_json(folder / "about.json")
+        if (about["version"], about["size_px"]) != (version, size_px) or about["images"] <= more_than:
+            return None
+        held = [str(entry) for entry in read_json(folder / "images.json")]
+        if _key(version, size_px, held) != folder.name or not _is_as_built(folder, about, len(held), size_px):
+            return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, EOFError, RecursionError):
+        # Being removed, or damaged.
+        return None
+    return held
+
+
+def _is_as_built(folder: Path, about: Mapping[str, object], num_images: int, size_px: int) -> bool:
+    path = folder / "pixels.npy"
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        return False
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    if array.shape != (num_images, size_px, size_px, 3) or array.dtype != np.uint8:
+        return False
+    is_untouched = status.st_mtime_ns <= (folder / "about.json").stat().st_mtime_ns
+    return is_untouched or about.get("sha256") in (None, known_sha256(path))
 
 
 def _build(
@@ -228,7 +259,7 @@ def _build(
 ) -> None:
     # The lock is ours, so whatever an earlier builder left under the temporary name is dead.
     partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    remove_folder(partial, below=folder.parent)
     hashes = sorted(files)
     needed = num_bytes(len(hashes), size_px)
     if needed > free_bytes(folder.parent) * 0.95:
@@ -243,11 +274,17 @@ def _build(
         _fill(array, ordered, cut, num_threads=num_threads, progress=progress)
         array.flush()
         write_json(partial / "images.json", _entries(hashes, squares))
-        about = {"version": _version(perturbation), "size_px": size_px, "images": len(hashes)}
+        about = {
+            "version": _version(perturbation),
+            "size_px": size_px,
+            "images": len(hashes),
+            "sha256": file_sha256(partial / "pixels.npy"),
+        }
         write_json(partial / "about.json", about)
         partial.rename(folder)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            remove_folder(partial, below=folder.parent)
 
 
 # Takes an opened image, its content hash and what is cut out.

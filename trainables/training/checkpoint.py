@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from trainables.files import replace_file
+from trainables.removal import keep_only
 from trainables.trial_files import BEST, STATE
 
 
@@ -87,7 +88,7 @@ class TrainingParts:
 
 def save_weights(path: Path, state: Mapping[str, Tensor]) -> None:
     """Write a model's state as safetensors, atomically."""
-    with replace_file(path) as partial:
+    with replace_file(path, lasting=True) as partial:
         save_file({name: _plain(tensor) for name, tensor in state.items()}, partial)
 
 
@@ -126,11 +127,10 @@ def save_checkpoint(folder: Path, progress: Progress, parts: TrainingParts) -> N
         "scheduler": parts.scheduler.state_dict(),
         "scaler": parts.scaler.state_dict(),
     }
-    with replace_file(folder / STATE) as partial:
+    with replace_file(folder / STATE, lasting=True) as partial:
         save_file(tensors, partial, metadata={"state": json.dumps(record)})
-    for path in folder.glob(BEST.format(epoch="*")):
-        if path != best_weights(folder, progress):
-            path.unlink()
+    kept = best_weights(folder, progress).name
+    keep_only(folder, {kept}, patterns=[BEST.format(epoch="*")], below=folder)
 
 
 def saved_stage(folder: Path) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import torch
 
+from trainables.removal import remove_file
 from trainables.training.checkpoint import Progress
 from trainables.training.loop import OnEpoch, Trainer, TrainingError
 from trainables.training.precision import is_out_of_memory, least_part
@@ -28,7 +29,7 @@ def fit_in_memory(
     """
     if not resume:
         # What lies there is of another training, which this one must not go on from later either.
-        (trainer.folder / STATE).unlink(missing_ok=True)
+        remove_file(trainer.folder / STATE, below=trainer.folder)
     while True:
         try:
             return trainer.fit(on_epoch=on_epoch, on_checkpoint=on_checkpoint, resume=True)

@@ -56,7 +56,7 @@ def write_final_report(store: Store) -> FinalReport:
         own_text,
         tuple(_evaluated(store)),
     )
-    with keeping(store.cached("figures", FINAL_REPORT)):
+    with keeping(store.cached("figures", FINAL_REPORT), below=store.root):
         deck = make_deck(material)
     folder = store.report(FINAL_REPORT)
     written = FinalReport(folder / "slides.pdf", folder / "index.html", folder / "self-evaluation.md")

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
+from orchestrator.store.record_file import known_record
 from orchestrator.store.remote import shared_names
 from orchestrator.store.remote.address import RemoteAddress, is_address, remote_address
 from orchestrator.store.remote.local_places import local_place
@@ -25,6 +24,7 @@ from trainables.errors import InputError
 from trainables.files import write_json
 from trainables.progress import OnProgress
 from trainables.recipe_part import Frozen
+from trainables.removal import remove_file
 
 Kind = Literal["results", "data"]
 COPY_OF, SEEN = "copy-of.json", "seen.db"
@@ -76,7 +76,7 @@ class LocalCopy:
         gone = [name for name in seen if name not in listed and wanted(name)]
         for name in gone:
             if seen[name].is_as_before(self.root / name):
-                (self.root / name).unlink(missing_ok=True)
+                remove_file(self.root / name, below=self.root)
         self.seen.forget(gone)
         return self._download(listed, seen, progress)
 
@@ -198,11 +198,8 @@ def copy_of(uri: str, kind: Kind = "results") -> LocalCopy:
 
 def copy_at(root: Path) -> LocalCopy | None:
     """Return the copy whose folder is `root`; None where that is a folder of its own."""
-    try:
-        record = CopyOf.model_validate_json((root.parent / COPY_OF).read_bytes())
-    except (OSError, ValidationError):
-        return None
-    return LocalCopy(remote_address(record.uri), root)
+    record = known_record(root.parent / COPY_OF, CopyOf)
+    return None if record is None else LocalCopy(remote_address(record.uri), root)
 
 
 def local_folder(text: str | Path, kind: Kind) -> Path:

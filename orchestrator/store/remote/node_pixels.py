@@ -1,12 +1,12 @@
 """Pixel caches of remote results on a node: fetched once, to its largest disk, for all trials there."""
 
-import shutil
 from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
 
 from orchestrator.store.remote.local_copy import LocalCopy
 from orchestrator.store.remote.local_places import fast_place
+from trainables.removal import remove_folder
 
 # Written last, so that a cache of which it is there is whole.
 ABOUT = "about.json"
@@ -41,8 +41,8 @@ def node_pixels(copy: LocalCopy, name: str) -> Path:
         if f"{name}/{ABOUT}" not in listed:
             return mine
         partial = folder / f"{key}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        for each in listed:
+        remove_folder(partial, below=folder)
+        for each in sorted(listed, key=lambda file: PurePosixPath(file).name == ABOUT):
             copy.folder.download(each, partial / PurePosixPath(each).name)
         partial.rename(folder / key)
     return folder

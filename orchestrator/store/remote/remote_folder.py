@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from orchestrator.store.plain_names import is_inside
 from orchestrator.store.remote.address import RemoteAddress
 from trainables.errors import InputError
 from trainables.files import replace_file
@@ -49,11 +50,13 @@ class RemoteFolder:
         start = self.address.inside(under)
         with told(self.address):
             found = self._system.get_file_info(fs.FileSelector(start, allow_not_found=True, recursive=True))
-        return {
+        files = {
             str(PurePosixPath(each.path).relative_to(self.address.path)): Stamp(each.size, each.mtime_ns)
             for each in found
             if each.type == fs.FileType.File and not each.path.endswith(PARTIAL)
         }
+        # A store of objects takes any name; one like ../x would be written outside of the copy.
+        return {name: stamp for name, stamp in files.items() if is_inside(name)}
 
     def stamps(self, names: Collection[str]) -> dict[str, Stamp]:
         """Return those of some files that are there, by name."""

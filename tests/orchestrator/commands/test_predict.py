@@ -86,7 +86,7 @@ def test_what_can_t_be_scored_is_a_row_with_its_reason(
     code, out, err = call("predict", tmp_path / "new.csv", *options, "--out", tmp_path / "out.csv")
     assert code == 0
     assert "1 of the 2 models of wide are missing: " in err
-    assert "does not hold the weights of a simple_cnn for 2 classes" in err
+    assert "model.safetensors is not what the trial wrote" in err
     assert "2 of 3 files are no usable images: b.jpg: not an image" in err and "gone.jpg: no such file" in err
     assert "1 images, scored by one model of wide (r0f1)." in out
     assert "There are no intervals: no image is real." in out

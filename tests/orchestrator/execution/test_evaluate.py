@@ -70,7 +70,8 @@ def test_every_model_scores_and_only_what_is_new_scores_again(
     before = read_scores(store, "elsewhere", "plain")
     # A trial that ran again under other weights is the only one that is asked.
     trial = next((results / "trials").glob("plain-r0f1-*"))
-    (trial / "done.json").write_text((trial / "done.json").read_text().replace('sha256": "', 'sha256": "0'))
+    done = (trial / "done.json").read_text()
+    (trial / "done.json").write_text(done.replace('predictions_sha256": "', 'predictions_sha256": "0'))
     assert evaluate("plain", "--on", elsewhere) == 0
     again = read_scores(store, "elsewhere", "plain")
     assert again is not None and before is not None
@@ -166,7 +167,7 @@ def test_a_model_that_can_not_score_is_told_and_the_others_go_on(
     broken = next((results / "trials").glob("wide-r0f1-*"))
     shutil.copy(next((results / "trials").glob("plain-r0f1-*")) / "model.safetensors", broken)
     assert evaluate("plain", "wide", "--on", elsewhere) == 1
-    assert "does not hold the weights of a simple_cnn" in capsys.readouterr().err
+    assert "model.safetensors is not what the trial wrote" in capsys.readouterr().err
     plain, wide = record_of(results).experiments
     assert plain.is_complete and not wide.is_complete
     assert [trial.column for trial in wide.trials] == ["r0f0"] and len(wide.problems) == 1

@@ -104,7 +104,7 @@ def test_only_files_of_an_earlier_page_are_removed(tmp_path: Path, linked: str |
     if linked is not None:
         (page / linked).rename(tmp_path / "elsewhere")
         (page / linked).symlink_to(tmp_path / "elsewhere")
-    clear(page, ["figures/new.svg"])
+    clear(page, ["figures/new.svg"], below=tmp_path)
     kept = {name for name in ours if linked == "." or (linked is not None and name.startswith(linked))}
     assert {name for name in ours if (page / name).is_file()} == kept
     assert all((page / name).is_file() for name in theirs | {"figures/new.svg", "tables/link.csv"})

@@ -64,7 +64,7 @@ FRAME = pd.DataFrame({"name": ["a", "b"], "value": [0.5, np.nan], "n": [1, 2]}, 
 def test_whatever_changes_is_drawn_again(tmp_path: Path, one: Any, other: Any) -> None:
     """Catches the picture of other numbers."""
     pen = Pen()
-    with keeping(tmp_path):
+    with keeping(tmp_path, below=tmp_path):
         first = pen.draw(one, name="x")
         assert pen.draw(other, name="x") != first and pen.drawn == 2
         assert pen.draw(one, name="y") != first and pen.drawn == 3
@@ -74,7 +74,7 @@ def test_whatever_changes_is_drawn_again(tmp_path: Path, one: Any, other: Any) -
 def test_where_rows_stood_in_a_longer_table_does_not_matter(tmp_path: Path) -> None:
     """Catches every picture being drawn again because one experiment has a row more."""
     pen = Pen()
-    with keeping(tmp_path):
+    with keeping(tmp_path, below=tmp_path):
         assert pen.draw(FRAME) == pen.draw(FRAME.reset_index(drop=True))
     assert pen.drawn == 1
 
@@ -91,20 +91,20 @@ def test_where_rows_stood_in_a_longer_table_does_not_matter(tmp_path: Path) -> N
 )
 def test_what_would_not_be_known_again_is_refused(tmp_path: Path, value: Any) -> None:
     """Catches a long series, whose text leaves out its middle, standing for another one."""
-    with keeping(tmp_path), pytest.raises(TypeError, match="a figure can't be drawn from"):
+    with keeping(tmp_path, below=tmp_path), pytest.raises(TypeError, match="a figure can't be drawn from"):
         Pen().draw([value])
 
 
 def test_what_a_page_does_not_show_any_more_is_removed(tmp_path: Path) -> None:
     folder = tmp_path / "figures"
     pen = Pen()
-    with keeping(folder):
+    with keeping(folder, below=tmp_path):
         first, _ = pen.draw(1), pen.draw(2)
     (folder / ".left.figure.123.partial").write_bytes(b"by a writer that was killed")
-    with keeping(folder):
+    with keeping(folder, below=tmp_path):
         assert pen.draw(1) == first
     assert len(list(folder.iterdir())) == 1
-    with keeping(folder):
+    with keeping(folder, below=tmp_path):
         pen.draw(2)
     assert pen.drawn == 3
 
@@ -118,10 +118,10 @@ def test_only_pictures_are_removed(tmp_path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text("mine")
     (folder / "linked.figure").symlink_to(elsewhere / "old.figure")
-    with keeping(folder):
+    with keeping(folder, below=tmp_path):
         Pen().draw(1)
     (tmp_path / "link").symlink_to(elsewhere)
-    with keeping(tmp_path / "link"):
+    with keeping(tmp_path / "link", below=tmp_path):
         pass
     assert all(path.read_text() == "mine" for path in theirs)
     assert (folder / "linked.figure").is_symlink()
@@ -131,10 +131,10 @@ def test_looking_is_use(tmp_path: Path) -> None:
     """Catches pictures that every page shows being pruned as not used."""
     store = Store.open(tmp_path)
     pen = Pen()
-    with keeping(store.cache / "figures" / "p1"):
+    with keeping(store.cache / "figures" / "p1", below=tmp_path):
         pen.draw(1)
     os.utime(store.cache / "figures" / "p1", (1, 1))
-    with keeping(store.cache / "figures" / "p1"):
+    with keeping(store.cache / "figures" / "p1", below=tmp_path):
         pen.draw(1)
     (entry,) = list_caches(store)
     assert pen.drawn == 1 and entry.last_used > time.time() - 3600
@@ -142,18 +142,18 @@ def test_looking_is_use(tmp_path: Path) -> None:
 
 def test_a_page_that_fails_loses_no_picture(tmp_path: Path) -> None:
     pen = Pen()
-    with keeping(tmp_path):
+    with keeping(tmp_path, below=tmp_path):
         pen.draw(1)
-    with pytest.raises(ValueError, match="broken"), keeping(tmp_path):
+    with pytest.raises(ValueError, match="broken"), keeping(tmp_path, below=tmp_path):
         raise ValueError("broken")
-    with keeping(tmp_path):
+    with keeping(tmp_path, below=tmp_path):
         pen.draw(1)
     assert pen.drawn == 1
 
 
 def test_nothing_is_kept_where_nobody_asked(tmp_path: Path) -> None:
     pen = Pen()
-    with keeping(tmp_path):
+    with keeping(tmp_path, below=tmp_path):
         pass
     pen.draw(1), pen.draw(1)
     assert pen.drawn == 2 and not list(tmp_path.iterdir())
@@ -178,13 +178,13 @@ def _flip(path: Path) -> None:
 )
 def test_a_damaged_picture_is_drawn_again(tmp_path: Path, harm: Callable[[Path], Any]) -> None:
     pen = Pen()
-    with keeping(tmp_path):
+    with keeping(tmp_path, below=tmp_path):
         pen.draw(1)
     harm(next(tmp_path.iterdir()))
-    with keeping(tmp_path):
+    with keeping(tmp_path, below=tmp_path):
         found = pen.draw(1)
     assert pen.drawn == 2 and found.svg == SVG.format(2)
-    with keeping(tmp_path):
+    with keeping(tmp_path, below=tmp_path):
         pen.draw(1)
     assert pen.drawn == 2
 
@@ -201,13 +201,13 @@ def test_a_page_is_written_where_nothing_can_be_kept(tmp_path: Path, write_resul
 
 def test_what_is_in_the_way_of_one_picture_is_left(tmp_path: Path) -> None:
     pen = Pen()
-    with keeping(tmp_path):
+    with keeping(tmp_path, below=tmp_path):
         pen.draw(1)
     (path,) = tmp_path.iterdir()
     path.unlink()
     path.mkdir()
     (tmp_path / "other.figure").mkdir()
-    with keeping(tmp_path):
+    with keeping(tmp_path, below=tmp_path):
         pen.draw(1)
     assert pen.drawn == 2 and path.is_dir()
 

@@ -197,7 +197,7 @@ def test_a_half_removed_cache_is_never_taken_for_a_whole_one(
 ) -> None:
     entries = [entry for entry in caches.list_caches(planned.store) if entry.kind == "pixels"]
 
-    def interrupt(path: Path) -> None:
+    def interrupt(path: str, *, dir_fd: int) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):

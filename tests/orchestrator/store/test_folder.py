@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from orchestrator.store.folder import Store, is_locked, read_record, trial_state
+from orchestrator.store.folder import Store, is_locked, trial_state
+from orchestrator.store.record_file import plain_record
 from orchestrator.store.records import PhaseRecord
 from trainables.errors import InputError
 from trainables.files import write_json
@@ -129,7 +130,7 @@ def test_one_damaged_trial_stops_no_command(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / DONE).write_text("[" * 100_000)
     assert Store.look(tmp_path).root == store.root
-    assert read_record(folder / DONE) is None
+    assert plain_record(folder / DONE) is None
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../p1", "p1/", "/elsewhere", "a/b"])
@@ -144,9 +145,7 @@ def test_a_record_of_another_name_is_refused(tmp_path: Path, make_study: Any, na
     store = Store.open(tmp_path)
     named = make_study().model_copy(update={"phase": PhaseRecord(name=name, title="P")})
     write_json(store.study_file("p1"), named.plain())
-    with pytest.raises(
-        InputError, match=r"p1\.json says that it is of the phase .*; move it away, and run 'p1'"
-    ):
+    with pytest.raises(InputError, match=r"p1\.json says that it is of .*; move it away, and run 'p1'"):
         store.study("p1")
     plus = make_study().model_copy(update={"phase": PhaseRecord(name="a+b", title="P")})
     store.write_study(plus)
@@ -220,5 +219,5 @@ def test_a_killed_process_holds_no_lock(tmp_path: Path) -> None:
 def test_a_damaged_record_is_none(tmp_path: Path, content: str) -> None:
     path = tmp_path / "record.json"
     path.write_bytes(content.encode("latin-1"))
-    assert read_record(path) is None
-    assert read_record(tmp_path / "missing.json") is None
+    assert plain_record(path) is None
+    assert plain_record(tmp_path / "missing.json") is None

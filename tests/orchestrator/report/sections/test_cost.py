@@ -107,7 +107,7 @@ def test_the_hours_of_a_run_change_their_own_picture_alone(tmp_path: Path) -> No
     kept, captions = [], []
     for hours in (1.0, 9.0):
         costs = tuple(dataclasses.replace(each, hours=hours) for each in costs_of(a=9.0, b=18.0))
-        with keeping(tmp_path):
+        with keeping(tmp_path, below=tmp_path):
             found = figure_of(costs, ["a", "b"], pareto_of(costs, "a", "b"))
         captions.append(found.caption)
         kept.append({path.name for path in tmp_path.iterdir()})

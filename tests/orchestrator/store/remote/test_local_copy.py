@@ -180,3 +180,24 @@ def test_a_place_of_copies_that_cannot_be_written_is_one_sentence(
 def test_pixels_and_rows_are_fetched_by_those_that_need_them_alone() -> None:
     """Catches a `status` that downloads gigabytes."""
     assert not [name for name in ("cache/pixels/a/pixels.npy", "cache/rows/a.parquet") if is_pulled(name)]
+
+
+def test_no_name_of_a_bucket_leads_out_of_the_copy(on: On, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches an object called ../../.bashrc that is written there: object stores take any name."""
+    from pyarrow import fs
+
+    one = on("one")
+    write(one, "studies/p.json")
+    one.push()
+    real = RemoteFolder.list
+
+    class Hostile:
+        def get_file_info(self, selector: fs.FileSelector) -> list[fs.FileInfo]:
+            base = one.address.path
+            names = ("../mine", "studies/../../mine", "studies/q.json")
+            return [fs.FileInfo(f"{base}/{name}", fs.FileType.File, size=1, mtime_ns=1) for name in names]
+
+    monkeypatch.setattr(
+        RemoteFolder, "list", lambda self, under="": real(RemoteFolder(self.address, Hostile()), under)
+    )
+    assert set(one.folder.list()) == {"studies/q.json"}

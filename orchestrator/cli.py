@@ -40,7 +40,7 @@ from orchestrator.config.library import PROJECT, RESERVED, find_library
 from orchestrator.console import complain, say, warn
 from orchestrator.execution.ending import Terminated, ended_by_signals
 from orchestrator.store.remote.local_copy import local_folder
-from trainables.errors import InputError
+from trainables.errors import ChangedFileError, InputError
 from trainables.output_width import UNWRAPPED
 
 PROGRAM = "orchestrator"
@@ -122,6 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             # Typer makes one exit code of all interrupts.
             code = EXIT_TERMINATED
     except InputError as error:
+        if isinstance(error, ChangedFileError):
+            _look_again(results, error)
         code = EXIT_INPUT if not debug else _show(error, EXIT_INPUT)
         complain(str(error))
     except Terminated:
@@ -145,6 +147,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         complain(f"{how}; the same command goes on where this one stopped")
     sys.stdout.flush()
     sys.exit(code or 0)
+
+
+def _look_again(results: Path, error: ChangedFileError) -> None:
+    """Keep a file that is not what its scan found from stopping the next command, too."""
+    from orchestrator.plan.data_sets import look_again
+    from orchestrator.store.folder import Store
+
+    look_again(Store(results.resolve()), error)
 
 
 def _show(error: BaseException, code: int) -> int:

@@ -16,16 +16,20 @@ from pydantic import JsonValue
 
 from orchestrator.execution.executor import Event, EventKind, Report, Task, TrialJob
 from orchestrator.execution.remote_trial import RemoteTrial
+from orchestrator.plan.data_sets import look_again
 from orchestrator.store import provenance
 from orchestrator.store.bits_file import read_bits
-from orchestrator.store.folder import write_error, write_trial
+from orchestrator.store.folder import Store, write_error, write_trial
 from orchestrator.store.outcome_records import ErrorRecord
 from orchestrator.store.records import RecipeRecord, TrialRecord
 from orchestrator.store.run_record import RunRecord
 from trainables.broken_context import BrokenContextError, breaks_context
 from trainables.device import card, place_of
+from trainables.done_record import read_done
+from trainables.errors import ChangedFileError
 from trainables.recipe import Recipe
-from trainables.trial_files import DONE, ERROR, FORMAT, LOCK
+from trainables.removal import remove_file
+from trainables.trial_files import ERROR, FORMAT, LOCK
 from trainables.trial_inputs import ImageCaches, trial_rows
 
 
@@ -45,10 +49,10 @@ def _run_job(job: TrialJob, task: Task, report: Report) -> None:
     with FileLock(job.folder / LOCK):
         if remote is not None:
             job = remote.fetch()
-        if (job.folder / DONE).is_file():
+        if read_done(job.folder) is not None:
             _end(job, report, remote)
             return
-        (job.folder / ERROR).unlink(missing_ok=True)
+        remove_file(job.folder / ERROR, below=job.folder)
         try:
             _run(job, task, report, remote)
         # The border of a trial: whatever it raised is its row in failures.csv, and no other trial's concern.
@@ -56,6 +60,8 @@ def _run_job(job: TrialJob, task: Task, report: Report) -> None:
             if breaks_context(error):
                 # Nothing more can be computed in this process, and it may be no fault of the trial.
                 raise BrokenContextError(one_line(error)) from error
+            if isinstance(error, ChangedFileError):
+                look_again(Store(job.folder.parent.parent), error)
             write_error(job.folder, error_record(error))
             if remote is not None:
                 remote.fail()

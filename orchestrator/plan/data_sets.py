@@ -16,9 +16,10 @@ from orchestrator.store.folder import Store
 from orchestrator.store.remote.data_copy import data_folder
 from orchestrator.store.remote.local_copy import local_folder
 from trainables.data.dataset.layouts import UNLABELLED, Listing
-from trainables.data.dataset.manifest import Manifest, scan
+from trainables.data.dataset.manifest import Manifest, forget_file, scan
 from trainables.data.dataset.recognition import list_images
 from trainables.data.splits.trial_rows import experiment_rows
+from trainables.errors import ChangedFileError
 from trainables.progress import OnProgress
 
 FAKE = 1
@@ -121,3 +122,10 @@ class DataSets:
 def scan_memory(store: Store, root: Path) -> Path:
     """Name the file that keeps what was found in the data folder `root`; near-duplicates lie beside it."""
     return store.cached("scans", f"{fingerprint(str(root.resolve()))[:16]}.memo")
+
+
+def look_again(store: Store, changed: ChangedFileError) -> None:
+    """Have the next scan open a file again that was not what the last one found, whatever it looks like."""
+    path = changed.path.absolute()
+    for root in path.parents:
+        forget_file(scan_memory(store, root), path.relative_to(root).as_posix())

@@ -2,8 +2,8 @@
 
 In:  a folder in one of the known layouts (`recognition`), and what a file holds (`inspection`).
 Out: `Manifest`, whose rows are sorted by path, and the list of files that were kept out, with the reason.
-What was found in a file is remembered by path, size and modification time in `memory`, a file, so
-that a second scan opens only what changed; near-duplicates are remembered beside it, by content.
+What was found in a file is remembered in `memory`, a file, by path and `FileStamp`, so that a second scan
+opens only what changed; near-duplicates are remembered beside it, by content.
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,16 @@ from trainables.data.dataset.recognition import list_images
 from trainables.data.dataset.videos import fewest_of_a_class
 from trainables.data.duplicates.near_duplicates import find_links
 from trainables.data.images.inspection import Facts, inspect_files
-from trainables.data.images.path_checks import Stamp, examine, printable
+from trainables.data.images.path_checks import examine, printable
 from trainables.errors import InputError
+from trainables.files import FileStamp
 from trainables.progress import OnProgress
 
 COLUMNS = ("path", "sha256", "bytes", "width", "height", "format", "label", "source", "group", "split")
 
 
+# The columns of a memory that hold a `FileStamp`.
+_STAMP = ("bytes_on_disk", "mtime_ns", "ctime_ns", "inode")
 # Of rows that were not read from a folder.
 NOT_READ = Reading("")
 # With fewer groups of a class than this, ways to have more are counted.
@@ -153,29 +156,36 @@ def _inspect(
     return facts
 
 
-def _known(memory: Path | None) -> dict[str, tuple[Stamp, Facts]]:
-    """What an earlier scan found in files, with their sizes and times of then."""
+def _known(memory: Path | None) -> dict[str, tuple[FileStamp, Facts]]:
+    """What an earlier scan found in files, with what they were known by then."""
     table = memo.read_table(memory, _memory_key())
     return {
         row["path"]: (
-            (row["bytes_on_disk"], row["mtime_ns"]),
+            (row["bytes_on_disk"], row["mtime_ns"], row["ctime_ns"], row["inode"]),
             Facts(row["sha256"], row["bytes"], row["width"], row["height"], row["format"], row["problem"]),
         )
         for row in ([] if table is None else table.to_dict("records"))
     }
 
 
-def _keep(memory: Path | None, facts: dict[str, Facts], entries: dict[str, Stamp | str]) -> None:
+def _keep(memory: Path | None, facts: dict[str, Facts], entries: dict[str, FileStamp | str]) -> None:
     rows = [
-        {"path": path, "bytes_on_disk": entry[0], "mtime_ns": entry[1], **asdict(facts[path])}
+        {"path": path, **dict(zip(_STAMP, entry, strict=True)), **asdict(facts[path])}
         for path, entry in entries.items()
         if not isinstance(entry, str) and facts[path].sha256
     ]
     memo.write_table(memory, _memory_key(), pd.DataFrame(rows))
 
 
+def forget_file(memory: Path, path: str) -> None:
+    """Drop what is remembered of a file, by its path below the data folder: it is another one by now."""
+    table = memo.read_table(memory, _memory_key())
+    if table is not None:
+        memo.write_table(memory, _memory_key(), table[table["path"] != path].reset_index(drop=True))
+
+
 def _memory_key() -> str:
-    return memo.key("files", code="trainables.data.images.inspection", libraries=("pillow",))
+    return memo.key(["files", *_STAMP], code="trainables.data.images.inspection", libraries=("pillow",))
 
 
 def _divide(

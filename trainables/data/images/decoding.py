@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from trainables.data.images.crops import Square, central_square
-from trainables.errors import InputError
+from trainables.errors import ChangedFileError, InputError
 
 MIN_REDUCED = 2.25
 # Of an image: mean absolute difference to full decoding, in 0..255.
@@ -40,7 +40,7 @@ def read_unchanged(path: Path, digest: str) -> bytes:
     except OSError as error:
         raise InputError(f"{path} was scanned but can't be read now ({error.strerror})") from error
     if hashlib.sha256(content).hexdigest() != digest:
-        raise InputError(f"{path} changed since it was scanned; start the command again")
+        raise ChangedFileError(path)
     return content
 
 

@@ -11,15 +11,14 @@ from pathlib import Path
 
 from trainables.data.dataset.layouts import IMAGE_SUFFIXES
 from trainables.errors import InputError
+from trainables.files import FileStamp, file_stamp
 
-Stamp = tuple[int, int]
 
-
-def examine(root: Path, paths: Iterable[str]) -> dict[str, Stamp | str]:
-    """Tell of each path below `root` its size and modification time (ns), or why it can't be an image."""
+def examine(root: Path, paths: Iterable[str]) -> dict[str, FileStamp | str]:
+    """Tell of each path below `root` what the file is known again by, or why it can't be an image."""
     real_root = root.resolve()
     folders: dict[Path, str] = {}
-    found: dict[str, Stamp | str] = {}
+    found: dict[str, FileStamp | str] = {}
     for path in paths:
         file = root / path
         if file.parent not in folders:
@@ -48,7 +47,7 @@ def resolved(path: Path) -> Path:
         ) from error
 
 
-def _examine(file: Path, path: str, real_root: Path, folder_problem: str) -> Stamp | str:
+def _examine(file: Path, path: str, real_root: Path, folder_problem: str) -> FileStamp | str:
     if printable(path) != path:
         return "its name is not UTF-8"
     if folder_problem:
@@ -66,7 +65,7 @@ def _examine(file: Path, path: str, real_root: Path, folder_problem: str) -> Sta
         return "not a regular file"
     if file.suffix.lower() not in IMAGE_SUFFIXES:
         return f"not an image file ({file.suffix or 'no suffix'})"
-    return status.st_size, status.st_mtime_ns
+    return file_stamp(status)
 
 
 def _leaves(file: Path, real_root: Path) -> str:

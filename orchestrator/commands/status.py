@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from orchestrator.store.records import StudyRecord
 
 WATCH_S = 2.0
+# So many trials without a model are named.
+MOST_LOST = 5
 
 
 def status_command(
@@ -96,6 +98,7 @@ def _every_study(store: "Store") -> "list[StudyRecord]":
 
 def _json_text(store: "Store", studies: "list[StudyRecord]", steps: Mapping[str, str]) -> str:
     from orchestrator.execution.progress import board_from_disk, time_left_from_disk
+    from orchestrator.store.lost_models import lost_models
 
     content: dict[str, dict[str, JsonValue]] = {
         name: {"counts": {}, "seconds_left": None, "trials": [], "starting": step}
@@ -105,7 +108,12 @@ def _json_text(store: "Store", studies: "list[StudyRecord]", steps: Mapping[str,
         board = board_from_disk(store, study)
         left = time_left_from_disk(store, study, board)
         step = steps.get(study.phase.name)
-        content[study.phase.name] = {**board.to_json(), "seconds_left": left, "starting": step}
+        content[study.phase.name] = {
+            **board.to_json(),
+            "seconds_left": left,
+            "starting": step,
+            "lost_models": dict(lost_models(store, study)),
+        }
     return json.dumps(content, indent=1)
 
 
@@ -134,9 +142,21 @@ def _print_board(store: "Store", study: "StudyRecord", console: "Console") -> No
     notes += [
         f"{cell.name} failed: {cell.message}" for cell in board.cells.values() if cell.state == State.FAILED
     ]
-    notes += _left_lines(store, study)
+    notes += [*_left_lines(store, study), *_lost_lines(store, study)]
     title = f"{study.phase.name}: {board.headline()}"
     show_table(board.table(console.width), title=title, notes=notes, console=console)
+
+
+def _lost_lines(store: "Store", study: "StudyRecord") -> list[str]:
+    """Say which finished trials have no model any more, and what that means."""
+    from orchestrator.store.lost_models import lost_models
+
+    lost = [f"{folder}: {problem}" for folder, problem in lost_models(store, study).items()]
+    if not lost:
+        return []
+    rest = [] if len(lost) <= MOST_LOST else [f"and {len(lost) - MOST_LOST} more"]
+    way_out = "its scores stand; to have its model again, delete the folder and run the phase"
+    return [*(f"{line} ({way_out})" for line in lost[:MOST_LOST]), *rest]
 
 
 def _left_lines(store: "Store", study: "StudyRecord") -> list[str]:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from orchestrator.store.folder import Store
 from orchestrator.store.records import StudyRecord
@@ -106,3 +108,20 @@ def test_status_says_what_was_taken_so_far(run_command_line: Run, results: Any) 
     record = {**json.loads(path.read_text()), "price": price, "unit_shares": {"a": 0.5}}
     path.write_text(json.dumps(record))
     assert "32 s of training so far, €16.00" in run_command_line("status", "--results", root)
+
+
+def test_a_model_that_is_gone_is_said(run_command_line: Run, results: Any) -> None:
+    """Catches a study that looks whole until its model is wanted."""
+    results.add("a", states={1: "failed"})
+    root = results.write()
+    for fold in (0, 2, 3, 4):
+        save_file({"a": np.zeros(8, np.float32)}, results.folder("a", fold) / "model.safetensors")
+    assert "model" not in run_command_line("status", "--results", root)
+    (results.folder("a", 0) / "model.safetensors").write_bytes(b"")
+    (results.folder("a", 3) / "model.safetensors").unlink()
+    out = run_command_line("status", "--results", root)
+    names = [f"trials/{results.folder('a', fold).name}" for fold in (0, 3)]
+    assert f"{names[0]}: model.safetensors is not what the trial wrote (its scores stand; to have" in out
+    assert f"{names[1]}: model.safetensors is gone (its scores stand" in out and "4/5 trials done" in out
+    found = json.loads(run_command_line("status", "--json", "--results", root))["phase1"]["lost_models"]
+    assert list(found) == names

@@ -12,6 +12,7 @@ import contextlib
 import functools
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -27,6 +28,8 @@ from trainables import memo
 from trainables.files import replace_file
 
 SUFFIX = ".figure"
+# Whoever writes a picture is done in less, on any disk.
+WRITING_S = 3600.0
 LIBRARIES = ("matplotlib", "numpy", "pandas", "pillow")
 
 P = ParamSpec("P")
@@ -79,11 +82,18 @@ def kept(draw: Callable[P, Picture]) -> Callable[P, Picture]:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    """The files that `_write` made, or left when it was killed; none behind a link."""
+    """The files that `_write` made, or left when it was killed; none behind a link, none under way."""
     if folder.is_symlink():
         return []
-    found = [path for pattern in (f"*{SUFFIX}", f".*{SUFFIX}.*.partial") for path in folder.glob(pattern)]
-    return [path for path in found if path.is_file() and not path.is_symlink()]
+    left = [path for path in folder.glob(f".*{SUFFIX}.*.partial") if _is_left(path)]
+    return [path for path in (*folder.glob(f"*{SUFFIX}"), *left) if path.is_file() and not path.is_symlink()]
+
+
+def _is_left(partial: Path) -> bool:
+    """Tell whether nobody is writing a file any more: another process may draw the same page."""
+    with contextlib.suppress(OSError):
+        return time.time() - partial.lstat().st_mtime > WRITING_S
+    return False
 
 
 def _read(path: Path) -> Picture | None:

@@ -31,7 +31,7 @@ QUICK = (
     "orchestrator.commands.plan", "orchestrator.commands.status",
 )  # fmt: skip
 # The one module or package that may import each; everything else talks to it.
-ONLY_IN = {"ray": "orchestrator/execution/ray_executor/", "mlflow": "orchestrator/tracking/mirror.py"}
+ONLY_IN = {"ray": "orchestrator/execution/ray_executor/", "mlflow": "orchestrator/tracking/"}
 
 
 def modules(*packages: str) -> list[Path]:
@@ -72,7 +72,7 @@ ORDER = (
     "statistics", "store", "config", "plan", "checks", "analysis", "decisions", "wording", "report",
     "execution", "detector", "commands", "notebook", "cli",
 )  # fmt: skip
-# Everybody may print, and whoever runs trials or looks at them may ask the module that knows MLflow.
+# Everybody may print, and whoever runs trials or looks at them may ask the package that knows MLflow.
 BESIDE = ("console", "tracking")
 
 

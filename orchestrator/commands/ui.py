@@ -42,17 +42,17 @@ def ui_command(
     """
     from orchestrator.store.folder import Store
     from orchestrator.store.remote.local_copy import copy_at
-    from orchestrator.tracking import TrackingError, mark_experiments, moved_sentence, serve, tracking_uri
+    from orchestrator.tracking import TrackingError, mark_experiments, moved_sentence, serve
 
     refuse_taken(host, port)
     store = Store.look(results)
     try:
         if copy_at(store.root) is not None:
             _catch_up(store)
-        mark_experiments(store)
+        notes = mark_experiments(store)
     except TrackingError as error:
-        raise InputError(f"MLflow's store at {tracking_uri(store)} can't be used: {error}") from error
-    for line in filter(None, [moved_sentence(store)]):
+        raise InputError(error.sentence(next(iter(store.studies()), "PHASE"))) from error
+    for line in filter(None, [moved_sentence(store), *notes]):
         say(line)
     say("Starting MLflow")
     command = serve(store, host=host, port=port)

@@ -37,6 +37,7 @@ from orchestrator.store.decision_file import in_force
 from orchestrator.store.folder import State, Store
 from orchestrator.store.price_record import PriceRecord
 from orchestrator.store.race_file import EliminationRecord
+from orchestrator.store.records import StudyRecord
 from orchestrator.store.remote.shared_names import FINISHED
 from orchestrator.store.starting import OnStep, announced
 from orchestrator.wording.changed_text import changed_sentences
@@ -220,10 +221,7 @@ def finish(
     write_report(store, tables)
     study = store.study(phase)
     if sync or not tracking.is_synced(store, study):
-        try:
-            tracking.sync(store, study)
-        except tracking.TrackingError as error:
-            _warn_tracking(store, phase, str(error), console)
+        _tell_tracking(store, study, console, mends=sync)
     for line in () if quiet else race_sentences(tables):
         say(line, console=console)
     if not quiet:
@@ -258,15 +256,13 @@ def _decide(store: Store, phase: str, tables: Tables, *, console: Console, quiet
         line(f"Decision: {found.path} (version {found.record.version})")
 
 
-def _warn_tracking(store: Store, phase: str, problem: str, console: Console) -> None:
-    """Say that MLflow misses something, and how it catches up."""
-    say(
-        f"Warning: MLflow at {tracking.tracking_uri(store)} can't be used ({problem[:160]}); "
-        "nothing is lost, "
-        f"`python -m orchestrator collect {phase} --sync` catches up later",
-        console=console,
-        style="yellow",
-    )
+def _tell_tracking(store: Store, study: StudyRecord, console: Console, *, mends: bool) -> None:
+    """Bring MLflow up to date, and say what was mended on the way, or why it misses something."""
+    try:
+        for note in tracking.sync(store, study, mends=mends):
+            say(f"Note: {note}", console=console, style="yellow")
+    except tracking.TrackingError as error:
+        say(f"Warning: {error.sentence(study.phase.name)}", console=console, style="yellow")
 
 
 def _say_back(gone: Sequence[EliminationRecord], console: Console, *, quiet: bool) -> None:

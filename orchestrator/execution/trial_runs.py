@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator import tracking
+from orchestrator.console import say
 from orchestrator.execution import worker
 from orchestrator.execution.executor import Event, EventKind, Executor, Task, TrialJob
 from orchestrator.execution.progress import Board, Display, board_from_disk, mark_eliminated, score_names
@@ -78,6 +79,8 @@ def run_trials(
             )
     # Whatever the tracker could not do, `finish` tries once more, and says so if it fails too.
     tracker.close()
+    for note in tracker.notes:
+        say(f"Note: {note}", console=console, style="yellow")
 
 
 def _task(

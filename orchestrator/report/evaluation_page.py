@@ -26,7 +26,6 @@ from orchestrator.store.folder import Store
 from orchestrator.wording.evaluation_text import all_warnings, evaluation_lead, shortcut_warnings
 from orchestrator.wording.numbers import integer
 from trainables import memo
-from trainables.files import replace_file
 
 # Provenance comes last: it lists the files of all others.
 SECTIONS: tuple[Callable[[EvaluationMaterial], Section | None], ...] = (
@@ -64,13 +63,7 @@ def write_evaluation_report(store: Store, tables: EvaluationTables) -> Path:
         callouts=_callouts(record),
         inputs=inputs,
     )
-    export.clear(folder, files, below=store.root)
-    for name, data in files.items():
-        with replace_file(folder / name) as partial:
-            partial.write_bytes(data if isinstance(data, bytes) else data.encode())
-    # Last, because it carries the hash that says that everything is there.
-    with replace_file(page) as partial:
-        partial.write_text(render_page(document), encoding="utf-8", newline="\n")
+    export.write_page(page, render_page(document), files, lock=store.cached("pages.lock"), below=store.root)
     return page
 
 

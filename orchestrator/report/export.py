@@ -8,11 +8,14 @@ figures/<name>.svg and .png are the page's figures. What people wrote is escaped
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from filelock import FileLock
 
 from orchestrator.report.grid import Grid, GridCell
 from orchestrator.report.section import Block, Figure, Table, every_block
+from trainables.files import replace_file
 from trainables.removal import keep_only
 
 LATEX = {
@@ -99,6 +102,22 @@ def latex(text: str) -> str:
 def markdown(text: str) -> str:
     """Escape text for Markdown; a line break becomes a space."""
     return MARKDOWN.sub(r"\\\1", _line(text))
+
+
+def write_page(page: Path, html: str, files: Mapping[str, str | bytes], *, lock: Path, below: Path) -> None:
+    """Write a page with the files beside it, and remove those that only an earlier one had.
+
+    Processes that write the same page take turns, so that none removes what another one's page names. `below`
+    is the results folder.
+    """
+    with FileLock(lock):
+        clear(page.parent, files, below=below)
+        for name, data in files.items():
+            with replace_file(page.parent / name) as partial:
+                partial.write_bytes(data if isinstance(data, bytes) else data.encode())
+        # Last, because it carries the hash that says that everything is there.
+        with replace_file(page) as partial:
+            partial.write_text(html, encoding="utf-8", newline="\n")
 
 
 def clear(folder: Path, files: Iterable[str], *, below: Path) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import functools
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -28,8 +29,9 @@ from trainables.files import read_file, replace_file
 from trainables.removal import keep_only
 
 SUFFIX = ".figure"
-# The files that `_write` made, or left when it was killed.
-WRITTEN = (f"*{SUFFIX}", f".*{SUFFIX}.*.partial")
+PARTIAL = f".*{SUFFIX}.*.partial"
+# Whoever writes a picture is done in less, on any disk.
+WRITING_S = 3600.0
 LIBRARIES = ("matplotlib", "numpy", "pandas", "pillow")
 
 P = ParamSpec("P")
@@ -59,7 +61,8 @@ def keeping(folder: Path, *, below: Path) -> Iterator[None]:
     with contextlib.suppress(OSError):
         # That it was used is seen where nothing was drawn too.
         os.utime(folder)
-        keep_only(folder, album.shown, patterns=WRITTEN, below=below)
+        stays = album.shown | _under_way(folder)
+        keep_only(folder, stays, patterns=(f"*{SUFFIX}", PARTIAL), below=below)
 
 
 def kept(draw: Callable[P, Picture]) -> Callable[P, Picture]:
@@ -79,6 +82,16 @@ def kept(draw: Callable[P, Picture]) -> Callable[P, Picture]:
         return found
 
     return look_or_draw
+
+
+def _under_way(folder: Path) -> set[str]:
+    """Name the partial files that another process may be writing, which draws the same page."""
+    found = set()
+    for path in folder.glob(PARTIAL):
+        with contextlib.suppress(OSError):
+            if time.time() - path.lstat().st_mtime <= WRITING_S:
+                found.add(path.name)
+    return found
 
 
 def _read(path: Path) -> Picture | None:

@@ -31,7 +31,6 @@ from orchestrator.store.records import HandedOver
 from orchestrator.wording.lead import lead_sentence
 from trainables import memo
 from trainables.errors import InputError
-from trainables.files import replace_file
 
 LIBRARIES = ("matplotlib", "jinja2", "pandas", "numpy")
 
@@ -40,21 +39,14 @@ LIBRARIES = ("matplotlib", "jinja2", "pandas", "numpy")
 def write_report(store: Store, tables: Tables) -> Path:
     """Write the page of a phase, unless it is there and its inputs are the same; return its path."""
     phase = str(tables.study.phase.name)
-    folder = store.report(phase)
-    page = folder / "index.html"
+    page = store.report(phase) / "index.html"
     decision = in_force(store, phase)
     trial_files = read_files(store, tables.study)
     inputs = _inputs(store, tables, decision, trial_files)
     if is_current(page, inputs):
         return page
     html, files = _make(read_material(store, tables, decision, trial_files), inputs)
-    export.clear(folder, files, below=store.root)
-    for name, data in files.items():
-        with replace_file(folder / name) as partial:
-            partial.write_bytes(data if isinstance(data, bytes) else data.encode())
-    # Last, because it carries the hash that says that everything is there.
-    with replace_file(page) as partial:
-        partial.write_text(html, encoding="utf-8", newline="\n")
+    export.write_page(page, html, files, lock=store.cached("pages.lock"), below=store.root)
     return page
 
 

@@ -1,12 +1,12 @@
-"""Address of the tracking store, the command that serves its pages, its lock, and its errors as one error."""
+"""Address of the tracking store, the command that serves its pages, and the lock of those who write to it."""
 
 import contextlib
 import getpass
 import hashlib
 import os
+import re
 import sys
 from pathlib import Path
-from types import TracebackType
 
 from filelock import FileLock
 
@@ -16,16 +16,35 @@ from orchestrator.store.folder import Store
 # Where SQLite goes when neither results/ nor the home of the user is on a disk of this machine.
 LAST_PLACE = Path("/var/tmp")
 LOCK_TIMEOUT_S = 120.0
-
-
-class TrackingError(RuntimeError):
-    """The tracking store can't be reached or refuses what it is told."""
+SQLITE = "sqlite:///"
+# User and password of an address of a server; a password may hold any letter.
+SECRET = re.compile(r"(?<=://)[^/].*@")
 
 
 def tracking_uri(store: Store) -> str:
     """Return where runs are tracked: MLFLOW_TRACKING_URI, else SQLite (see `moved_database`)."""
-    named = os.environ.get("MLFLOW_TRACKING_URI")
-    return named or f"sqlite:///{moved_database(store) or store.tracking_database}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{own_database(store)}"
+
+
+def without_secrets(text: str, uri: str) -> str:
+    """Return a text that may name the address `uri` without the user, password and options in it."""
+    options = "" if uri.startswith(SQLITE) else "".join(uri.partition("?")[1:])
+    for secret in (*SECRET.findall(uri), options):
+        text = text.replace(secret, "") if secret else text
+    return text
+
+
+def database_file(uri: str) -> Path | None:
+    """Return the file of an address of SQLite; None for any other store."""
+    name = uri.removeprefix(SQLITE).partition("?")[0]
+    return Path(name).absolute() if uri.startswith(SQLITE) and name not in ("", ":memory:") else None
+
+
+def own_database(store: Store) -> Path | None:
+    """Return the SQLite file that belongs to these results alone; None where the user has named a store."""
+    if os.environ.get("MLFLOW_TRACKING_URI"):
+        return None
+    return moved_database(store) or store.tracking_database
 
 
 def moved_database(store: Store) -> Path | None:
@@ -77,17 +96,3 @@ def serve(store: Store, *, host: str, port: int) -> list[str]:
         f"--port={port}",
         "--workers=1",
     ]
-
-
-class tracking_errors:
-    """Turn whatever MLflow and its transports raise into TrackingError."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, Exception) and not isinstance(error, TrackingError):
-            text = " ".join(str(error).split())[:300] or type(error).__name__
-            raise TrackingError(text) from error

@@ -1,4 +1,4 @@
-"""MLflow's side of a study, brought up to date with results/; the one module that knows MLflow.
+"""MLflow's side of a study, brought up to date with results/ by whoever holds the tracking store's lock.
 
 MLflow experiment = phase, parent run = experiment, child run = trial. Runs are found again by tags, metrics
 by the steps that are already there, so bringing the store up to date any number of times leaves one run per
@@ -6,9 +6,6 @@ trial and one value per step. What left a race is KILLED, trials that were stopp
 which a tag says too, until they are run after all.
 """
 
-import logging
-import os
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,41 +15,33 @@ from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import State, Store, read_error, read_metrics, read_trial, trial_state
 from orchestrator.store.race_file import EliminationRecord, read_race
 from orchestrator.store.records import ExperimentRecord, PlannedTrial, StudyRecord, TrialRecord
-from orchestrator.tracking.address import lock, tracking_errors, tracking_uri
+from orchestrator.tracking.address import tracking_uri
+from orchestrator.tracking.phase_experiment import phase_experiment
 from trainables.evaluation.selection import is_half_column
 from trainables.trial_files import HISTORY
 
 KEY, ROLE, STATE_OF_FILES = "orchestrator.key", "orchestrator.role", "orchestrator.files"
 ELIMINATED, PARENT = "orchestrator.eliminated", "mlflow.parentRunId"
-# What MLflow's pages tell training from traces of language models by; without it they open with the traces.
-KIND = {"mlflow.experimentKind": "custom_model_development"}
 BATCH = 500
 
 
 class Mirror:
     """MLflow's side of one study."""
 
-    def __init__(self, store: Store, study: StudyRecord) -> None:
-        self.store, self.study = store, study
-        self.client = _client(tracking_uri(store))
-        self.experiment_id = self._experiment_id(study.phase.name)
-        self.runs = self._existing_runs()
+    def __init__(self, store: Store, study: StudyRecord, client: Any) -> None:
+        self.store, self.study, self.client = store, study, client
+        self.experiment_id, self.notes = phase_experiment(client, store, study.phase.name)
+        self.runs = self._found()
         self._known_steps: dict[tuple[str, str], set[int]] = {}
 
-    def _experiment_id(self, name: str) -> str:
-        found = self.client.get_experiment_by_name(name)
-        if found is not None:
-            _mark(self.client, found)
-            return str(found.experiment_id)
-        local = tracking_uri(self.store).startswith("sqlite:")
-        location = self.store.artifacts.as_uri() if local else None
-        return str(self.client.create_experiment(name, artifact_location=location, tags=KIND))
-
-    def _existing_runs(self) -> dict[tuple[str, str], Any]:
+    def _found(self, filter_string: str = "") -> dict[tuple[str, str], Any]:
+        """The runs of the phase that are there by now, by role and key."""
         runs: dict[tuple[str, str], Any] = {}
         token = None
         while True:
-            page = self.client.search_runs([self.experiment_id], max_results=1000, page_token=token)
+            page = self.client.search_runs(
+                [self.experiment_id], filter_string=filter_string, max_results=1000, page_token=token
+            )
             for run in page:
                 tags = run.data.tags
                 runs[tags.get(ROLE, ""), tags.get(KEY, "")] = run
@@ -137,12 +126,13 @@ class Mirror:
             self.client.delete_tag(parent.info.run_id, ELIMINATED)
 
     def _run(self, role: str, key: str, name: str, tags: dict[str, str]) -> Any:
-        run = self.runs.get((role, key))
-        if run is None:
+        """A run by its key, found or made; another process may have made it since this one looked."""
+        if (role, key) not in self.runs:
+            self.runs |= self._found(f"tags.`{ROLE}` = '{role}' and tags.`{KEY}` = '{key}'")
+        if (role, key) not in self.runs:
             tags = {**tags, ROLE: role, KEY: key}
-            run = self.client.create_run(self.experiment_id, run_name=name, tags=tags)
-            self.runs[role, key] = run
-        return run
+            self.runs[role, key] = self.client.create_run(self.experiment_id, run_name=name, tags=tags)
+        return self.runs[role, key]
 
     def _parameters(self, run: Any, record: TrialRecord) -> None:
         if run.data.params:
@@ -246,47 +236,6 @@ def state_of(store: Store, study: StudyRecord) -> str:
         [path.read_text(encoding="utf-8") for path in sorted(tables.glob("*.csv"))] if tables.is_dir() else []
     )
     return fingerprint([trials, texts, tracking_uri(store)])
-
-
-def mark_experiments(store: Store) -> None:
-    """Mark what earlier versions left unmarked, so that its pages open with the runs.
-
-    Raises:
-        TrackingError: the store can't be reached.
-    """
-    names = store.studies()
-    if not names:
-        return
-    with tracking_errors(), lock(store):
-        client = _client(tracking_uri(store))
-        for name in names:
-            found = client.get_experiment_by_name(name)
-            if found is not None:
-                _mark(client, found)
-
-
-def _mark(client: Any, experiment: Any) -> None:
-    for name, value in KIND.items():
-        if experiment.tags.get(name) != value:
-            client.set_experiment_tag(experiment.experiment_id, name, value)
-
-
-def _client(uri: str) -> Any:
-    for name, value in {
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
-        # Nobody but the user's own server hears of a run.
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }.items():
-        os.environ.setdefault(name, value)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from mlflow import MlflowClient
-
-        # Importing MLflow sets its loggers up; what they would say of a new database is nobody's concern.
-        for name in ("alembic", "mlflow", "urllib3"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        return MlflowClient(uri)
 
 
 def _milliseconds(iso: str) -> int:

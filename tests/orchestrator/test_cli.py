@@ -192,7 +192,7 @@ def test_a_failed_trial_makes_the_exit_code_1(
 def test_collect_survives_a_tracking_store_that_is_away(
     call: Call, results: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(store: object, study: object) -> None:
+    def away(store: object, study: object, *, mends: bool) -> None:
         from orchestrator.tracking import TrackingError
 
         raise TrackingError("connection refused")

@@ -94,7 +94,7 @@ def test_the_address_is_printed_once_it_can_be_opened(
         port = server.getsockname()[1]
     command = [sys.executable, "-c", OPENS_ONCE if opens else "raise SystemExit(3)", str(port)]
     monkeypatch.setattr("orchestrator.tracking.serve", lambda store, host, port: command)
-    monkeypatch.setattr("orchestrator.tracking.mark_experiments", lambda store: None)
+    monkeypatch.setattr("orchestrator.tracking.mark_experiments", lambda store: ())
     code, out, _ = call("ui", "--results", results.write(), "--port", port)
     assert "Starting MLflow" in out
     assert code == (0 if opens else 3)

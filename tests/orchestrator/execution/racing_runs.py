@@ -119,7 +119,7 @@ def run(
         # MLflow is none of a race's business, and takes seconds to import.
         with (
             mock.patch.object(trial_runs.worker, "run_task", work),
-            mock.patch.object(trial_runs.tracking, "Tracker"),
+            mock.patch.object(trial_runs.tracking, "Tracker", return_value=mock.Mock(notes=())),
         ):
             referees = [Race(study)] if race else []
             trial_runs.run_trials(

@@ -3,6 +3,8 @@
 import csv
 import io
 import re
+import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from orchestrator.report.export import clear, grid_csv, grid_latex, grid_markdown, latex
+from orchestrator.report.export import clear, grid_csv, grid_latex, grid_markdown, latex, write_page
 from orchestrator.report.grid import GridCell, grid
 
 SCORES = grid(
@@ -108,3 +110,23 @@ def test_only_files_of_an_earlier_page_are_removed(tmp_path: Path, linked: str |
     kept = {name for name in ours if linked == "." or (linked is not None and name.startswith(linked))}
     assert {name for name in ours if (page / name).is_file()} == kept
     assert all((page / name).is_file() for name in theirs | {"figures/new.svg", "tables/link.csv"})
+
+
+def test_processes_that_write_one_page_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a page without its figures, or with those of another one, since two were written at once."""
+    page, lock = tmp_path / "page" / "index.html", tmp_path / "pages.lock"
+    others = {"figures/other.svg": "o", "tables/other.csv": "o"}
+    other = threading.Thread(target=lambda: write_page(page, "other", others, lock=lock))
+
+    def clear_and_meet_the_other(folder: Path, files: Iterable[str]) -> None:
+        monkeypatch.setattr("orchestrator.report.export.clear", clear)
+        clear(folder, files)
+        other.start()
+        other.join(0.2)
+
+    monkeypatch.setattr("orchestrator.report.export.clear", clear_and_meet_the_other)
+    write_page(page, "one", {"figures/one.svg": "1", "tables/one.csv": "1"}, lock=lock)
+    other.join()
+    assert page.read_text() == "other"
+    files = {path.name for path in page.parent.rglob("*") if path.is_file()}
+    assert files == {"index.html", "other.svg", "other.csv"}

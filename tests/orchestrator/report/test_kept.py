@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from orchestrator.report.drawing.picture import Picture
-from orchestrator.report.kept import keeping, kept
+from orchestrator.report.kept import WRITING_S, keeping, kept
 from orchestrator.store.caches import list_caches
 from orchestrator.store.folder import Store
 from trainables.files import write_json
@@ -96,14 +96,18 @@ def test_what_would_not_be_known_again_is_refused(tmp_path: Path, value: Any) ->
 
 
 def test_what_a_page_does_not_show_any_more_is_removed(tmp_path: Path) -> None:
+    """Catches a partial file that is removed under the hands of another process, too."""
     folder = tmp_path / "figures"
     pen = Pen()
     with keeping(folder, below=tmp_path):
         first, _ = pen.draw(1), pen.draw(2)
-    (folder / ".left.figure.123.partial").write_bytes(b"by a writer that was killed")
+    left, under_way = folder / ".left.figure.123.partial", folder / ".new.figure.124.partial"
+    for path in (left, under_way):
+        path.write_bytes(b"by another process")
+    os.utime(left, (time.time() - 2 * WRITING_S,) * 2)
     with keeping(folder, below=tmp_path):
         assert pen.draw(1) == first
-    assert len(list(folder.iterdir())) == 1
+    assert under_way.is_file() and len(list(folder.iterdir())) == 2
     with keeping(folder, below=tmp_path):
         pen.draw(2)
     assert pen.drawn == 3

@@ -1,15 +1,12 @@
 """The tracking store says what results/ says: real MLflow on real SQLite."""
 
 import shutil
-import sqlite3
-import warnings
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from orchestrator.analysis.collect import collect
 from orchestrator.store.folder import Store
 from orchestrator.store.race_file import EliminationRecord, RaceRecord, write_race
 from orchestrator.tracking import (
@@ -22,81 +19,7 @@ from orchestrator.tracking import (
     sync,
     tracking_uri,
 )
-
-CHILD = "mlflow.parentRunId"
-DEAD_SERVER = "http://127.0.0.1:9"
-
-
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database with nothing in it: making one takes seconds, copying it does not."""
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    with pytest.MonkeyPatch.context() as patch:
-        _environment(patch)
-        patch.setenv("HOME", str(path.parent))
-        with warnings.catch_warnings():
-            # MLflow's imports and migrations use what its own dependencies call deprecated.
-            warnings.simplefilter("ignore")
-            from mlflow import MlflowClient
-
-            MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
-def _environment(patch: pytest.MonkeyPatch) -> None:
-    patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    patch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
-    patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing of the machine's MLflow settings, and no home to write to."""
-    _environment(monkeypatch)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def store(results: Any, empty_database: Path) -> Store:
-    shutil.copy(empty_database, results.root / "mlflow.db")
-    return Store.look(results.root)
-
-
-def study_of(results: Any) -> dict[str, Any]:
-    """Write the study and its tables, as a run does before it syncs."""
-    results.write()
-    collect(Store.look(results.root), results.phase)
-    return Store.look(results.root).study(results.phase)
-
-
-class Seen:
-    """What MLflow's own client finds in the store."""
-
-    def __init__(self, store: Store, phase: str = "phase1") -> None:
-        from mlflow import MlflowClient
-
-        self.client: Any = MlflowClient(tracking_uri(store))
-        experiment = self.client.get_experiment_by_name(phase)
-        self.runs = [] if experiment is None else list(self.client.search_runs([experiment.experiment_id]))
-        self.parents = {run.info.run_name: run for run in self.runs if CHILD not in run.data.tags}
-        self.children = {run.info.run_name: run for run in self.runs if CHILD in run.data.tags}
-
-    def history(self, run: Any, metric: str) -> list[tuple[int, float]]:
-        found = self.client.get_metric_history(run.info.run_id, metric)
-        return sorted((point.step, point.value) for point in found)
-
-    def artifacts(self, run: Any, folder: str) -> set[str]:
-        return {Path(found.path).name for found in self.client.list_artifacts(run.info.run_id, folder)}
-
-
-def metric_rows(store: Store) -> int:
-    """All values in the store, counted in the database itself."""
-    with sqlite3.connect(store.root / "mlflow.db") as database:
-        (count,) = database.execute("select count(*) from metrics").fetchone()
-    database.close()
-    return int(count)
+from tests.orchestrator.tracking.seen_runs import CHILD, DEAD_SERVER, Seen, metric_rows, study_of
 
 
 def test_a_phase_is_an_experiment_with_a_parent_and_a_child_a_trial(results: Any, store: Store) -> None:

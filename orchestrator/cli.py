@@ -1,12 +1,14 @@
 """The commands. Each parses its options, calls one function of another module, and says how it ended.
 
 Exit codes: 0 all done, 1 some trial failed or is not done (or a defect of ours, with a log), 2 nothing
-started: usage, configuration or data error, 130 interrupted, 143 ended by SIGTERM. An error is one short
-message; the traceback goes to results/logs/, or to the screen with --debug.
+started: usage, configuration or data error, 130 interrupted, 143 ended by SIGTERM, 129 by SIGHUP. An error is
+one short message; the traceback goes to results/logs/, or to the screen with --debug.
 """
 
+import contextlib
 import os
 import shlex
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +23,7 @@ from orchestrator.commands.data import data_app
 from orchestrator.commands.decide import compare_command, decide_command
 from orchestrator.commands.doctor import doctor_command
 from orchestrator.commands.evaluate import evaluate_command
-from orchestrator.commands.exit_codes import EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_TERMINATED
+from orchestrator.commands.exit_codes import EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED, exit_of
 from orchestrator.commands.explain import explain_command
 from orchestrator.commands.explain_images import explain_images_command
 from orchestrator.commands.export import export_command
@@ -38,7 +40,9 @@ from orchestrator.commands.status import status_command
 from orchestrator.commands.ui import ui_command
 from orchestrator.config.library import PROJECT, RESERVED, find_library
 from orchestrator.console import complain, say, warn
-from orchestrator.execution.ending import Terminated, ended_by_signals
+from orchestrator.execution.ending import EndingSignals, ended_by_signals
+from orchestrator.execution.restart import allow_restart
+from orchestrator.store.disk_faults import disk_fault
 from orchestrator.store.remote.local_copy import local_folder
 from trainables.errors import ChangedFileError, InputError
 from trainables.output_width import UNWRAPPED
@@ -108,7 +112,25 @@ def make_app(phases: Iterable[str]) -> typer.Typer:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; never returns."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:
+        arguments = sys.argv[1:]
+        allow_restart()
+    arguments = list(arguments)
+    with ended_by_signals() as signals:
+        code = _exit_code(arguments, signals)
+        # A terminal that is gone takes no more words.
+        with contextlib.suppress(OSError):
+            if code == EXIT_INTERRUPTED:
+                first = signals.first or signal.SIGINT
+                code, name = exit_of(first), signal.Signals(first).name
+                how = "interrupted" if first == signal.SIGINT else f"ended by {name}"
+                complain(f"{how}; the same command goes on where this one stopped")
+            sys.stdout.flush()
+    sys.exit(code)
+
+
+def _exit_code(arguments: list[str], signals: EndingSignals) -> int:
+    """Run a command, and say what it fails by."""
     debug, results = "--debug" in arguments, RESULTS
     try:
         words = _typed() if COMPLETE in os.environ else arguments
@@ -116,37 +138,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
         results = local_folder(_given(words, "--results") or folders.get("results", RESULTS), "results")
         command = typer.main.get_command(make_app(_phases(words, folders)))
         defaults = _defaults(command, folders)
-        with ended_by_signals() as signals:
-            code = command.main(arguments, PROGRAM, standalone_mode=False, default_map=defaults, obj=folders)
-        if signals.is_terminated and code == EXIT_INTERRUPTED:
-            # Typer makes one exit code of all interrupts.
-            code = EXIT_TERMINATED
+        code = command.main(arguments, PROGRAM, standalone_mode=False, default_map=defaults, obj=folders)
+        return int(code or 0)
     except InputError as error:
         if isinstance(error, ChangedFileError):
             _look_again(results, error)
-        code = EXIT_INPUT if not debug else _show(error, EXIT_INPUT)
         complain(str(error))
-    except Terminated:
-        code = EXIT_TERMINATED
+        return EXIT_INPUT if not debug else _show(error, EXIT_INPUT)
     except (KeyboardInterrupt, typer.Abort):
-        code = EXIT_INTERRUPTED
+        return EXIT_INTERRUPTED
     except typer.Exit as end:
-        code = end.exit_code
+        return end.exit_code
     except Exception as error:
-        if hasattr(error, "exit_code") and hasattr(error, "format_message"):
-            code, message = EXIT_INPUT, error.format_message().strip()
-            if message.startswith("Usage:"):
-                # A group without a command: this is its help, which on a terminal has been shown already.
-                print(message)
-            elif message:
-                complain(f"{message} (see --help)")
-        else:
-            code = _defect(error, results, debug=debug)
-    if code in (EXIT_INTERRUPTED, EXIT_TERMINATED):
-        how = "interrupted" if code == EXIT_INTERRUPTED else "ended by SIGTERM"
-        complain(f"{how}; the same command goes on where this one stopped")
-    sys.stdout.flush()
-    sys.exit(code or 0)
+        return _of_error(error, results, signals, debug=debug)
+
+
+def _of_error(error: Exception, results: Path, signals: EndingSignals, *, debug: bool) -> int:
+    """Say an error that is no InputError, by who has to mend it."""
+    if hasattr(error, "exit_code") and hasattr(error, "format_message"):
+        message = error.format_message().strip()
+        if message.startswith("Usage:"):
+            # A group without a command: this is its help, which on a terminal has been shown already.
+            print(message)
+        elif message:
+            complain(f"{message} (see --help)")
+        return EXIT_INPUT
+    if signals.first is not None and not debug:
+        # On the way out of a signal: a terminal that is gone, or a library that does not mind being ended.
+        return EXIT_INTERRUPTED
+    if fault := disk_fault(error, results):
+        complain(f"{fault}; then the same command goes on where this one stopped")
+        return EXIT_FAILED if not debug else _show(error, EXIT_FAILED)
+    return _defect(error, results, debug=debug)
 
 
 def _look_again(results: Path, error: ChangedFileError) -> None:

@@ -1,4 +1,4 @@
-"""Signals that end a command: Ctrl-C (SIGINT), and SIGTERM of `ray job stop`, batch systems and `kill`.
+"""Signals that end a command: Ctrl-C (SIGINT), SIGTERM of `kill` and batch systems, SIGHUP of a terminal.
 
 The first one raises KeyboardInterrupt, so that whatever is held is given back on the way out: workers,
 requests to an autoscaler, locks. A second one, while that goes on, changes nothing; later ones raise again,
@@ -11,15 +11,15 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-ENDING = (signal.SIGINT, signal.SIGTERM)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM came; whatever minds Ctrl-C minds it."""
+class EndedBySignal(KeyboardInterrupt):
+    """Another signal than that of Ctrl-C came; whatever minds Ctrl-C minds it."""
 
 
 class EndingSignals:
-    """Handler of both signals, which remembers those that came."""
+    """Handler of these signals, which remembers those that came."""
 
     def __init__(self) -> None:
         self._came: list[int] = []
@@ -34,26 +34,30 @@ class EndingSignals:
         """Raise again what has come: a destructor or a thread's callback prints and forgets an interrupt.
 
         Raises:
-            KeyboardInterrupt: one of the signals came; Terminated where SIGTERM was the first.
+            KeyboardInterrupt: one of the signals came; EndedBySignal where the first was not that of Ctrl-C.
         """
         if self._came:
-            raise Terminated if self.is_terminated else KeyboardInterrupt
+            raise KeyboardInterrupt if self.first == signal.SIGINT else EndedBySignal
 
     @property
-    def is_terminated(self) -> bool:
-        """Whether SIGTERM came first."""
-        return self._came[:1] == [signal.SIGTERM]
+    def first(self) -> int | None:
+        """The number of the signal that came first; None before any."""
+        return self._came[0] if self._came else None
 
     def take(self) -> None:
-        """Become the handler of both, also where a library has put its own in place meanwhile."""
+        """Become the handler of all, also where a library has put its own in place meanwhile.
+
+        What `nohup` has made deaf to SIGHUP stays so.
+        """
         if threading.current_thread() is threading.main_thread():
             for number in ENDING:
-                signal.signal(number, self)
+                if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                    signal.signal(number, self)
 
 
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[EndingSignals]:
-    """Let both signals end the block as described above; outside the main thread nothing changes."""
+    """Let these signals end the block as described above; outside the main thread nothing changes."""
     before = {number: signal.getsignal(number) for number in ENDING}
     outer = next((handler for handler in before.values() if isinstance(handler, EndingSignals)), None)
     signals = outer or EndingSignals()

@@ -84,12 +84,14 @@ class EventKind(StrEnum):
     """Its worker was lost; another one will go on."""
     LOST = "lost"
     """Its workers were lost too often; nothing is on disk that says so."""
+    BLOCKED = "blocked"
+    """The disk of its results keeps nothing more, for which it is not to blame; what it has can go on."""
     STOPPED = "stopped"
     """`Executor.stop` has ended it; what it has is on disk, and it can go on another time."""
 
     def is_last(self) -> bool:
         """Whether nothing more will be heard of the trial in this run."""
-        return self in (EventKind.DONE, EventKind.FAILED, EventKind.LOST, EventKind.STOPPED)
+        return self not in (EventKind.STARTED, EventKind.EPOCH, EventKind.RESTARTED)
 
 
 @dataclass(frozen=True, slots=True)

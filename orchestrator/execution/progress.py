@@ -43,8 +43,13 @@ STATES = {
     EventKind.FAILED: State.FAILED,
     EventKind.LOST: State.FAILED,
     EventKind.RESTARTED: State.INTERRUPTED,
+    EventKind.BLOCKED: State.INTERRUPTED,
     EventKind.STOPPED: State.INTERRUPTED,
 }
+
+
+# What says more than its name.
+TOLD_BY_MESSAGE = (EventKind.RESTARTED, EventKind.BLOCKED)
 
 
 @dataclass(slots=True)
@@ -252,7 +257,7 @@ def _said(cell: TrialCell, event: Event) -> str:
         return "done" if cell.score is None else f"done, best validation score {cell.score:.3f}"
     if cell.state == State.FAILED:
         return f"failed: {cell.message}"
-    return event.message if event.kind is EventKind.RESTARTED else event.kind.value
+    return event.message if event.kind in TOLD_BY_MESSAGE else event.kind.value
 
 
 def _left_out(state: State) -> State:

@@ -77,7 +77,7 @@ class Race:
         for trial in mine:
             if event.kind is EventKind.DONE:
                 self._judge(trial)
-            elif event.kind is not EventKind.STOPPED:
+            elif event.kind not in (EventKind.STOPPED, EventKind.BLOCKED):
                 self._judged[_entry(trial)] = Judged(None, reason=f"it failed: {event.message}")
         self._look()
         stopped = self._waiting & self.left_out

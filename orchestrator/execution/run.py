@@ -14,6 +14,7 @@ from orchestrator.analysis.collect import Tables, collect
 from orchestrator.analysis.trial_scores import place_name
 from orchestrator.checks import data_gate
 from orchestrator.checks.before_images import refuse_before_images, refuse_missing_weights
+from orchestrator.checks.disk_room import refuse_small_disk
 from orchestrator.checks.gpu_here import refuse_unusable_gpu
 from orchestrator.config.earlier_decisions import sentence
 from orchestrator.config.load import ResolvedPhase, complete
@@ -140,6 +141,7 @@ def _run_or_record(
     budget: Budget,
 ) -> None:
     if is_needed(study, options):
+        refuse_small_disk(study)
         run_missing(study, data, options, console, shortcuts, on_step, budget)
     else:
         record.write_rows(study)

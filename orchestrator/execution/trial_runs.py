@@ -15,6 +15,7 @@ from orchestrator.execution.referee import Referee
 from orchestrator.execution.remote_places import RemotePlace, remote_places
 from orchestrator.plan.plan import Options, StudyPlan, Trial
 from orchestrator.store import provenance
+from orchestrator.store.disk_faults import ResultsBlockedError
 from orchestrator.store.folder import write_error
 from orchestrator.store.outcome_records import ErrorRecord
 from orchestrator.store.records import StudyRecord
@@ -31,11 +32,16 @@ def run_trials(
     referees: Sequence[Referee] = (),
     spent: Callable[[], str] = str,
 ) -> None:
-    """Run what is missing, as far as no referee stops it; show it, and what is `spent`, and tell MLflow."""
+    """Run what is missing, as far as no referee stops it; show it, and what is `spent`, and tell MLflow.
+
+    Raises:
+        ResultsBlockedError: the disk of results keeps nothing more; all trials have been stopped.
+    """
     record = study.store.study(study.phase.name)
     tracker, board = tracking.Tracker(study.store, record), _board(study, record, spent)
     board.nodes = executor.nodes.headline
     copy, places = copy_at(study.store.root), remote_places(study)
+    blocked: list[str] = []
     with Display(board, console=console, quiet=options.quiet) as display:
         for wave in study.waves():
             tasks = {trial.key: _task(study, trial, files, places.get(trial.experiment)) for trial in wave}
@@ -46,13 +52,20 @@ def run_trials(
                 if keys:
                     mark_eliminated(board, study.store, record)
 
-            def on_event(event: Event, stop: Callable[[Collection[str]], None] = stop) -> None:
+            def on_event(
+                event: Event,
+                stop: Callable[[Collection[str]], None] = stop,
+                tasks: Mapping[str, Task] = tasks,
+            ) -> None:
                 if event.kind is EventKind.LOST:
                     _record_loss(study, event)
                 elif copy is not None and event.kind.is_last():
                     # What comes after reads it on this machine: tables, MLflow, races.
                     copy.fetch(study.store.called(_folder(study, event)), wanted=is_pulled)
                 display.hear(event)
+                if event.kind is EventKind.BLOCKED:
+                    blocked.append(event.message)
+                    stop(tasks)
                 tracker.touch(event.key)
                 for referee in referees:
                     stop(referee.hear(event))
@@ -68,7 +81,7 @@ def run_trials(
             for referee in referees:
                 trials = {key: trials[key] for key in referee.order(list(trials.values()))}
             mark_eliminated(board, study.store, record)
-            if not trials:
+            if not trials or blocked:
                 continue
             executor.run(
                 [tasks[key] for key in trials],
@@ -81,6 +94,8 @@ def run_trials(
     tracker.close()
     for note in tracker.notes:
         say(f"Note: {note}", console=console, style="yellow")
+    if blocked:
+        raise ResultsBlockedError(blocked[0])
 
 
 def _task(

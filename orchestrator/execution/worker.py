@@ -19,6 +19,7 @@ from orchestrator.execution.remote_trial import RemoteTrial
 from orchestrator.plan.data_sets import look_again
 from orchestrator.store import provenance
 from orchestrator.store.bits_file import read_bits
+from orchestrator.store.disk_faults import disk_fault
 from orchestrator.store.folder import Store, write_error, write_trial
 from orchestrator.store.outcome_records import ErrorRecord
 from orchestrator.store.records import RecipeRecord, TrialRecord
@@ -39,7 +40,13 @@ def run_task(task: Task, report: Report) -> None:
     `report` hears of each at its start, after each epoch and at its end.
     """
     for job in task.trials:
-        _run_job(job, task, report)
+        try:
+            _run_job(job, task, report)
+        except OSError as error:
+            # Where nothing can be written no trial can run, nor leave an error.
+            if (fault := disk_fault(error, job.folder.parent.parent)) is None:
+                raise
+            report(Event(EventKind.BLOCKED, job.key, message=fault))
 
 
 def _run_job(job: TrialJob, task: Task, report: Report) -> None:
@@ -62,6 +69,9 @@ def _run_job(job: TrialJob, task: Task, report: Report) -> None:
                 raise BrokenContextError(one_line(error)) from error
             if isinstance(error, ChangedFileError):
                 look_again(Store(job.folder.parent.parent), error)
+            if fault := disk_fault(error, job.folder.parent.parent):
+                report(Event(EventKind.BLOCKED, job.key, message=fault))
+                return
             write_error(job.folder, error_record(error))
             if remote is not None:
                 remote.fail()

@@ -60,7 +60,7 @@ def run_tasks(cluster: JoinedCluster, census: Census, folder: Path) -> None:
     def tick() -> None:
         census.look()
 
-    RayExecutor(machine).run(tasks, target=stays_until_told, on_event=hear, on_tick=tick)
+    RayExecutor(machine, folder / "records").run(tasks, target=stays_until_told, on_event=hear, on_tick=tick)
 
 
 def main(folder: Path) -> None:

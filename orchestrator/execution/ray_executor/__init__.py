@@ -1,9 +1,10 @@
 """The executor with Ray, and the one package that knows Ray.
 
-`session` begins a local Ray or joins one by address, `joined` is what was joined, `node_watch` judges its
-nodes, `card_watch` minds cards that break, `fan_out` runs tasks and calls on it, `staying` calls of workers
-that stay, `ray_up` asks Ray about a file for `ray up`. Ray reads the environment when it is imported, so that
-is set here, before any of them is.
+`session` begins a local Ray (`local_ray`, in the folder that `session_place` holds) or joins one by address,
+`joined` is what was joined, `node_watch` judges its nodes, `card_watch` minds cards that break and
+`engine_watch` Ray's own processes, `fan_out` runs tasks (in their `task_order`) and calls, `loss_reasons`
+tells why a worker was lost, `staying` calls of workers that stay, `ray_up` asks Ray about a file for
+`ray up`. Ray reads the environment when it is imported, so that is set here, before any of them is.
 """
 
 import os

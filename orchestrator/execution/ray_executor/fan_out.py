@@ -2,22 +2,20 @@
 
 Tasks go through Ray Tune: one Tune trial per task, worker processes reused, a lost worker's task started
 again until `Losses` gives it up. Our own errors end inside the worker and never reach Tune, so they are not
-retried. What is finished is on disk when Tune hears of it; Tune's own records go to a temporary folder and
-are never read back.
+retried. What is finished is on disk when Tune hears of it; Tune's own records go to the folder of the session
+and are never read back.
 """
 
+import contextlib
 import functools
 import math
-import shutil
-import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import ray
 from ray import tune
-from ray.tune.schedulers import FIFOScheduler
 
 from orchestrator.execution.broken_cards import PlacedCard
 from orchestrator.execution.cluster_nodes import GPU_TYPE
@@ -31,7 +29,7 @@ from orchestrator.execution.executor import (
     Task,
     TaskEvents,
 )
-from orchestrator.execution.losses import BROKEN_CARD, MAX_LOST, Losses
+from orchestrator.execution.losses import BROKEN_CARD, MAX_LOST, LossCause, Losses
 from orchestrator.execution.node_book import NodeBook
 from orchestrator.execution.ray_executor.card_watch import (
     CardLeftOut,
@@ -39,6 +37,7 @@ from orchestrator.execution.ray_executor.card_watch import (
     card_of_worker,
     is_card_out,
 )
+from orchestrator.execution.ray_executor.loss_reasons import loss_reason
 from orchestrator.execution.ray_executor.node_watch import (
     SEE_EVERY_S,
     NodeLeftOut,
@@ -47,31 +46,35 @@ from orchestrator.execution.ray_executor.node_watch import (
     wait_until_judged,
 )
 from orchestrator.execution.ray_executor.staying import StayingCalls, StayingWorker
-from orchestrator.execution.workplace import last_line
+from orchestrator.execution.ray_executor.task_order import TASK, Config, InOrder, Unsaved, bundle_of
 from orchestrator.plan.resources import Machine
 from trainables.broken_context import BrokenContextError
 from trainables.device import DeviceType
 from trainables.errors import InputError
+from trainables.removal import remove_folder
 
 # How much a task takes of what tells the type of a node's GPUs.
 TRIFLE = 0.001
 
-# What Tune hands to a worker: the task alone, under this name.
-TASK = "task"
+# Ray's logs, in the folder of a session of our own.
+LOGS = "session_latest/logs"
 # What a worker reports first and in between: on which node it is, once, and then what happens.
 NODE, EVENT = "node", "event"
 # What it reports last: the card on which its context broke, or which gets no more trials.
 BROKE, CARD_OUT = "broke", "card out"
-Config = Mapping[str, Task]
 # What Tune hands to a callback; of its many entries only ours are read.
 Result = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class RayExecutor:
-    """A running Ray. `machine` is what its smallest working node has, `watch` minds those of a cluster."""
+    """A running Ray. `machine` is what its smallest working node has, `watch` minds those of a cluster.
+
+    `place` is an empty folder of this run for Tune's records.
+    """
 
     machine: Machine
+    place: Path
     debug: bool = False
     watch: NodeWatch | None = None
     local_book: NodeBook = field(default_factory=NodeBook)
@@ -98,7 +101,7 @@ class RayExecutor:
     ) -> None:
         """See `Executor.run`. A task that `Losses` gives up is heard of as LOST."""
         self._stopped.clear()
-        storage = Path(tempfile.mkdtemp(prefix="orchestrator-tune-"))
+        storage = self.place / "tune"
         cards = CardWatch(self.nodes, is_local=self.watch is None)
         try:
             with ended_by_signals() as signals:
@@ -109,9 +112,18 @@ class RayExecutor:
                     cards.tick()
                     on_tick()
 
-                bundle = functools.partial(_bundle, of_type=self._of_type())
+                bundle = functools.partial(bundle_of, of_type=self._of_type())
+                order = InOrder(self._stopped, bundle, self._selector)
+                logs = self.place / LOGS
                 events = _Events(
-                    TaskEvents(on_event), tick, Losses(self.nodes), cards, self._see, self._stopped
+                    TaskEvents(on_event),
+                    tick,
+                    Losses(self.nodes),
+                    cards,
+                    self._see,
+                    self._stopped,
+                    order,
+                    logs,
                 )
                 tuner = tune.Tuner(
                     tune.with_resources(_trainable(target, self._run_name, cards.run), bundle),
@@ -119,7 +131,7 @@ class RayExecutor:
                     tune_config=tune.TuneConfig(
                         reuse_actors=True,
                         max_concurrent_trials=max_concurrent,
-                        scheduler=_InOrder(self._stopped, bundle, self._selector),
+                        scheduler=order,
                     ),
                     run_config=tune.RunConfig(
                         name="run",
@@ -133,7 +145,8 @@ class RayExecutor:
                 signals.check()
         finally:
             cards.close()
-            shutil.rmtree(storage, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                remove_folder(storage, below=self.place)
 
     def _of_type(self) -> dict[str, float]:
         """What a node has of which every task takes a trifle, so that it comes to a GPU of the type."""
@@ -212,16 +225,6 @@ class RayExecutor:
         }
 
 
-def _bundle(
-    config: Config, *, of_type: Mapping[str, float], selector: Mapping[str, str] | None = None
-) -> tune.PlacementGroupFactory:
-    """Return what a task takes, on nodes with labels that `selector` selects."""
-    share = config[TASK].share
-    bundle = {"CPU": share.cpus, "GPU": share.gpus} | (dict(of_type) if share.gpus else {})
-    labels: Mapping[str, Any] = {"bundle_label_selector": [dict(selector)]} if selector else {}
-    return tune.PlacementGroupFactory([{name: amount for name, amount in bundle.items() if amount}], **labels)
-
-
 def _trainable(target: Target, run: str, cards: str) -> Callable[[Config], None]:
     def trial(config: Config) -> None:
         if run:
@@ -242,54 +245,7 @@ def _trainable(target: Target, run: str, cards: str) -> Callable[[Config], None]
     return trial
 
 
-class _Unsaved:
-    """Something that Tune pickles into its own records, which nobody reads: without its state."""
-
-    def __getstate__(self) -> dict[str, object]:
-        return {}
-
-
-class _InOrder(_Unsaved, FIFOScheduler):
-    """First come, first served, but for what was stopped, and on nodes that are selected.
-
-    `stopped` is filled, and what `selector` gives changes, while the run goes on.
-    """
-
-    def __init__(
-        self,
-        stopped: Collection[str],
-        bundle: Callable[..., tune.PlacementGroupFactory],
-        selector: Callable[[], dict[str, str]],
-    ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._stopped, self._bundle, self._selector = stopped, bundle, selector
-
-    # Both are told before Tune files the trial under what it takes.
-    def on_trial_add(self, controller: Any, trial: Any) -> None:
-        self._select(trial)
-
-    def on_trial_error(self, controller: Any, trial: Any) -> None:
-        self._select(trial)
-
-    def _select(self, trial: Any) -> None:
-        """Keep a task that is not running off the nodes that are left out by now."""
-        if selector := self._selector():
-            trial.update_resources(self._bundle(trial.config, selector=selector))
-
-    def on_trial_result(self, controller: Any, trial: Any, result: object) -> str:
-        stopped = trial.config[TASK].key in self._stopped
-        return str(FIFOScheduler.STOP if stopped else FIFOScheduler.CONTINUE)
-
-    def choose_trial_to_run(self, controller: Any) -> Any:
-        for trial in list(controller.get_live_trials()) if self._stopped else ():
-            if trial.status == "PENDING" and trial.config[TASK].key in self._stopped:
-                # Tune asks every trial for its folder in the end, and one that was never begun has none yet.
-                trial.init_local_path()
-                controller.stop_trial(trial)
-        return super().choose_trial_to_run(controller)
-
-
-class _Events(_Unsaved, tune.Callback):
+class _Events(Unsaved, tune.Callback):
     """Hands what Tune hears to our own functions; a task that is given up is `stopped`."""
 
     def __init__(
@@ -300,9 +256,11 @@ class _Events(_Unsaved, tune.Callback):
         cards: CardWatch,
         see: Callable[..., None],
         stopped: set[str],
+        order: InOrder,
+        logs: Path,
     ) -> None:
         self._events, self._on_tick, self._losses, self._cards = events, on_tick, losses, cards
-        self._see, self._stopped = see, stopped
+        self._see, self._stopped, self._order, self._logs = see, stopped, order, logs
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         self._on_tick()
@@ -327,26 +285,32 @@ class _Events(_Unsaved, tune.Callback):
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         task: Task = trial.config[TASK]
         self._see(at_once=True)
-        cause = self._losses.lose(task.key)
-        if self._losses.is_given_up(task.key):
-            self._events.say(task, EventKind.LOST, f"{self._losses.reason(task.key)}: {_last_error(trial)}")
+        cause, why = self._losses.lose(task.key), loss_reason(_error(trial), logs=self._logs)
+        # It was running until now, and memory that one alone runs out of will not be more the next time.
+        others = [each for each in trials if each.status == "RUNNING" and each is not trial]
+        is_hopeless = why.of_memory and not self._order.halve(len(others) + 1)
+        if is_hopeless or self._losses.is_given_up(task.key):
+            reason = "it ran alone" if is_hopeless else self._losses.reason(task.key)
+            self._events.say(task, EventKind.LOST, f"{reason}: {why.text}")
             self._stopped.add(task.key)
         else:
-            self._events.say(task, EventKind.RESTARTED, cause.value)
+            is_own = cause is LossCause.WORKER
+            self._events.say(
+                task, EventKind.RESTARTED, f"{cause.value} ({why.text})" if is_own else cause.value
+            )
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         # Of what Tune itself can't make good.
-        self._events.say(trial.config[TASK], EventKind.LOST, _last_error(trial))
+        self._events.say(trial.config[TASK], EventKind.LOST, loss_reason(_error(trial), logs=self._logs).text)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         # Whatever has not ended by now was stopped. Tune may say so twice.
         self._events.say(trial.config[TASK], EventKind.STOPPED)
 
 
-def _last_error(trial: Any) -> str:
-    """Return the end of the traceback that Tune has written of a trial's last loss."""
+def _error(trial: Any) -> str:
+    """Return what Tune has written of a trial's last loss."""
     try:
-        text = Path(trial.local_path, trial.run_metadata.error_filename or "").read_text(encoding="utf-8")
+        return Path(trial.local_path, trial.run_metadata.error_filename or "").read_text(encoding="utf-8")
     except (OSError, TypeError):
-        text = ""
-    return last_line(text) or "no reason given"
+        return ""

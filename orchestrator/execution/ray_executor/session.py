@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,12 @@ from orchestrator.execution.node_book import NodeBook
 from orchestrator.execution.node_check import demands_of_here
 from orchestrator.execution.node_hardware import fit_nodes, node_problems
 from orchestrator.execution.ray_executor import SETTINGS
+from orchestrator.execution.ray_executor.engine_watch import engine_watched
 from orchestrator.execution.ray_executor.fan_out import RayExecutor
 from orchestrator.execution.ray_executor.joined import JoinedCluster
+from orchestrator.execution.ray_executor.local_ray import alone_on_loopback, begin_local
 from orchestrator.execution.ray_executor.node_watch import NodeWatch, look_at_nodes
+from orchestrator.execution.ray_executor.session_place import session_place
 from orchestrator.execution.workers_environment import carried_environment
 from orchestrator.execution.workplace import check_answers, first_line, origin_text
 from orchestrator.plan.resources import this_machine
@@ -54,35 +57,45 @@ def start(
             "num_gpus": here.gpus,
             "include_dashboard": False,
             "object_store_memory": OBJECT_STORE_BYTES,
-            "_node_ip_address": "127.0.0.1",
         }
     else:
         check_answers(address)
         options["runtime_env"] = {"env_vars": carried_environment(SETTINGS)}
     named = address + origin_text(address)
-    with contextlib.nullcontext() if debug else _quiet(log), ended_by_signals() as signals:
-        try:
-            ray.init(**options)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            if address == "local":
-                raise
-            raise InputError(
-                f"no Ray cluster at {named} ({first_line(error)}); start one, or give --address local"
-            ) from error
+    with (
+        contextlib.nullcontext() if debug else _quiet(log),
+        ended_by_signals() as signals,
+        session_place() as place,
+        alone_on_loopback() if address == "local" else contextlib.nullcontext(),
+    ):
+        if address == "local":
+            begin_local(options | {"_temp_dir": str(place)}, say=joining.say)
+        else:
+            _join(options, named)
         # Ray has made SIGTERM end the process at once.
         signals.take()
         try:
             if address == "local":
-                yield RayExecutor(here, debug=debug)
+                with engine_watched(signals):
+                    yield RayExecutor(here, place, debug=debug)
             else:
-                with _joined(joining, debug=debug) as executor:
+                with _joined(joining, place, debug=debug) as executor:
                     yield executor
         finally:
             ray.shutdown()
 
 
+def _join(options: Mapping[str, Any], named: str) -> None:
+    try:
+        ray.init(**options)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"no Ray cluster at {named} ({first_line(error)}); start one, or give --address local"
+        ) from error
+
+
 @contextlib.contextmanager
-def _joined(joining: Joining, *, debug: bool) -> Iterator[RayExecutor]:
+def _joined(joining: Joining, place: Path, *, debug: bool) -> Iterator[RayExecutor]:
     """Give the executor of the cluster that was joined, whose nodes are watched meanwhile."""
     cluster = JoinedCluster()
     with contextlib.nullcontext() if joining.results is None else left_token(joining.results) as token:
@@ -98,7 +111,7 @@ def _joined(joining: Joining, *, debug: bool) -> Iterator[RayExecutor]:
         watch = NodeWatch(cluster, book, demands, device)
         watch.begin(verdicts)
         try:
-            yield RayExecutor(smallest_machine(training, device=device), debug, watch)
+            yield RayExecutor(smallest_machine(training, device=device), place, debug, watch)
         finally:
             watch.close()
 

@@ -1,6 +1,8 @@
 """Troubles of a trial's device, as its worker meets them; the errors of the device are made up."""
 
+import errno
 import json
+import os
 from typing import Any
 
 import pytest
@@ -66,3 +68,20 @@ def test_a_broken_context_is_no_failure_of_the_trial(
         worker.run_task(tasks[0], events.append)
     assert (job.folder / ERROR).exists() is not breaks
     assert (events[-1].kind is EventKind.FAILED) is not breaks
+
+
+@pytest.mark.parametrize("target", ["trainables.trial.run_trial", "pathlib.Path.mkdir"])
+def test_a_full_disk_is_no_failure_of_the_trial(
+    tasks: list[Task], monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    """Catches a worker that is lost since it can't write why, and trials that count as failed."""
+
+    def full(*arguments: object, **given: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(target, full)
+    events: list[Event] = []
+    worker.run_task(tasks[0], events.append)
+    assert events[-1].kind is EventKind.BLOCKED and "full" in events[-1].message
+    (job,) = tasks[0].trials
+    assert not (job.folder / ERROR).exists()

@@ -1,0 +1,65 @@
+"""Beginning of a Ray of our own on this machine: for this user and this machine alone, and slow if need be.
+
+Ray listens on all interfaces unless its node is at the loopback address, which it takes on Linux only where
+clusters are switched off; and it lets in whoever has the token, which it would keep in the user's home, where
+there may be none. So both are asked for here, for as long as the session lives.
+"""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import ray
+from ray._private import ray_constants
+from ray._raylet import Config  # type: ignore[attr-defined]
+
+from orchestrator.execution.workplace import last_line
+from trainables.errors import InputError
+
+# Ray waits half a minute for its own processes, which take longer on a disk or a machine that is busy.
+TRIES, TRY_S = 3, 30
+TIMED_OUT = "timed out during startup"
+# One for a process: Ray reads it once.
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
+@contextlib.contextmanager
+def alone_on_loopback() -> Iterator[None]:
+    """Let a Ray that begins within the block listen on the loopback address alone, and ask for a token."""
+    before = {name: os.environ.get(name) for name in TOKEN}
+    is_cluster = ray_constants.ENABLE_RAY_CLUSTER
+    os.environ.update(TOKEN)
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    # Ray's own processes read the environment; this one has done so when it was imported.
+    Config.initialize("")
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = is_cluster
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        Config.initialize("")
+
+
+def begin_local(options: Mapping[str, Any], *, say: Callable[[str], None]) -> None:
+    """Start Ray with these options of `ray.init`; where it is slow, say so and try again.
+
+    Raises:
+        InputError: it does not start on this machine.
+    """
+    for number in range(1, TRIES + 1):
+        try:
+            ray.init(**options)
+            return
+        # Ray raises whatever comes; that it does not start is this machine's matter, and not a defect.
+        except Exception as error:
+            ray.shutdown()
+            if number == TRIES or TIMED_OUT not in str(error):
+                raise InputError(
+                    f"Ray does not start on this machine ({last_line(str(error)) or type(error).__name__}); "
+                    f"its logs are in {options['_temp_dir']}, and --address none runs without it"
+                ) from error
+        if number == 1:
+            say(f"waiting for Ray, which is slow to start, up to {(TRIES - 1) * TRY_S} s more")

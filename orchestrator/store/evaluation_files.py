@@ -27,6 +27,7 @@ from orchestrator.store.record import Record
 from orchestrator.store.records import ShortcutRecord, SourceCount, is_plain
 from trainables.errors import InputError
 from trainables.files import replace_file, write_json
+from trainables.outside_text import spreadsheet_cell
 from trainables.trial_files import FORMAT
 
 CLEAN = "clean"
@@ -243,7 +244,8 @@ def write_evaluation(
     with replace_file(folder / "images.parquet") as partial:
         images[IMAGE_COLUMNS].to_parquet(partial, index=False)
     with replace_file(folder / "excluded.csv") as partial:
-        excluded[EXCLUDED_COLUMNS].to_csv(partial, index=False, lineterminator="\n")
+        cells = excluded[EXCLUDED_COLUMNS].map(spreadsheet_cell)
+        cells.to_csv(partial, index=False, lineterminator="\n")
     write_json(evaluation_file(store, record.name), record.plain())
 
 

@@ -5,11 +5,11 @@ is SQLite in results/, or beside them on this machine where other machines see r
 names another. When it can't be reached, trials go on.
 """
 
-from orchestrator.tracking.address import TrackingError, moved_sentence, serve, tracking_uri
+from orchestrator.tracking.address import TrackingError, moved_sentence, serve, serve_settings, tracking_uri
 from orchestrator.tracking.mirror import experiment_key, mark_experiments
 from orchestrator.tracking.syncing import Tracker, is_synced, sync
 
 __all__ = [
     "Tracker", "TrackingError", "experiment_key", "is_synced", "mark_experiments", "moved_sentence",
-    "serve", "sync", "tracking_uri",
+    "serve", "serve_settings", "sync", "tracking_uri",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from orchestrator.store.file_systems import file_system, is_shared
 from orchestrator.store.folder import Store
+from trainables.outside_text import without_accounts
 
 # Where SQLite goes when neither results/ nor the home of the user is on a disk of this machine.
 LAST_PLACE = Path("/var/tmp")
@@ -59,24 +60,17 @@ def lock(store: Store) -> FileLock:
     return FileLock(store.cached("mlflow.lock"), timeout=LOCK_TIMEOUT_S)
 
 
-def serve(store: Store, *, host: str, port: int) -> list[str]:
-    """Return the command that serves MLflow's pages for this store, in one process.
+def serve(*, host: str, port: int) -> list[str]:
+    """Return the command that serves MLflow's pages, in one process, of the store in `serve_settings`.
 
     Of several, MLflow's supervisor ends those that take more than 5 s to start, as on a busy machine.
     """
-    uri = tracking_uri(store)
-    return [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "ui",
-        "--backend-store-uri",
-        uri,
-        "--host",
-        host,
-        f"--port={port}",
-        "--workers=1",
-    ]
+    return [sys.executable, "-m", "mlflow", "ui", "--host", host, f"--port={port}", "--workers=1"]
+
+
+def serve_settings(store: Store) -> dict[str, str]:
+    """Return the variables of the server's environment: the command line of a process can be read by all."""
+    return {"MLFLOW_BACKEND_STORE_URI": tracking_uri(store)}
 
 
 class tracking_errors:
@@ -89,5 +83,5 @@ class tracking_errors:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, Exception) and not isinstance(error, TrackingError):
-            text = " ".join(str(error).split())[:300] or type(error).__name__
+            text = without_accounts(" ".join(str(error).split()))[:300] or type(error).__name__
             raise TrackingError(text) from error

@@ -7,6 +7,7 @@ import typer
 
 from orchestrator.commands.options import (
     DebugOption,
+    FollowLinksOption,
     GroupByOption,
     LayoutOption,
     RealSourcesOption,
@@ -28,6 +29,7 @@ def data_report_command(
     layout: LayoutOption = "auto",
     group_by: GroupByOption = "auto",
     real_sources: RealSourcesOption = "",
+    follow_links: FollowLinksOption = False,
     per_source: Annotated[
         int, typer.Option("--per-source", min=1, help="Pictures of each source that are read for averages.")
     ] = 200,
@@ -59,6 +61,7 @@ def data_report_command(
             layout=layout,
             group_by=group_by,
             real_sources=names_of(real_sources),
+            follow_links=follow_links,
             max_unusable=1.0,
             progress=progress,
         )
@@ -77,6 +80,11 @@ def data_report_command(
             )
     with progress_bar(console, "Measuring pictures", quiet=quiet) as progress:
         write_data_report(
-            manifest, out, per_source=per_source, near_duplicates=pairs, face_rates=rates, progress=progress
+            manifest,
+            out,
+            per_source=per_source,
+            near_duplicates=pairs,
+            face_rates=rates,
+            progress=progress,
         )
     say(f"Report: {out} ({out.stat().st_size / 2**20:.1f} MiB)")

@@ -12,6 +12,7 @@ from orchestrator.commands.options import (
     RESULTS,
     AddressOption,
     DebugOption,
+    FollowLinksOption,
     GroupByOption,
     JsonOption,
     LayoutOption,
@@ -84,6 +85,7 @@ def evaluate_command(
     layout: LayoutOption = "auto",
     group_by: GroupByOption = "auto",
     real_sources: RealSourcesOption = "",
+    follow_links: FollowLinksOption = False,
     max_unusable: UnusableOption = DEFAULT_MAX_UNUSABLE,
     results: ResultsOption = RESULTS,
     address: AddressOption = None,
@@ -117,6 +119,7 @@ def evaluate_command(
         layout=layout,
         group_by=group_by,
         real_sources=names_of(real_sources),
+        follow_links=follow_links,
         max_unusable=max_unusable,
         perturbations=parse_perturbations(conditions),
         accepts_shortcut=accept_shortcut,
@@ -130,9 +133,13 @@ def evaluate_command(
         print(_json_text(tables, num_scored=found.num_scored, page=page))
     else:
         _say(tables, num_scored=found.num_scored, page=page, quiet=quiet)
-    for problem in found.problems:
+    _fail_for(found.problems)
+
+
+def _fail_for(problems: Sequence[str]) -> None:
+    for problem in problems:
         complain(problem)
-    if found.problems:
+    if problems:
         raise typer.Exit(EXIT_FAILED)
 
 

@@ -117,6 +117,9 @@ RealSourcesOption = Annotated[
         show_default=False,
     ),
 ]
+FollowLinksOption = Annotated[
+    bool, typer.Option("--follow-links", help="Read what links lead to outside the folder, too.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
 AcceptOption = Annotated[
     bool,

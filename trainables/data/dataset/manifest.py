@@ -217,7 +217,8 @@ def refuse_unusable(root: Path, excluded: pd.DataFrame, *, num_usable: int, max_
         max_unusable: what is allowed.
     """
     total = num_usable + len(excluded)
-    first = "; ".join(f"{row.path}: {row.reason}" for row in excluded.head(3).itertuples())
+    reasons = excluded.head(3).groupby("reason", sort=False)["path"]
+    first = "; ".join(f"{', '.join(paths)}: {reason}" for reason, paths in reasons)
     if not num_usable:
         raise InputError(f"{root}: none of the {total} files is a usable image ({first})")
     share = len(excluded) / total

@@ -1,7 +1,7 @@
 """`data report`: one HTML page about a folder of images."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,11 +11,15 @@ from orchestrator.commands.options import (
     GroupByOption,
     LayoutOption,
     RealSourcesOption,
+    WithPathsOption,
     check_layout,
     names_of,
 )
 from orchestrator.commands.places import results_place
-from orchestrator.console import say, screen
+from orchestrator.console import progress_bar, say, screen
+
+if TYPE_CHECKING:
+    from trainables.data.dataset.manifest import Manifest
 
 FacesResultsOption = Annotated[
     Path | None,
@@ -37,6 +41,7 @@ def data_report_command(
         bool, typer.Option("--faces", help="Look for faces in the pictures that are read for averages, too.")
     ] = False,
     results: FacesResultsOption = None,
+    with_paths: WithPathsOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Draw no progress.")] = False,
     debug: DebugOption = False,
 ) -> None:
@@ -44,14 +49,9 @@ def data_report_command(
 
     Example: python -m orchestrator data report ~/faces --out faces.html
     """
-    from orchestrator.console import progress_bar
     from orchestrator.report.data_page import write_data_report
-    from orchestrator.store.folder import Store
     from trainables.data.dataset.manifest import manifest_links, scan
     from trainables.data.duplicates.near_duplicates import near_pairs
-    from trainables.data.faces import local_detector
-    from trainables.data.overview import sample_faces
-    from trainables.device import device_type
 
     check_layout(layout)
     console = screen()
@@ -68,23 +68,34 @@ def data_report_command(
         pairs = near_pairs(manifest_links(manifest, progress=progress))
     if not quiet:
         say(manifest.said)
-    rates = None
-    if faces:
-        with progress_bar(console, "Finding faces", quiet=quiet) as progress:
-            rates = sample_faces(
-                manifest,
-                per_source=per_source,
-                table=None if results is None else Store.open(results).faces_table,
-                look=local_detector(device_type()),
-                progress=progress,
-            )
+    rates = _face_rates(manifest, per_source, results, quiet=quiet) if faces else None
     with progress_bar(console, "Measuring pictures", quiet=quiet) as progress:
         write_data_report(
             manifest,
             out,
+            with_paths=with_paths,
             per_source=per_source,
             near_duplicates=pairs,
             face_rates=rates,
             progress=progress,
         )
     say(f"Report: {out} ({out.stat().st_size / 2**20:.1f} MiB)")
+
+
+def _face_rates(
+    manifest: "Manifest", per_source: int, results: Path | None, *, quiet: bool
+) -> "dict[str, dict[str, int]]":
+    """Look for faces in the pictures that are read for averages; those that are found are kept in results."""
+    from orchestrator.store.folder import Store
+    from trainables.data.faces import local_detector
+    from trainables.data.overview import sample_faces
+    from trainables.device import device_type
+
+    with progress_bar(screen(), "Finding faces", quiet=quiet) as progress:
+        return sample_faces(
+            manifest,
+            per_source=per_source,
+            table=None if results is None else Store.open(results).faces_table,
+            look=local_detector(device_type()),
+            progress=progress,
+        )

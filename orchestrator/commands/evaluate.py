@@ -19,6 +19,7 @@ from orchestrator.commands.options import (
     QuietOption,
     RealSourcesOption,
     ResultsOption,
+    WithPathsOption,
     check_layout,
     names_of,
 )
@@ -89,6 +90,7 @@ def evaluate_command(
     max_unusable: UnusableOption = DEFAULT_MAX_UNUSABLE,
     results: ResultsOption = RESULTS,
     address: AddressOption = None,
+    with_paths: WithPathsOption = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -128,7 +130,7 @@ def evaluate_command(
     store, console = (Store.reopen if experiments else Store.open)(results), screen(stderr=as_json)
     found = evaluate(store, request, address=address, console=console, quiet=quiet, debug=debug)
     tables = evaluation_tables(store, found.record)
-    page = write_evaluation_report(store, tables)
+    page = write_evaluation_report(store, tables, with_paths=with_paths)
     if as_json:
         print(_json_text(tables, num_scored=found.num_scored, page=page))
     else:

@@ -108,6 +108,7 @@ class ImageFolder:
         )
         return read_images(
             self.manifest,
+            folder=self.root.resolve().name,
             per_source=self.per_source,
             near_duplicates=near_pairs(manifest_links(self.manifest, memory=self._memory)),
             face_rates=rates,

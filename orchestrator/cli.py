@@ -46,6 +46,7 @@ from orchestrator.store.disk_faults import disk_fault
 from orchestrator.store.remote.local_copy import local_folder
 from trainables.errors import ChangedFileError, InputError
 from trainables.output_width import UNWRAPPED
+from trainables.outside_text import without_accounts
 
 PROGRAM = "orchestrator"
 COMPLETE = f"_{PROGRAM.upper()}_COMPLETE"
@@ -189,7 +190,7 @@ def _defect(error: Exception, results: Path, *, debug: bool) -> int:
     """A mistake of ours: the traceback goes to a log, one sentence to the screen."""
     if debug:
         return _show(error, EXIT_FAILED)
-    text = "".join(traceback.format_exception(error))
+    text = without_accounts("".join(traceback.format_exception(error)))
     try:
         log = results / "logs" / f"defect-{os.getpid()}.log"
         log.parent.mkdir(parents=True, exist_ok=True)

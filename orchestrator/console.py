@@ -1,33 +1,59 @@
 """Output of the commands: sentences on standard output, warnings and errors on standard error.
 
-`screen` is the one place that makes consoles. A file or a pipe has no width: a line that is written there is
-never broken, whatever COLUMNS says, so that sentences and paths in it can be searched for.
+`screen` is the one place that makes consoles. What is printed is shown as it stands: names of files and
+folders are no markup, and hold no orders to the terminal (`outside_text`). A file or a pipe has no width: a
+line that is written there is never broken, whatever COLUMNS says, so that sentences and paths in it can be
+searched for.
 """
 
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from trainables.output_width import UNWRAPPED
+from trainables.outside_text import visible, without_accounts
 from trainables.progress import OnProgress
+
+
+class _PlainConsole(Console):
+    """A console that takes every text for what it says."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(visible(without_accounts(text)), **options)
 
 
 def screen(*, stderr: bool = False) -> Console:
     """Return the console for people (standard error when standard output carries JSON)."""
     stream = sys.stderr if stderr else sys.stdout
     if stream.isatty():
-        return Console(file=stream)
+        return _PlainConsole(file=stream, markup=False, emoji=False)
     # FORCE_COLOR and the like would make a terminal of COLUMNS columns of it, and a notebook an HTML block of
     # every line.
-    return Console(file=stream, width=UNWRAPPED, force_terminal=False, force_jupyter=False)
+    return _PlainConsole(
+        file=stream,
+        width=UNWRAPPED,
+        force_terminal=False,
+        force_jupyter=False,
+        markup=False,
+        emoji=False,
+    )
 
 
 def say(line: str, *, console: Console | None = None, style: str = "") -> None:
     """Print a sentence as it is: no markup, no colours for numbers, no line breaks of our own."""
-    (console or screen()).print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+    (console or screen()).print(line, style=style, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def show_table(table: RenderableType, *, title: str, notes: Iterable[str] = (), console: Console) -> None:
@@ -45,7 +71,7 @@ def warn(line: str) -> None:
 
 def complain(message: str) -> None:
     """Print an error, one line each where there are several."""
-    for line in message.splitlines():
+    for line in message.split("\n"):
         say(f"Error: {line}", console=screen(stderr=True), style="red")
 
 
@@ -55,10 +81,14 @@ def progress_bar(console: Console, title: str, *, quiet: bool) -> Iterator[OnPro
     if quiet or not console.is_terminal:
         yield _LastLine(console, title, quiet=quiet)
         return
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(title, total=None)
+    with Progress(*bar_columns(MofNCompleteColumn()), console=console, transient=True) as bar:
+        task = bar.add_task(visible(title), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def bar_columns(done: ProgressColumn) -> tuple[ProgressColumn, ...]:
+    """Return what a progress bar shows: its title as it stands, a bar, `done`, the time left."""
+    return TextColumn("{task.description}", markup=False), BarColumn(), done, TimeRemainingColumn()
 
 
 class _LastLine:

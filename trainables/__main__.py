@@ -26,6 +26,7 @@ from trainables.errors import InputError
 from trainables.files import read_json
 from trainables.models.building import check_backbone
 from trainables.output_width import UNWRAPPED
+from trainables.outside_text import visible
 from trainables.recipe import MEMORY_FORMATS, Recipe, RecipeKeys
 from trainables.recipe_part import RecipePart
 from trainables.starting_weights import StartingWeights
@@ -35,7 +36,7 @@ from trainables.trial import read_base, run_trial
 from trainables.trial_inputs import ImageCaches, detect_faces, trial_rows
 
 # What says how a data folder is read.
-DATA_KEYS = ("layout", "group_by", "real_sources")
+DATA_KEYS = ("layout", "group_by", "real_sources", "follow_links")
 Keys = TypeVar("Keys", bound=RecipePart)
 
 
@@ -61,7 +62,7 @@ def trial_command() -> int:
     try:
         metrics = _run(wanted)
     except InputError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        print(visible(f"Error: {error}"), file=sys.stderr)
         return 2
     print(json.dumps({name: metrics[name] for name in ("val", "test", "best_epoch", "seconds")}, indent=1))
     return 0
@@ -71,9 +72,13 @@ def _run(wanted: argparse.Namespace) -> Mapping[str, JsonValue]:
     values = _values(wanted.recipe)
     asked = _validated(RecipeKeys, {name: values[name] for name in DATA_KEYS if name in values})
     manifest = scan(
-        wanted.data, layout=asked.layout, group_by=asked.group_by, real_sources=asked.real_sources
+        wanted.data,
+        layout=asked.layout,
+        group_by=asked.group_by,
+        real_sources=asked.real_sources,
+        follow_links=asked.follow_links,
     )
-    print(manifest.said, file=sys.stderr)
+    print(visible(manifest.said), file=sys.stderr)
     device_name = device_type()
     device = torch.device(device_name)
     recipe = _resolve(

@@ -248,6 +248,7 @@ class RecipeKeys(RecipePart):
         (),
         description="folders or labels that are real, all others being fakes; none: by their names",
     )
+    follow_links: Annotated[bool, BY_ROWS] = Field(False, description="follow links out of the data folder")
     train_sources: Annotated[tuple[str, ...] | None, BY_ROWS] = None
     eval_sources: Annotated[tuple[str, ...] | None, BY_ROWS] = None
     subsample: Annotated[float, Field(gt=0.0, le=1.0), BY_ROWS] = 1.0

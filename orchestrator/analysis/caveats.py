@@ -15,10 +15,10 @@ from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.setups import SetupDifference, setup_differences
 from orchestrator.checks.shortcuts import CHANCE, CHECKS
 from orchestrator.store.decision_file import DecisionRecord
+from trainables.data.splits.uneven_parts import FEWEST_TO_TEST, SMALL_INNER
 from trainables.evaluation.metrics import ROPE
 
-# The least images of a class that a test fold should hold, and how far above its even share a class may be.
-FEW_IMAGES = 20
+# How far above its even share a class may be.
 UNEQUAL = 1.2
 
 
@@ -69,6 +69,13 @@ class SmallFolds:
 
 
 @dataclass(frozen=True, slots=True)
+class SmallSelection:
+    """Few images of a class to choose epochs and thresholds by, in the plan's own sentence."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class OtherSetup:
     """The two sides of a comparison did not run on the same software or hardware."""
 
@@ -77,7 +84,7 @@ class OtherSetup:
     differences: tuple[SetupDifference, ...]
 
 
-Caveat = TrivialModel | ChanceLevel | UnequalClasses | SmallFolds | OtherSetup
+Caveat = TrivialModel | ChanceLevel | UnequalClasses | SmallFolds | SmallSelection | OtherSetup
 
 
 def find_caveats(tables: Tables, decision: DecisionRecord | None) -> tuple[Caveat, ...]:
@@ -92,6 +99,7 @@ def find_caveats(tables: Tables, decision: DecisionRecord | None) -> tuple[Cavea
         *_chance_level(tables, names),
         *_unequal_classes(tables, names),
         *_small_folds(tables, names),
+        *_small_selections(tables, names),
         *other_setups(tables, decision),
     )
 
@@ -162,12 +170,18 @@ def _small_folds(tables: Tables, names: Sequence[str]) -> Iterator[SmallFolds]:
     by_class = mine.groupby(["experiment", "repeat", "fold", "actual"])["count"].sum().reset_index()
     # Experiments that were tested on the same folds count as one.
     folds = by_class.groupby(["repeat", "fold", "actual"])["count"].min().reset_index()
-    small = folds[folds["count"] < FEW_IMAGES]
+    small = folds[folds["count"] < FEWEST_TO_TEST]
     if not small.empty:
         least = small.sort_values("count", kind="stable").iloc[0]
         num_small = len(small[["repeat", "fold"]].drop_duplicates())
         num_folds = len(folds[["repeat", "fold"]].drop_duplicates())
         yield SmallFolds(int(least["actual"]), int(least["count"]), num_small, num_folds)
+
+
+def _small_selections(tables: Tables, names: Sequence[str]) -> Iterator[SmallSelection]:
+    for each in tables.study.uneven:
+        if each.name == SMALL_INNER and set(names) & set(each.experiments):
+            yield SmallSelection(each.sentence)
 
 
 def other_setups(tables: Tables, decision: DecisionRecord | None) -> Iterator[OtherSetup]:

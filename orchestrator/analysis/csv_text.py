@@ -1,5 +1,6 @@
 """Tables as CSV, byte for byte as pandas writes theirs, in less than half of the time.
 
+People open them: a text that a spreadsheet would take for a formula is written as one that it shows.
 A phase of 200 experiments has 84,000 rows, which are written after every new trial. pyarrow.csv writes them
 in 0.04 s instead of 0.23 s of processor time, but whole floats without a point and every text in quotes.
 """
@@ -7,6 +8,8 @@ in 0.04 s instead of 0.23 s of processor time, but whole floats without a point 
 from typing import Any
 
 import pandas as pd
+
+from trainables.outside_text import spreadsheet_cell
 
 
 def as_csv(table: pd.DataFrame) -> str:
@@ -47,7 +50,8 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _quoted(text: str) -> str:
+def _quoted(value: str) -> str:
+    text = spreadsheet_cell(value)
     if any(letter in text for letter in ',"\r\n'):
         escaped = text.replace('"', '""')
         return f'"{escaped}"'

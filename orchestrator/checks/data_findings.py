@@ -59,6 +59,7 @@ def check_data(
     layout: str,
     group_by: str,
     real_sources: Sequence[str],
+    follow_links: bool = False,
     protocol: str,
     store: Store | None,
     phase: str | None,
@@ -72,6 +73,7 @@ def check_data(
         layout: one of LAYOUTS, or auto.
         group_by: how images are grouped.
         real_sources: names of folders or labels that are real; none: by the words of the names.
+        follow_links: read what links lead to outside the folder, too.
         protocol: cv, holdout or official: what is to be run.
         store: the results folder whose runs are verified and whose caches are used, if there is one.
         phase: verify this phase alone.
@@ -90,6 +92,7 @@ def check_data(
             layout=layout,
             group_by=group_by,
             real_sources=real_sources,
+            follow_links=follow_links,
             max_unusable=1.0,
             memory=memory,
             progress=progress,

@@ -72,7 +72,6 @@ def _ask(chosen: "list[CacheEntry]", *, yes: bool) -> None:
 
 
 def _show(store: "Store", entries: "list[CacheEntry]") -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     size = size_text(sum(entry.bytes for entry in entries))
@@ -90,11 +89,11 @@ def _show(store: "Store", entries: "list[CacheEntry]") -> None:
             continue
         purpose = entry.purpose + (f" ({', '.join(entry.users)})" if entry.users else "")
         cells = (entry.kind, entry.path.name, size_text(entry.bytes), _ago(entry.last_used), purpose)
-        table.add_row(*map(escape, cells))
+        table.add_row(*cells)
     for kind, rest in further.items():
         size = size_text(sum(entry.bytes for entry in rest))
         latest = _ago(max(entry.last_used for entry in rest))
-        table.add_row(escape(kind), f"and {len(rest):,} smaller ones", size, latest, "")
+        table.add_row(kind, f"and {len(rest):,} smaller ones", size, latest, "")
     show_table(table, title=title, console=screen())
 
 

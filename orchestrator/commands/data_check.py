@@ -13,6 +13,7 @@ import typer
 
 from orchestrator.commands.options import (
     DebugOption,
+    FollowLinksOption,
     GroupByOption,
     JsonOption,
     LayoutOption,
@@ -24,6 +25,7 @@ from orchestrator.commands.places import results_place
 from orchestrator.config.experiment import DEFAULT_MAX_UNUSABLE
 from orchestrator.console import progress_bar, say, screen
 from trainables.errors import InputError
+from trainables.outside_text import visible
 
 if TYPE_CHECKING:
     from orchestrator.checks.data_findings import DataCheck
@@ -38,6 +40,7 @@ def check_command(
     layout: LayoutOption = "auto",
     group_by: GroupByOption = "auto",
     real_sources: RealSourcesOption = "",
+    follow_links: FollowLinksOption = False,
     protocol: Annotated[str, typer.Option(help="cv, holdout or official: what is to be run.")] = "cv",
     max_unusable: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of files that may be unusable, as in a run.")
@@ -71,6 +74,7 @@ def check_command(
         layout=layout,
         group_by=group_by,
         real_sources=names_of(real_sources),
+        follow_links=follow_links,
         protocol=protocol,
         store=None if results is None else Store.look(results),
         phase=phase,
@@ -121,9 +125,8 @@ def _show(found: "DataCheck") -> None:
     for said in (manifest.said, *manifest.reading.notes):
         say(said)
     for finding in found.findings:
-        line = Text.assemble(
-            (f"{finding.severity:8}", STYLES[finding.severity]), f"{finding.name}: {finding.sentence}"
-        )
+        said = visible(f"{finding.name}: {finding.sentence}")
+        line = Text.assemble((f"{finding.severity:8}", STYLES[finding.severity]), said)
         screen().print(line, soft_wrap=True)
         for text in _case_lines(finding.rows):
             say(f"{'':8}{text}")

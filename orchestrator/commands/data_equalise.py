@@ -7,6 +7,7 @@ import typer
 
 from orchestrator.commands.options import (
     DebugOption,
+    FollowLinksOption,
     LayoutOption,
     RealSourcesOption,
     check_layout,
@@ -28,6 +29,7 @@ def equalise_command(
     quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG files.")] = 90,
     layout: LayoutOption = "auto",
     real_sources: RealSourcesOption = "",
+    follow_links: FollowLinksOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Write every image again, as a central square of one size, in one format, without metadata.
@@ -45,6 +47,7 @@ def equalise_command(
             folder,
             layout=layout,
             real_sources=names_of(real_sources),
+            follow_links=follow_links,
             max_unusable=1.0,
             progress=progress,
         )

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.commands.options import DebugOption
-from orchestrator.console import say, screen
+from orchestrator.console import bar_columns, say, screen
 from trainables.errors import InputError
+from trainables.outside_text import visible
 from trainables.progress import OnProgress, OpenBar
 
 if TYPE_CHECKING:
@@ -91,12 +92,10 @@ def _bars(console: "Console", *, quiet: bool) -> OpenBar:
             if not quiet:
                 say(title, console=console)
             return
-        from rich.markup import escape
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import DownloadColumn, Progress
 
-        columns = (TextColumn(escape(title)), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True) as drawn:
-            task = drawn.add_task(title, total=None)
+        with Progress(*bar_columns(DownloadColumn()), console=console, transient=True) as drawn:
+            task = drawn.add_task(visible(title), total=None)
             yield lambda done, total: drawn.update(task, completed=done, total=total or None)
 
     return bar

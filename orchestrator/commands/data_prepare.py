@@ -11,6 +11,7 @@ import typer
 from orchestrator.commands.options import (
     RESULTS,
     DebugOption,
+    FollowLinksOption,
     JsonOption,
     LayoutOption,
     RealSourcesOption,
@@ -50,6 +51,7 @@ def prepare_command(
     ] = None,
     layout: LayoutOption = "auto",
     real_sources: RealSourcesOption = "",
+    follow_links: FollowLinksOption = False,
     results: ResultsOption = RESULTS,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
     as_json: JsonOption = False,
@@ -76,6 +78,7 @@ def prepare_command(
             folder,
             layout=layout,
             real_sources=names_of(real_sources),
+            follow_links=follow_links,
             memory=scan_memory(store, folder),
             progress=progress,
         )

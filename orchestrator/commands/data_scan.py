@@ -8,6 +8,7 @@ import typer
 
 from orchestrator.commands.options import (
     DebugOption,
+    FollowLinksOption,
     GroupByOption,
     JsonOption,
     LayoutOption,
@@ -26,6 +27,7 @@ def scan_command(
     layout: LayoutOption = "auto",
     group_by: GroupByOption = "auto",
     real_sources: RealSourcesOption = "",
+    follow_links: FollowLinksOption = False,
     out: Annotated[Path | None, typer.Option(help="Write the manifest to this CSV file.")] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -34,8 +36,9 @@ def scan_command(
 
     Example: python -m orchestrator data scan ~/faces --out manifest.csv
     """
+    from orchestrator.analysis.csv_text import as_csv
     from trainables.data.dataset.manifest import scan
-    from trainables.files import replace_file
+    from trainables.files import write_text
 
     check_layout(layout)
     manifest = scan(
@@ -43,11 +46,11 @@ def scan_command(
         layout=layout,
         group_by=group_by,
         real_sources=names_of(real_sources),
+        follow_links=follow_links,
         max_unusable=1.0,
     )
     if out is not None:
-        with replace_file(out) as partial:
-            manifest.rows.to_csv(partial, index=False, lineterminator="\n")
+        write_text(out, as_csv(manifest.rows))
     if as_json:
         print(_json_text(manifest))
     else:

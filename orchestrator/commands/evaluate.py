@@ -12,12 +12,14 @@ from orchestrator.commands.options import (
     RESULTS,
     AddressOption,
     DebugOption,
+    FollowLinksOption,
     GroupByOption,
     JsonOption,
     LayoutOption,
     QuietOption,
     RealSourcesOption,
     ResultsOption,
+    WithPathsOption,
     check_layout,
     names_of,
 )
@@ -84,9 +86,11 @@ def evaluate_command(
     layout: LayoutOption = "auto",
     group_by: GroupByOption = "auto",
     real_sources: RealSourcesOption = "",
+    follow_links: FollowLinksOption = False,
     max_unusable: UnusableOption = DEFAULT_MAX_UNUSABLE,
     results: ResultsOption = RESULTS,
     address: AddressOption = None,
+    with_paths: WithPathsOption = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -117,6 +121,7 @@ def evaluate_command(
         layout=layout,
         group_by=group_by,
         real_sources=names_of(real_sources),
+        follow_links=follow_links,
         max_unusable=max_unusable,
         perturbations=parse_perturbations(conditions),
         accepts_shortcut=accept_shortcut,
@@ -125,14 +130,18 @@ def evaluate_command(
     store, console = (Store.reopen if experiments else Store.open)(results), screen(stderr=as_json)
     found = evaluate(store, request, address=address, console=console, quiet=quiet, debug=debug)
     tables = evaluation_tables(store, found.record)
-    page = write_evaluation_report(store, tables)
+    page = write_evaluation_report(store, tables, with_paths=with_paths)
     if as_json:
         print(_json_text(tables, num_scored=found.num_scored, page=page))
     else:
         _say(tables, num_scored=found.num_scored, page=page, quiet=quiet)
-    for problem in found.problems:
+    _fail_for(found.problems)
+
+
+def _fail_for(problems: Sequence[str]) -> None:
+    for problem in problems:
         complain(problem)
-    if found.problems:
+    if problems:
         raise typer.Exit(EXIT_FAILED)
 
 

@@ -117,6 +117,13 @@ RealSourcesOption = Annotated[
         show_default=False,
     ),
 ]
+WithPathsOption = Annotated[
+    bool,
+    typer.Option("--with-paths", help="Name hosts, command lines and absolute paths on the page, too."),
+]
+FollowLinksOption = Annotated[
+    bool, typer.Option("--follow-links", help="Read what links lead to outside the folder, too.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
 AcceptOption = Annotated[
     bool,

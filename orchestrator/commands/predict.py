@@ -13,6 +13,7 @@ from orchestrator.commands.completion import experiment_completions
 from orchestrator.commands.options import (
     RESULTS,
     DebugOption,
+    FollowLinksOption,
     GroupByOption,
     JsonOption,
     LayoutOption,
@@ -84,6 +85,7 @@ def predict_command(
     layout: LayoutOption = "auto",
     group_by: GroupByOption = "auto",
     real_sources: RealSourcesOption = "",
+    follow_links: FollowLinksOption = False,
     results: ResultsOption = RESULTS,
     address: ScoringAddressOption = "none",
     quiet: QuietOption = False,
@@ -114,7 +116,7 @@ def predict_command(
     with progress_bar(console, "Reading images", quiet=quiet) as progress:
         named = name_images(
             images, classes=models.classes, layout=layout, group_by=group_by,
-            real_sources=names_of(real_sources), progress=progress,
+            real_sources=names_of(real_sources), follow_links=follow_links, progress=progress,
         )  # fmt: skip
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(scratch_store(seen_by_workers(store, address)))
@@ -168,6 +170,7 @@ def _overlay_folder(out: Path | None, models: "JointModels") -> Path:
 
 
 def _write_and_say(found: "Predicted", *, out: Path | None, quiet: bool, as_json: bool) -> None:
+    from orchestrator.analysis.csv_text import as_csv
     from orchestrator.wording.predict_text import (
         left_out_sentence,
         overlay_sentence,
@@ -178,7 +181,7 @@ def _write_and_say(found: "Predicted", *, out: Path | None, quiet: bool, as_json
 
     if out is not None:
         with replace_file(out) as partial:
-            found.table.to_csv(partial, index=False, lineterminator="\n")
+            partial.write_text(as_csv(found.table), encoding="utf-8")
     for line in filter(None, (left_out_sentence(found.models), unusable_sentence(found))):
         warn(line)
     sentences = predicted_sentences(found)
@@ -188,7 +191,7 @@ def _write_and_say(found: "Predicted", *, out: Path | None, quiet: bool, as_json
             "metrics": [each.plain() for each in found.metrics],
             "sentences": sentences,
         }
-        print(json.dumps(content, indent=1, ensure_ascii=False))
+        print(json.dumps(content, indent=1))
         return
     if not quiet:
         _show(found, out)
@@ -201,7 +204,6 @@ def _write_and_say(found: "Predicted", *, out: Path | None, quiet: bool, as_json
 
 
 def _show(found: "Predicted", out: Path | None) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     from orchestrator.wording.numbers import number
@@ -220,7 +222,7 @@ def _show(found: "Predicted", out: Path | None) -> None:
     for row in table.head(MOST_SHOWN).to_dict("records"):
         cells = [row["path"], *(number(row[name]) for name in score), row["label"]]
         cells += [number(row["confidence"]), number(row["spread"])]
-        grid.add_row(*(escape(str(cell)) for cell in (*cells, *(row[name] for name in chosen))))
+        grid.add_row(*(str(cell) for cell in (*cells, *(row[name] for name in chosen))))
     left = len(table) - MOST_SHOWN
     where = "--out FILE.csv writes all" if out is None else f"all are in {out}"
     notes = [f"and {left} more; {where}"] if left > 0 else []

@@ -12,6 +12,7 @@ from orchestrator.commands.options import (
     PhaseArgument,
     QuietOption,
     ResultsOption,
+    WithPathsOption,
 )
 from orchestrator.commands.outcome import show_outcome
 from orchestrator.console import say, screen
@@ -48,6 +49,7 @@ def report_command(
         ),
     ],
     results: ResultsOption = RESULTS,
+    with_paths: WithPathsOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Write the report of a phase again; `report final` writes that of the whole study.
@@ -66,9 +68,9 @@ def report_command(
 
     store = Store.reopen(results)
     if phase == FINAL_REPORT:
-        for path in write_final_report(store).files:
+        for path in write_final_report(store, with_paths=with_paths).files:
             say(str(path))
         return
     tables = collect(store, phase)
-    write_report(store, tables)
+    write_report(store, tables, with_paths=with_paths)
     say(str(store.report(phase) / "index.html"))

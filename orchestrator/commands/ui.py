@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,7 +42,13 @@ def ui_command(
     """
     from orchestrator.store.folder import Store
     from orchestrator.store.remote.local_copy import copy_at
-    from orchestrator.tracking import TrackingError, mark_experiments, moved_sentence, serve
+    from orchestrator.tracking import (
+        TrackingError,
+        mark_experiments,
+        moved_sentence,
+        serve,
+        serve_settings,
+    )
 
     refuse_taken(host, port)
     store = Store.look(results)
@@ -55,8 +61,12 @@ def ui_command(
     for line in filter(None, [moved_sentence(store), *notes]):
         say(line)
     say("Starting MLflow")
-    command = serve(store, host=host, port=port)
-    raise typer.Exit(run_group(command, after_start=lambda server: _say_when_open(server, host, port)))
+    code = run_group(
+        serve(host=host, port=port),
+        settings=serve_settings(store),
+        after_start=lambda server: _say_when_open(server, host, port),
+    )
+    raise typer.Exit(code)
 
 
 def _catch_up(store: "Store") -> None:
@@ -80,18 +90,22 @@ def refuse_taken(host: str, port: int) -> None:
 
 
 def run_group(
-    command: Sequence[str], *, after_start: Callable[["subprocess.Popen[bytes]"], None] | None = None
+    command: Sequence[str],
+    *,
+    settings: Mapping[str, str] | None = None,
+    after_start: Callable[["subprocess.Popen[bytes]"], None] | None = None,
 ) -> int:
     """Run a command as a process group of its own until it ends, or this process is told to.
 
     Args:
         command: program and arguments.
+        settings: variables of its environment, on top of those of this process.
         after_start: called once with the running process, which it may wait for.
 
     Returns:
         The command's exit code; 0 where this process was told to end, since that is how it is ended.
     """
-    environment = {**WITHOUT_JOBS, **os.environ}
+    environment = {**WITHOUT_JOBS, **os.environ, **(settings or {})}
     with (
         subprocess.Popen(command, start_new_session=True, env=environment) as process,
         _interrupted_by_signals(),

@@ -19,7 +19,8 @@ from trainables.errors import InputError
 
 # What an ensemble and its bases must have in common: the rows of each part, and what an image looks like.
 SHARED = (
-    "data_dir", "layout", "group_by", "real_sources", "train_sources", "eval_sources", "subsample",
+    "data_dir", "layout", "group_by", "real_sources", "follow_links", "train_sources", "eval_sources",
+    "subsample",
     "protocol", "cv_folds", "cv_repeats", "val_ratio", "test_ratio", "holdout_final", "seed",
     "image_size", "face_crop", "normalization",
 )  # fmt: skip

@@ -22,7 +22,8 @@ from trainables.recipe_part import Frozen
 
 # What decides which images are trained on, validated on and tested on.
 DEALS_IMAGES = (
-    "layout", "group_by", "real_sources", "train_sources", "eval_sources", "subsample", "protocol",
+    "layout", "group_by", "real_sources", "follow_links", "train_sources", "eval_sources",
+    "subsample", "protocol",
     "cv_folds", "cv_repeats", "val_ratio", "test_ratio", "holdout_final",
 )  # fmt: skip
 # Of a larger grid a comparison of every setting with the base is more than anyone reads.

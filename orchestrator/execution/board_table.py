@@ -32,7 +32,7 @@ def lay_out(heads: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], *, 
             table.add_column(heads[place], no_wrap=True)
         for name, cells in rows:
             shown = _shortened(name, max(room, min(longest, LEAST_NAME)))
-            table.add_row(Text(shown), *(cells[place] for place in places))
+            table.add_row(Text(shown), *(Text.from_markup(cells[place]) for place in places))
         tables.append(table)
     return Group(*tables)
 

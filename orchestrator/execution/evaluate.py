@@ -72,6 +72,7 @@ class EvaluationRequest:
     layout: str = "auto"
     group_by: str = "auto"
     real_sources: tuple[str, ...] = ()
+    follow_links: bool = False
     max_unusable: float = DEFAULT_MAX_UNUSABLE
     perturbations: tuple[Perturbation, ...] = ()
     accepts_shortcut: bool = False
@@ -180,7 +181,12 @@ def _ask(store: Store, request: EvaluationRequest, bar: OpenBar) -> _Asked:
         raise InputError(f"{', '.join(twice)} is named twice; name each experiment once")
     finished = tuple(finished_trials(store, record) for record in records)
     # Which classes there are is known before an image is opened.
-    listing = list_images(request.data, layout=request.layout, real_sources=request.real_sources)
+    listing = list_images(
+        request.data,
+        layout=request.layout,
+        real_sources=request.real_sources,
+        follow_links=request.follow_links,
+    )
     _check_classes(store, records, listing, root=request.data, has_foreign=bool(request.foreign))
     with bar("Reading images") as progress:
         manifest = scan(
@@ -188,6 +194,7 @@ def _ask(store: Store, request: EvaluationRequest, bar: OpenBar) -> _Asked:
             layout=request.layout,
             group_by=request.group_by,
             real_sources=request.real_sources,
+            follow_links=request.follow_links,
             listing=listing,
             max_unusable=request.max_unusable,
             memory=scan_memory(store, request.data),

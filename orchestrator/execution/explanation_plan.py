@@ -219,6 +219,7 @@ def _hashes(
             layout=recipe.layout,
             group_by="none",
             real_sources=recipe.real_sources,
+            follow_links=recipe.follow_links,
             max_unusable=1.0,
             memory=scan_memory(store, root),
             progress=progress,

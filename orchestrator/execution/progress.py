@@ -23,6 +23,7 @@ from orchestrator.store.race_file import read_race
 from orchestrator.store.records import StudyRecord
 from orchestrator.wording.price_text import money
 from trainables.evaluation.metrics import LOWER_IS_BETTER
+from trainables.outside_text import visible
 from trainables.trial_files import HISTORY
 
 REFRESH_S = 0.5
@@ -141,7 +142,7 @@ class Board:
 
     def titled(self, width: int) -> Group:
         """Draw experiment x fold below the headline, for a live display of `width` columns."""
-        return Group(Text(self.headline(), style="bold"), self.table(width))
+        return Group(Text(visible(self.headline()), style="bold"), self.table(width))
 
     def table(self, width: int) -> Group:
         """Draw experiment x fold within `width` columns; names are shortened for it, numbers are not."""

@@ -50,11 +50,12 @@ def load_images(
     layout: str = "auto",
     group_by: str = "auto",
     real_sources: Sequence[str] = (),
+    follow_links: bool = False,
     per_source: int = 100,
 ) -> "ImageFolder":
     """Name a folder of images to look at; the options are those of `data report`."""
     folder = None if results is None or not Path(results).is_dir() else Path(results)
-    return ImageFolder(Path(data), folder, layout, group_by, tuple(real_sources), per_source)
+    return ImageFolder(Path(data), folder, layout, group_by, tuple(real_sources), follow_links, per_source)
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class ImageFolder:
     layout: str
     group_by: str
     real_sources: tuple[str, ...]
+    follow_links: bool
     per_source: int
 
     @functools.cached_property
@@ -80,6 +82,7 @@ class ImageFolder:
             layout=self.layout,
             group_by=self.group_by,
             real_sources=self.real_sources,
+            follow_links=self.follow_links,
             max_unusable=1.0,
             memory=self._memory,
         )
@@ -105,6 +108,7 @@ class ImageFolder:
         )
         return read_images(
             self.manifest,
+            folder=self.root.resolve().name,
             per_source=self.per_source,
             near_duplicates=near_pairs(manifest_links(self.manifest, memory=self._memory)),
             face_rates=rates,
@@ -272,6 +276,7 @@ class ImageFolder:
             layout=self.layout,
             group_by=self.group_by,
             real_sources=self.real_sources,
+            follow_links=self.follow_links,
             protocol="cv",
             store=store,
             phase=None,

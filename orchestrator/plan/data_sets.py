@@ -46,12 +46,19 @@ class DataSets:
 
     def listing(self, experiment: Experiment) -> Listing:
         """List the files of the experiment's data folder, which is fetched if it is remote."""
-        arguments = (self.root(experiment), experiment.layout, experiment.real_sources)
+        arguments = (
+            self.root(experiment),
+            experiment.layout,
+            experiment.real_sources,
+            experiment.follow_links,
+        )
         if arguments not in self._listings:
-            root, layout, real_sources = arguments
+            root, layout, real_sources, follow_links = arguments
             if root not in self._fetched:
                 self._fetched.add(data_folder(root, progress=self.progress))
-            self._listings[arguments] = list_images(root, layout=layout, real_sources=real_sources)
+            self._listings[arguments] = list_images(
+                root, layout=layout, real_sources=real_sources, follow_links=follow_links
+            )
         return self._listings[arguments]
 
     def manifest(self, experiment: Experiment) -> Manifest:
@@ -62,6 +69,7 @@ class DataSets:
             experiment.layout,
             experiment.group_by,
             experiment.real_sources,
+            experiment.follow_links,
             experiment.max_unusable,
         )
         if arguments not in self._manifests:
@@ -70,6 +78,7 @@ class DataSets:
                 layout=experiment.layout,
                 group_by=experiment.group_by,
                 real_sources=experiment.real_sources,
+                follow_links=experiment.follow_links,
                 listing=self.listing(experiment),
                 max_unusable=experiment.max_unusable,
                 memory=scan_memory(self.store, root),

@@ -18,6 +18,7 @@ from orchestrator.store.evaluation_files import ForeignDetector
 from orchestrator.store.plain_names import is_plain
 from trainables.errors import InputError
 from trainables.files import file_sha256
+from trainables.outside_text import from_spreadsheet
 
 COLUMNS = ("path", "score", "detector")
 
@@ -174,8 +175,8 @@ def _rows(file: Path) -> Iterator[_Row]:
 
 def _row(cells: dict[str, str | None], *, file: Path, line: int) -> _Row:
     where = f"{file} line {line}"
-    path, text = (cells.get("path") or "").strip(), (cells.get("score") or "").strip()
-    name = (cells.get("detector") or "").strip() or file.stem
+    path, text, name = (from_spreadsheet((cells.get(column) or "").strip()) for column in COLUMNS)
+    name = name or file.stem
     if not path:
         raise InputError(f"{where} has no path")
     try:

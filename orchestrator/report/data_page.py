@@ -38,6 +38,7 @@ def write_data_report(
     manifest: Manifest,
     out: Path,
     *,
+    with_paths: bool = False,
     per_source: int = 200,
     near_duplicates: Sequence[tuple[str, str, float]] = (),
     face_rates: Mapping[str, Mapping[str, int]] | None = None,
@@ -48,6 +49,7 @@ def write_data_report(
     Args:
         manifest: the scanned images; their files are read for samples, colours and spectra.
         out: the HTML file.
+        with_paths: name the folder by its whole path.
         per_source: how many pictures of each source are read for averages.
         near_duplicates: pairs of paths with their correlation (0 to 1), if they were looked for.
         face_rates: source -> outcome ("one face", ...) -> images, if faces were looked for.
@@ -58,6 +60,7 @@ def write_data_report(
     """
     images = read_images(
         manifest,
+        folder=str(manifest.root.resolve()) if with_paths else manifest.root.resolve().name,
         per_source=per_source,
         near_duplicates=near_duplicates,
         face_rates=face_rates,

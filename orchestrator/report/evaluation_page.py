@@ -19,6 +19,7 @@ from orchestrator.report.evaluation_sections.reached import reached_section
 from orchestrator.report.evaluation_sections.robustness import robustness_section
 from orchestrator.report.kept import keeping
 from orchestrator.report.page import LIBRARIES, is_current
+from orchestrator.report.places import evaluation_without_places
 from orchestrator.report.rendering import render_page
 from orchestrator.report.section import Callout, Document, Section
 from orchestrator.store.evaluation_files import EvaluationRecord, evaluation_report
@@ -38,8 +39,12 @@ SECTIONS: tuple[Callable[[EvaluationMaterial], Section | None], ...] = (
 )
 
 
-def write_evaluation_report(store: Store, tables: EvaluationTables) -> Path:
-    """Write the page of an evaluation, unless it is there and its inputs are the same; return its path."""
+def write_evaluation_report(store: Store, tables: EvaluationTables, *, with_paths: bool = False) -> Path:
+    """Write the page of an evaluation, unless it is there and its inputs are the same; return its path.
+
+    Hosts, command lines and absolute paths are on it only `with_paths`.
+    """
+    tables = tables if with_paths else evaluation_without_places(tables)
     record = tables.record
     folder = evaluation_report(store, record.name)
     page = folder / "index.html"

@@ -16,6 +16,7 @@ from filelock import FileLock
 from orchestrator.report.grid import Grid, GridCell
 from orchestrator.report.section import Block, Figure, Table, every_block
 from trainables.files import replace_file
+from trainables.outside_text import spreadsheet_cell
 from trainables.removal import keep_only
 
 LATEX = {
@@ -60,8 +61,8 @@ def grid_csv(table: Grid) -> str:
     """Write a grid as CSV, a cell's second line in parentheses."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(_line(name) for name in table.columns)
-    writer.writerows([_text(cell) for cell in row] for row in table.rows)
+    writer.writerow(spreadsheet_cell(_line(name)) for name in table.columns)
+    writer.writerows([spreadsheet_cell(_text(cell)) for cell in row] for row in table.rows)
     return stream.getvalue()
 
 

@@ -18,7 +18,7 @@ THUMBNAIL_PX = 96
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageSet:
-    """What the sections are made of.
+    """What the sections are made of, and what the folder of the images is called.
 
     `rows` are all images, `shown` those of the sources that figures show; `looks` and `pixels` are measured
     on up to `per_source` pictures of each of these, spectra on their central `crop_px` square.
@@ -26,6 +26,7 @@ class ImageSet:
     """
 
     manifest: Manifest
+    folder: str
     rows: pd.DataFrame
     shown: pd.DataFrame
     looks: Mapping[str, overview.Looks]
@@ -59,12 +60,14 @@ class ImageSet:
 def read_images(
     manifest: Manifest,
     *,
+    folder: str,
     per_source: int,
     near_duplicates: Sequence[tuple[str, str, float]],
     face_rates: Mapping[str, Mapping[str, int]] | None,
     progress: OnProgress | None,
 ) -> ImageSet:
-    """Measure the pictures of a manifest; arguments as for `write_data_report`.
+    """Measure the pictures of a manifest; `folder` is what its folder is called, the rest as for
+    `write_data_report`.
 
     Raises:
         InputError: a picture can't be read any more.
@@ -74,7 +77,9 @@ def read_images(
     chosen = overview.sample(shown, per_source=per_source)
     crop_px = overview.crop_size(chosen)
     looks, pixels = overview.measure_pictures(manifest.root, chosen, crop_px=crop_px, progress=progress)
-    return ImageSet(manifest, rows, shown, looks, pixels, crop_px, per_source, near_duplicates, face_rates)
+    return ImageSet(
+        manifest, folder, rows, shown, looks, pixels, crop_px, per_source, near_duplicates, face_rates
+    )
 
 
 def first_lines(label: str, columns: list[str], table: pd.DataFrame) -> Grid | None:

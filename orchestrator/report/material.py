@@ -14,6 +14,7 @@ from orchestrator.analysis.collect import Tables, num_expected
 from orchestrator.analysis.costs import ExperimentCost, experiment_costs
 from orchestrator.analysis.trial_facts import Files, TrialFacts, read_history, trial_facts
 from orchestrator.report.explained import ExplainedImages, read_explained
+from orchestrator.report.places import facts_without_places, tables_without_places
 from orchestrator.report.shown import Bounds
 from orchestrator.report.summary_cells import SummaryCells
 from orchestrator.store.decision_file import DecisionRecord
@@ -69,11 +70,21 @@ class Material:
 
 
 def read_material(
-    store: Store, tables: Tables, decision: DecisionRecord | None, files: Mapping[str, Files]
+    store: Store,
+    tables: Tables,
+    decision: DecisionRecord | None,
+    files: Mapping[str, Files],
+    *,
+    with_paths: bool = False,
 ) -> Material:
-    """Take the facts of every trial from its `files`, and read the predictions of the experiments shown."""
-    bounds = Bounds.of(tables, decision)
-    trials = trial_facts(store, tables, files)
+    """Take the facts of every trial from its `files`, and read the predictions of the experiments shown.
+
+    Without `with_paths`, no host, command line or absolute path is in it.
+    """
+    bounds, trials = Bounds.of(tables, decision), trial_facts(store, tables, files)
+    explained = read_explained(store, tables.study)
+    if not with_paths:
+        tables, trials = tables_without_places(tables), tuple(map(facts_without_places, trials))
     histories = []
     tests: dict[str, dict[Place, Part]] = {}
     for (_, planned), trial in zip(tables.study.trials(), trials, strict=True):
@@ -100,7 +111,7 @@ def read_material(
         ),
         summary=SummaryCells.of(tables),
         final=read_final(store, tables.study.phase.name),
-        explained=read_explained(store, tables.study),
+        explained=explained,
     )
 
 

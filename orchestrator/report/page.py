@@ -20,6 +20,7 @@ from orchestrator.analysis.trial_facts import SMALL, Files, facts_table, read_fi
 from orchestrator.report import export
 from orchestrator.report.kept import keeping
 from orchestrator.report.material import Material, read_material
+from orchestrator.report.places import parts_without_paths, without_paths
 from orchestrator.report.rendering import render_page
 from orchestrator.report.section import Block, Document
 from orchestrator.store.decision_file import DecisionRecord, in_force, version_on_disk
@@ -36,29 +37,41 @@ LIBRARIES = ("matplotlib", "jinja2", "pandas", "numpy")
 
 
 @rarely_collected()
-def write_report(store: Store, tables: Tables) -> Path:
-    """Write the page of a phase, unless it is there and its inputs are the same; return its path."""
+def write_report(store: Store, tables: Tables, *, with_paths: bool = False) -> Path:
+    """Write the page of a phase, unless it is there and its inputs are the same; return its path.
+
+    Hosts, command lines and absolute paths are on it only `with_paths`.
+    """
     phase = str(tables.study.phase.name)
     page = store.report(phase) / "index.html"
     decision = in_force(store, phase)
     trial_files = read_files(store, tables.study)
-    inputs = _inputs(store, tables, decision, trial_files)
+    inputs = _inputs(store, tables, decision, trial_files, with_paths=with_paths)
     if is_current(page, inputs):
         return page
-    html, files = _make(read_material(store, tables, decision, trial_files), inputs)
+    material = read_material(store, tables, decision, trial_files, with_paths=with_paths)
+    html, files = _make(material, inputs, with_paths=with_paths)
     export.write_page(page, html, files, lock=store.cached("pages.lock"), below=store.root)
     return page
 
 
-def _make(material: Material, inputs: str) -> tuple[str, dict[str, str | bytes]]:
+def _make(material: Material, inputs: str, *, with_paths: bool) -> tuple[str, dict[str, str | bytes]]:
     """Make the page, and the files beside it by their paths."""
     from orchestrator.report.contents import phase_callouts, phase_facts, phase_sections
     from orchestrator.report.sections.provenance import provenance_section
 
     tables, phase = material.tables, material.study.phase
     with keeping(material.store.cached("figures", phase.name), below=material.store.root):
-        sections = phase_sections(material)
+        sections = tuple(phase_sections(material))
+    if not with_paths:
+        sections = parts_without_paths(sections)
     files = _files(material, [block for section in sections for block in section.blocks])
+    if not with_paths:
+        files |= {
+            name: without_paths(data, {})
+            for name, data in files.items()
+            if name.startswith("tables/") and isinstance(data, str)
+        }
     last = provenance_section(material, inputs=inputs, files=sorted(files))
     document = Document(
         phase.title,
@@ -87,7 +100,12 @@ def _files(material: Material, blocks: Iterable[Block]) -> dict[str, str | bytes
 
 
 def _inputs(
-    store: Store, tables: Tables, decision: DecisionRecord | None, trial_files: Mapping[str, Files]
+    store: Store,
+    tables: Tables,
+    decision: DecisionRecord | None,
+    trial_files: Mapping[str, Files],
+    *,
+    with_paths: bool,
 ) -> str:
     """Hash everything that the page depends on, its own code included."""
     digest = hashlib.sha256()
@@ -111,7 +129,7 @@ def _inputs(
             add(trial_state(store.trial(trial.folder)).encode())
             for name in SMALL:
                 add(trial_files[trial.folder].get(name, b""))
-    return memo.key(digest.hexdigest(), code=__name__, libraries=LIBRARIES)
+    return memo.key([digest.hexdigest(), with_paths], code=__name__, libraries=LIBRARIES)
 
 
 def _selection_of(store: Store, taken: HandedOver) -> DecisionRecord | None:

@@ -28,6 +28,7 @@ from orchestrator.store.record_file import read_record, refuse_other_name
 from orchestrator.store.records import ShortcutRecord, SourceCount
 from trainables.errors import InputError
 from trainables.files import replace_file, write_json
+from trainables.outside_text import spreadsheet_cell
 from trainables.trial_files import FORMAT
 
 CLEAN = "clean"
@@ -240,7 +241,8 @@ def write_evaluation(
     with replace_file(folder / "images.parquet", lasting=True) as partial:
         images[IMAGE_COLUMNS].to_parquet(partial, index=False)
     with replace_file(folder / "excluded.csv", lasting=True) as partial:
-        excluded[EXCLUDED_COLUMNS].to_csv(partial, index=False, lineterminator="\n")
+        cells = excluded[EXCLUDED_COLUMNS].map(spreadsheet_cell)
+        cells.to_csv(partial, index=False, lineterminator="\n")
     write_json(evaluation_file(store, record.name), record.plain())
 
 

@@ -15,6 +15,7 @@ from orchestrator.store.record import Record
 from orchestrator.store.record_file import read_record
 from trainables.errors import InputError
 from trainables.files import write_json, write_text
+from trainables.outside_text import spreadsheet_cell
 from trainables.trial_files import FORMAT
 
 TABLE, RECORD = "hard.csv", "hard.json"
@@ -100,7 +101,9 @@ def write_hard(store: Store, record: HardRecord) -> None:
     folder, stream = hard_folder(store, record.phase), io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(Evidence.model_fields)
-    writer.writerows(list(row.model_dump().values()) for row in record.rows)
+    for row in record.rows:
+        values = row.model_dump().values()
+        writer.writerow(spreadsheet_cell(value) if isinstance(value, str) else value for value in values)
     write_text(folder / TABLE, stream.getvalue())
     write_json(folder / RECORD, record.model_dump(mode="json"))
 

@@ -1,8 +1,11 @@
 """The records that a trial leaves in its folder: what it found, why it failed."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from orchestrator.store.record import Record
+from trainables.outside_text import without_accounts
 from trainables.trial_files import FORMAT
 
 
@@ -36,6 +39,6 @@ class ErrorRecord(Record):
 
     format: int = FORMAT
     type: str = ""
-    message: str = ""
-    traceback: str = ""
+    message: Annotated[str, AfterValidator(without_accounts)] = ""
+    traceback: Annotated[str, AfterValidator(without_accounts)] = ""
     time: str = ""

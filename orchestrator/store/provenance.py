@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator.store.run_record import Environment
+from trainables.outside_text import without_accounts
 
 PACKAGES = (
     "torch",
@@ -48,9 +49,10 @@ def environment() -> Environment:
 
 
 def command_line() -> str:
-    """Return the command as the user could type it again."""
+    """Return the command as the user could type it again, but for passwords in addresses."""
     typed = _TYPED.get()
-    return shlex.join(["python", "-m", "orchestrator", *(sys.argv[1:] if typed is None else typed)])
+    arguments = map(without_accounts, sys.argv[1:] if typed is None else typed)
+    return shlex.join(["python", "-m", "orchestrator", *arguments])
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import contextlib
 import getpass
 import hashlib
 import os
-import re
 import sys
 from pathlib import Path
 
@@ -12,13 +11,12 @@ from filelock import FileLock
 
 from orchestrator.store.file_systems import file_system, is_shared
 from orchestrator.store.folder import Store
+from trainables.outside_text import without_accounts
 
 # Where SQLite goes when neither results/ nor the home of the user is on a disk of this machine.
 LAST_PLACE = Path("/var/tmp")
 LOCK_TIMEOUT_S = 120.0
 SQLITE = "sqlite:///"
-# User and password of an address of a server; a password may hold any letter.
-SECRET = re.compile(r"(?<=://)[^/].*@")
 
 
 def tracking_uri(store: Store) -> str:
@@ -29,9 +27,7 @@ def tracking_uri(store: Store) -> str:
 def without_secrets(text: str, uri: str) -> str:
     """Return a text that may name the address `uri` without the user, password and options in it."""
     options = "" if uri.startswith(SQLITE) else "".join(uri.partition("?")[1:])
-    for secret in (*SECRET.findall(uri), options):
-        text = text.replace(secret, "") if secret else text
-    return text
+    return without_accounts(text.replace(options, "") if options else text)
 
 
 def database_file(uri: str) -> Path | None:
@@ -78,21 +74,14 @@ def lock(store: Store) -> FileLock:
     return FileLock(store.cached("mlflow.lock"), timeout=LOCK_TIMEOUT_S)
 
 
-def serve(store: Store, *, host: str, port: int) -> list[str]:
-    """Return the command that serves MLflow's pages for this store, in one process.
+def serve(*, host: str, port: int) -> list[str]:
+    """Return the command that serves MLflow's pages, in one process, of the store in `serve_settings`.
 
     Of several, MLflow's supervisor ends those that take more than 5 s to start, as on a busy machine.
     """
-    uri = tracking_uri(store)
-    return [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "ui",
-        "--backend-store-uri",
-        uri,
-        "--host",
-        host,
-        f"--port={port}",
-        "--workers=1",
-    ]
+    return [sys.executable, "-m", "mlflow", "ui", "--host", host, f"--port={port}", "--workers=1"]
+
+
+def serve_settings(store: Store) -> dict[str, str]:
+    """Return the variables of the server's environment: the command line of a process can be read by all."""
+    return {"MLFLOW_BACKEND_STORE_URI": tracking_uri(store)}

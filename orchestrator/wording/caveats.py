@@ -4,12 +4,12 @@ import math
 from collections.abc import Sequence
 
 from orchestrator.analysis.caveats import (
-    FEW_IMAGES,
     Caveat,
     ChanceLevel,
     OtherSetup,
     ScoreOf,
     SmallFolds,
+    SmallSelection,
     TrivialModel,
     UnequalClasses,
     find_caveats,
@@ -22,6 +22,7 @@ from orchestrator.store.decision_file import DecisionRecord
 from orchestrator.store.records import StudyRecord
 from orchestrator.wording.lists import few_named
 from orchestrator.wording.numbers import capital, class_name
+from trainables.data.splits.uneven_parts import FEWEST_TO_TEST
 from trainables.evaluation.metrics import ROPE
 
 MOST_NAMED = 4
@@ -55,6 +56,8 @@ def _sentence(caveat: Caveat, study: StudyRecord) -> str:
             return _unequal(caveat, study)
         case SmallFolds():
             return _small(caveat, study)
+        case SmallSelection():
+            return f"{capital(caveat.sentence)}."
         case OtherSetup():
             return (
                 f"{caveat.treatment} against {caveat.baseline}: {setups_text(caveat.differences)}, which "
@@ -100,7 +103,7 @@ def _small(caveat: SmallFolds, study: StudyRecord) -> str:
     folds = "the test fold has" if caveat.num_folds == 1 else several
     least = "1 image" if caveat.least == 1 else f"{caveat.least} images"
     return (
-        f"Small folds: {folds} fewer than {FEW_IMAGES} images of a class, the smallest {least} of class "
+        f"Small folds: {folds} fewer than {FEWEST_TO_TEST} images of a class, the smallest {least} of class "
         f"{_class(study, caveat.label)}: fold scores move in large steps, and intervals are rough."
     )
 

@@ -1,5 +1,6 @@
 """Lines in files and pipes: whole, however long they are and whatever COLUMNS says."""
 
+import io
 import os
 import subprocess
 import sys
@@ -8,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from rich.table import Table
 
 from orchestrator.cli import main
-from orchestrator.console import UNWRAPPED, complain, say, screen, show_table
+from orchestrator.console import UNWRAPPED, complain, progress_bar, say, screen, show_table
 
 ROOT = Path(__file__).parents[2]
 LONG = "a-folder-whose-name-is-as-long-as-those-of-real-disks/" * 3
@@ -144,3 +146,33 @@ def test_a_terminal_keeps_its_width(monkeypatch: pytest.MonkeyPatch) -> None:
     assert screen().width == screen(stderr=True).width == UNWRAPPED
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert screen().width == 40
+
+
+NASTY = "\x1b[31m[red]:fire:\x1b]0;x\x07 {task} \u202egpj"
+SHOWN = r"\x1b[31m[red]:fire:\x1b]0;x\x07 {task} \u202egpj"
+
+
+def test_names_give_no_orders_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches names of folders that colour, clear or rename a terminal, or turn their own suffix round."""
+    table = Table(NASTY)
+    table.add_row(NASTY)
+    show_table(table, title=NASTY, notes=[NASTY], console=screen())
+    complain(NASTY)
+    with progress_bar(screen(), NASTY, quiet=False) as progress:
+        progress(1, 1)
+    found = capsys.readouterr()
+    assert [SHOWN in line for line in found.out.splitlines() if "fire" in line] == [True] * 5
+    assert found.err == f"Error: {SHOWN}\n"
+
+
+def test_a_bar_on_a_terminal_shows_its_title_as_it_stands() -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=200)
+    with progress_bar(console, NASTY, quiet=False) as progress:
+        progress(1, 2)
+    assert SHOWN in out.getvalue()
+
+
+def test_no_message_holds_a_password(capsys: pytest.CaptureFixture[str]) -> None:
+    complain("MLflow's store at postgresql://me:secret@host/db can't be used")
+    assert capsys.readouterr().err == "Error: MLflow's store at postgresql://host/db can't be used\n"

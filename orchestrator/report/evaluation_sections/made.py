@@ -17,6 +17,7 @@ from orchestrator.report.section import (
     note,
     prose,
 )
+from orchestrator.report.sections.provenance import places_note
 from orchestrator.wording.numbers import DASH, when
 
 
@@ -33,7 +34,9 @@ def made_section(material: EvaluationMaterial, *, inputs: str, files: Sequence[s
     versions = [[name, version] for name, version in environment.versions.items()]
     versions += [["git commit", environment.git_commit or "unknown"], ["host", environment.host or DASH]]
     blocks: list[Block | None] = [
-        prose(Span(record.made.command, "code"), tone="command"),
+        prose(Span(record.made.command, "code"), tone="command")
+        if record.made.command
+        else places_note("evaluate"),
         note(f"{when(record.made.time)}."),
         Details((f"Models ({len(_models(material).rows)})",), (Table(_models(material), style="settings"),)),
         Details(

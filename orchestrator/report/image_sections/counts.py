@@ -52,7 +52,7 @@ def _facts(images: ImageSet) -> list[tuple[str, str]]:
     manifest, rows = images.manifest, images.rows
     formats = rows["format"].value_counts()
     return [
-        ("Folder", printable(str(manifest.root.resolve()))),
+        ("Folder", printable(images.folder)),
         ("Layout", manifest.layout),
         ("Classes", ", ".join(manifest.classes)),
         ("Names", printable(manifest.polarity)),

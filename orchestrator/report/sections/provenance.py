@@ -40,6 +40,7 @@ def provenance_section(material: Material, *, inputs: str, files: Sequence[str])
     commands = ran_commands(material.study, material.trials)
     blocks: list[Block | None] = [
         Heading("Commands"),
+        *([] if commands else [places_note(f"report {material.study.phase.name}")]),
         *(prose(Span(command, "code"), tone="command") for command in commands[:MOST_COMMANDS]),
     ]
     if len(commands) > MOST_COMMANDS:
@@ -62,9 +63,16 @@ def provenance_section(material: Material, *, inputs: str, files: Sequence[str])
 
 
 def ran_commands(study: StudyRecord, trials: Sequence[TrialFacts]) -> list[str]:
-    """Return the commands that planned this phase and that ran its trials, each once."""
+    """Return the commands that planned this phase and that ran its trials, each once; none without places."""
     ran = [each.command for each in trials if each.command is not None]
-    return list(dict.fromkeys([str(study.command), *ran]))
+    return list(dict.fromkeys(filter(None, [study.command, *ran])))
+
+
+def places_note(command: str) -> Block:
+    """Say where that is which a page leaves out, and which command shows it there."""
+    shown = Span(f"python -m orchestrator {command} --with-paths", "code")
+    where = "Hosts, command lines and paths are in the records of the results; "
+    return note(where, shown, " shows them.")
 
 
 def environment_grid(study: StudyRecord, trials: Sequence[TrialFacts]) -> Grid:

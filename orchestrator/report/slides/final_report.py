@@ -15,6 +15,7 @@ from orchestrator.report.evaluation_page import write_evaluation_report
 from orchestrator.report.kept import keeping
 from orchestrator.report.material import Material, read_material
 from orchestrator.report.page import write_report
+from orchestrator.report.places import evaluation_without_places, parts_without_paths
 from orchestrator.report.rendering import render_page
 from orchestrator.report.slides.deck_contents import make_deck
 from orchestrator.report.slides.deck_material import DeckMaterial, asked_phases, missing_phases
@@ -42,8 +43,8 @@ class FinalReport:
         return self.slides, self.page, self.self_evaluation
 
 
-def write_final_report(store: Store) -> FinalReport:
-    """Write the final report of a results folder.
+def write_final_report(store: Store, *, with_paths: bool = False) -> FinalReport:
+    """Write the final report of a results folder, `with_paths` or without hosts, commands and paths.
 
     Raises:
         InputError: there is no phase to report on, or a file of it is damaged.
@@ -51,13 +52,13 @@ def write_final_report(store: Store) -> FinalReport:
     studies, own_text = asked_phases(store), read_own_slides(store)
     material = DeckMaterial(
         store,
-        tuple(_phase_material(store, study.phase.name) for study in studies),
+        tuple(_phase_material(store, study.phase.name, with_paths=with_paths) for study in studies),
         missing_phases(studies),
         own_text,
-        tuple(_evaluated(store)),
+        tuple(_evaluated(store, with_paths=with_paths)),
     )
     with keeping(store.cached("figures", FINAL_REPORT), below=store.root):
-        deck = make_deck(material)
+        deck = make_deck(material) if with_paths else parts_without_paths(make_deck(material))
     folder = store.report(FINAL_REPORT)
     written = FinalReport(folder / "slides.pdf", folder / "index.html", folder / "self-evaluation.md")
     html = render_page(deck_document(deck), styles=("style.css", "data.css"))
@@ -83,17 +84,18 @@ def _write(path: Path, content: bytes) -> None:
         partial.write_bytes(content)
 
 
-def _phase_material(store: Store, phase: str) -> Material:
+def _phase_material(store: Store, phase: str, *, with_paths: bool) -> Material:
     tables = collect(store, phase)
-    write_report(store, tables)
-    return read_material(store, tables, in_force(store, phase), read_files(store, tables.study))
+    write_report(store, tables, with_paths=with_paths)
+    files = read_files(store, tables.study)
+    return read_material(store, tables, in_force(store, phase), files, with_paths=with_paths)
 
 
-def _evaluated(store: Store) -> Iterator[EvaluationTables]:
+def _evaluated(store: Store, *, with_paths: bool) -> Iterator[EvaluationTables]:
     """Yield the tables of every evaluation, whose page is written where it is not up to date."""
     for name in evaluations(store):
         record = read_evaluation(store, name)
         if record is not None:
             tables = evaluation_tables(store, record)
-            write_evaluation_report(store, tables)
-            yield tables
+            write_evaluation_report(store, tables, with_paths=with_paths)
+            yield tables if with_paths else evaluation_without_places(tables)

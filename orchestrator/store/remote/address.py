@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from trainables.errors import InputError
+from trainables.outside_text import without_accounts
 
 SCHEMES = ("s3", "gs", "file")
 # A path loses one of the two slashes.
@@ -56,12 +57,18 @@ def remote_address(text: str | Path) -> RemoteAddress:
     """Read an address.
 
     Raises:
-        InputError: its scheme is none of those that are known, or it names no bucket.
+        InputError: its scheme is none of those that are known, it names no bucket, or it holds a password.
     """
     found = _ADDRESS.fullmatch(str(text))
     scheme, rest = (found[1].lower(), found[2]) if found else ("", str(text))
     if scheme not in SCHEMES:
         raise InputError(f"{text}: results and images may lie at s3://, gs:// or file:// addresses; give one")
+    if scheme != "file" and "@" in rest.lstrip("/").partition("/")[0]:
+        raise InputError(
+            f"{without_accounts(str(text))}: keys and passwords in an address would be "
+            "recorded; give them to the environment (AWS_PROFILE, AWS_ACCESS_KEY_ID, "
+            "GOOGLE_APPLICATION_CREDENTIALS)"
+        )
     parts = [part for part in rest.split("/") if part]
     if not parts or ".." in parts:
         raise InputError(f"{text}: name a {'folder' if scheme == 'file' else 'bucket, and a folder in it'}")

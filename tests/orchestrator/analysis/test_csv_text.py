@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.analysis.csv_text import as_csv
 
-NASTY = ["", "a,b", 'say "no"', "two\nlines", "a;b", " ", "=1+1", "'", "ä, ö", None, "nan", '"']
+NASTY = ["", "a,b", 'say "no"', "two\nlines", "a;b", " ", "a=b", "'", "ä, ö", None, "nan", '"']
 NUMBERS = [
     0.1 + 0.2,
     -0.0,
@@ -68,3 +68,13 @@ def test_a_carriage_return_stays_in_its_field() -> None:
     table = pd.DataFrame({"name": ["a\rb", "c"], "n": [1, 2]})
     back = pd.read_csv(io.StringIO(as_csv(table), newline=""))
     assert back["n"].tolist() == [1, 2] and back["name"].tolist() == ["a\rb", "c"]
+
+
+def test_no_text_becomes_a_formula_and_numbers_stay_numbers() -> None:
+    """Catches a folder called =cmd|... that runs something where its table is opened."""
+    names = ["=1+1", "+sd", "-0.5", "@x", "\tx", "wiki"]
+    table = pd.DataFrame({"=name": names, "value": [-1.5, -2, 0, 1, 2, 3]})
+    lines = as_csv(table).splitlines()
+    assert lines[0] == "'=name,value"
+    assert [line.split(",")[0] for line in lines[1:]] == ["'=1+1", "'+sd", "-0.5", "'@x", "'\tx", "wiki"]
+    assert pd.read_csv(io.StringIO(as_csv(table)))["value"].tolist() == [-1.5, -2.0, 0.0, 1.0, 2.0, 3.0]

@@ -54,3 +54,26 @@ def test_data_scan_says_the_rule_and_which_names_are_fake(
         ("biggan", "fake", "train"), ("biggan/nature", "real", "train"),
         ("glide", "fake", "train"), ("glide/nature", "real", "train"),
     }  # fmt: skip
+
+
+def test_a_folder_with_orders_in_its_name_is_shown_and_written_as_a_text(
+    run_command_line: Run, draw: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    """Catches a name that colours the screen, is left out as markup, or is a formula in a table."""
+    name = "=cmd|\x1b[31m[red]fake"
+    for source in ("real", name):
+        for number in range(2):
+            draw(tmp_path / "é  données [a]" / source / f"{number}.png")
+    out = run_command_line("data", "scan", tmp_path / "é  données [a]", "--out", tmp_path / "out.csv")
+    assert "\x1b" not in out and r"=cmd|\x1b[31m[red]fake" in out and "é  données [a]: 4 images" in out
+    assert "\n'=cmd|" in (tmp_path / "out.csv").read_text()
+
+
+def test_links_are_followed_where_the_command_says_so(
+    run_command_line: Run, faces: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    for source in ("wiki", "text2img"):
+        (tmp_path / "data" / source).symlink_to(faces / source)
+    out = run_command_line("data", "scan", tmp_path / "data", "--follow-links")
+    assert "data: 24 images" in out and "links that lead out of the folder are followed" in out

@@ -93,7 +93,7 @@ def test_the_address_is_printed_once_it_can_be_opened(
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     command = [sys.executable, "-c", OPENS_ONCE if opens else "raise SystemExit(3)", str(port)]
-    monkeypatch.setattr("orchestrator.tracking.serve", lambda store, host, port: command)
+    monkeypatch.setattr("orchestrator.tracking.serve", lambda host, port: command)
     monkeypatch.setattr("orchestrator.tracking.mark_experiments", lambda store: ())
     code, out, _ = call("ui", "--results", results.write(), "--port", port)
     assert "Starting MLflow" in out

@@ -88,7 +88,7 @@ def test_what_people_wrote_stays_text(hostile_phase: Any) -> None:
     assert "<script" not in html and "<b onclick" not in html
     for text in (
         f"Experiment {HOSTILE}", f"ValueError: {HOSTILE}", f"bad0{HOSTILE}.png", f"Phase 1 {HOSTILE}",
-        f"B or A? {HOSTILE}", f"fake{HOSTILE}", f"wiki{HOSTILE}", f"run {HOSTILE}",
+        f"B or A? {HOSTILE}", f"fake{HOSTILE}", f"wiki{HOSTILE}",
         "p1_<b onclick=alert(2)>$x_{$",
     ):  # fmt: skip
         assert text in words, text

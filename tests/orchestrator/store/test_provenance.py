@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.store.folder import write_error
+from orchestrator.store.outcome_records import ErrorRecord
+from orchestrator.store.provenance import command_line, typed_as
+
 ROOT = Path(__file__).parents[3]
 COPIED = ("orchestrator", "trainables", "cluster")
 STANDS_FOR_ITSELF = (
@@ -68,3 +72,12 @@ def test_a_checkout_is_asked_for_its_commit(checkout: Path) -> None:
     (checkout / "README.md").write_text("not committed")
     commit = git(checkout, "rev-parse", "HEAD")
     assert run(sys.executable, "-c", SAY, folder=checkout) == f"{commit} True"
+
+
+def test_what_is_recorded_holds_no_password(tmp_path: Path) -> None:
+    """Catches a password of a command line or of a library's message in trial.json, error.json or MLflow."""
+    with typed_as(["phase1", "--data", "s3://key:secret@bucket/x", "--set", "lr=1e-3"]):
+        assert command_line() == "python -m orchestrator phase1 --data s3://bucket/x --set lr=1e-3"
+    said = "can't connect to postgresql://me:secret@host/db"
+    write_error(tmp_path, ErrorRecord(type="Error", message=said, traceback=f"...\n{said}\n"))
+    assert "secret" not in (tmp_path / "error.json").read_text()

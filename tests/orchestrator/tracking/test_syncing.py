@@ -16,9 +16,11 @@ from orchestrator.tracking import (
     mark_experiments,
     moved_sentence,
     serve,
+    serve_settings,
     sync,
     tracking_uri,
 )
+from orchestrator.tracking.faults import tracking_errors
 from tests.orchestrator.tracking.seen_runs import CHILD, DEAD_SERVER, Seen, metric_rows, study_of
 
 
@@ -280,11 +282,19 @@ def test_experiments_are_marked_as_training_those_of_earlier_versions_too(result
     assert client.get_experiment_by_name("phase2").tags["mlflow.experimentKind"] == "custom_model_development"
 
 
-def test_the_page_server_is_for_this_machine_and_this_store(results: Any) -> None:
-    command = serve(Store.look(results.root), host="127.0.0.1", port=5001)
-    assert command[1:4] == ["-m", "mlflow", "ui"]
-    assert f"sqlite:///{results.root / 'mlflow.db'}" in command
-    assert command[-4:] == ["--host", "127.0.0.1", "--port=5001", "--workers=1"]
+def test_the_page_server_is_for_this_machine_and_this_store(
+    results: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a password in the list of processes, which everybody on the machine can read."""
+    command, store = serve(host="127.0.0.1", port=5001), Store.look(results.root)
+    assert command[1:] == ["-m", "mlflow", "ui", "--host", "127.0.0.1", "--port=5001", "--workers=1"]
+    name = "MLFLOW_BACKEND_STORE_URI"
+    assert serve_settings(store) == {name: f"sqlite:///{results.root / 'mlflow.db'}"}
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
+    assert "me:secret" in serve_settings(store)[name]
+    with pytest.raises(TrackingError, match=r"http://127\.0\.0\.1:9 ") as raised, tracking_errors(store):
+        raise OSError("can't reach http://me:secret@127.0.0.1:9")
+    assert "secret" not in raised.value.sentence("phase1")
 
 
 def test_sqlite_is_never_put_where_other_machines_see_it(
@@ -301,7 +311,7 @@ def test_sqlite_is_never_put_where_other_machines_see_it(
     store = Store.look(results.root)
     home = tmp_path / ".local" / "state" / "orchestrator"
     uri = tracking_uri(store)
-    assert uri.startswith(f"sqlite:///{home}/") and uri in serve(store, host="127.0.0.1", port=5001)
+    assert uri.startswith(f"sqlite:///{home}/") and uri in serve_settings(store).values()
     assert uri.removeprefix("sqlite:///") in moved_sentence(store) and "nfs4" in moved_sentence(store)
     assert tracking_uri(Store.look(results.root / "other")) != uri
     shared.append(tmp_path / ".local")

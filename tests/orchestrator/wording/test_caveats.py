@@ -11,7 +11,7 @@ import pytest
 from orchestrator.analysis.collect import Tables
 from orchestrator.decisions.decision import decide
 from orchestrator.store.folder import Store
-from orchestrator.store.records import CheckScores, ShortcutRecord
+from orchestrator.store.records import CheckScores, ShortcutRecord, UnevenParts
 from orchestrator.wording.caveats import caveat_sentences, mixed_sentence, setup_sentences
 
 TablesOf = Callable[[], tuple[Store, Tables]]
@@ -81,6 +81,17 @@ def test_an_auc_below_chance_is_not_called_chance(three: TablesOf) -> None:
     assert not about(found, "chance level")
     (said,) = about(found, "below chance")
     assert "of a (0.200, 0.100 to 0.300) lies below 0.5; real and fake may be swapped" in said
+
+
+def test_few_images_to_select_by_stand_in_the_answer(three: TablesOf) -> None:
+    """Catches a choice of epochs by two images that only the section of the data speaks of."""
+    _, tables = three()
+    said = "the inner validation part of fold 1 has 2 images of class real: epochs are chosen by it"
+    small = UnevenParts(name="small_inner_validation", sentence=said, experiments=("a",))
+    other = UnevenParts(name="small_test", sentence="the test part of fold 1", experiments=("a",))
+    study = tables.study.model_copy(update={"uneven": (small, other)})
+    found = caveat_sentences(dataclasses.replace(tables, study=study), None)
+    assert about(found, "part of fold 1") == [f"T{said[1:]}."]
 
 
 def test_accuracy_stands_beside_the_share_of_the_majority(results: Any, tables_of: TablesOf) -> None:

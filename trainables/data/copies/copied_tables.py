@@ -29,7 +29,7 @@ from trainables.data.dataset.layouts import UNLABELLED, split_of
 from trainables.data.dataset.manifest import Manifest
 from trainables.data.dataset.polarity import BINARY
 from trainables.data.dataset.recognition import label_tables
-from trainables.data.images.path_checks import resolved
+from trainables.data.images.path_checks import LEAVES, WAY_TO_FOLLOW, resolved
 from trainables.errors import InputError
 from trainables.files import replace_file
 
@@ -58,14 +58,13 @@ def plan_tables(manifest: Manifest, targets: Mapping[str, str]) -> tuple[CopiedT
     """
     root = manifest.root
     real_root = resolved(root)
-    labels = label_tables(read_tree(root), needed=False)
+    labels = label_tables(read_tree(root, follow_links=manifest.follow_links), needed=False)
     told = {table.path for table in labels}
     tables: list[CopiedTable] = []
     for path in sorted(root.glob("*.csv")):
-        if path.is_symlink() and not resolved(path).is_relative_to(real_root):
-            raise InputError(
-                f"{path} is a link that leaves the data folder; put the file in its place, or remove it"
-            )
+        is_inside = manifest.follow_links or resolved(path).is_relative_to(real_root)
+        if path.is_symlink() and not is_inside:
+            raise InputError(f"{path} is {LEAVES}; {WAY_TO_FOLLOW}, put the file in its place, or remove it")
         is_remade = split_of(path.stem) or path in told or path.name in (MANIFEST_FILE, PAIRS_FILE)
         if is_remade or not path.is_file():
             continue

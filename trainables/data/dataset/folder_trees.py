@@ -7,7 +7,7 @@ name of their generator, and real images that lie beside fakes of a generator ha
 <generator>/<class folder>: a generator can be held out with or without the real images that came with it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -22,6 +22,7 @@ from trainables.data.dataset.layouts import (
     is_beside,
     split_of,
 )
+from trainables.data.dataset.linked_folders import LinkedFolders
 from trainables.data.dataset.polarity import (
     BINARY,
     Kind,
@@ -54,33 +55,47 @@ class Tree:
         return [(path, tuple(path.split("/")[:-1])) for path in self.images if "/" in path]
 
 
-def read_tree(root: Path) -> Tree:
+def read_tree(root: Path, *, follow_links: bool = False) -> Tree:
     """List the files below `root`.
 
     Links to folders are followed in the root, and directly below split folders; others are listed as files.
+    With `follow_links`, those are followed that lead out of the root, wherever they are (`linked_folders`).
 
     Raises:
-        InputError: a folder can't be read.
+        InputError: a folder can't be read, or a link in the root leads round in a circle.
     """
     tops = folders_in(root)
-    roots = [root / top for top in tops]
-    roots += [
-        root / top / name
-        for top in tops
-        if split_of(top)
-        for name in folders_in(root / top)
-        if (root / top / name).is_symlink()
-    ]
-    paths = [path for folder in roots for path in files_below(root, folder)]
-    linked = {folder.relative_to(root).as_posix() for folder in roots[len(tops) :]}
+    if follow_links:
+        paths = list(_files_behind_links(root, tops))
+    else:
+        class_folders = [
+            (root / top, name) for top in tops if split_of(top) for name in folders_in(root / top)
+        ]
+        linked = [folder / name for folder, name in class_folders if (folder / name).is_symlink()]
+        every = [
+            path for folder in (*(root / top for top in tops), *linked) for path in files_below(root, folder)
+        ]
+        paths = list({*every} - {folder.relative_to(root).as_posix() for folder in linked})
     paths += [entry.name for entry in root.iterdir() if entry.is_file() and not entry.name.startswith(".")]
-    every = sorted(set(paths) - linked)
+    every = sorted(set(paths))
     return Tree(
         root,
         tuple(tops),
         tuple(path for path in every if not is_beside(path)),
         tuple(path for path in every if is_beside(path)),
     )
+
+
+def _files_behind_links(root: Path, tops: Iterable[str]) -> Iterator[str]:
+    places = LinkedFolders(root)
+    folders = [root / top for top in tops]
+    for folder in folders:
+        if folder.is_symlink() and not places.enter(folder):
+            raise InputError(
+                f"{folder} is a link to a folder that is read already, or that holds one; remove the link"
+            )
+    for folder in folders:
+        yield from files_below(root, folder, enter=places.enter)
 
 
 def folder_layout(tree: Tree, vocabulary: Vocabulary) -> Layout | None:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from trainables.data.dataset import videos
-from trainables.data.dataset.label_tables import as_posix
+from trainables.data.dataset.label_tables import as_posix, read_cells
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def _from_column(table_path: Path, paths: Sequence[str], column: str) -> list[st
             f"{table_path} has no column {' or '.join(sorted(missing))}; "
             f"its columns: {', '.join(table.columns)}"
         )
-    by_path = _by_path(table_path, table["path"], table[column])
+    by_path = _by_path(table_path, table["path"], table[column], lines=table.index)
     lost = [path for path in paths if not by_path.get(path)]
     if lost:
         raise InputError(
@@ -232,10 +232,12 @@ def _from_column(table_path: Path, paths: Sequence[str], column: str) -> list[st
     return [str(by_path[path]) for path in paths]
 
 
-def _by_path(table_path: Path, paths: Iterable[str], groups: Iterable[str]) -> dict[str, str]:
+def _by_path(
+    table_path: Path, paths: Iterable[str], groups: Iterable[str], *, lines: Iterable[int]
+) -> dict[str, str]:
     """Return the group of each path, however it is written; rows that contradict each other are refused."""
     found: dict[str, tuple[str, int]] = {}
-    for line, (cell, group) in enumerate(zip(paths, groups, strict=True), 2):
+    for cell, group, line in zip(paths, groups, lines, strict=True):
         path = as_posix(cell)
         before, first = found.setdefault(path, (group, line))
         if before != group:
@@ -278,8 +280,10 @@ def _join_pairs(table_path: Path, name_of: dict[str, str], sets: "DisjointSet[st
 
 
 def read_text_table(path: Path) -> pd.DataFrame:
-    """Read a CSV file whose cells are all text; an empty cell is ""."""
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} can't be read as CSV ({error}); mend or remove it") from error
+    """Read a CSV file whose cells are all text, as label tables are read: one row per line of the index."""
+    columns, rows = read_cells(path)
+    if not columns:
+        raise InputError(f"{path} can't be read as UTF-8 CSV (it has no first line); mend or remove it")
+    return pd.DataFrame(
+        [cells for _, cells in rows], index=[line for line, _ in rows], columns=list(columns), dtype=object
+    )

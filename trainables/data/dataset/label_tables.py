@@ -25,6 +25,7 @@ import pandas as pd
 from trainables.data.dataset.layouts import split_of
 from trainables.data.dataset.polarity import Kind, kind_of
 from trainables.errors import InputError
+from trainables.outside_text import from_spreadsheet
 
 TABLE_STEMS = frozenset(("labels", "label", "metadata"))
 TABLE_SUFFIXES = frozenset((".csv", ".tsv", ".jsonl", ".parquet"))
@@ -275,12 +276,16 @@ def read_cells(path: Path) -> tuple[tuple[str, ...], list[tuple[int, Cells]]]:
             delimiter = max(",;\t|", key=head.count)
             reader = csv.DictReader(stream, delimiter=delimiter)
             columns = tuple(reader.fieldnames or ())
-            return columns, [
-                (reader.line_num, {name: cells.get(name) or "" for name in columns}) for cells in reader
-            ]
+            lines: list[tuple[int, Cells]] = []
+            for cells in reader:
+                if any(cells.get(None) or ()):
+                    raise ValueError(f"line {reader.line_num} has more cells than the first line")
+                texts = {name: from_spreadsheet(cells.get(name) or "") for name in columns}
+                lines.append((reader.line_num, texts))
+            return columns, lines
     except (OSError, ValueError, csv.Error) as error:
         kind = {".parquet": "Parquet", ".jsonl": "JSON lines"}.get(suffix, "UTF-8 CSV")
-        raise InputError(f"{path} can't be read as {kind}: {error}") from error
+        raise InputError(f"{path} can't be read as {kind} ({error}); mend or remove it") from error
 
 
 def _read_json_lines(path: Path) -> tuple[tuple[str, ...], list[tuple[int, Cells]]]:

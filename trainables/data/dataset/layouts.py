@@ -15,7 +15,7 @@
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -31,6 +31,8 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".
 BESIDE_SUFFIXES = frozenset(
     ".csv .tsv .json .jsonl .parquet .txt .md .ini .db .xml .yaml .yml .html .log .npy .npz".split()
 )
+# Of archives that were made on macOS, of Windows and of NAS boxes: previews and properties, no images.
+SYSTEM_FOLDERS = frozenset(("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information"))
 SPLIT_NAMES = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
     "test": "test", "testing": "test",
@@ -90,7 +92,7 @@ def is_beside(path: str) -> bool:
 
 
 def folders_in(root: Path) -> list[str]:
-    """Return the names of the folders in `root`, in order, without hidden ones; links to folders are some.
+    """Return the names of the folders in `root`, in order; links to folders are some, hidden ones are none.
 
     Raises:
         InputError: the folder can't be read.
@@ -98,12 +100,17 @@ def folders_in(root: Path) -> list[str]:
     try:
         with os.scandir(root) as entries:
             return sorted(
-                entry.name for entry in entries if not entry.name.startswith(".") and _is_folder(entry)
+                entry.name for entry in entries if not _is_passed_over(entry.name) and _is_folder(entry)
             )
     except OSError as error:
         raise InputError(
             f"the folder {root} can't be read ({error.strerror}); check its permissions"
         ) from error
+
+
+def _is_passed_over(folder: str) -> bool:
+    """Tell whether a folder of this name is hidden, or holds what a system or an archive keeps of files."""
+    return folder.startswith(".") or folder in SYSTEM_FOLDERS
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
@@ -114,11 +121,13 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
-def files_below(root: Path, folder: Path) -> Iterator[str]:
+def files_below(
+    root: Path, folder: Path, *, enter: Callable[[Path], bool] = lambda link: False
+) -> Iterator[str]:
     """Yield the paths of the files below `folder`, relative to `root`, without hidden ones.
 
-    Links to folders are not followed but named like files, so that what is behind them is not left out in
-    silence.
+    `enter` is asked of each link to a folder whether it is followed. Others are named like files, so that
+    what is behind them is not left out in silence.
     """
 
     def fail(error: OSError) -> None:
@@ -127,13 +136,20 @@ def files_below(root: Path, folder: Path) -> Iterator[str]:
         ) from error
 
     for directory, folders, files in os.walk(folder, onerror=fail, followlinks=False):
-        linked = [name for name in folders if os.path.islink(os.path.join(directory, name))]
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        linked = [
+            name
+            for name in sorted(folders)
+            if os.path.islink(os.path.join(directory, name)) and not _is_passed_over(name)
+        ]
+        entered = [name for name in linked if enter(Path(directory, name))]
+        folders[:] = sorted(name for name in folders if not _is_passed_over(name))
         # A path object per file would take most of the time of a large folder.
         inside = Path(directory).relative_to(root).as_posix()
-        for name in sorted([*files, *linked]):
+        for name in sorted({*files, *linked} - {*entered}):
             if not name.startswith("."):
                 yield name if inside == "." else f"{inside}/{name}"
+        for name in entered:
+            yield from files_below(root, Path(directory, name), enter=enter)
 
 
 def in_path_order(images: Iterable[ListedImage]) -> tuple[ListedImage, ...]:

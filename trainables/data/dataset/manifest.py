@@ -51,7 +51,8 @@ class Manifest:
     label), `split` is the data set's own split or "". `excluded` has the columns path and reason. `group_by`
     says in full how groups were made (`groups`); `links` are the near-duplicates, None where the grouping did
     not ask for them. `reading` says by which rule the folder was read, and which names mean fake and real.
-    `finer` are other ways to group where a class has few groups, the nearest first.
+    `finer` are other ways to group where a class has few groups, the nearest first. `follow_links` says that
+    links may lead out of `root`.
     """
 
     root: Path
@@ -63,6 +64,7 @@ class Manifest:
     links: pd.DataFrame | None = None
     reading: Reading = NOT_READ
     finer: tuple[FinerGroups, ...] = ()
+    follow_links: bool = False
 
     @property
     def polarity(self) -> str:
@@ -84,6 +86,7 @@ def scan(
     layout: str = "auto",
     group_by: str = "auto",
     real_sources: Sequence[str] = (),
+    follow_links: bool = False,
     listing: Listing | None = None,
     max_unusable: float = 0.01,
     memory: Path | None = None,
@@ -91,15 +94,19 @@ def scan(
 ) -> Manifest:
     """Scan `root` into a manifest.
 
-    `listing` is what `list_images` gave for the same arguments, where it was asked before.
+    `listing` is what `list_images` gave for the same arguments, where it was asked before. With
+    `follow_links`, what links lead to outside the folder is read, too.
 
     Raises:
         InputError: no such layout, no usable image, or more than `max_unusable` (a share, 0 to 1) of the
         files
             can't be used.
     """
-    listing = listing or list_images(root, layout=layout, real_sources=real_sources)
-    facts = _inspect(root, listing.images, memory=memory, progress=progress)
+    listing = listing or list_images(
+        root, layout=layout, real_sources=real_sources, follow_links=follow_links
+    )
+    entries = examine(root, [image.path for image in listing.images], follow_links=follow_links)
+    facts = _inspect(root, entries, memory=memory, progress=progress)
     usable, excluded = _divide(listing.images, facts)
     refuse_unusable(root, excluded, num_usable=len(usable), max_unusable=max_unusable)
     rows = pd.DataFrame(usable).sort_values("path", ignore_index=True)
@@ -118,7 +125,16 @@ def scan(
         )
     kept = rows[list(COLUMNS)]
     return Manifest(
-        root, listing.layout, by, listing.classes, kept, excluded, links, reading=listing.reading, finer=finer
+        root,
+        listing.layout,
+        by,
+        listing.classes,
+        kept,
+        excluded,
+        links,
+        reading=listing.reading,
+        finer=finer,
+        follow_links=follow_links,
     )
 
 
@@ -135,10 +151,9 @@ def manifest_links(
 
 
 def _inspect(
-    root: Path, images: Sequence[ListedImage], *, memory: Path | None, progress: OnProgress | None
+    root: Path, entries: dict[str, FileStamp | str], *, memory: Path | None, progress: OnProgress | None
 ) -> dict[str, Facts]:
     known = _known(memory)
-    entries = examine(root, [image.path for image in images])
     facts: dict[str, Facts] = {}
     unknown: list[str] = []
     for path, entry in entries.items():
@@ -212,7 +227,8 @@ def refuse_unusable(root: Path, excluded: pd.DataFrame, *, num_usable: int, max_
         max_unusable: what is allowed.
     """
     total = num_usable + len(excluded)
-    first = "; ".join(f"{row.path}: {row.reason}" for row in excluded.head(3).itertuples())
+    reasons = excluded.head(3).groupby("reason", sort=False)["path"]
+    first = "; ".join(f"{', '.join(paths)}: {reason}" for reason, paths in reasons)
     if not num_usable:
         raise InputError(f"{root}: none of the {total} files is a usable image ({first})")
     share = len(excluded) / total

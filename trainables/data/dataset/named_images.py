@@ -61,6 +61,7 @@ def name_images(
     layout: str = "auto",
     group_by: str = "auto",
     real_sources: Sequence[str] = (),
+    follow_links: bool = False,
     progress: OnProgress | None = None,
 ) -> NamedImages:
     """List the images that a path names.
@@ -73,6 +74,7 @@ def name_images(
         layout: how the folder tells labels, one of LAYOUTS or auto. With auto, one that tells none has none.
         group_by: how a labelled folder is grouped, as in `scan`.
         real_sources: names of folders or labels that are real, all others being fakes.
+        follow_links: read what links in a folder lead to outside it, too.
         progress: called with (done, total) images while they are looked into.
 
     Raises:
@@ -83,7 +85,13 @@ def name_images(
         raise InputError(f"there is no image, folder or table {named}")
     if named.is_dir():
         found = _of_folder(
-            named, classes, layout=layout, group_by=group_by, real_sources=real_sources, progress=progress
+            named,
+            classes,
+            layout=layout,
+            group_by=group_by,
+            real_sources=real_sources,
+            follow_links=follow_links,
+            progress=progress,
         )
     elif named.suffix.lower() in TABLE_SUFFIXES:
         found = _of_table(named, classes, real_sources=real_sources, progress=progress)
@@ -119,9 +127,10 @@ def _of_folder(
     layout: str,
     group_by: str,
     real_sources: Sequence[str],
+    follow_links: bool,
     progress: OnProgress | None,
 ) -> NamedImages:
-    paths = read_tree(root).images
+    paths = read_tree(root, follow_links=follow_links).images
     if not paths:
         raise InputError(f"no images in {root}")
     if all(map(_is_video, paths)):
@@ -129,7 +138,7 @@ def _of_folder(
     manifest: Manifest | None = None
     notes: tuple[str, ...] = ()
     try:
-        listing = list_images(root, layout=layout, real_sources=real_sources)
+        listing = list_images(root, layout=layout, real_sources=real_sources, follow_links=follow_links)
     except InputError as error:
         if layout != "auto" or real_sources:
             raise
@@ -142,6 +151,7 @@ def _of_folder(
             layout=layout,
             group_by=group_by,
             real_sources=real_sources,
+            follow_links=follow_links,
             listing=listing,
             max_unusable=1.0,
             progress=progress,
@@ -149,7 +159,8 @@ def _of_folder(
     known = _known_rows(manifest) if manifest is not None else None
     seen = set(known["path"]) if known is not None else set[str]()
     others = [path for path in paths if printable(path) not in seen]
-    parts = [_rows(others, [root.absolute() / path for path in others], progress=progress, root=root)]
+    files = [root.absolute() / path for path in others]
+    parts = [_rows(others, files, progress=progress, root=root, follow_links=follow_links)]
     if manifest is not None and known is not None:
         labels, said = _labels_of(manifest, classes)
         notes = (*manifest.reading.notes, *said)
@@ -193,12 +204,17 @@ def _labels_of(manifest: Manifest, classes: Sequence[str]) -> tuple[dict[int, in
 
 
 def _rows(
-    paths: Sequence[str], files: Sequence[Path], *, progress: OnProgress | None, root: Path | None = None
+    paths: Sequence[str],
+    files: Sequence[Path],
+    *,
+    progress: OnProgress | None,
+    root: Path | None = None,
+    follow_links: bool = False,
 ) -> pd.DataFrame:
-    """Look into files: one row each, without labels. Links that lead out of `root` are not followed."""
+    """Look into files: one row each, without labels. Links may lead out of `root` if they are followed."""
     top = root if root is not None else Path(Path.cwd().anchor)
     asked = paths if root is not None else [str(file) for file in files]
-    entries = examine(top, dict.fromkeys(asked))
+    entries = examine(top, dict.fromkeys(asked), follow_links=follow_links)
     regular = [path for path, entry in entries.items() if not isinstance(entry, str)]
     facts = dict(
         zip(regular, inspect_files([top / path for path in regular], progress=progress), strict=True)

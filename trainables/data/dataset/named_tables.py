@@ -45,12 +45,14 @@ def read_named_table(table: Path, *, classes: Sequence[str], vocabulary: Vocabul
         vocabulary: what names of labels mean.
 
     Raises:
-        InputError: it can't be read, has no column of files, or no rows.
+        InputError: it can't be read, has no column of files, or no rows; or two rows say two things of one
+            file.
     """
     columns, lines = read_cells(table)
     lower = {name.strip().lower(): name for name in columns}
     named = [lower[name] for name in FILE_COLUMNS if name in lower]
     rows = [cells for _, cells in lines]
+    numbers = [number for number, _ in lines]
     if not named:
         raise InputError(
             f"{table}: a column of files ({', '.join(FILE_COLUMNS[:2])}, ...) is needed; it has "
@@ -63,10 +65,25 @@ def read_named_table(table: Path, *, classes: Sequence[str], vocabulary: Vocabul
     files = tuple(_place(path, table) for path in paths)
     labels, notes = _labels(rows, lower, label_column_of(lower, lines), classes, vocabulary, table=table)
     group = lower.get("group")
-    groups = tuple(
-        (cells[group] if group else "") or str(file) for cells, file in zip(rows, files, strict=True)
-    )
+    given = [cells[group] if group else "" for cells in rows]
+    groups = tuple(name or str(file) for name, file in zip(given, files, strict=True))
+    told = [classes[label] if label != UNLABELLED else "" for label in labels]
+    for what, values in (("label", told), ("group", given)):
+        _refuse_two_answers(files, values, numbers, what=what, table=table)
     return NamedTable(paths, files, labels, groups, notes)
+
+
+def _refuse_two_answers(
+    files: Sequence[Path], values: Sequence[str], lines: Sequence[int], *, what: str, table: Path
+) -> None:
+    """Refuse two rows on one file of which each says something else; an empty cell says nothing."""
+    seen: dict[Path, tuple[str, int]] = {}
+    for file, value, line in zip(files, values, lines, strict=True):
+        before, first = seen.setdefault(file, (value, line)) if value else ("", line)
+        if before != value:
+            raise InputError(
+                f"{table}: {file} has two {what}s, in line {first} and in line {line}; keep one of the rows"
+            )
 
 
 def _place(cell: str, table: Path) -> Path:

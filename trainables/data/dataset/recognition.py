@@ -29,9 +29,12 @@ from trainables.errors import InputError
 
 # Those that are told by the names of folders; of equal ones, the first comes first in a message.
 FOLDER_LAYOUTS: tuple[Layout, ...] = ("folders", "splits", "sources")
+LINKS_NOTE = ("links that lead out of the folder are followed, as was asked for",)
 
 
-def list_images(root: Path, *, layout: str, real_sources: Sequence[str]) -> Listing:
+def list_images(
+    root: Path, *, layout: str, real_sources: Sequence[str], follow_links: bool = False
+) -> Listing:
     """List the images below `root`.
 
     Args:
@@ -39,20 +42,21 @@ def list_images(root: Path, *, layout: str, real_sources: Sequence[str]) -> List
         layout: one of LAYOUTS, or auto.
         real_sources: the names of folders or labels that are real, all others being fakes; none: by the word
             lists of `polarity`.
+        follow_links: read what links lead to outside the folder, too.
 
     Raises:
         InputError: the folder is missing or unreadable, does not have the layout, or does not say which of
             its images are real.
     """
     _check_readable(root)
-    tree, vocabulary = read_tree(root), Vocabulary.of(real_sources)
+    tree, vocabulary = read_tree(root, follow_links=follow_links), Vocabulary.of(real_sources)
     listing = _recognised(tree, vocabulary) if layout == "auto" else _as_asked(tree, layout, vocabulary)
     if not listing.images:
         raise InputError(
             f"no images under {root} (layout {listing.layout}): name the folder that holds them with --data"
         )
-    note = _beside_note(tree)
-    return replace(listing, reading=replace(listing.reading, notes=(*listing.reading.notes, *note)))
+    notes = (*listing.reading.notes, *_beside_note(tree), *(LINKS_NOTE if follow_links else ()))
+    return replace(listing, reading=replace(listing.reading, notes=notes))
 
 
 def _check_readable(root: Path) -> None:

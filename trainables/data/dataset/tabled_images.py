@@ -95,12 +95,12 @@ def with_tables(listing: Listing, tables: Sequence[LabelTable]) -> Listing:
     something else, and is left aside.
 
     Raises:
-        InputError: a table contradicts a folder.
+        InputError: a table contradicts a folder, or another table.
     """
     if listing.classes != BINARY:
         return listing
     hints: dict[str, Kind] = {image.path: BINARY[image.label] for image in listing.images}
-    by_path: dict[str, LabelRow] = {}
+    by_path: dict[str, tuple[LabelTable, LabelRow]] = {}
     aside: set[str] = set()
     for table in tables:
         rows = [(table, row) for row in table.rows if row.path in hints and row.label]
@@ -113,8 +113,10 @@ def with_tables(listing: Listing, tables: Sequence[LabelTable]) -> Listing:
         else:
             aside |= labels
             continue
-        by_path.update((row.path, row) for _, row in rows)
-    images = tuple(_completed(image, by_path.get(image.path)) for image in listing.images)
+        for _, row in rows:
+            _refuse_other_table(*by_path.setdefault(row.path, (table, row)), table, row)
+    rows_of = {path: row for path, (_, row) in by_path.items()}
+    images = tuple(_completed(image, rows_of.get(image.path)) for image in listing.images)
     reading = listing.reading
     if aside:
         note = f"label tables speak of {listed(sorted(aside))}, not of real and fake; they are left aside"
@@ -128,6 +130,17 @@ def _completed(image: ListedImage, row: LabelRow | None) -> ListedImage:
     return replace(
         image, source=row.source or image.source, split=row.split or image.split, named_group=row.group
     )
+
+
+def _refuse_other_table(first: LabelTable, known: LabelRow, table: LabelTable, row: LabelRow) -> None:
+    """Refuse two rows on one image that give it another source, group or split."""
+    for name in ("source", "group", "split"):
+        before, now = getattr(known, name), getattr(row, name)
+        if before != now:
+            raise InputError(
+                f"{table.path}, line {row.line}: {name} of {row.path} is {now or 'empty'}, but "
+                f"{before or 'empty'} in {first.path}, line {known.line}; keep one of the two rows"
+            )
 
 
 def _refuse_twice(rows: Iterable[tuple[LabelTable, LabelRow]]) -> None:
@@ -165,9 +178,14 @@ def _read_labels(
     labels = {row.label for _, row in rows if row.label}
     numbers = {label for label in labels if label.isdecimal()}
     if numbers and numbers != labels:
+        number, name = (
+            next(
+                f"{row.label} in line {row.line} of {table.path}" for table, row in rows if row.label in some
+            )
+            for some in (numbers, labels - numbers)
+        )
         raise InputError(
-            f"{where}: labels are numbers ({listed(sorted(numbers))}) and names "
-            f"({listed(sorted(labels - numbers))}) at once; use one of the two"
+            f"{where}: labels are numbers ({number}) and names ({name}) at once; use one of the two"
         )
     if not labels <= {FAKE_NUMBER, REAL_NUMBER} and (vocabulary.real_sources or not numbers):
         found = vocabulary.read(labels, where=f"{where}, labels of its tables", as_sources=False)

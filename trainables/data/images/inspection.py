@@ -8,6 +8,7 @@ truncated file is found) at a fraction of the time. Reading happens in threads: 
 the interpreter lock while they work.
 """
 
+import contextlib
 import hashlib
 import io
 import os
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from PIL import Image, ImageFile, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+from trainables.data.images.png_texts import with_bounded_texts
 from trainables.progress import OnProgress
 
 MAX_PIXELS = 50_000_000
@@ -28,6 +30,7 @@ MAX_BYTES = 512 * 2**20
 MAX_PIXEL_SCANS = 20_000_000_000
 # By content, whatever the suffix is. A JPEG that holds further pictures, as phones write it, is called MPO.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+EXIF = frozenset(("exif", "Raw profile type exif"))
 START_OF_SCAN = b"\xff\xda"
 # Modes that Pillow turns into RGB without asking anything else of the file.
 PLAIN_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I", "I;16", "I;16B", "I;16L"})
@@ -46,16 +49,22 @@ class Facts:
 
 
 def open_image(file: Path | io.BytesIO) -> ImageFile.ImageFile:
-    """Open an image of one of FORMATS, whatever texts a PNG file carries.
+    """Open an image of one of FORMATS, whatever texts a PNG file carries, and whatever its EXIF block is.
 
-    Programs that generate images write their whole workflow into a text, which Pillow refuses from 1 MiB on;
-    then fakes alone would be left out. All texts of a file together stay below MAX_TEXT_MEMORY (64 MiB).
+    Pillow refuses texts from 1 MiB on; here MAX_TEXT_BYTES is the bound, and what is longer is passed over.
+    A picture whose EXIF block can't be read counts as upright.
 
     Raises:
         Exception: what Pillow's format plugins run into in a broken file.
     """
     PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
-    return Image.open(file, formats=FORMATS)
+    content = file.read_bytes() if isinstance(file, Path) else file.getvalue()
+    image = Image.open(io.BytesIO(with_bounded_texts(content)), formats=FORMATS)
+    if EXIF & image.info.keys():
+        # Pillow keeps what it got here, and does not read the block again.
+        with contextlib.suppress(Exception):
+            image.getexif()
+    return image
 
 
 def inspect_files(paths: Sequence[Path], *, progress: OnProgress | None = None) -> list[Facts]:

@@ -1,7 +1,8 @@
 """Checks of a path before it is opened: a regular file inside the data folder, or the reason why it is left.
 
 Nothing is read here. A pipe would wait for ever, a device never ends, and a link may lead anywhere; so only
-regular files whose place, links followed, is below the root are handed on to be read.
+regular files whose place, links followed, is below the root are handed on to be read, or regular files alone
+where the user wants links to be followed.
 """
 
 import os
@@ -13,10 +14,17 @@ from trainables.data.dataset.layouts import IMAGE_SUFFIXES
 from trainables.errors import InputError
 from trainables.files import FileStamp, file_stamp
 
+LEAVES = "a link that leaves the data folder"
+WAY_TO_FOLLOW = "follow it with --follow-links (data commands; --set follow_links=true for plan and run)"
 
-def examine(root: Path, paths: Iterable[str]) -> dict[str, FileStamp | str]:
-    """Tell of each path below `root` what the file is known again by, or why it can't be an image."""
-    real_root = root.resolve()
+
+def examine(root: Path, paths: Iterable[str], *, follow_links: bool = False) -> dict[str, FileStamp | str]:
+    """Tell of each path below `root` what the file is known again by, or why it can't be an image.
+
+    With `follow_links`, links may lead out of the root.
+    """
+    # Everything is below the root of the file system.
+    real_root = Path(root.absolute().anchor) if follow_links else root.resolve()
     folders: dict[Path, str] = {}
     found: dict[str, FileStamp | str] = {}
     for path in paths:
@@ -78,4 +86,4 @@ def _leaves(file: Path, real_root: Path) -> str:
         return ""
     if not os.path.lexists(file):
         return "no such file"
-    return "a link that leaves the data folder; put a copy in its place (cp -rL copies what links lead to)"
+    return f"{LEAVES}; {WAY_TO_FOLLOW}, or put a copy in its place (cp -rL copies what links lead to)"

@@ -61,6 +61,14 @@ def test_what_the_libraries_say_is_one_sentence(said: str, expected: str) -> Non
     assert "\n" not in sentence
 
 
+@pytest.mark.parametrize("text", ["s3://key:secret@bucket/study", "gs:/secret@bucket/study"])
+def test_keys_in_an_address_are_refused_and_not_repeated(text: str) -> None:
+    """Catches a key that comes to stand in every record of a study."""
+    with pytest.raises(InputError, match="keys and passwords in an address would be recorded") as raised:
+        remote_address(text)
+    assert "secret" not in str(raised.value) and "bucket/study" in str(raised.value)
+
+
 def test_copies_of_two_machines_with_one_home_lie_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,7 +87,7 @@ def an_empty_table(root: Path, out: Path) -> None:
         (names_that_meet, "differ in their suffix alone"),
         (a_link_that_leads_out, "leads out of"),
         (an_image_left_over, "has no longer"),
-        (an_empty_table, "can't be read as CSV"),
+        (an_empty_table, "can't be read as UTF-8 CSV"),
     ],
 )
 def test_what_is_refused_is_refused_before_faces_are_looked_for(

@@ -54,7 +54,7 @@ def test_the_number_of_the_real_class_can_be_named(fill: Fill) -> None:
          r"line 2: label 0 for real, but .*line 3: label 1 for real; .*--real-sources 0"),
         ("file,label\nc/a.png,0\n../b.png,1\n", r"line 3: file '\.\./b\.png' is not a name inside"),
         ("file,is_fake\nc/a.png,0\nc/b.png,2\n", r"line 3: is_fake is '2', but may be 0, 1, true or false"),
-        ("file,label\nc/a.png,real\nc/b.png,1\n", r"numbers \(1\) and names \(real\)"),
+        ("file,label\nc/a.png,real\nc/b.png,1\n", r"numbers \(1 in line 3 .*\) and names \(real in line 2 "),
         ("file,label\nc/a.png,real\n./c/a.png,fake\n", r"line 3: file 'c/a\.png' comes twice, in line 2"),
         ("file,label\nx.png,0\nc/b.png,1\n", r"'x\.png' may be c/x\.png or d/x\.png"),
     ],
@@ -166,3 +166,32 @@ def test_of_classes_beside_splits_the_layout_that_reads_all_is_named_first(fill:
     assert labels(root, layout="folders") == {
         "real/a.png": 0, "fake/b.png": 1, "train/fake/c.png": 1, "train/real/d.png": 0,
     }  # fmt: skip
+
+
+def test_two_tables_that_say_two_things_of_one_image_are_refused_with_both_lines(fill: Fill) -> None:
+    """Catches a source or a group that hangs on the order of the tables."""
+    root = fill("real/a.png", "real/b.png", "fake/c.png", "fake/d.png")
+    (root / "fake" / "metadata.csv").write_text("file_name,label,group\nd.png,1,g1\nc.png,1,g1\n")
+    (root / "labels.csv").write_text("path,label,group\nfake/c.png,1,g1\n")
+    assert labels(root)["fake/c.png"] == 1
+    (root / "labels.csv").write_text("path,label,group\nfake/c.png,1,g2\n")
+    said = r"labels\.csv, line 2: group of fake/c\.png is g2, but g1 in .*metadata\.csv, line 3; keep one"
+    with pytest.raises(InputError, match=said):
+        labels(root)
+
+
+def test_a_row_with_more_cells_than_the_head_is_refused_with_its_line(fill: Fill) -> None:
+    root = fill("c/a.png", "c/b.png")
+    (root / "labels.csv").write_text("file,label\nc/a.png,0\nc/b.png,x.png,1\n")
+    with pytest.raises(InputError, match=r"labels\.csv can't be read .*line 3 has more cells than the first"):
+        labels(root)
+
+
+def test_what_systems_leave_beside_images_is_no_image_and_no_source(fill: Fill) -> None:
+    """Catches archives of macOS and folders of Windows taken for unusable images or for a class."""
+    root = fill("real/a.png", "fake/b.png", "__MACOSX/real/._a.png", "real/@eaDir/a.png", "fake/.hidden.png")
+    for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "notes.txt", "facts.json", "other.csv"):
+        (root / "fake" / name).write_bytes(b"\x00")
+    manifest = scan(root)
+    assert list(manifest.rows["path"]) == ["fake/b.png", "real/a.png"] and manifest.excluded.empty
+    assert "5 files beside the images are no images and not counted" in " ".join(manifest.reading.notes)

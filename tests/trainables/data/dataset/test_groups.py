@@ -118,7 +118,7 @@ def test_explicit_rules_join_neither_near_duplicates_nor_pairs(fill: Fill) -> No
         (None, r"asks for pairs, but .*pairs\.csv does not exist"),
         ("a,b\nx,y\n", r"needs the columns first,second; its columns: a, b"),
         ("first,second\nx,y\n", r"names no image of this folder, x for one"),
-        ("", r"can't be read as CSV"),
+        ("", r"can't be read as UTF-8 CSV"),
     ],
 )
 def test_a_file_of_pairs_that_says_nothing_is_refused(fill: Fill, content: str | None, message: str) -> None:

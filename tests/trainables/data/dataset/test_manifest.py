@@ -36,7 +36,10 @@ def outside(path: Path) -> None:
     path.symlink_to(elsewhere)
 
 
-OUTSIDE = "a link that leaves the data folder; put a copy in its place (cp -rL copies what links lead to)"
+OUTSIDE = (
+    "a link that leaves the data folder; follow it with --follow-links (data commands; --set "
+    "follow_links=true for plan and run), or put a copy in its place (cp -rL copies what links lead to)"
+)
 SPOILED: list[tuple[str, Spoil, str]] = [
     ("x.jpg", truncate, "broken image"),
     ("x.png", truncate, "broken image"),
@@ -149,7 +152,7 @@ def test_identical_files_share_a_group_whatever_else_groups_them(fill: Fill, gro
         ("person\np\n", r"has no column path"),
         ("path,person\nwiki/a.png,p\n", r"1 images have no person, fake/b\.png for one"),
         ("path,person\nwiki/a.png,p\nfake/b.png,\n", r"1 images have no person, fake/b\.png for one"),
-        ("", r"can't be read as CSV"),
+        ("", r"can't be read as UTF-8 CSV"),
     ],
 )
 def test_a_group_column_that_does_not_cover_the_images_is_refused(
@@ -166,6 +169,8 @@ def test_a_group_column_is_read_however_its_paths_are_written(fill: Fill) -> Non
     """Catches tables of Windows, and rows that repeat each other, taken for something else."""
     root = fill("wiki/a.png", "fake/b.png")
     (root / "manifest.csv").write_text("path,person\nwiki\\a.png,p\n./fake/b.png,q\nwiki/a.png,p\n")
+    assert list(scan(root, group_by="person").rows["group"]) == ["q", "p"]
+    (root / "manifest.csv").write_text("path;person\nwiki\\a.png;p\nfake/b.png;q\n", encoding="utf-8-sig")
     assert list(scan(root, group_by="person").rows["group"]) == ["q", "p"]
 
 

@@ -151,11 +151,19 @@ def test_what_names_no_usable_image_is_refused(draw: Draw, tmp_path: Path) -> No
             name_images(path, classes=CLASSES)
 
 
+def test_two_rows_that_say_two_things_of_one_file_are_refused(draw: Draw, tmp_path: Path) -> None:
+    draw(tmp_path / "a.jpg")
+    listed = table(tmp_path / "new.csv", "path,label\na.jpg,real\na.jpg,\n./a.jpg,fake\n")
+    with pytest.raises(InputError, match=r"a\.jpg has two labels, in line 2 and in line 4; keep one"):
+        name_images(listed, classes=CLASSES)
+
+
 def test_a_link_that_leads_out_of_a_folder_is_listed(draw: Draw, tmp_path: Path) -> None:
     """Catches a folder from elsewhere that shows the files of this machine."""
     draw(tmp_path / "in/a.jpg")
     (tmp_path / "in/b.jpg").symlink_to(draw(tmp_path / "else/b.jpg"))
     assert list(reasons(name_images(tmp_path / "in", classes=CLASSES))) == ["b.jpg"]
+    assert not reasons(name_images(tmp_path / "in", classes=CLASSES, follow_links=True))
 
 
 def test_a_table_may_be_parquet(draw: Draw, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_csv_with_five_classes_names_them_by_number_and_test_rows_may_lack_label
     [
         ("image_id,label\na,0\nb,\n", r"train\.csv, line 3: no label"),
         ("image_id,label\na,0\nb\n", r"train\.csv, line 3: no label"),
-        ("image_id,label\na,0\nb,fake\n", r"labels are numbers \(0\) and names \(fake\) at once"),
+        ("image_id,label\na,0\nb,fake\n", r"numbers \(0 in line 2 .*\) and names \(fake in line 3 "),
         ("image_id,label\na,cat\nb,dog\n", r"which of cat, dog is real.*--real-sources cat"),
         ("image_id,label\na,fake\nb,deepfake\n", r"names of fakes, and none is real"),
         ("image_id,label\na,-1\n", r"line 2: label '-1'"),

@@ -154,7 +154,10 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 
 
 def test_bombs_cost_no_memory(tmp_path: Path) -> None:
-    """Catches a file of kilobytes that asks for gigabytes: pixels, text, frames larger than the screen."""
+    """Catches a file of kilobytes that asks for gigabytes: pixels, text, frames larger than the screen.
+
+    The text is passed over, and says nothing against its picture.
+    """
     bombs = {
         "pixels.png": png_bomb(20_000, 10_000),
         "text.png": png_bomb(8, 8, text=bytes(256 * 2**20)),
@@ -180,7 +183,7 @@ def test_bombs_cost_no_memory(tmp_path: Path) -> None:
         timeout=60,
         check=True,
     ).stdout.splitlines()
-    assert all(found[:-1]), found
+    assert [bool(problem) for problem in found[:-1]] == [name != "text.png" for name in bombs], found
     assert "megapixels" in found[0]
     assert int(found[-1]) < 200, f"{found[-1]} MiB"
 

@@ -2,6 +2,7 @@
 
 import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -102,3 +103,39 @@ def test_a_png_with_the_workflow_of_a_generator_as_text_is_usable(tmp_path: Path
     assert inspect_file(path).problem == ""
     with open_image(path) as image:
         assert len(image.text["workflow"]) == 2_000_000  # type: ignore[attr-defined]
+
+
+def packed_text() -> PngImagePlugin.PngInfo:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("workflow", "node " * 20_000_000, zip=True)
+    return texts
+
+
+def plain_text() -> PngImagePlugin.PngInfo:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("workflow", "n" * 9 * 2**20)
+    texts.add_text("prompt", "a face")
+    return texts
+
+
+@pytest.mark.parametrize("texts", [packed_text, plain_text])
+def test_texts_beyond_the_bound_are_passed_over_and_the_others_kept(
+    tmp_path: Path, texts: Callable[[], PngImagePlugin.PngInfo]
+) -> None:
+    """Catches fakes alone left out for 100 MB of text, or all of it unpacked for nothing."""
+    path = tmp_path / "a.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path, pnginfo=texts())
+    assert inspect_file(path).problem == ""
+    with open_image(path) as image:
+        assert (square(image, 32) == pixels).all()
+        assert set(image.info) <= {"prompt"}
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "jpg"])
+def test_an_exif_block_that_cannot_be_read_says_nothing_of_the_pixels(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    Image.new("RGB", (32, 32), "red").save(path, exif=b"Exif\x00\x00no block at all")
+    assert inspect_file(path).problem == ""
+    with open_image(path) as image:
+        assert square(image, 16).shape == (16, 16, 3)

@@ -1,4 +1,4 @@
-"""Findings about parts: a giant group's fold, and few images of a class to select by."""
+"""Findings about parts: a giant group's fold, and few images of a class to test or to select by."""
 
 import pandas as pd
 
@@ -8,8 +8,8 @@ CLASSES = ("real", "fake")
 
 
 def trial(*, test: dict[str, int], val: tuple[int, int] = (20, 20)) -> pd.DataFrame:
-    """Rows of a trial: images of each test group, and of each class in the inner validation part."""
-    rows = [(group, 0, "test") for group, images in test.items() for _ in range(images)]
+    """Rows of a trial: images of each test group, half of a class each, and of each class to select by."""
+    rows = [(group, number % 2, "test") for group, images in test.items() for number in range(images)]
     rows += [(f"v{label}", label, "val") for label in (0, 1) for _ in range(val[label])]
     rows += [(f"t{label}", label, "train") for label in (0, 1) for _ in range(30)]
     return pd.DataFrame(rows, columns=["group", "label", "part"])
@@ -32,7 +32,7 @@ def test_a_giant_group_is_named_with_its_fold() -> None:
 
 
 def test_few_images_of_a_class_to_select_by_are_said_with_the_least() -> None:
-    tables = {"fold 0": trial(test={"a": 20}, val=(9, 20)), "fold 1": trial(test={"a": 20}, val=(20, 3))}
+    tables = {"fold 0": trial(test={"a": 40}, val=(9, 20)), "fold 1": trial(test={"a": 40}, val=(20, 3))}
     [finding] = uneven_parts(tables, classes=CLASSES)
     assert finding.name == "small_inner_validation"
     assert finding.sentence.startswith(
@@ -43,5 +43,16 @@ def test_few_images_of_a_class_to_select_by_are_said_with_the_least() -> None:
         {"fold": "fold 0", "class": "real", "images": 9},
         {"fold": "fold 1", "class": "fake", "images": 3},
     ]
-    alone = {"fold 0": trial(test={"a": 20}, val=(0, 20))}
+    alone = {"fold 0": trial(test={"a": 40}, val=(0, 20))}
     assert "fold 0 has 0 images of class real: epochs" in uneven_parts(alone, classes=CLASSES)[0].sentence
+
+
+def test_few_images_of_a_class_to_test_on_are_said_with_the_least() -> None:
+    """Catches a fold whose whole score of a class hangs on two images."""
+    few = trial(test={"a": 60})
+    few.loc[few[(few["part"] == "test") & (few["label"] == 0)].index[2:], "label"] = 1
+    [finding] = uneven_parts({"fold 0": trial(test={"a": 60}), "fold 1": few}, classes=CLASSES)
+    assert finding.name == "small_test"
+    assert finding.sentence.startswith("the test part of fold 1 has 2 images of class real: ")
+    unlabelled = few[few["part"] != "test"]
+    assert uneven_parts({"fold 0": unlabelled}, classes=CLASSES) == []

@@ -9,13 +9,13 @@ from rich.console import Console
 from orchestrator import tracking
 from orchestrator.console import say
 from orchestrator.execution import worker
+from orchestrator.execution.disk_referee import DiskReferee
 from orchestrator.execution.executor import Event, EventKind, Executor, Task, TrialJob
 from orchestrator.execution.progress import Board, Display, board_from_disk, mark_eliminated, score_names
 from orchestrator.execution.referee import Referee
 from orchestrator.execution.remote_places import RemotePlace, remote_places
 from orchestrator.plan.plan import Options, StudyPlan, Trial
 from orchestrator.store import provenance
-from orchestrator.store.disk_faults import ResultsBlockedError
 from orchestrator.store.folder import write_error
 from orchestrator.store.outcome_records import ErrorRecord
 from orchestrator.store.records import StudyRecord
@@ -41,7 +41,7 @@ def run_trials(
     tracker, board = tracking.Tracker(study.store, record), _board(study, record, spent)
     board.nodes = executor.nodes.headline
     copy, places = copy_at(study.store.root), remote_places(study)
-    blocked: list[str] = []
+    referees = [*referees, disk := DiskReferee()]
     with Display(board, console=console, quiet=options.quiet) as display:
         for wave in study.waves():
             tasks = {trial.key: _task(study, trial, files, places.get(trial.experiment)) for trial in wave}
@@ -52,20 +52,13 @@ def run_trials(
                 if keys:
                     mark_eliminated(board, study.store, record)
 
-            def on_event(
-                event: Event,
-                stop: Callable[[Collection[str]], None] = stop,
-                tasks: Mapping[str, Task] = tasks,
-            ) -> None:
+            def on_event(event: Event, stop: Callable[[Collection[str]], None] = stop) -> None:
                 if event.kind is EventKind.LOST:
                     _record_loss(study, event)
                 elif copy is not None and event.kind.is_last():
                     # What comes after reads it on this machine: tables, MLflow, races.
                     copy.fetch(study.store.called(_folder(study, event)), wanted=is_pulled)
                 display.hear(event)
-                if event.kind is EventKind.BLOCKED:
-                    blocked.append(event.message)
-                    stop(tasks)
                 tracker.touch(event.key)
                 for referee in referees:
                     stop(referee.hear(event))
@@ -77,25 +70,34 @@ def run_trials(
                 for referee in referees:
                     stop(referee.tick())
 
-            trials = {trial.key: trial for trial in wave}
-            for referee in referees:
-                trials = {key: trials[key] for key in referee.order(list(trials.values()))}
+            keys = _order(wave, referees)
             mark_eliminated(board, study.store, record)
-            if not trials or blocked:
+            if not keys:
                 continue
             executor.run(
-                [tasks[key] for key in trials],
+                [tasks[key] for key in keys],
                 target=worker.run_task,
                 on_event=on_event,
                 on_tick=on_tick,
                 max_concurrent=options.max_concurrent,
             )
-    # Whatever the tracker could not do, `finish` tries once more, and says so if it fails too.
+    _close(tracker, console)
+    disk.close()
+
+
+def _order(wave: Sequence[Trial], referees: Sequence[Referee]) -> list[str]:
+    """Return the keys of the trials that every referee lets begin, in the order of the last one."""
+    trials = {trial.key: trial for trial in wave}
+    for referee in referees:
+        trials = {key: trials[key] for key in referee.order(list(trials.values()))}
+    return list(trials)
+
+
+def _close(tracker: tracking.Tracker, console: Console) -> None:
+    # Whatever it could not do, `finish` tries once more, and says so if it fails too.
     tracker.close()
     for note in tracker.notes:
         say(f"Note: {note}", console=console, style="yellow")
-    if blocked:
-        raise ResultsBlockedError(blocked[0])
 
 
 def _task(

@@ -26,8 +26,13 @@ def tracking_uri(store: Store) -> str:
 
 def without_secrets(text: str, uri: str) -> str:
     """Return a text that may name the address `uri` without the user, password and options in it."""
-    options = "" if uri.startswith(SQLITE) else "".join(uri.partition("?")[1:])
-    return without_accounts(text.replace(options, "") if options else text)
+    if not uri.startswith(SQLITE):
+        server, mark, options = uri.partition("?")
+        # Its password may hold any letter, also those that end an address.
+        account, at, _ = server.partition("://")[2].rpartition("@")
+        for secret in filter(None, (f"{mark}{options}", f"{account}{at}")):
+            text = text.replace(secret, "")
+    return without_accounts(text)
 
 
 def database_file(uri: str) -> Path | None:

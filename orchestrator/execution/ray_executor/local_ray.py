@@ -8,8 +8,8 @@ there may be none. So both are asked for here, for as long as the session lives.
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import ray
 from ray._private import ray_constants
@@ -43,15 +43,15 @@ def alone_on_loopback() -> Iterator[None]:
         Config.initialize("")
 
 
-def begin_local(options: Mapping[str, Any], *, say: Callable[[str], None]) -> None:
-    """Start Ray with these options of `ray.init`; where it is slow, say so and try again.
+def begin_local(begin: Callable[[], object], *, place: Path, say: Callable[[str], None]) -> None:
+    """Begin a Ray whose session is at `place`; where it is slow, say so and try again.
 
     Raises:
         InputError: it does not start on this machine.
     """
     for number in range(1, TRIES + 1):
         try:
-            ray.init(**options)
+            begin()
             return
         # Ray raises whatever comes; that it does not start is this machine's matter, and not a defect.
         except Exception as error:
@@ -59,7 +59,7 @@ def begin_local(options: Mapping[str, Any], *, say: Callable[[str], None]) -> No
             if number == TRIES or TIMED_OUT not in str(error):
                 raise InputError(
                     f"Ray does not start on this machine ({last_line(str(error)) or type(error).__name__}); "
-                    f"its logs are in {options['_temp_dir']}, and --address none runs without it"
+                    f"its logs are in {place}, and --address none runs without it"
                 ) from error
         if number == 1:
             say(f"waiting for Ray, which is slow to start, up to {(TRIES - 1) * TRY_S} s more")

@@ -1,8 +1,9 @@
 """A running Ray for the length of a block: begun on this machine, or joined by address."""
 
 import contextlib
+import functools
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,10 @@ def start(
         alone_on_loopback() if address == "local" else contextlib.nullcontext(),
     ):
         if address == "local":
-            begin_local(options | {"_temp_dir": str(place)}, say=joining.say)
+            begin = functools.partial(ray.init, **options, _temp_dir=str(place))
+            begin_local(begin, place=place, say=joining.say)
         else:
-            _join(options, named)
+            _join(functools.partial(ray.init, **options), named)
         # Ray has made SIGTERM end the process at once.
         signals.take()
         try:
@@ -85,9 +87,9 @@ def start(
             ray.shutdown()
 
 
-def _join(options: Mapping[str, Any], named: str) -> None:
+def _join(join: Callable[[], object], named: str) -> None:
     try:
-        ray.init(**options)
+        join()
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise InputError(
             f"no Ray cluster at {named} ({first_line(error)}); start one, or give --address local"

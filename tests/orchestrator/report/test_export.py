@@ -116,16 +116,16 @@ def test_processes_that_write_one_page_take_turns(tmp_path: Path, monkeypatch: p
     """Catches a page without its figures, or with those of another one, since two were written at once."""
     page, lock = tmp_path / "page" / "index.html", tmp_path / "pages.lock"
     others = {"figures/other.svg": "o", "tables/other.csv": "o"}
-    other = threading.Thread(target=lambda: write_page(page, "other", others, lock=lock))
+    other = threading.Thread(target=lambda: write_page(page, "other", others, lock=lock, below=tmp_path))
 
-    def clear_and_meet_the_other(folder: Path, files: Iterable[str]) -> None:
+    def clear_and_meet_the_other(folder: Path, files: Iterable[str], *, below: Path) -> None:
         monkeypatch.setattr("orchestrator.report.export.clear", clear)
-        clear(folder, files)
+        clear(folder, files, below=below)
         other.start()
         other.join(0.2)
 
     monkeypatch.setattr("orchestrator.report.export.clear", clear_and_meet_the_other)
-    write_page(page, "one", {"figures/one.svg": "1", "tables/one.csv": "1"}, lock=lock)
+    write_page(page, "one", {"figures/one.svg": "1", "tables/one.csv": "1"}, lock=lock, below=tmp_path)
     other.join()
     assert page.read_text() == "other"
     files = {path.name for path in page.parent.rglob("*") if path.is_file()}

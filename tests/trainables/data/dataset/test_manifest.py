@@ -106,7 +106,9 @@ def test_one_percent_unusable_passes_and_more_stops_with_the_value_that_would_pa
     (root / "wiki" / "x.png").write_bytes(b"")
     assert len(scan(root).excluded) == 1
     (root / "wiki" / "y.png").write_bytes(b"")
-    with pytest.raises(InputError, match=r"2 of 101 files \(2\.0%\).*wiki/x\.png: empty file") as raised:
+    with pytest.raises(
+        InputError, match=r"2 of 101 files \(2\.0%\).*wiki/x\.png, wiki/y\.png: empty file"
+    ) as raised:
         scan(root)
     way_out = re.search(r"--set max_unusable=([0-9.]+)", str(raised.value))
     assert way_out and len(scan(root, max_unusable=float(way_out[1])).rows) == 99

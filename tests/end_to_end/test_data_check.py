@@ -79,6 +79,7 @@ def test_a_validation_row_among_the_test_rows_is_found(check: Check, faces: Path
     assert code == 1 and len(found["run_validated_on_test"]["rows"]) == 2
 
 
+@pytest.mark.slow
 def test_predictions_that_were_changed_are_found(check: Check, faces: Path, results: Path) -> None:
     path = predictions(results, 1)
     table = pd.read_parquet(path)
@@ -92,6 +93,7 @@ def test_predictions_that_were_changed_are_found(check: Check, faces: Path, resu
     assert found["run_predictions_changed"]["rows"][0]["reason"] == "no rows"
 
 
+@pytest.mark.slow
 def test_versions_of_one_picture_on_two_sides_of_the_folds_are_found(
     check: Check, own_faces: Path, results: Path, faces: Path
 ) -> None:

@@ -26,6 +26,7 @@ def generators(tmp_path: Path, draw: Callable[[Path], Path]) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_an_unlabelled_test_split_gets_a_submission_and_the_labelled_one_scores(
     generators: Path,
     tmp_path: Path,

@@ -67,6 +67,7 @@ def test_a_gain_over_all_pairs_is_taken_with_its_numbers(results: Any) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gain", [0.0, -4.0])
 def test_what_does_not_help_is_not_done(results: Any, gain: float) -> None:
     four(results, gain=gain)

@@ -21,6 +21,7 @@ def executor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayExecutor]:
         yield started
 
 
+@pytest.mark.slow
 def test_a_lost_worker_is_tried_again_and_a_hopeless_task_is_given_up(
     executor: RayExecutor, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ from orchestrator.checks.shortcuts import shortcut_share
 from orchestrator.report.sections import sources
 from orchestrator.store.folder import Store
 from orchestrator.wording.verdict import verdict
+from tests.cases import fast_first
 from trainables.evaluation.scoring import compute_metrics
 from trainables.files import write_json
 
@@ -65,7 +66,7 @@ def test_files_beside_the_page_are_the_ones_it_lists(tmp_path: Path, write_resul
     assert (page.parent / "tables" / "summary.csv").read_bytes() == collected
 
 
-@pytest.mark.parametrize("phase", ["two_classes", "five_classes"])
+@pytest.mark.parametrize("phase", fast_first(["two_classes", "five_classes"], 1))
 def test_page_needs_nothing_from_outside(request: pytest.FixtureRequest, phase: str) -> None:
     """Catches a script, an external address, and figures whose ids get into each other's way."""
     found = request.getfixturevalue(phase)
@@ -194,6 +195,7 @@ def test_a_score_that_does_not_exist_says_why(tmp_path: Path, write_results: Any
     assert whole["Experiment"] == "p1_a" and {"AUC", "EER"} <= set(whole["Scores"].split(", "))
 
 
+@pytest.mark.slow
 def test_held_out_sources_and_ranking_appear_where_they_exist(
     tmp_path: Path, write_results: Any, render: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

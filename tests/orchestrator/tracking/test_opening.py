@@ -70,6 +70,7 @@ def test_the_whole_command_upgrades_a_database_that_the_user_named(
     assert theirs.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_damaged_database_is_made_anew_with_every_phase_when_that_is_asked(
     results: Any, store: Store, quickly_made: None
 ) -> None:
@@ -189,6 +190,7 @@ def test_a_command_that_is_killed_while_it_makes_the_database_leaves_none(tmp_pa
     assert not path.exists()
 
 
+@pytest.mark.slow
 def test_an_experiment_that_was_deleted_is_restored_with_its_runs(results: Any, store: Store) -> None:
     """Catches MLflow that misses a phase for good since somebody has once removed it in its pages."""
     results.add("a", folds=1)

@@ -99,6 +99,7 @@ def test_a_trial_that_was_half_logged_is_completed(results: Any, store: Store) -
         assert [step for step, _ in seen.history(whole, metric)] == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_an_epoch_that_was_cut_in_two_is_completed(results: Any, store: Store) -> None:
     """Catches an epoch of which only the first values arrived, and that passes for logged ever after.
 
@@ -139,6 +140,7 @@ def test_a_failed_trial_is_failed_and_finished_once_it_succeeds(results: Any, st
     assert len(seen.runs) == 3
 
 
+@pytest.mark.slow
 def test_what_left_a_race_is_killed_until_it_runs_after_all(results: Any, store: Store) -> None:
     """Catches runs that MLflow shows as running for ever, since nobody will go on with them."""
     results.add("a", folds=3)

@@ -24,6 +24,9 @@ from trainables.removal import remove_file
 
 T = TypeVar("T")
 
+# What the system says of a disk, or of somebody's part of it, that takes no more.
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 # A JSON object as it was read or is about to be written, of whose values no model has said anything (yet).
 JsonObject = dict[str, Any]
 # What tells a file from what it was: size, when its content and when its entry were changed (ns), and its

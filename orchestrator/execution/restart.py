@@ -43,7 +43,8 @@ def begin_again(reason: str) -> None:
         os._exit(EXIT_FAILED)
     again = "the command begins again, once, and goes on with what is missing"
     print(f"Warning: {reason}; {again}", file=stream, flush=True)
-    sys.__stdout__.flush() if sys.__stdout__ else None
+    if sys.__stdout__:
+        sys.__stdout__.flush()
     os.environ[AGAIN] = "1"
     os.execv(sys.executable, sys.orig_argv)
 

@@ -9,9 +9,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from trainables.files import free_bytes
+from trainables.files import DISK_IS_FULL, free_bytes
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 BROKEN = (errno.EIO, errno.ESTALE, errno.ENOTCONN)
 
@@ -30,7 +29,7 @@ def disk_fault(error: BaseException, folder: Path) -> str | None:
             return str(each)
         code = _code(each)
         place = Path(os.fsdecode(each.filename)) if isinstance(each, OSError) and each.filename else None
-        if code in FULL:
+        if code in DISK_IS_FULL:
             where = folder if place is None else place.parent
             what = "full" if code == errno.ENOSPC else "at its quota"
             return (
@@ -56,7 +55,7 @@ def _code(error: BaseException) -> int | None:
     if isinstance(error, OSError):
         return error.errno
     text = str(error)
-    return next((code for code in (*FULL, errno.EROFS) if f"{os.strerror(code)}" in text), None)
+    return next((code for code in (*DISK_IS_FULL, errno.EROFS) if os.strerror(code) in text), None)
 
 
 def _is_below(path: Path, folder: Path) -> bool:

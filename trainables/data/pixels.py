@@ -36,13 +36,12 @@ from trainables.data.images.decoding import changed_square, read_unchanged, squa
 from trainables.data.images.inspection import num_workers, open_image
 from trainables.data.perturbations import parse_perturbation, perturb
 from trainables.errors import InputError
-from trainables.files import file_sha256, free_bytes, known_sha256, read_json, write_json
+from trainables.files import DISK_IS_FULL, file_sha256, free_bytes, known_sha256, read_json, write_json
 from trainables.progress import OnProgress
 from trainables.removal import remove_folder
 from trainables.versions import PIXELS
 
 CHUNK = 32
-DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 DISK_IS_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG)
 
 

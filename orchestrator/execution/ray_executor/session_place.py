@@ -71,18 +71,18 @@ def _why_not(folder: Path) -> str:
 def _held(folder: Path) -> Iterator[Path]:
     """Hold the first number that nobody holds, and clear all of those."""
     numbers = sorted(int(path.stem) for path in folder.glob(f"*{LOCK}") if path.stem.isdecimal())
-    free = [lock for lock in map(_lock, [folder] * len(numbers), numbers) if _is_taken(lock)]
+    free = [lock for number in numbers if _is_taken(lock := _lock(folder, number))]
     if not free:
         free = [_lock(folder, max(numbers, default=-1) + 1)]
         free[0].acquire()
     for lock in free:
         # What still dies may write into it meanwhile.
         with contextlib.suppress(OSError):
-            remove_folder(Path(lock.lock_file).with_suffix(""), below=folder)
+            remove_folder(_place_of(lock), below=folder)
     mine, *others = free
     for lock in others:
         lock.release()
-    place = Path(mine.lock_file).with_suffix("")
+    place = _place_of(mine)
     place.mkdir(mode=0o700, exist_ok=True)
     try:
         yield place
@@ -92,6 +92,11 @@ def _held(folder: Path) -> Iterator[Path]:
 
 def _lock(folder: Path, number: int) -> FileLock:
     return FileLock(folder / f"{number}{LOCK}", timeout=0)
+
+
+def _place_of(lock: FileLock) -> Path:
+    """Return the folder that a lock is for."""
+    return Path(lock.lock_file).with_suffix("")
 
 
 def _is_taken(lock: FileLock) -> bool:

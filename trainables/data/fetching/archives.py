@@ -8,7 +8,6 @@ taken over. What desktop systems add for themselves (`__MACOSX/`, `.DS_Store`, `
 """
 
 import bz2
-import errno
 import gzip
 import lzma
 import stat
@@ -22,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, NamedTuple, cast
 
 from trainables.errors import InputError
-from trainables.files import free_bytes
+from trainables.files import DISK_IS_FULL, free_bytes
 from trainables.progress import OnProgress
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -99,7 +98,7 @@ def _readable(archive: Path, folder: Path) -> Iterator[None]:
     except InputError:
         raise
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in DISK_IS_FULL:
             raise NoRoom(
                 f"the disk is full: {archive.name} does not fit into {folder} "
                 f"({free_bytes(folder) // 2**20} MiB free); free some or name a folder on another disk"

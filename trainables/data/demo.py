@@ -123,9 +123,12 @@ def write_demo(
                 num_drawn += 1
                 if progress is not None:
                     progress(num_drawn, num_faces * len(SOURCES))
-        if root.exists():
-            root.rmdir()
-        drawn.rename(root)
+        try:
+            if root.exists():
+                root.rmdir()
+            drawn.rename(root)
+        except OSError as error:
+            raise InputError(f"{root} was filled by somebody else meanwhile, and is left as it is.") from error
     return dict.fromkeys(SOURCES, num_faces)
 
 

@@ -185,6 +185,19 @@ def test_refuses_what_is_already_there_and_leaves_it_alone(tmp_path: Path, what:
     assert list(tmp_path.iterdir()) == [root]
 
 
+def test_two_at_once_don_t_mix_their_sets(tmp_path: Path) -> None:
+    """Catches a second set that is drawn into the same folder, and what is then called a defect."""
+    root = tmp_path / "data"
+
+    def draw_mine(done: int, total: int) -> None:
+        root.mkdir(exist_ok=True)
+        (root / "photo.jpg").write_text("mine")
+
+    with pytest.raises(InputError, match="somebody else"):
+        write_demo(root, num_faces=2, size_px=32, progress=draw_mine)
+    assert list(tmp_path.rglob("*.*")) == [root / "photo.jpg"]
+
+
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     root = tmp_path / "data"
     root.mkdir()

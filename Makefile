@@ -10,7 +10,10 @@ EXTRAS ?= dev
 READY := $(VENV)/.ready-$(EXTRAS)
 SOURCES ?= build/cluster-sources
 
-.PHONY: setup demo study notebooks test lint check check-all cluster-test schema cluster-sources clean
+FAULTS ?= 100
+SEED ?= 1
+
+.PHONY: setup demo study notebooks test lint check check-all chaos cluster-test schema cluster-sources clean
 
 setup: $(READY)
 
@@ -62,6 +65,13 @@ check: lint test
 check-all: export PYTHONDONTWRITEBYTECODE :=
 check-all: check
 	@$(BIN)/python -m pytest -m "(slow or gpu) and not cluster" -n 2 --dist loadfile
+
+# What may happen to a study, as many faults as FAULTS, drawn from SEED.
+chaos: export PYTHONDONTWRITEBYTECODE :=
+chaos: export ORCHESTRATOR_CHAOS_FAULTS := $(FAULTS)
+chaos: export ORCHESTRATOR_CHAOS_SEED := $(SEED)
+chaos: setup
+	@$(BIN)/python -m pytest tests/chaos -n 2 --dist worksteal
 
 # Clusters of pretended machines, by root. They wait for each other most of the time, so two files run at once.
 cluster-test: export PYTHONDONTWRITEBYTECODE :=

@@ -20,7 +20,8 @@ from trainables.models.building import build_model
 from trainables.recipe import Recipe, RecipeKeys, Stage
 from trainables.training import stages
 from trainables.training.batches import Images
-from trainables.training.loop import EpochReport, Samples, Trainer
+from trainables.training.epoch_report import EpochReport
+from trainables.training.loop import Samples, Trainer
 from trainables.training.precision import Speed, measure
 
 NUM_TRAIN, SMALL_NUM_TRAIN, NUM_VAL = 512, 64, 64

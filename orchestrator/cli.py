@@ -170,6 +170,11 @@ def _of_error(error: Exception, results: Path, signals: EndingSignals, *, debug:
     if fault := disk_fault(error, results):
         complain(f"{fault}; then the same command goes on where this one stopped")
         return EXIT_FAILED if not debug else _show(error, EXIT_FAILED)
+    from orchestrator.execution.executor import CallLostError
+
+    if isinstance(error, CallLostError):
+        complain(f"{error}; the same command goes on where this one stopped")
+        return EXIT_FAILED if not debug else _show(error, EXIT_FAILED)
     return _defect(error, results, debug=debug)
 
 

@@ -30,7 +30,7 @@ from trainables.outside_text import visible
 from trainables.recipe import MEMORY_FORMATS, Recipe, RecipeKeys
 from trainables.recipe_part import RecipePart
 from trainables.starting_weights import StartingWeights
-from trainables.training.loop import EpochReport
+from trainables.training.epoch_report import EpochReport
 from trainables.training.precision import measure
 from trainables.trial import read_base, run_trial
 from trainables.trial_inputs import ImageCaches, detect_faces, trial_rows

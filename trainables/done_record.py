@@ -1,16 +1,17 @@
 """done.json: that a trial is finished and what it left, with its one reader and its one writer.
 
 It is written last, when everything that it speaks of is on the disk. A trial is finished if and only if it
-can be read; one that is damaged is run again. Earlier versions of the program left fewer hashes, or none:
-their trials are finished, and what has no hash is believed.
+can be read; one that is damaged is run again, and so is a trial whose predictions are others by now. Earlier
+versions of the program left fewer hashes, or none: their trials are finished, and what has no hash is
+believed.
 """
 
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from trainables.files import read_file, write_json
-from trainables.trial_files import DONE, FORMAT
+from trainables.files import known_sha256, read_file, write_json
+from trainables.trial_files import DONE, FORMAT, PREDICTIONS
 
 
 class DoneRecord(BaseModel):
@@ -32,6 +33,15 @@ def read_done(folder: Path) -> DoneRecord | None:
         return parse_done(read_file(folder / DONE))
     except OSError:
         return None
+
+
+def holds(folder: Path, done: DoneRecord) -> bool:
+    """Tell whether the predictions at `folder` are those that the trial was finished with."""
+    path, known = folder / PREDICTIONS, done.predictions_sha256
+    try:
+        return known is None or (path.is_file() and known_sha256(path) == known)
+    except OSError:
+        return False
 
 
 def parse_done(content: bytes) -> DoneRecord | None:

@@ -28,7 +28,7 @@ from trainables.device import device_type, place_of
 from trainables.errors import InputError
 from trainables.own_process import ProcessEndedError, in_own_process
 from trainables.recipe import Augment, Optimizer, Recipe
-from trainables.training.loop import EpochReport
+from trainables.training.epoch_report import EpochReport
 from trainables.trial import run_trial
 from trainables.trial_files import PREDICTIONS, WEIGHTS
 from trainables.trial_inputs import TrialRows

@@ -39,8 +39,9 @@ from trainables.removal import remove_file, remove_folder
 from trainables.seeds import derived_seed
 from trainables.training import checkpoint
 from trainables.training.batches import Images
+from trainables.training.epoch_report import EpochReport, OnEpoch
 from trainables.training.kernel_machine import KernelMachine
-from trainables.training.loop import EpochReport, OnEpoch, Samples, Trainer
+from trainables.training.loop import Samples, Trainer
 from trainables.training.normalization import normalization_of
 from trainables.training.precision import peak_mib
 from trainables.training.repeatable import make_repeatable
@@ -89,6 +90,7 @@ def run_trial(
     on_epoch: OnEpoch | None = None,
     on_smaller_parts: OnSmallerParts | None = None,
     on_checkpoint: Callable[[], None] | None = None,
+    on_sign: Callable[[], None] | None = None,
     resume: bool = True,
     device: torch.device | None = None,
     threads: int = 1,
@@ -105,6 +107,7 @@ def run_trial(
         on_smaller_parts: called before the trial is committed, where memory ran out and training went on with
             smaller parts of a batch, with the most images of one.
         on_checkpoint: called when a checkpoint was written within an epoch.
+        on_sign: called every few seconds within an epoch. SystemExit from one of these leaves a checkpoint.
         resume: go on from out_dir/checkpoint when there is one.
         device: default: the first CUDA device, else the CPU.
         threads: CPU threads; on the CPU the last bits of a result depend on it.
@@ -126,7 +129,7 @@ def run_trial(
     if is_kernel_machine(recipe.backbone):
         outcome = _train_machine(pixels, parts)
     else:
-        course = _Course(device, pixels_mib, resume, on_epoch, on_checkpoint, on_smaller_parts)
+        course = _Course(device, pixels_mib, resume, on_epoch, on_checkpoint, on_sign, on_smaller_parts)
         outcome = _train_network(recipe, rows, pixels, parts, out_dir, bases, course)
     metrics = {
         **_scored(outcome, parts),
@@ -155,6 +158,7 @@ class _Course:
     resume: bool
     on_epoch: OnEpoch | None
     on_checkpoint: Callable[[], None] | None
+    on_sign: Callable[[], None] | None
     on_smaller_parts: OnSmallerParts | None
 
 
@@ -211,7 +215,11 @@ def _train_network(
             course.on_epoch(epoch)
 
     progress = fit_in_memory(
-        trainer, on_epoch=report, on_checkpoint=course.on_checkpoint, resume=course.resume
+        trainer,
+        on_epoch=report,
+        on_checkpoint=course.on_checkpoint,
+        on_sign=course.on_sign,
+        resume=course.resume,
     )
     if course.on_smaller_parts and progress.micro_batch not in (None, recipe.micro_batch):
         course.on_smaller_parts(largest_part(trainer))

@@ -61,6 +61,16 @@ DeviceOption = Annotated[
         show_default=False,
     ),
 ]
+GraceOption = Annotated[
+    float,
+    typer.Option(
+        "--grace",
+        metavar="SECONDS",
+        min=0.0,
+        help="How long trials may take to write a checkpoint of the moment where a signal ends the command; "
+        "Slurm and docker leave 30 in all.",
+    ),
+]
 WaitOption = Annotated[
     float,
     typer.Option(

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 
 # Options of a run that change nothing of its plan.
-UNPLANNED = ("max_concurrent", "address", "wait_workers", "mixed_gpus", "accept_shortcut", "race", "quiet")
+UNPLANNED = (
+    "max_concurrent",
+    "address",
+    "wait_workers",
+    "mixed_gpus",
+    "grace",
+    "accept_shortcut",
+    "race",
+    "quiet",
+)
 
 
 @with_run_options(without=(*UNPLANNED, "max_hours", "max_cost"))

@@ -17,6 +17,7 @@ from orchestrator.commands.options import (
     DeviceOption,
     ExperimentsOption,
     FoldsOption,
+    GraceOption,
     JsonOption,
     MaxCostOption,
     MaxHoursOption,
@@ -58,6 +59,7 @@ class RunOptions:
     device: DeviceOption = None
     wait_workers: WaitOption = 15.0
     mixed_gpus: MixedOption = False
+    grace: GraceOption = 0.0
     accept_shortcut: AcceptOption = False
     accept_trials: AcceptTrialsOption = 0
     race: RaceOption = False
@@ -117,6 +119,7 @@ class RunOptions:
             device=declared_device(self.device),
             wait_workers_s=60 * self.wait_workers,
             mixed_gpus=self.mixed_gpus,
+            grace_s=self.grace,
             quiet=self.quiet,
             debug=self.debug,
             accept_shortcut=self.accept_shortcut,

@@ -2,12 +2,14 @@
 
 The first one raises KeyboardInterrupt, so that whatever is held is given back on the way out: workers,
 requests to an autoscaler, locks. A second one, while that goes on, changes nothing; later ones raise again,
-so that a way out that hangs can be left. Blocks within each other count together.
+so that a way out that hangs can be left. Blocks within each other count together. Within
+`EndingSignals.grace` the first one is only remembered for a while, so that what runs can be ended in order.
 """
 
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 
@@ -23,20 +25,39 @@ class EndingSignals:
 
     def __init__(self) -> None:
         self._came: list[int] = []
+        self._grace_s, self._until = 0.0, float("-inf")
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Take a signal in."""
         self._came.append(number)
+        if len(self._came) == 1:
+            self._until = time.monotonic() + self._grace_s
         if len(self._came) != 2:
             self.check()
+
+    @contextlib.contextmanager
+    def grace(self, seconds: float) -> Iterator[None]:
+        """Give what runs in the block so many seconds from the first signal on: only then it is raised."""
+        before, self._grace_s = self._grace_s, seconds
+        try:
+            yield
+        finally:
+            self._grace_s, self._until = before, float("-inf")
+
+    @property
+    def has_come(self) -> bool:
+        """Whether one of the signals came."""
+        return bool(self._came)
 
     def check(self) -> None:
         """Raise again what has come: a destructor or a thread's callback prints and forgets an interrupt.
 
+        As long as there is grace for the first one, nothing is raised.
+
         Raises:
             KeyboardInterrupt: one of the signals came; EndedBySignal where the first was not that of Ctrl-C.
         """
-        if self._came:
+        if len(self._came) > 2 or (self._came and time.monotonic() >= self._until):
             raise KeyboardInterrupt if self.first == signal.SIGINT else EndedBySignal
 
     @property

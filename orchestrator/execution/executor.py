@@ -76,6 +76,8 @@ class EventKind(StrEnum):
     """A worker has begun with it, or goes on from its checkpoint."""
     EPOCH = "epoch"
     """An epoch has ended."""
+    SIGN = "sign"
+    """It goes on within an epoch: what is said every few seconds, so that a trial can be ended meanwhile."""
     DONE = "done"
     """It is finished and committed."""
     FAILED = "failed"
@@ -87,11 +89,11 @@ class EventKind(StrEnum):
     BLOCKED = "blocked"
     """The disk of its results keeps nothing more, for which it is not to blame; what it has can go on."""
     STOPPED = "stopped"
-    """`Executor.stop` has ended it; what it has is on disk, and it can go on another time."""
+    """`Executor.stop` has ended it; all that it has done is on disk, and it can go on another time."""
 
     def is_last(self) -> bool:
         """Whether nothing more will be heard of the trial in this run."""
-        return self not in (EventKind.STARTED, EventKind.EPOCH, EventKind.RESTARTED)
+        return self not in (EventKind.STARTED, EventKind.EPOCH, EventKind.SIGN, EventKind.RESTARTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +169,12 @@ class Executor(Protocol):
         on_event: OnEvent,
         on_tick: Callable[[], None],
         max_concurrent: int | None = None,
+        grace_s: float = 0.0,
     ) -> None:
         """Run `target(task, report)` for every task; return when all have ended.
+
+        A signal that ends the command stops all tasks, and ends the run when all have stopped, or after
+        `grace_s`.
 
         Args:
             tasks: in the order in which they are begun.
@@ -177,6 +183,10 @@ class Executor(Protocol):
             the workers.
             on_tick: called in this thread, several times a second where there are workers to wait for.
             max_concurrent: the most tasks at a time; None = what the resources allow.
+            grace_s: seconds that tasks have to write a checkpoint where a signal ends the command.
+
+        Raises:
+            KeyboardInterrupt: a signal has ended the run; see `ending`.
         """
 
     def stop(self, task: Task) -> None:
@@ -193,6 +203,7 @@ class Executor(Protocol):
 
         Raises:
             InputError: a call raised it.
+            CallLostError: a call lost too many workers.
         """
 
     def each_staying(
@@ -255,6 +266,13 @@ def start_executor(
 
     with session.start(address, log=logs / "ray.log", joining=joining, debug=debug) as executor:
         yield executor
+
+
+def refuse_unusable_cluster(address: str, *, logs: Path, joining: Joining) -> None:
+    """Look at the cluster at `address` before anything takes long; see `session.look_early`."""
+    from orchestrator.execution.ray_executor import session
+
+    session.look_early(address, log=logs / "ray.log", joining=joining)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,8 @@ threads that Ray would give it, so that it ends with the same numbers; nothing i
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from orchestrator.execution.executor import Event, EventKind, OnEvent, R, Target, Task, TaskEvents
+from orchestrator.execution.ending import ended_by_signals
+from orchestrator.execution.executor import Event, EventKind, OnEvent, R, Report, Target, Task, TaskEvents
 from orchestrator.execution.node_book import NodeBook
 from orchestrator.plan.resources import this_machine
 from trainables.device import DeviceType, device_type
@@ -30,29 +31,38 @@ class InProcessExecutor:
         on_event: OnEvent,
         on_tick: Callable[[], None],
         max_concurrent: int | None = None,
+        grace_s: float = 0.0,
     ) -> None:
         """See `Executor.run`; there is never more than one task at a time."""
         self._stopped.clear()
         events = TaskEvents(on_event)
-        for task in tasks:
+        with ended_by_signals() as signals:
+            with signals.grace(grace_s):
+                for task in tasks:
 
-            def report(event: Event, key: str = task.key) -> None:
-                events.hear(event)
-                on_tick()
-                if key in self._stopped:
-                    raise _Stopped
+                    def report(event: Event, key: str = task.key) -> None:
+                        events.hear(event)
+                        on_tick()
+                        if signals.has_come or key in self._stopped:
+                            self._stopped.add(key)
+                            raise _Stopped
 
-            try:
-                if task.key not in self._stopped:
-                    target(task, report)
-            except _Stopped:
-                pass
-            # As with a worker that is lost: this task is given up, and the others go on.
-            except Exception as error:
-                reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
-                events.say(task, EventKind.LOST, reason)
-            if task.key in self._stopped:
-                events.say(task, EventKind.STOPPED)
+                    if not signals.has_come:
+                        self._run(task, target, report, events)
+            signals.check()
+
+    def _run(self, task: Task, target: Target, report: Report, events: TaskEvents) -> None:
+        try:
+            if task.key not in self._stopped:
+                target(task, report)
+        except _Stopped:
+            pass
+        # As with a worker that is lost: this task is given up, and the others go on.
+        except Exception as error:
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+            events.say(task, EventKind.LOST, reason)
+        if task.key in self._stopped:
+            events.say(task, EventKind.STOPPED)
 
     def stop(self, task: Task) -> None:
         """See `Executor.stop`."""

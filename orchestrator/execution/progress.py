@@ -40,6 +40,7 @@ SYMBOLS = {
 STATES = {
     EventKind.STARTED: State.RUNNING,
     EventKind.EPOCH: State.RUNNING,
+    EventKind.SIGN: State.RUNNING,
     EventKind.DONE: State.DONE,
     EventKind.FAILED: State.FAILED,
     EventKind.LOST: State.FAILED,

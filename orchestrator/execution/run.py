@@ -21,7 +21,8 @@ from orchestrator.config.load import ResolvedPhase, complete
 from orchestrator.console import progress_bar, say
 from orchestrator.decisions import decision
 from orchestrator.execution.caps import Budget
-from orchestrator.execution.joining import as_planned
+from orchestrator.execution.executor import refuse_unusable_cluster
+from orchestrator.execution.joining import as_planned, joining_of
 from orchestrator.execution.racing import end_race, is_needed, refuse_race, take_looks
 from orchestrator.execution.remote_run import driving, in_turn, pull_again
 from orchestrator.execution.run_missing import Shortcuts, run_missing, say_leaving
@@ -35,7 +36,7 @@ from orchestrator.plan.held_out import held_out_line
 from orchestrator.plan.plan import Options, StudyPlan, plan_study
 from orchestrator.plan.sharding import in_shard
 from orchestrator.store.decision_file import in_force
-from orchestrator.store.folder import State, Store
+from orchestrator.store.folder import State, Store, trial_state
 from orchestrator.store.price_record import PriceRecord
 from orchestrator.store.race_file import EliminationRecord
 from orchestrator.store.records import StudyRecord
@@ -105,6 +106,8 @@ def _run(question: ResolvedPhase, store: Store, options: Options, console: Conso
     options = as_planned(options, store.known_study(question.phase.name))
     if options.address in HERE:
         refuse_unusable_gpu(options.device, store)
+    else:
+        _look_at_cluster(question, store, options)
     with announced(store, question.phase.name) as on_step:
         on_step("reading images")
         with progress_bar(console, "Reading images", quiet=options.quiet) as progress:
@@ -129,6 +132,24 @@ def _run(question: ResolvedPhase, store: Store, options: Options, console: Conso
                 say(line, console=console)
             shortcuts = data_gate.check_study(further, replace(options, quiet=True), console=console)
             _run_or_record(further, data, options, console, shortcuts, on_step, budget)
+
+
+def _look_at_cluster(question: ResolvedPhase, store: Store, options: Options) -> None:
+    """Look at a cluster before any image is read, unless all that is known of the phase is there already.
+
+    Raises:
+        InputError: there is none, or it has GPUs that should train and can't.
+    """
+    known = store.known_study(question.phase.name)
+    if known is not None and all(
+        trial.folder and trial_state(store.trial(trial.folder)) == State.DONE for _, trial in known.trials()
+    ):
+        return
+    refuse_unusable_cluster(
+        options.address,
+        logs=store.logs,
+        joining=joining_of(options, known, lambda sentence: None, results=store.root),
+    )
 
 
 def _run_or_record(

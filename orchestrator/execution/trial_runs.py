@@ -19,7 +19,7 @@ from orchestrator.store import provenance
 from orchestrator.store.folder import write_error
 from orchestrator.store.outcome_records import ErrorRecord
 from orchestrator.store.records import StudyRecord
-from orchestrator.store.remote.local_copy import copy_at
+from orchestrator.store.remote.local_copy import LocalCopy, copy_at
 from orchestrator.store.remote.shared_names import is_pulled
 
 
@@ -53,13 +53,10 @@ def run_trials(
                     mark_eliminated(board, study.store, record)
 
             def on_event(event: Event, stop: Callable[[Collection[str]], None] = stop) -> None:
-                if event.kind is EventKind.LOST:
-                    _record_loss(study, event)
-                elif copy is not None and event.kind.is_last():
-                    # What comes after reads it on this machine: tables, MLflow, races.
-                    copy.fetch(study.store.called(_folder(study, event)), wanted=is_pulled)
+                _take_in(study, copy, event)
                 display.hear(event)
-                tracker.touch(event.key)
+                if event.kind is not EventKind.SIGN:
+                    tracker.touch(event.key)
                 for referee in referees:
                     stop(referee.hear(event))
 
@@ -80,9 +77,18 @@ def run_trials(
                 on_event=on_event,
                 on_tick=on_tick,
                 max_concurrent=options.max_concurrent,
+                grace_s=options.grace_s,
             )
     _close(tracker, console)
     disk.close()
+
+
+def _take_in(study: StudyPlan, copy: LocalCopy | None, event: Event) -> None:
+    """Have on this machine what an event says of: tables, MLflow and races read it."""
+    if event.kind is EventKind.LOST:
+        _record_loss(study, event)
+    elif copy is not None and event.kind.is_last():
+        copy.fetch(study.store.called(_folder(study, event)), wanted=is_pulled)
 
 
 def _order(wave: Sequence[Trial], referees: Sequence[Referee]) -> list[str]:

@@ -26,7 +26,7 @@ from orchestrator.store.records import RecipeRecord, TrialRecord
 from orchestrator.store.run_record import RunRecord
 from trainables.broken_context import BrokenContextError, breaks_context
 from trainables.device import card, place_of
-from trainables.done_record import read_done
+from trainables.done_record import holds, read_done
 from trainables.errors import ChangedFileError
 from trainables.recipe import Recipe
 from trainables.removal import remove_file
@@ -56,7 +56,8 @@ def _run_job(job: TrialJob, task: Task, report: Report) -> None:
     with FileLock(job.folder / LOCK):
         if remote is not None:
             job = remote.fetch()
-        if read_done(job.folder) is not None:
+        done = read_done(job.folder)
+        if done is not None and holds(job.folder, done):
             _end(job, report, remote)
             return
         remove_file(job.folder / ERROR, below=job.folder)
@@ -124,7 +125,7 @@ def _run(job: TrialJob, task: Task, report: Report, remote: RemoteTrial | None) 
     # torch is imported here, in the worker, and not in the process that plans.
     import torch
 
-    from trainables.training.loop import EpochReport
+    from trainables.training.epoch_report import EpochReport
     from trainables.trial import read_base, run_trial
 
     recipe = Recipe.model_validate_json(job.recipe)
@@ -155,6 +156,9 @@ def _run(job: TrialJob, task: Task, report: Report, remote: RemoteTrial | None) 
             )
         )
 
+    def on_sign() -> None:
+        report(Event(EventKind.SIGN, job.key))
+
     def on_smaller_parts(micro_batch: int) -> None:
         run = record.run.model_copy(update={"micro_batch": micro_batch})
         write_trial(job.folder, record.model_copy(update={"run": run}))
@@ -167,6 +171,7 @@ def _run(job: TrialJob, task: Task, report: Report, remote: RemoteTrial | None) 
             bases=bases,
             on_epoch=on_epoch,
             on_checkpoint=None if remote is None else remote.keep,
+            on_sign=on_sign,
             on_smaller_parts=on_smaller_parts,
             device=torch.device(task.device),
             threads=task.share.threads,

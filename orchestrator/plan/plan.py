@@ -30,7 +30,7 @@ from orchestrator.plan.trial_tables import TrialTables
 from orchestrator.plan.trial_work import trial_seconds
 from orchestrator.plan.weights_lookup import starting_weights
 from orchestrator.store.fingerprint import SHORT
-from orchestrator.store.folder import State, Store, read_error, trial_state
+from orchestrator.store.folder import State, Store, read_error, state_to_plan
 from orchestrator.store.records import HandedOver, UnevenParts
 from orchestrator.store.share_record import ShareRecord
 from orchestrator.store.sweep_record import SweepRecord
@@ -160,7 +160,8 @@ class Options:
     """What the command line says about how to run.
 
     `device` is what was declared to train, by `device_why` where no option and no variable says so; None =
-    what there is. `shard` is the part of the trials that this machine runs; None = all of them.
+    what there is. `grace_s` is how long trials may take to write a checkpoint where a signal ends the run.
+    `shard` is the part of the trials that this machine runs; None = all of them.
     """
 
     results: Path
@@ -173,6 +174,7 @@ class Options:
     device_why: str = ""
     wait_workers_s: float = 900.0
     mixed_gpus: bool = False
+    grace_s: float = 0.0
     quiet: bool = False
     debug: bool = False
     accept_shortcut: bool = False
@@ -341,7 +343,7 @@ class _Planner:
         key = identity.trial_key(ingredients)
         folder = self._on_disk.get(key[:SHORT]) or self.store.new_folder(*place, key)
         self._on_disk[key[:SHORT]] = folder
-        state = trial_state(folder)
+        state = state_to_plan(folder)
         self.trials[place] = replace(
             unmeasured, key=key, ingredients=ingredients, folder=folder, state=state, why=_why(state, folder)
         )
@@ -387,4 +389,5 @@ def _why(state: State, folder: Path) -> str:
         State.RUNNING: "another process is running it",
         State.INTERRUPTED: "goes on from its last checkpoint",
         State.MISSING: "no such trial in results yet",
+        State.UNREADABLE: "its predictions are damaged; it runs again",
     }[state]

@@ -10,11 +10,11 @@ def tables(results: Path) -> dict[str, bytes]:
     return {name: (results / "collected" / "phase1" / f"{name}.csv").read_bytes() for name in TABLES}
 
 
-def tracked_runs(results: Path) -> dict[str, tuple[str, list[int]]]:
-    """Name -> status and the steps of the training loss, of every run in the store."""
+def tracked_runs(results: Path, store: str | None = None) -> dict[str, tuple[str, list[int]]]:
+    """Name -> status and the steps of the training loss, of every run in the store (that of the results)."""
     from mlflow import MlflowClient
 
-    client = MlflowClient(f"sqlite:///{results / 'mlflow.db'}")
+    client = MlflowClient(store or f"sqlite:///{results / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("phase1")
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id])

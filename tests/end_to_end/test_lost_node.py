@@ -54,3 +54,22 @@ def test_a_node_that_is_taken_away_changes_no_byte(
     for folder in sorted((undisturbed / "trials").iterdir()):
         other = results / "trials" / folder.name
         assert (other / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+
+
+def test_gpus_that_cuda_does_not_work_on_are_found_before_any_image_is_read(
+    arguments: Callable[[Path], list[str]],
+    run_phase: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path: Path,
+) -> None:
+    """Catches a long scan before it is said that nothing can train."""
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 2, "num_gpus": 1, "object_store_memory": 80 * 2**20},
+    )
+    try:
+        ended = run_phase(tmp_path / "results", "--address", cluster.address)
+    finally:
+        cluster.shutdown()
+    assert ended.returncode == 2, ended.stderr
+    assert "CUDA" in ended.stderr and ended.stderr.count("Error:") == 1, ended.stderr
+    assert "defect" not in ended.stderr and "Reading" not in ended.stdout

@@ -213,6 +213,13 @@ def test_a_report_is_written_from_results_alone(call: Call, results: Any) -> Non
     assert out.strip() == str(results.root / "reports" / "phase1" / "index.html")
 
 
+def test_an_interrupt_before_there_is_anything_to_unwind_is_no_traceback() -> None:
+    """Catches Ctrl-C in the first moment, which Python answers with what it was importing."""
+    ask = "import signal, orchestrator.__main__; print(signal.getsignal(signal.SIGINT) is signal.SIG_DFL)"
+    found = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.stdout.strip() == "True", found.stderr
+
+
 def test_the_module_is_the_program(tmp_path: Path) -> None:
     """Catches an exit code or a message that is lost on the way out of the process."""
     command = ["run", "p1_simplecnn_baseline", "--data", "no-such-folder", "--results", str(tmp_path)]

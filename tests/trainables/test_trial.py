@@ -19,7 +19,8 @@ from trainables.data.pixels import ensure_pixels
 from trainables.data.splits.halves import validation_halves
 from trainables.models.building import build_model
 from trainables.recipe import Loss, Optimizer, Recipe, Scheduler
-from trainables.training.loop import EpochReport, TrainingError
+from trainables.training.epoch_report import EpochReport
+from trainables.training.loop import TrainingError
 from trainables.trial import run_trial
 from trainables.trial_inputs import TrialRows
 

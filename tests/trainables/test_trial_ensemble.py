@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from trainables.errors import InputError
 from trainables.recipe import Augment, Optimizer, Recipe
-from trainables.training.loop import EpochReport
+from trainables.training.epoch_report import EpochReport
 from trainables.trial import Base, read_base, run_trial
 
 CPU = torch.device("cpu")

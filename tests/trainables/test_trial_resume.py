@@ -15,7 +15,7 @@ from tests.cases import fast_first
 from trainables.recipe import Augment, Loss, Mix, Optimizer, Recipe, Scheduler, SelectWeights, Stage
 from trainables.training.batches import Images, split_batch
 from trainables.training.checkpoint import save_weights
-from trainables.training.loop import EpochReport
+from trainables.training.epoch_report import EpochReport
 from trainables.trial import run_trial
 
 CPU = torch.device("cpu")
@@ -205,6 +205,37 @@ def test_killed_within_an_epoch_it_goes_on_from_a_checkpoint_within_it(
     done.append(0)
     assert_same(run(recipe, trial_data, tmp_path), whole[name])
     assert sum(done) == 5 * len(whole[name][2])
+
+
+@pytest.mark.parametrize("signs", [3, 5, 6])
+def test_ended_where_it_gives_a_sign_it_goes_on_from_that_step(
+    make_recipe: MakeRecipe,
+    trial_data: Any,
+    whole: dict[str, Outcome],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    signs: int,
+) -> None:
+    """Catches steps that are done again though there was time to write a checkpoint."""
+    monkeypatch.setattr("trainables.training.loop.SIGN_EVERY_S", 0.0)
+    left, done = [signs], [0]
+
+    def on_sign() -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise SystemExit
+
+    def counted(size: int, micro_batch: int | None) -> list[slice]:
+        done[-1] += 1
+        return split_batch(size, micro_batch)
+
+    monkeypatch.setattr("trainables.training.loop.split_batch", counted)
+    with pytest.raises(SystemExit):
+        run(make_recipe(**SETTINGS["adamw"]), trial_data, tmp_path, on_sign=on_sign)
+    assert done == [signs - 1]
+    done.append(0)
+    assert_same(run(make_recipe(**SETTINGS["adamw"]), trial_data, tmp_path), whole["adamw"])
+    assert sum(done) == 5 * len(whole["adamw"][2])
 
 
 def test_patience_counts_the_epochs_before_the_interruption(

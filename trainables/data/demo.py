@@ -124,11 +124,9 @@ def write_demo(
                 if progress is not None:
                     progress(num_drawn, num_faces * len(SOURCES))
         try:
-            if root.exists():
-                root.rmdir()
-            drawn.rename(root)
-        except OSError as error:
-            raise InputError(f"{root} was filled by somebody else meanwhile, and is left as it is.") from error
+            drawn.replace(root)
+        except OSError:
+            raise InputError(f"{root} was filled by somebody else meanwhile, and is left as it is.") from None
     return dict.fromkeys(SOURCES, num_faces)
 
 

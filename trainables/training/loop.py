@@ -29,6 +29,7 @@ from trainables.training.augmentation import Augmenter, Mixing
 from trainables.training.batch_scores import batch_scores
 from trainables.training.batches import Images, split_batch, training_batches
 from trainables.training.checkpoint import Progress, TrainingParts
+from trainables.training.epoch_report import EpochReport, OnEpoch, history_row
 from trainables.training.optimisation import (
     LossFunction,
     build_loss,
@@ -44,6 +45,9 @@ from trainables.trial_files import STATE
 CHECKPOINT_EVERY_S = 20.0
 # Within an epoch, so that a machine that is taken away costs at most two minutes, with inner validation.
 WITHIN_EPOCH_EVERY_S = 90.0
+# How often somebody hears within an epoch that training goes on, and may end it: soon enough for a machine
+# that is taken away in half a minute.
+SIGN_EVERY_S = 5.0
 
 
 class TrainingError(RuntimeError):
@@ -60,31 +64,6 @@ class Samples:
     rows: np.ndarray
     labels: np.ndarray
     halves: np.ndarray | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EpochReport:
-    """What an epoch gave. `epoch` counts from 1; `score` is the selection metric on inner validation rows.
-
-    `halves` are the metrics that decisions may name on each half of these rows, by column of history.csv;
-    empty where they can't be cut in two.
-    """
-
-    epoch: int
-    epochs: int
-    train_loss: float
-    val_loss: float
-    score: float
-    best_score: float
-    best_epoch: int
-    lr: float
-    seconds: float
-    images_per_s: float
-    val: Metrics
-    halves: Metrics
-
-
-OnEpoch = Callable[[EpochReport], None]
 
 
 class Trainer:
@@ -125,6 +104,7 @@ class Trainer:
         self._augmenter = Augmenter(recipe.augment, seed=seed) if recipe.augment else None
         self._mixing = Mixing(mixup=mix.mixup, cutmix=mix.cutmix, seed=seed) if mix else None
         self._on_checkpoint: Callable[[], None] | None = None
+        self._on_sign: Callable[[], None] | None = None
         self.begin_again(micro_batch=recipe.micro_batch)
 
     def begin_again(self, *, micro_batch: int | None) -> None:
@@ -138,7 +118,7 @@ class Trainer:
         self._best: dict[str, Tensor] = {}
         self._best_is_saved = True
         self._last_checkpoint = float("-inf")
-        self._began = time.monotonic()
+        self._began = self._last_sign = time.monotonic()
         self._epoch_began = time.perf_counter()
         self._begin_stage(0)
 
@@ -178,13 +158,20 @@ class Trainer:
         self._head.keep(self.val.rows if changing else np.concatenate([self.train.rows, self.val.rows]))
 
     def fit(
-        self, *, on_epoch: OnEpoch, resume: bool, on_checkpoint: Callable[[], None] | None = None
+        self,
+        *,
+        on_epoch: OnEpoch,
+        resume: bool,
+        on_checkpoint: Callable[[], None] | None = None,
+        on_sign: Callable[[], None] | None = None,
     ) -> Progress:
         """Train each stage to its last epoch or until patience ends it; leave the best weights in the model.
 
-        A stage goes on from the best weights so far. `on_checkpoint` hears of those written within an epoch.
+        A stage goes on from the best weights so far. `on_checkpoint` hears of those written within an epoch,
+        and `on_sign`, every SIGN_EVERY_S, that training goes on. Where one raises SystemExit, all that was
+        done is in a checkpoint.
         """
-        self._on_checkpoint = on_checkpoint
+        self._on_checkpoint, self._on_sign = on_checkpoint, on_sign
         if resume and (self.folder / STATE).exists():
             self._resume()
         for number, stage in enumerate(self._stages):
@@ -197,7 +184,7 @@ class Trainer:
             while not self.progress.stage_ended(stage.epochs, self.recipe.early_stopping_patience):
                 report = self._epoch()
                 self._keep(report)
-                on_epoch(report)
+                self._tell(functools.partial(on_epoch, report))
         self._use_best()
         # The best weights may be those of another stage, to whose trunk kept features do not belong.
         self._head = None
@@ -299,13 +286,17 @@ class Trainer:
             labels=self.train.labels if self.recipe.sampler == "weighted" else None,
         )
         for number, positions in itertools.islice(enumerate(batches), progress.batches_done, None):
-            total += self._step(positions, epoch=epoch, number=number) * len(positions)
-            if time.monotonic() - max(self._began, self._last_checkpoint) >= WITHIN_EPOCH_EVERY_S:
-                progress.batches_done, progress.loss_sum = number + 1, _finite(total, epoch)
+            now = time.monotonic()
+            is_late = now - max(self._began, self._last_checkpoint) >= WITHIN_EPOCH_EVERY_S
+            if is_late or now - self._last_sign >= SIGN_EVERY_S:
+                progress.batches_done, progress.loss_sum = number, _finite(total, epoch)
                 progress.epoch_seconds = time.perf_counter() - self._epoch_began
-                self._save()
-                if self._on_checkpoint:
-                    self._on_checkpoint()
+                if is_late:
+                    self._save()
+                    self._tell(self._on_checkpoint)
+                self._tell(self._on_sign)
+                self._last_sign = time.monotonic()
+            total += self._step(positions, epoch=epoch, number=number) * len(positions)
         progress.next_epoch()
         return _finite(total, epoch) / len(self.train.rows)
 
@@ -356,6 +347,15 @@ class Trainer:
         if time.monotonic() - self._last_checkpoint >= CHECKPOINT_EVERY_S:
             self._save()
 
+    def _tell(self, listener: Callable[[], None] | None) -> None:
+        """Call a listener; one that ends training leaves a checkpoint of this moment."""
+        try:
+            if listener:
+                listener()
+        except SystemExit:
+            self._save()
+            raise
+
     def _save(self) -> None:
         """Write a checkpoint, with the best weights before the state that names them."""
         if not self._best_is_saved:
@@ -380,18 +380,3 @@ def _finite(total: Tensor, epoch: int) -> float:
             f"the training loss is {value} in epoch {epoch + 1}: lower lr, or use precision float32"
         )
     return value
-
-
-def history_row(report: EpochReport) -> dict[str, float | int | None]:
-    """Return the row of history.csv that belongs to a report."""
-    return {
-        "epoch": report.epoch,
-        "train_loss": report.train_loss,
-        "val_loss": report.val_loss,
-        "score": report.score,
-        **{f"val_{name}": value for name, value in report.val.items() if name != "log_loss"},
-        "lr": report.lr,
-        "seconds": report.seconds,
-        "images_per_s": report.images_per_s,
-        **report.halves,
-    }

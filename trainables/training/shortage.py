@@ -14,13 +14,19 @@ import torch
 
 from trainables.removal import remove_file
 from trainables.training.checkpoint import Progress
-from trainables.training.loop import OnEpoch, Trainer, TrainingError
+from trainables.training.epoch_report import OnEpoch
+from trainables.training.loop import Trainer, TrainingError
 from trainables.training.precision import is_out_of_memory, least_part
 from trainables.trial_files import STATE
 
 
 def fit_in_memory(
-    trainer: Trainer, *, on_epoch: OnEpoch, resume: bool, on_checkpoint: Callable[[], None] | None = None
+    trainer: Trainer,
+    *,
+    on_epoch: OnEpoch,
+    resume: bool,
+    on_checkpoint: Callable[[], None] | None = None,
+    on_sign: Callable[[], None] | None = None,
 ) -> Progress:
     """Train as `Trainer.fit` does, with half of the part of a batch whenever memory runs out.
 
@@ -32,7 +38,7 @@ def fit_in_memory(
         remove_file(trainer.folder / STATE, below=trainer.folder)
     while True:
         try:
-            return trainer.fit(on_epoch=on_epoch, on_checkpoint=on_checkpoint, resume=True)
+            return trainer.fit(on_epoch=on_epoch, on_checkpoint=on_checkpoint, on_sign=on_sign, resume=True)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise

@@ -21,6 +21,7 @@ from orchestrator.execution.broken_cards import PlacedCard
 from orchestrator.execution.cluster_nodes import GPU_TYPE
 from orchestrator.execution.ending import ended_by_signals
 from orchestrator.execution.executor import (
+    CallLostError,
     Event,
     EventKind,
     OnEvent,
@@ -37,6 +38,7 @@ from orchestrator.execution.ray_executor.card_watch import (
     card_of_worker,
     is_card_out,
 )
+from orchestrator.execution.ray_executor.last_call import LastCall, LastCallGiven, heed_last_call
 from orchestrator.execution.ray_executor.loss_reasons import loss_reason
 from orchestrator.execution.ray_executor.node_watch import (
     SEE_EVERY_S,
@@ -45,7 +47,8 @@ from orchestrator.execution.ray_executor.node_watch import (
     on_fit_node,
     wait_until_judged,
 )
-from orchestrator.execution.ray_executor.staying import StayingCalls, StayingWorker
+from orchestrator.execution.ray_executor.sound_process import in_sound_process
+from orchestrator.execution.ray_executor.staying import LOST, StayingCalls, StayingWorker
 from orchestrator.execution.ray_executor.task_order import TASK, Config, InOrder, Unsaved, bundle_of
 from orchestrator.plan.resources import Machine
 from trainables.broken_context import BrokenContextError
@@ -98,55 +101,64 @@ class RayExecutor:
         on_event: OnEvent,
         on_tick: Callable[[], None],
         max_concurrent: int | None = None,
+        grace_s: float = 0.0,
     ) -> None:
         """See `Executor.run`. A task that `Losses` gives up is heard of as LOST."""
         self._stopped.clear()
-        storage = self.place / "tune"
-        cards = CardWatch(self.nodes, is_local=self.watch is None)
+        cards, last_call = CardWatch(self.nodes, is_local=self.watch is None), LastCall()
         try:
             with ended_by_signals() as signals:
+                with signals.grace(grace_s):
 
-                def tick() -> None:
-                    signals.check()
-                    self._see()
-                    cards.tick()
-                    on_tick()
+                    def tick() -> None:
+                        signals.check()
+                        if signals.has_come:
+                            last_call.give()
+                        self._see()
+                        cards.tick()
+                        on_tick()
 
-                bundle = functools.partial(bundle_of, of_type=self._of_type())
-                order = InOrder(self._stopped, bundle, self._selector)
-                logs = self.place / LOGS
-                events = _Events(
-                    TaskEvents(on_event),
-                    tick,
-                    Losses(self.nodes),
-                    cards,
-                    self._see,
-                    self._stopped,
-                    order,
-                    logs,
-                )
-                tuner = tune.Tuner(
-                    tune.with_resources(_trainable(target, self._run_name, cards.run), bundle),
-                    param_space={TASK: tune.grid_search(list(tasks))},
-                    tune_config=tune.TuneConfig(
-                        reuse_actors=True,
-                        max_concurrent_trials=max_concurrent,
-                        scheduler=order,
-                    ),
-                    run_config=tune.RunConfig(
-                        name="run",
-                        storage_path=str(storage),
-                        verbose=2 if self.debug else 0,
-                        failure_config=tune.FailureConfig(max_failures=-1),
-                        callbacks=[events],
-                    ),
-                )
-                tuner.fit()
+                    events = TaskEvents(on_event)
+                    self._tuner(tasks, target, events, tick, cards, last_call, max_concurrent).fit()
                 signals.check()
         finally:
             cards.close()
+            last_call.take_back()
             with contextlib.suppress(OSError):
-                remove_folder(storage, below=self.place)
+                remove_folder(self._storage, below=self.place)
+
+    @property
+    def _storage(self) -> Path:
+        return self.place / "tune"
+
+    def _tuner(
+        self,
+        tasks: Sequence[Task],
+        target: Target,
+        events: TaskEvents,
+        tick: Callable[[], None],
+        cards: CardWatch,
+        last_call: LastCall,
+        most: int | None,
+    ) -> tune.Tuner:
+        """Return what runs the tasks, `most` at a time, and tells `events`."""
+        bundle = functools.partial(bundle_of, of_type=self._of_type())
+        order = InOrder(self._stopped, bundle, self._selector, last_call)
+        heard = _Events(
+            events, tick, Losses(self.nodes), cards, self._see, self._stopped, order, self.place / LOGS
+        )
+        return tune.Tuner(
+            tune.with_resources(_trainable(target, self._run_name, cards.run, last_call.run), bundle),
+            param_space={TASK: tune.grid_search(list(tasks))},
+            tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=most, scheduler=order),
+            run_config=tune.RunConfig(
+                name="run",
+                storage_path=str(self._storage),
+                verbose=2 if self.debug else 0,
+                failure_config=tune.FailureConfig(max_failures=-1),
+                callbacks=[heard],
+            ),
+        )
 
     def _of_type(self) -> dict[str, float]:
         """What a node has of which every task takes a trifle, so that it comes to a GPU of the type."""
@@ -173,7 +185,7 @@ class RayExecutor:
     ) -> Iterator[tuple[int, R]]:
         """See `Executor.each`; each call is a Ray task, tried again when its worker is lost."""
         checked = on_fit_node(self._run_name, function) if self._run_name else function
-        remote = ray.remote(max_retries=MAX_LOST)(checked)
+        remote = ray.remote(max_retries=MAX_LOST)(in_sound_process(checked))
 
         def ask(place: int) -> Any:
             return remote.options(**self._options(cpus, gpus)).remote(**calls[place])
@@ -195,6 +207,9 @@ class RayExecutor:
                     if isinstance(error.cause, InputError):
                         raise InputError(str(error.cause)) from error
                     raise
+                except LOST as error:
+                    why = loss_reason(str(error), logs=self.place / LOGS).text
+                    raise CallLostError(f"its worker was lost {MAX_LOST + 1} times: {why}") from error
 
     def each_staying(
         self,
@@ -225,7 +240,12 @@ class RayExecutor:
         }
 
 
-def _trainable(target: Target, run: str, cards: str) -> Callable[[Config], None]:
+def _trainable(target: Target, run: str, cards: str, calls: str) -> Callable[[Config], None]:
+    def report(event: Event) -> None:
+        tune.report({EVENT: event.plain()})
+        if not event.kind.is_last():
+            heed_last_call(calls)
+
     def trial(config: Config) -> None:
         if run:
             tune.report({NODE: ray.get_runtime_context().get_node_id()})
@@ -235,7 +255,10 @@ def _trainable(target: Target, run: str, cards: str) -> Callable[[Config], None]
             tune.report({CARD_OUT: card.name})
             raise CardLeftOut(f"{card.name} gets no more trials")
         try:
-            target(config[TASK], lambda event: tune.report({EVENT: event.plain()}))
+            target(config[TASK], report)
+        except LastCallGiven:
+            # Tune hears that it has ended, which it may since all that it has done is on disk.
+            return
         except BrokenContextError:
             # An exception ends the process, whose context is of no more use.
             if card is not None:

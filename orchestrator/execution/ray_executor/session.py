@@ -4,13 +4,14 @@ import contextlib
 import functools
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import ray
 
 from orchestrator.execution.cluster_nodes import smallest_machine
-from orchestrator.execution.ending import ended_by_signals
+from orchestrator.execution.ending import EndingSignals, ended_by_signals
 from orchestrator.execution.executor import output_in
 from orchestrator.execution.joining import Joining, settled_device
 from orchestrator.execution.node_book import NodeBook
@@ -26,7 +27,7 @@ from orchestrator.execution.ray_executor.session_place import session_place
 from orchestrator.execution.workers_environment import carried_environment
 from orchestrator.execution.workplace import check_answers, first_line, origin_text
 from orchestrator.plan.resources import this_machine
-from orchestrator.store.shared_results import left_token
+from orchestrator.store.shared_results import ResultsToken, left_token
 from trainables.errors import InputError
 
 OBJECT_STORE_BYTES = 200 * 2**20
@@ -44,7 +45,35 @@ def start(
         InputError: there is no Ray at `address`, or no node that can train comes, as `settled_device` says.
     """
     joining = joining or Joining()
-    here = this_machine(joining.device)
+    with _connected(address, log=log, joining=joining, debug=debug) as (place, signals):
+        if address == "local":
+            with engine_watched(signals):
+                yield RayExecutor(this_machine(joining.device), place, debug=debug)
+        else:
+            with _joined(joining, place, debug=debug) as executor:
+                yield executor
+
+
+def look_early(address: str, *, log: Path, joining: Joining) -> None:
+    """Look at the nodes of a cluster that are up, before anything takes long; nothing is waited for.
+
+    Raises:
+        InputError: there is no Ray at `address`; or it has GPUs that should train, and none of them can.
+    """
+    with _connected(address, log=log, joining=joining, debug=False):
+        alive = [node for node in JoinedCluster().nodes() if node.alive]
+        if joining.device == "cpu" or not any(node.gpus for node in alive):
+            return
+        with _token(joining) as token:
+            found = look_at_nodes(alive, demands_of_here(token))
+        fit_nodes(alive, found, replace(joining, say=lambda sentence: None), device="cuda")
+
+
+@contextlib.contextmanager
+def _connected(
+    address: str, *, log: Path, joining: Joining, debug: bool
+) -> Iterator[tuple[Path, EndingSignals]]:
+    """Give the folder of a session on a Ray that was begun or joined, and what hears of signals."""
     options: dict[str, Any] = {
         "address": address,
         "log_to_driver": debug,
@@ -52,6 +81,7 @@ def start(
         "configure_logging": debug,
     }
     if address == "local":
+        here = this_machine(joining.device)
         options |= {
             "num_cpus": here.cores,
             # What this torch can use; Ray would also count what is hidden from it.
@@ -77,14 +107,14 @@ def start(
         # Ray has made SIGTERM end the process at once.
         signals.take()
         try:
-            if address == "local":
-                with engine_watched(signals):
-                    yield RayExecutor(here, place, debug=debug)
-            else:
-                with _joined(joining, place, debug=debug) as executor:
-                    yield executor
+            yield place, signals
         finally:
             ray.shutdown()
+
+
+def _token(joining: Joining) -> contextlib.AbstractContextManager[ResultsToken | None]:
+    """What nodes find in the results, where they must see them."""
+    return contextlib.nullcontext() if joining.results is None else left_token(joining.results)
 
 
 def _join(join: Callable[[], object], named: str) -> None:
@@ -100,7 +130,7 @@ def _join(join: Callable[[], object], named: str) -> None:
 def _joined(joining: Joining, place: Path, *, debug: bool) -> Iterator[RayExecutor]:
     """Give the executor of the cluster that was joined, whose nodes are watched meanwhile."""
     cluster = JoinedCluster()
-    with contextlib.nullcontext() if joining.results is None else left_token(joining.results) as token:
+    with _token(joining) as token:
         demands = demands_of_here(token)
         with settled_device(cluster, joining) as device:
             alive = [node for node in cluster.nodes() if node.alive]

@@ -14,6 +14,7 @@ import ray
 from orchestrator.execution.executor import CallLostError
 from orchestrator.execution.losses import Losses
 from orchestrator.execution.ray_executor.node_watch import SEE_EVERY_S, NodeLeftOut, wait_until_judged
+from orchestrator.execution.ray_executor.sound_process import in_sound_process
 from orchestrator.execution.workplace import last_line
 from trainables.errors import InputError
 
@@ -21,7 +22,13 @@ from trainables.errors import InputError
 MAX_WORKERS = 64
 # Under which the losses of workers are counted that had no call yet.
 BEGINNING = "beginning"
-LOST = (ray.exceptions.RayActorError, ray.exceptions.OutOfMemoryError, ray.exceptions.ObjectLostError)
+LOST = (
+    ray.exceptions.RayActorError,
+    ray.exceptions.WorkerCrashedError,
+    ray.exceptions.OutOfMemoryError,
+    ray.exceptions.ObjectLostError,
+    ray.exceptions.NodeDiedError,
+)
 
 
 class StayingWorker:
@@ -50,7 +57,7 @@ class StayingWorker:
         """
         if self._run:
             wait_until_judged(self._run)
-        self._work = self._make(**self._made_with)
+        self._work = in_sound_process(self._make(**self._made_with))
 
     def work(self, arguments: Mapping[str, object]) -> Any:
         """Answer a call."""

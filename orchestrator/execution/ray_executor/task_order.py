@@ -7,6 +7,7 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler
 
 from orchestrator.execution.executor import Task
+from orchestrator.execution.ray_executor.last_call import LastCall
 
 # What Tune hands to a worker: the task alone, under this name.
 TASK = "task"
@@ -33,7 +34,7 @@ class Unsaved:
 class InOrder(Unsaved, FIFOScheduler):
     """First come, first served, but for what was stopped, and on nodes that are selected.
 
-    `stopped` is filled, and what `selector` gives changes, while the run goes on.
+    `stopped` is filled, what `selector` gives changes, and the last call may come, while the run goes on.
     """
 
     def __init__(
@@ -41,9 +42,11 @@ class InOrder(Unsaved, FIFOScheduler):
         stopped: Collection[str],
         bundle: Callable[..., tune.PlacementGroupFactory],
         selector: Callable[[], dict[str, str]],
+        last_call: LastCall,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._stopped, self._bundle, self._selector = stopped, bundle, selector
+        self._last_call = last_call
         self._most: int | None = None
 
     def halve(self, num_running: int) -> bool:
@@ -74,8 +77,9 @@ class InOrder(Unsaved, FIFOScheduler):
 
     def choose_trial_to_run(self, controller: Any) -> Any:
         """Return what begins next, None where nothing may; end what was stopped before it began."""
-        for trial in list(controller.get_live_trials()) if self._stopped else ():
-            if trial.status == "PENDING" and trial.config[TASK].key in self._stopped:
+        is_over = self._last_call.is_given
+        for trial in list(controller.get_live_trials()) if is_over or self._stopped else ():
+            if trial.status == "PENDING" and (is_over or trial.config[TASK].key in self._stopped):
                 # Tune asks every trial for its folder in the end, and one that was never begun has none yet.
                 trial.init_local_path()
                 controller.stop_trial(trial)

@@ -55,6 +55,17 @@ def never_ends(task: Task, report: Report) -> None:
         (task.trials[0].folder / f"{task.key} ended").touch()
 
 
+def writes_when_ended(task: Task, report: Report) -> None:
+    """Train until the command ends, and take a while to write what there is."""
+    try:
+        for epoch in range(1, 10_000):
+            report(Event(EventKind.EPOCH, task.key, epoch=epoch, epochs=10_000))
+    except SystemExit:
+        time.sleep(1.0)
+        (task.trials[0].folder / f"{task.key} written").touch()
+        raise
+
+
 def ends_unless_stubborn(task: Task, report: Report) -> None:
     """Never end when the key says so, else be well-behaved."""
     (never_ends if "stubborn" in task.key else well_behaved)(task, report)
@@ -105,6 +116,15 @@ class Remembering:
     def __call__(self, name: str) -> tuple[str, int, int]:
         self.calls += 1
         return f"{self.greeting} {name}", self.calls, os.getpid()
+
+
+def breaks_its_context(file: Path, times: int) -> str:
+    """Fail as CUDA does for good in a process, the first `times`; `file` counts."""
+    with file.open("a") as log:
+        log.write("begun\n")
+    if len(file.read_text().splitlines()) <= times:
+        raise RuntimeError("CUDA error: device-side assert triggered")
+    return file.name
 
 
 class Mortal:

@@ -39,6 +39,32 @@ def test_a_third_signal_leaves_a_way_out_that_hangs() -> None:
         signal.raise_signal(signal.SIGINT)
 
 
+def test_with_grace_the_first_signal_is_remembered_and_then_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a signal that is forgotten, a grace without an end, and one that goes on after its block."""
+    now = [100.0]
+    monkeypatch.setattr("orchestrator.execution.ending.time.monotonic", lambda: now[0])
+    with ended_by_signals() as signals:
+        with signals.grace(20.0):
+            signal.raise_signal(signal.SIGTERM)
+            now[0] = 119.0
+            signals.check()
+            assert signals.has_come
+            now[0] = 120.0
+            with pytest.raises(EndedBySignal):
+                signals.check()
+            now[0] = 110.0
+        with pytest.raises(EndedBySignal):
+            signals.check()
+
+
+def test_in_grace_only_the_third_signal_ends_at_once() -> None:
+    with ended_by_signals() as signals, signals.grace(60.0):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
 def test_a_library_that_takes_sigterm_for_itself_gives_it_back() -> None:
     """Catches `ray.init`, which makes SIGTERM end the process at once."""
     with pytest.raises(EndedBySignal), ended_by_signals() as signals:

@@ -1,6 +1,7 @@
 """The contract of every executor, with Ray and without: the same tests for both."""
 
 import hashlib
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.orchestrator.execution.executor_tasks import (
     task_of,
     torch_threads,
     well_behaved,
+    writes_when_ended,
 )
 from trainables.data.pixels import read_unchanged
 from trainables.errors import InputError
@@ -34,15 +36,25 @@ def heard_of(
     target: Target = well_behaved,
     hear: Callable[[Event], None] = lambda event: None,
     max_concurrent: int | None = None,
+    grace_s: float = 0.0,
+    events: dict[str, list[Event]] | None = None,
 ) -> dict[str, list[Event]]:
     """Run tasks; what was heard of each trial, in order."""
-    events: dict[str, list[Event]] = {trial.key: [] for task in tasks for trial in task.trials}
+    events = {} if events is None else events
+    events |= {trial.key: [] for task in tasks for trial in task.trials}
 
     def on_event(event: Event) -> None:
         events[event.key].append(event)
         hear(event)
 
-    executor.run(tasks, target=target, on_event=on_event, on_tick=lambda: None, max_concurrent=max_concurrent)
+    executor.run(
+        tasks,
+        target=target,
+        on_event=on_event,
+        on_tick=lambda: None,
+        max_concurrent=max_concurrent,
+        grace_s=grace_s,
+    )
     return events
 
 
@@ -164,3 +176,21 @@ def test_what_libraries_print_is_in_the_log(tmp_path: Path, capfd: pytest.Captur
         print("a library's remark")
     assert (tmp_path / "logs" / "trials.log").read_text() == "\na library's remark\n"
     assert capfd.readouterr().out == ""
+
+
+# The last one: a running Ray remembers the signal.
+def test_a_signal_lets_trials_write_what_they_have(executor: Executor, tmp_path: Path) -> None:
+    """Catches a grace that leaves trials half written, that begins others, or that ends like a good run."""
+    tasks = [task_of(key, folder=tmp_path) for key in ("a", "b", "c", "d")]
+    events: dict[str, list[Event]] = {}
+
+    def hear(event: Event) -> None:
+        if event == Event(EventKind.EPOCH, "a", epoch=2, epochs=10_000):
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt):
+        heard_of(executor, tasks, writes_when_ended, hear, max_concurrent=2, grace_s=60.0, events=events)
+    begun = {key for key, heard in events.items() if heard[:-1]}
+    assert "a" in begun and begun <= {"a", "b"}
+    assert {path.name for path in tmp_path.iterdir()} == {f"{key} written" for key in begun}
+    assert {heard[-1].kind for heard in events.values() if heard} == {EventKind.STOPPED}

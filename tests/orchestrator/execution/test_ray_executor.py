@@ -10,7 +10,13 @@ from orchestrator.execution.executor import CallLostError, Event, EventKind
 from orchestrator.execution.losses import MAX_LOST
 from orchestrator.execution.ray_executor import session
 from orchestrator.execution.ray_executor.fan_out import RayExecutor
-from tests.orchestrator.execution.executor_tasks import Mortal, dies_as_told, task_of, well_behaved
+from tests.orchestrator.execution.executor_tasks import (
+    Mortal,
+    breaks_its_context,
+    dies_as_told,
+    task_of,
+    well_behaved,
+)
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
 
@@ -57,6 +63,22 @@ def test_a_staying_workers_call_goes_to_another_and_a_hopeless_one_is_given_up(
     def answers(*times: int) -> dict[int, str]:
         calls = [{"file": tmp_path / str(number), "times": number} for number in times]
         return dict(executor.each_staying(Mortal, calls, made_with={}, worth=9, cpus=1, gpus=0.0))
+
+    assert answers(0, 1) == {0: "0", 1: "1"}
+    with pytest.raises(CallLostError, match=f"lost {MAX_LOST + 1} times"):
+        answers(99)
+    assert len((tmp_path / "99").read_text().splitlines()) == MAX_LOST + 1
+
+
+@pytest.mark.slow
+def test_a_broken_context_ends_its_process_and_a_hopeless_call_is_given_up(
+    executor: RayExecutor, tmp_path: Path
+) -> None:
+    """Catches a process that gives every later call the error of an earlier one, and endless retries."""
+
+    def answers(*times: int) -> dict[int, str]:
+        calls = [{"file": tmp_path / str(number), "times": number} for number in times]
+        return dict(executor.each(breaks_its_context, calls, cpus=1, gpus=0.0))
 
     assert answers(0, 1) == {0: "0", 1: "1"}
     with pytest.raises(CallLostError, match=f"lost {MAX_LOST + 1} times"):

@@ -10,10 +10,10 @@ import torch
 
 from orchestrator.execution import worker
 from orchestrator.execution.executor import Event, EventKind, Task
-from orchestrator.store.folder import read_trial
+from orchestrator.store.folder import State, read_trial, state_to_plan
 from trainables.broken_context import BrokenContextError
 from trainables.training.loop import Trainer
-from trainables.trial_files import ERROR
+from trainables.trial_files import ERROR, PREDICTIONS
 
 
 def test_what_memory_allowed_is_on_record(tasks: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,6 +68,26 @@ def test_a_broken_context_is_no_failure_of_the_trial(
         worker.run_task(tasks[0], events.append)
     assert (job.folder / ERROR).exists() is not breaks
     assert (events[-1].kind is EventKind.FAILED) is not breaks
+
+
+@pytest.mark.parametrize("damage", ["another byte", "a pipe", "gone"])
+def test_damaged_predictions_are_made_again(tasks: list[Task], damage: str) -> None:
+    """Catches a finished trial that nobody can score and that no run mends."""
+    (job,) = tasks[0].trials
+    worker.run_task(tasks[0], lambda event: None)
+    path = job.folder / PREDICTIONS
+    before = path.read_bytes()
+    assert state_to_plan(job.folder) == State.DONE
+    path.unlink()
+    if damage == "another byte":
+        path.write_bytes(before[:-1] + b"?")
+    elif damage == "a pipe":
+        os.mkfifo(path)
+    assert state_to_plan(job.folder) == State.UNREADABLE
+    events: list[Event] = []
+    worker.run_task(tasks[0], events.append)
+    assert [event.kind for event in events][0 :: len(events) - 1] == [EventKind.STARTED, EventKind.DONE]
+    assert path.read_bytes() == before and state_to_plan(job.folder) == State.DONE
 
 
 @pytest.mark.parametrize("target", ["trainables.trial.run_trial", "pathlib.Path.mkdir"])

@@ -14,7 +14,8 @@ from torch import Tensor
 from trainables.recipe import Recipe
 from trainables.training import loop
 from trainables.training.batch_scores import batch_scores
-from trainables.training.loop import EpochReport, Trainer, TrainingError
+from trainables.training.epoch_report import EpochReport
+from trainables.training.loop import Trainer, TrainingError
 from trainables.trial import run_trial
 
 CPU = torch.device("cpu")

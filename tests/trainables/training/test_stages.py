@@ -20,7 +20,8 @@ from trainables.models.building import build_model
 from trainables.recipe import Augment, Loss, Mix, Optimizer, Recipe, RecipeKeys, Stage, share_epochs
 from trainables.seeds import derived_seed
 from trainables.training.batches import Images, split_batch
-from trainables.training.loop import EpochReport, Samples, Trainer
+from trainables.training.epoch_report import EpochReport
+from trainables.training.loop import Samples, Trainer
 from trainables.training.stages import Freezer, HeadTraining
 from trainables.trial import run_trial
 

@@ -1,0 +1,67 @@
+"""What ends a command, or a process that it lives from, in the middle of its work."""
+
+import signal
+from collections.abc import Callable
+from random import Random
+
+import psutil
+
+from tests.chaos.moments import MOMENTS, in_training
+from tests.chaos.running_study import IN_PROCESS, RunningStudy
+
+
+def driver_gets(number: signal.Signals, *, on_ray: bool, codes: tuple[int, ...]) -> Callable[..., str | None]:
+    """A fault: the command gets a signal at some moment, and ends with one of `codes`."""
+
+    def play(study: RunningStudy, random: Random) -> str | None:
+        moment = random.choice(MOMENTS)
+        with study.attempt(*(() if on_ray else IN_PROCESS)) as process:
+            if not moment(study, process, random):
+                return None
+            left = study.children(process)
+            process.send_signal(number)
+            code = study.ended(process)
+        if number is not signal.SIGKILL:
+            _, alive = psutil.wait_procs(left, timeout=10)
+            assert not alive, [child.cmdline()[:3] for child in alive]
+        # It may have come to its end in the very moment.
+        assert code in (*codes, 0), study.said
+        return f"exit {code}" if code >= 0 else "killed"
+
+    return play
+
+
+def loses(which: Callable[[psutil.Process], bool]) -> Callable[..., str | None]:
+    """A fault: one of Ray's processes is killed; the command mends it by itself."""
+
+    def play(study: RunningStudy, random: Random) -> str | None:
+        with study.attempt() as process:
+            if not in_training(study, process, random):
+                return None
+            found = [child for child in study.children(process) if is_such(which, child)]
+            if not found:
+                return None
+            random.choice(found).kill()
+            assert study.ended(process) == 0, study.said
+        return "exit 0"
+
+    return play
+
+
+def is_such(which: Callable[[psutil.Process], bool], process: psutil.Process) -> bool:
+    try:
+        return which(process)
+    except psutil.Error:
+        return False
+
+
+def is_trial(process: psutil.Process) -> bool:
+    return "ImplicitFunc" in " ".join(process.cmdline())
+
+
+def is_raylet(process: psutil.Process) -> bool:
+    return process.name() == "raylet"
+
+
+def is_gcs(process: psutil.Process) -> bool:
+    return process.name() == "gcs_server"

@@ -1,0 +1,111 @@
+"""What may happen to a study, drawn from a seed: it ends with the tables of one that nothing happened to.
+
+`make chaos FAULTS=100 SEED=1` plays it, and prints a table of what was done and how the command ended.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.chaos.moments import in_training
+from tests.chaos.programme import CLOCK, DISK, ON_RAY, SERVER, WITHOUT_RAY, Fault, Programme, programmes
+from tests.chaos.running_study import IN_PROCESS, RunningStudy
+from tests.chaos.surroundings import (
+    SmallDisk,
+    TrackingServer,
+    clock_stepped,
+    fake_clock,
+    full_disk,
+    server_stopped,
+)
+
+SEED = int(os.environ.get("ORCHESTRATOR_CHAOS_SEED", "1"))
+NUM_FAULTS = int(os.environ.get("ORCHESTRATOR_CHAOS_FAULTS", "20"))
+# A fault that the command was too fast for, or that finds nothing yet, is played again.
+MAX_TRIES = 6
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(700),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore::DeprecationWarning:sqlalchemy"),
+]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[TrackingServer]:
+    server = TrackingServer(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    disk = SmallDisk(tmp_path / "disk")
+    yield disk
+    disk.close()
+
+
+@pytest.mark.parametrize(
+    "programme",
+    programmes(SEED, NUM_FAULTS),
+    ids=lambda programme: f"{programme.number}-{programme.kind.replace(' ', '-')}",
+)
+def test_whatever_happens_the_tables_are_the_same(
+    programme: Programme,
+    arguments: Callable[[Path], list[str]],
+    undisturbed: Path,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+    request: pytest.FixtureRequest,
+) -> None:
+    """Catches work that is lost or done twice, a run that hangs, and what is wrongly called a defect."""
+    random = Random(f"{SEED} {programme.number}")
+    results, faults = tmp_path / "results", faults_without_surroundings()
+    store, environment = f"sqlite:///{results / 'mlflow.db'}", {}
+    if programme.kind == "disk":
+        disk: SmallDisk = request.getfixturevalue("disk")
+        if not disk.is_mounted:
+            pytest.skip("a small disk can't be mounted here")
+        results = disk.folder / "results"
+        store, faults = f"sqlite:///{results / 'mlflow.db'}", {DISK: full_disk(disk)}
+    elif programme.kind == "server":
+        server: TrackingServer = request.getfixturevalue("server")
+        server.start()
+        store, faults = server.store, {SERVER: server_stopped(server)}
+        environment = {"MLFLOW_TRACKING_URI": server.uri}
+    elif programme.kind == "clock":
+        library = fake_clock()
+        if library is None:
+            pytest.skip("libfaketime is not installed")
+        faults = {CLOCK: clock_stepped(library)}
+    study = RunningStudy(tmp_path, results, arguments(results), store, environment)
+    for name in programme.faults:
+        record_property("fault", (name, played(faults[name], study, random)))
+    study.finish(undisturbed)
+    record_property("longest_s", study.longest_s)
+
+
+def faults_without_surroundings() -> Mapping[str, Fault]:
+    return {**WITHOUT_RAY, **ON_RAY}
+
+
+def go_on(study: RunningStudy, random: Random, *, to_its_end: bool) -> None:
+    """Bring a study further, so that there is something that a fault may happen to."""
+    with study.attempt(*IN_PROCESS) as process:
+        if to_its_end or not in_training(study, process, random):
+            assert study.ended(process) == 0, study.said
+        process.kill()
+
+
+def played(fault: Fault, study: RunningStudy, random: Random) -> str:
+    """How the command ended after the fault, which is played until it comes in time."""
+    for number in range(MAX_TRIES):
+        study.leave_work(random)
+        how = fault(study, random)
+        if how is not None:
+            return how
+        go_on(study, random, to_its_end=number % 2 == 0)
+    raise AssertionError(f"the command was always faster:\n{study.said}")

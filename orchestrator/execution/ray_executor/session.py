@@ -13,12 +13,13 @@ from orchestrator.execution.cluster_nodes import smallest_machine
 from orchestrator.execution.ending import ended_by_signals
 from orchestrator.execution.executor import output_in
 from orchestrator.execution.joining import Joining, settled_device
+from orchestrator.execution.minder import minded
 from orchestrator.execution.node_book import NodeBook
 from orchestrator.execution.node_check import demands_of_here
 from orchestrator.execution.node_hardware import fit_nodes, node_problems
 from orchestrator.execution.ray_executor import SETTINGS
 from orchestrator.execution.ray_executor.engine_watch import engine_watched
-from orchestrator.execution.ray_executor.fan_out import RayExecutor
+from orchestrator.execution.ray_executor.fan_out import SESSION, RayExecutor
 from orchestrator.execution.ray_executor.joined import JoinedCluster
 from orchestrator.execution.ray_executor.local_ray import alone_on_loopback, begin_local
 from orchestrator.execution.ray_executor.node_watch import NodeWatch, look_at_nodes
@@ -76,15 +77,16 @@ def start(
             _join(functools.partial(ray.init, **options), named)
         # Ray has made SIGTERM end the process at once.
         signals.take()
-        try:
-            if address == "local":
-                with engine_watched(signals):
-                    yield RayExecutor(here, place, debug=debug)
-            else:
-                with _joined(joining, place, debug=debug) as executor:
-                    yield executor
-        finally:
-            ray.shutdown()
+        with minded(place / SESSION) if address == "local" else contextlib.nullcontext():
+            try:
+                if address == "local":
+                    with engine_watched(signals):
+                        yield RayExecutor(here, place, debug=debug)
+                else:
+                    with _joined(joining, place, debug=debug) as executor:
+                        yield executor
+            finally:
+                ray.shutdown()
 
 
 def _join(join: Callable[[], object], named: str) -> None:

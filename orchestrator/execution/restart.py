@@ -19,9 +19,18 @@ CURSOR = "\x1b[?25h"
 _is_command: list[bool] = []
 
 
+class RunEndedError(Exception):
+    """What ran the trials is gone for good; the message says what, and what to do."""
+
+
 def allow_restart() -> None:
     """Say that this process runs a command and nothing else, which may be begun again as it was given."""
     _is_command.append(True)
+
+
+def has_begun_again() -> bool:
+    """Tell whether this command was begun again, with the same number of its process."""
+    return AGAIN in os.environ
 
 
 def begin_again(reason: str) -> None:
@@ -34,7 +43,7 @@ def begin_again(reason: str) -> None:
     _end_children()
     if stream.isatty():
         stream.write(CURSOR)
-    if AGAIN in os.environ:
+    if has_begun_again():
         print(
             f"Error: {reason}, again; the same command goes on with what is missing",
             file=stream,

@@ -112,7 +112,7 @@ def _joined(joining: Joining, place: Path, *, debug: bool) -> Iterator[RayExecut
         book = NodeBook(is_for_gpus=device == "cuda", gpu_type=training.gpu_type)
         for node in alive:
             book.begin(node, verdicts.get(node.node_id, ""))
-        watch = NodeWatch(cluster, book, demands, device)
+        watch = NodeWatch(cluster, book, demands, device, joining.wait_s)
         watch.begin(verdicts)
         try:
             yield RayExecutor(smallest_machine(training, device=device), place, debug, watch)

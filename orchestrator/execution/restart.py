@@ -7,6 +7,7 @@ is gone may end or hang its process; so the process image is replaced, from what
 import os
 import signal
 import sys
+import threading
 
 import psutil
 
@@ -17,6 +18,8 @@ AGAIN = "ORCHESTRATOR_BEGUN_AGAIN"
 CURSOR = "\x1b[?25h"
 # Whether this process is a command, and nobody's notebook.
 _is_command: list[bool] = []
+# What is ended by one that begins the command again may be missed by another that watches it.
+_under_way = threading.Lock()
 
 
 class RunEndedError(Exception):
@@ -39,6 +42,8 @@ def begin_again(reason: str) -> None:
     if not _is_command:
         print(f"Error: {reason}; start it again to go on", file=stream, flush=True)
         os.kill(os.getpid(), signal.SIGINT)
+        return
+    if not _under_way.acquire(blocking=False):
         return
     _end_children()
     if stream.isatty():

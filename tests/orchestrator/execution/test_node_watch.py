@@ -125,7 +125,7 @@ def test_nodes_that_come_late_are_judged_and_one_that_goes_is_no_failure(
     assert {event.key for event in heard if event.kind is EventKind.DONE} == {task.key for task in tasks}
     assert not [event for event in heard if event.kind in (EventKind.LOST, EventKind.FAILED)]
     # A worker may be missed before its node is: which it was is known in the end.
-    causes = {event.message for event in heard if event.kind is EventKind.RESTARTED}
+    causes = {event.message.split(" (")[0] for event in heard if event.kind is EventKind.RESTARTED}
     assert causes & {LossCause.NODE.value, LossCause.WORKER.value} and LossCause.LEFT_OUT.value in causes
     assert {path.read_text() for path in tmp_path.glob("t*.node")} == {late[1].node_id}
     assert len([line for line in news if "left out" in line and fault in line]) == 1

@@ -41,7 +41,7 @@ from orchestrator.commands.ui import ui_command
 from orchestrator.config.library import PROJECT, RESERVED, find_library
 from orchestrator.console import complain, say, warn
 from orchestrator.execution.ending import EndingSignals, ended_by_signals
-from orchestrator.execution.restart import allow_restart
+from orchestrator.execution.restart import RunEndedError, allow_restart
 from orchestrator.store.disk_faults import disk_fault
 from orchestrator.store.remote.local_copy import local_folder
 from trainables.errors import ChangedFileError, InputError
@@ -167,8 +167,9 @@ def _of_error(error: Exception, results: Path, signals: EndingSignals, *, debug:
     if signals.first is not None and not debug:
         # On the way out of a signal: a terminal that is gone, or a library that does not mind being ended.
         return EXIT_INTERRUPTED
-    if fault := disk_fault(error, results):
-        complain(f"{fault}; then the same command goes on where this one stopped")
+    fault = disk_fault(error, results)
+    if fault or isinstance(error, RunEndedError):
+        complain(f"{fault}; then the same command goes on where this one stopped" if fault else str(error))
         return EXIT_FAILED if not debug else _show(error, EXIT_FAILED)
     from orchestrator.execution.executor import CallLostError
 

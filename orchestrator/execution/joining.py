@@ -1,7 +1,8 @@
-"""Decision what trains on a cluster that is joined, and the wait for the first node that can.
+"""Decision what trains on a cluster that is joined, and the wait for nodes that can: the first, or another.
 
 The nodes that are alive at this moment do not decide it where somebody has: with a declared device that no
-node has, the autoscaler is asked for one and the run waits. Knows no Ray: a `Cluster` does.
+node has, the autoscaler is asked for one and the run waits. Where all nodes go during a run it waits as long
+for another one. Knows no Ray: a `Cluster` does.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from typing import Protocol
 
 from orchestrator.execution.autoscaler_report import Autoscaler
 from orchestrator.execution.cluster_nodes import ClusterNode
+from orchestrator.execution.restart import RunEndedError
 from orchestrator.execution.workplace import HERE
 from orchestrator.plan.plan import Options
 from orchestrator.store.records import StudyRecord
@@ -160,10 +162,41 @@ def _wait(
     cluster.request([{"CPU": 1, "GPU": 1} if device == "cuda" else {"CPU": 1}])
     while not _is_there(cluster.nodes(), device):
         if clock() >= end:
-            reasons = "; ".join(cluster.autoscaler().reasons)
-            raise InputError(
-                f"no {kind} worker came within {minutes}: "
-                f"{reasons or 'its autoscaler gives no reason, or it has none'}; see `ray status`, or wait "
-                "longer with --wait-workers"
-            )
+            raise InputError(f"no {kind} worker came within {minutes}: {_why(cluster)}")
         sleep(POLL_S)
+
+
+def _why(cluster: Cluster) -> str:
+    """Say why no worker comes, and what to do."""
+    reasons = "; ".join(cluster.autoscaler().reasons) or "its autoscaler gives no reason, or it has none"
+    return f"{reasons}; see `ray status`, or wait longer with --wait-workers"
+
+
+@dataclass(slots=True)
+class Abandonment:
+    """How long a cluster has had no node that a run can use, which may end the run.
+
+    Whoever waits for trials does not hear of it: they wait for a node themselves.
+    """
+
+    cluster: Cluster
+    device: DeviceType
+    wait_s: float
+    clock: Callable[[], float] = time.monotonic
+    _since: float | None = None
+
+    def look(self, *, is_any_left: bool) -> None:
+        """Take in whether a node is left.
+
+        Raises:
+            RunEndedError: none was for as long as a worker may take to come.
+        """
+        if is_any_left:
+            self._since = None
+            return
+        self._since = self.clock() if self._since is None else self._since
+        if self.clock() - self._since >= self.wait_s:
+            raise RunEndedError(
+                f"no {KIND[self.device]} worker was left, and none came within {self.wait_s / 60:g} min: "
+                f"{_why(self.cluster)}; the same command goes on where this one stopped"
+            )

@@ -75,6 +75,10 @@ class NodeBook:
         """Tell whether a node that is there has not been judged yet."""
         return bool(self._nodes.keys() - self._faults.keys() - self._gone)
 
+    def is_any_left(self) -> bool:
+        """Tell whether a node is there on which trials may run, or one that has not been judged yet."""
+        return self.is_waiting() or any(map(self._trains, self._nodes.keys() - self._gone))
+
     def news(self) -> list[str]:
         """Return what has not been said yet, in sentences; to be said now."""
         said, self._news = self._news, []

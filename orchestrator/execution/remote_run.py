@@ -9,6 +9,7 @@ from filelock import FileLock
 from rich.console import Console
 
 from orchestrator.console import complain, say
+from orchestrator.execution.restart import has_begun_again
 from orchestrator.plan.sharding import Shard
 from orchestrator.store import provenance
 from orchestrator.store.folder import Store
@@ -49,7 +50,8 @@ def in_turn(store: Store, name: str, *folders: str, console: Console) -> Iterato
         with FileLock(lock):
             yield
         return
-    with turn(copy, name, since=provenance.now(), say=_sayer(console), on_lost=_end):
+    since, again = provenance.now(), has_begun_again()
+    with turn(copy, name, since=since, say=_sayer(console), on_lost=_end, again=again):
         copy.fetch(*folders)
         yield
         copy.send(*folders)
@@ -63,7 +65,8 @@ def pull_again(store: Store) -> None:
 
 
 def _holding(copy: LocalCopy, name: str, console: Console) -> contextlib.AbstractContextManager[None]:
-    return held(copy, name, since=provenance.now(), say=_sayer(console), on_lost=_end)
+    since, again = provenance.now(), has_begun_again()
+    return held(copy, name, since=since, say=_sayer(console), on_lost=_end, again=again)
 
 
 def _lease(phase: str, shard: Shard | None) -> str:

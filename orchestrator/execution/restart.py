@@ -7,6 +7,7 @@ is gone may end or hang its process; so the process image is replaced, from what
 import os
 import signal
 import sys
+import threading
 
 import psutil
 
@@ -17,11 +18,22 @@ AGAIN = "ORCHESTRATOR_BEGUN_AGAIN"
 CURSOR = "\x1b[?25h"
 # Whether this process is a command, and nobody's notebook.
 _is_command: list[bool] = []
+# What is ended by one that begins the command again may be missed by another that watches it.
+_under_way = threading.Lock()
+
+
+class RunEndedError(Exception):
+    """What ran the trials is gone for good; the message says what, and what to do."""
 
 
 def allow_restart() -> None:
     """Say that this process runs a command and nothing else, which may be begun again as it was given."""
     _is_command.append(True)
+
+
+def has_begun_again() -> bool:
+    """Tell whether this command was begun again, with the same number of its process."""
+    return AGAIN in os.environ
 
 
 def begin_again(reason: str) -> None:
@@ -31,10 +43,12 @@ def begin_again(reason: str) -> None:
         print(f"Error: {reason}; start it again to go on", file=stream, flush=True)
         os.kill(os.getpid(), signal.SIGINT)
         return
+    if not _under_way.acquire(blocking=False):
+        return
     _end_children()
     if stream.isatty():
         stream.write(CURSOR)
-    if AGAIN in os.environ:
+    if has_begun_again():
         print(
             f"Error: {reason}, again; the same command goes on with what is missing",
             file=stream,

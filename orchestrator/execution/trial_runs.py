@@ -1,5 +1,6 @@
 """Trials of a study handed to an executor, and what is heard of them: on the display, on disk, in MLflow."""
 
+import contextlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -10,10 +11,12 @@ from orchestrator import tracking
 from orchestrator.console import say
 from orchestrator.execution import worker
 from orchestrator.execution.disk_referee import DiskReferee
-from orchestrator.execution.executor import Event, EventKind, Executor, Task, TrialJob
+from orchestrator.execution.executor import Event, EventKind, Executor, OnEvent, Task, TrialJob
 from orchestrator.execution.progress import Board, Display, board_from_disk, mark_eliminated, score_names
 from orchestrator.execution.referee import Referee
 from orchestrator.execution.remote_places import RemotePlace, remote_places
+from orchestrator.execution.silence import not_silent, watched_trials
+from orchestrator.execution.workplace import IN_PROCESS
 from orchestrator.plan.plan import Options, StudyPlan, Trial
 from orchestrator.store import provenance
 from orchestrator.store.folder import write_error
@@ -42,7 +45,8 @@ def run_trials(
     board.nodes = executor.nodes.headline
     copy, places = copy_at(study.store.root), remote_places(study)
     referees = [*referees, disk := DiskReferee()]
-    with Display(board, console=console, quiet=options.quiet) as display:
+    shown = Display(board, console=console, quiet=options.quiet)
+    with shown as display, _watched(study, options) as listen:
         for wave in study.waves():
             tasks = {trial.key: _task(study, trial, files, places.get(trial.experiment)) for trial in wave}
 
@@ -53,7 +57,8 @@ def run_trials(
                     mark_eliminated(board, study.store, record)
 
             def on_event(event: Event, stop: Callable[[Collection[str]], None] = stop) -> None:
-                _take_in(study, copy, event)
+                listen(event)
+                _keep(study, copy, event)
                 display.hear(event)
                 if event.kind is not EventKind.SIGN:
                     tracker.touch(event.key)
@@ -81,14 +86,6 @@ def run_trials(
             )
     _close(tracker, console)
     disk.close()
-
-
-def _take_in(study: StudyPlan, copy: LocalCopy | None, event: Event) -> None:
-    """Have on this machine what an event says of: tables, MLflow and races read it."""
-    if event.kind is EventKind.LOST:
-        _record_loss(study, event)
-    elif copy is not None and event.kind.is_last():
-        copy.fetch(study.store.called(_folder(study, event)), wanted=is_pulled)
 
 
 def _order(wave: Sequence[Trial], referees: Sequence[Referee]) -> list[str]:
@@ -152,8 +149,18 @@ def _folder(study: StudyPlan, event: Event) -> Path:
     return trial.folder
 
 
-def _record_loss(study: StudyPlan, event: Event) -> None:
-    """Leave error.json for a trial whose workers died again and again."""
-    write_error(
-        _folder(study, event), ErrorRecord(type="WorkerLost", message=event.message, time=provenance.now())
-    )
+def _keep(study: StudyPlan, copy: LocalCopy | None, event: Event) -> None:
+    """Leave error.json for a trial whose workers died again and again; fetch what another has left."""
+    if event.kind is EventKind.LOST:
+        lost = ErrorRecord(type="WorkerLost", message=event.message, time=provenance.now())
+        write_error(_folder(study, event), lost)
+    elif copy is not None and event.kind.is_last():
+        # What comes after reads it on this machine: tables, MLflow, races.
+        copy.fetch(study.store.called(_folder(study, event)), wanted=is_pulled)
+
+
+def _watched(study: StudyPlan, options: Options) -> contextlib.AbstractContextManager[OnEvent]:
+    """Return what minds the silence of workers; without Ray a trial may be looked at in a debugger."""
+    if options.address == IN_PROCESS:
+        return contextlib.nullcontext(lambda event: None)
+    return not_silent(watched_trials(study))

@@ -90,7 +90,8 @@ def _git() -> tuple[str | None, bool | None]:
         return copied, False
     try:
         commit = _run(["git", "rev-parse", "HEAD"], here)
-        changed = _run(["git", "status", "--porcelain", "--untracked-files=no"], here)
+        # Without a lock of its index: a process that is killed meanwhile would leave it.
+        changed = _run(["git", "--no-optional-locks", "status", "--porcelain", "--untracked-files=no"], here)
     except (OSError, subprocess.SubprocessError):
         return None, None
     return commit, bool(changed)

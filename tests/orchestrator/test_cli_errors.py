@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.cli import main
 from orchestrator.execution import run
+from orchestrator.execution.restart import RunEndedError
 
 Write = Callable[..., Path]
 Draw = Callable[[Path], Path]
@@ -346,14 +347,19 @@ def test_a_defect_is_said_even_if_no_log_can_be_written(
     assert "--debug" in ended.err
 
 
-def test_an_interrupt_is_130_and_says_how_to_go_on(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*arguments: object, **given: object) -> None:
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [(KeyboardInterrupt(), 130, "same command"), (RunEndedError("no worker"), 1, "no worker")],
+)
+def test_what_ends_a_command_is_no_defect(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, said: str
+) -> None:
+    def end(*arguments: object, **given: object) -> None:
+        raise error
 
-    monkeypatch.setattr("orchestrator.commands.status.show_status", interrupt)
+    monkeypatch.setattr("orchestrator.commands.status.show_status", end)
     ended = cli("status", "--results", cli.results)
-    assert ended.code == 130
-    assert "same command" in ended.err
+    assert ended.code == code and said in ended.err and "defect" not in ended.err
 
 
 def test_sigterm_is_143_and_says_how_to_go_on(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

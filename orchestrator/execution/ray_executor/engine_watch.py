@@ -21,7 +21,8 @@ LOOK_EVERY_S = 1.0
 def engine_watched(signals: EndingSignals) -> Iterator[None]:
     """Begin the command again when a process ends that this one has begun, unless a signal has ended both."""
     is_over = threading.Event()
-    children = psutil.Process().children(recursive=True)
+    # A command that was begun again has what it had begun before among its children, dead.
+    children = filter(_lives, psutil.Process().children(recursive=True))
     watched = {name: child for child in children if (name := _name(child)) in PROCESSES}
     thread = threading.Thread(
         target=_watch, args=(watched, is_over, signals), name="engine watch", daemon=True

@@ -59,8 +59,9 @@ from trainables.removal import remove_folder
 # How much a task takes of what tells the type of a node's GPUs.
 TRIFLE = 0.001
 
-# Ray's logs, in the folder of a session of our own.
-LOGS = "session_latest/logs"
+# Ray's link to the session that it began last, in its place; and its logs there.
+SESSION = "session_latest"
+LOGS = f"{SESSION}/logs"
 # What a worker reports first and in between: on which node it is, once, and then what happens.
 NODE, EVENT = "node", "event"
 # What it reports last: the card on which its context broke, or which gets no more trials.

@@ -17,7 +17,7 @@ from ray.util.placement_group import NODE_ID_LABEL_KEY
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.execution.cluster_nodes import ClusterNode
-from orchestrator.execution.joining import Cluster
+from orchestrator.execution.joining import Abandonment, Cluster
 from orchestrator.execution.node_book import NodeBook
 from orchestrator.execution.node_check import NodeDemands
 from orchestrator.execution.node_hardware import (
@@ -47,11 +47,15 @@ class NodeWatch:
         book: it knows the nodes that were there when the run began, and what became of them.
         demands: what every node must have.
         device: what trains.
+        wait_s: how long the run goes on without any node that it can use.
     """
 
-    def __init__(self, cluster: Cluster, book: NodeBook, demands: NodeDemands, device: DeviceType) -> None:
+    def __init__(
+        self, cluster: Cluster, book: NodeBook, demands: NodeDemands, device: DeviceType, wait_s: float
+    ) -> None:
         self.book, self.run = book, secrets.token_hex(8)
         self._cluster, self._demands, self._device = cluster, demands, device
+        self._abandonment = Abandonment(cluster, device, wait_s)
         self._asked: dict[Any, tuple[ClusterNode, float]] = {}
         self._told: list[str] = []
         self._seen_at = float("-inf")
@@ -62,14 +66,22 @@ class NodeWatch:
             self._tell(node_id, sentence)
 
     def tick(self, *, at_once: bool = False) -> None:
-        """Look for what has changed, every SEE_EVERY_S or `at_once`; it waits for nothing."""
+        """Look for what has changed, every SEE_EVERY_S or `at_once`; it waits for nothing.
+
+        Raises:
+            RunEndedError: no node was left for too long.
+        """
         if not at_once and time.monotonic() - self._seen_at < SEE_EVERY_S:
             return
         self._seen_at = time.monotonic()
         for node in self.book.see(self._cluster.nodes()):
             self._asked[_asked(node, self._demands)] = node, time.monotonic()
-        if not self._asked:
-            return
+        if self._asked:
+            self._judge()
+        self._abandonment.look(is_any_left=self.book.is_any_left())
+
+    def _judge(self) -> None:
+        """Take in the answers of nodes that have come."""
         ready, waiting = ray.wait(list(self._asked), num_returns=len(self._asked), timeout=0)
         late = [each for each in waiting if time.monotonic() - self._asked[each][1] > LOOK_TIMEOUT_S]
         for reference in (*ready, *late):

@@ -14,12 +14,13 @@ from orchestrator.execution.cluster_nodes import smallest_machine
 from orchestrator.execution.ending import EndingSignals, ended_by_signals
 from orchestrator.execution.executor import output_in
 from orchestrator.execution.joining import Joining, settled_device
+from orchestrator.execution.minder import minded
 from orchestrator.execution.node_book import NodeBook
 from orchestrator.execution.node_check import demands_of_here
 from orchestrator.execution.node_hardware import fit_nodes, node_problems
 from orchestrator.execution.ray_executor import SETTINGS
 from orchestrator.execution.ray_executor.engine_watch import engine_watched
-from orchestrator.execution.ray_executor.fan_out import RayExecutor
+from orchestrator.execution.ray_executor.fan_out import SESSION, RayExecutor
 from orchestrator.execution.ray_executor.joined import JoinedCluster
 from orchestrator.execution.ray_executor.local_ray import alone_on_loopback, begin_local
 from orchestrator.execution.ray_executor.node_watch import NodeWatch, look_at_nodes
@@ -106,10 +107,11 @@ def _connected(
             _join(functools.partial(ray.init, **options), named)
         # Ray has made SIGTERM end the process at once.
         signals.take()
-        try:
-            yield place, signals
-        finally:
-            ray.shutdown()
+        with minded(place / SESSION) if address == "local" else contextlib.nullcontext():
+            try:
+                yield place, signals
+            finally:
+                ray.shutdown()
 
 
 def _token(joining: Joining) -> contextlib.AbstractContextManager[ResultsToken | None]:
@@ -140,7 +142,7 @@ def _joined(joining: Joining, place: Path, *, debug: bool) -> Iterator[RayExecut
         book = NodeBook(is_for_gpus=device == "cuda", gpu_type=training.gpu_type)
         for node in alive:
             book.begin(node, verdicts.get(node.node_id, ""))
-        watch = NodeWatch(cluster, book, demands, device)
+        watch = NodeWatch(cluster, book, demands, device, joining.wait_s)
         watch.begin(verdicts)
         try:
             yield RayExecutor(smallest_machine(training, device=device), place, debug, watch)

@@ -43,7 +43,9 @@ class LeaseRecord(Frozen):
 
 
 @contextlib.contextmanager
-def held(copy: LocalCopy, name: str, *, since: str, say: Say, on_lost: Say) -> Iterator[None]:
+def held(
+    copy: LocalCopy, name: str, *, since: str, say: Say, on_lost: Say, again: bool = False
+) -> Iterator[None]:
     """Hold the lease `name` of remote results for the block.
 
     Args:
@@ -52,13 +54,14 @@ def held(copy: LocalCopy, name: str, *, since: str, say: Say, on_lost: Say) -> I
         since: the time now, as records have it.
         say: is told of a lease that is taken over.
         on_lost: is told by whom this one was taken over, from another thread.
+        again: whether this process is another program by now; then what it held before is its own.
 
     Raises:
         InputError: somebody else holds it.
         RemoteError: the place can't be used.
     """
     file, mine = _file(copy, name), _my_record(since)
-    version = _take(copy.address, name, file, mine, say)
+    version = _take(copy.address, name, file, mine, say, again=again)
     over = threading.Event()
 
     def beat() -> None:
@@ -91,12 +94,14 @@ def held(copy: LocalCopy, name: str, *, since: str, say: Say, on_lost: Say) -> I
 
 
 @contextlib.contextmanager
-def turn(copy: LocalCopy, name: str, *, since: str, say: Say, on_lost: Say) -> Iterator[None]:
-    """Hold the lease `name` for a short block, and wait for it where another run has it."""
+def turn(
+    copy: LocalCopy, name: str, *, since: str, say: Say, on_lost: Say, again: bool = False
+) -> Iterator[None]:
+    """Hold the lease `name` for a short block, and wait for it where another run has it; see `held`."""
     while True:
         with contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(held(copy, name, since=since, say=say, on_lost=on_lost))
+                stack.enter_context(held(copy, name, since=since, say=say, on_lost=on_lost, again=again))
             except RemoteError:
                 raise
             except InputError:
@@ -122,7 +127,9 @@ def holders(copy: LocalCopy, prefix: str) -> dict[str, LeaseRecord]:
     return found
 
 
-def _take(address: RemoteAddress, name: str, file: ConditionalFile, mine: LeaseRecord, say: Say) -> str:
+def _take(
+    address: RemoteAddress, name: str, file: ConditionalFile, mine: LeaseRecord, say: Say, *, again: bool
+) -> str:
     """Make the lease, or take over one that has died; return its version."""
     while True:
         version = file.write(_text(mine), over=None)
@@ -132,15 +139,17 @@ def _take(address: RemoteAddress, name: str, file: ConditionalFile, mine: LeaseR
         if there is None:
             # It was given back at this moment.
             continue
-        holder = _record(there).holder
-        if there.age_s < STALE_S:
+        before = _record(there)
+        holder, is_own = before.holder, again and (before.host, before.pid) == (mine.host, mine.pid)
+        if there.age_s < STALE_S and not is_own:
             raise InputError(
                 f"{name} at {address.uri} is being run by {holder}; wait for it, or end it there; one that "
                 f"has died is taken over after {STALE_S:.0f} s"
             )
         version = file.write(_text(mine), over=there.version)
-        if version is not None:
+        if version is not None and not is_own:
             say(f"{name} at {address.uri}: taken over from {holder}, not heard of for {there.age_s:.0f} s")
+        if version is not None:
             return version
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from orchestrator.execution.autoscaler_report import Autoscaler
 from orchestrator.execution.cluster_nodes import ClusterNode
-from orchestrator.execution.joining import Bundle, Joining, as_planned, settled_device
+from orchestrator.execution.joining import Abandonment, Bundle, Joining, as_planned, settled_device
+from orchestrator.execution.restart import RunEndedError
 from orchestrator.plan.plan import Options
 from trainables.errors import InputError
 
@@ -98,6 +99,21 @@ def test_gpus_that_may_come_are_not_passed_over_in_silence() -> None:
 def test_workers_without_gpus_are_waited_for_too() -> None:
     cluster = PretendCluster(worker=CORES, after_s=10.0, scaler=Autoscaler(gpu_types=(), cpu_types=("c5",)))
     assert settled(cluster, Joining()) == "cpu" and cluster.asked == [[{"CPU": 1}], []]
+
+
+def test_a_run_without_any_node_ends_after_as_long_a_wait() -> None:
+    """Catches a run that waits for ever for nodes that were taken away, or ends as the last one goes."""
+    cluster = PretendCluster(scaler=Autoscaler(reasons=("no capacity",)))
+    abandoned = Abandonment(cluster, "cuda", 120.0, clock=lambda: cluster.now)
+    for is_any_left, seconds in ((True, 500.0), (False, 100.0), (True, 10.0), (False, 119.0)):
+        abandoned.look(is_any_left=is_any_left)
+        cluster.sleep(seconds)
+        abandoned.look(is_any_left=is_any_left)
+    cluster.sleep(1.0)
+    with pytest.raises(
+        RunEndedError, match=r"no GPU worker was left, and none came within 2 min: no capacity; .*goes on"
+    ):
+        abandoned.look(is_any_left=False)
 
 
 def test_what_a_study_was_planned_for_is_declared_on_a_cluster_alone(results: object) -> None:

@@ -106,3 +106,16 @@ def test_what_comes_to_a_node_that_is_left_out_is_no_loss() -> None:
         losses.runs_on("t", "3")
         assert losses.lose("t") is LossCause.LEFT_OUT
     assert not losses.is_given_up("t")
+
+
+def test_whether_a_node_is_left() -> None:
+    """Catches a run that ends while a node is being looked at, or waits for those that nothing may run on."""
+    book = book_of(HEAD, FIRST, BAD, OTHER, CORES)
+    assert book.is_any_left()
+    late = node("9", 1, "T4")
+    book.see([HEAD, BAD, OTHER, CORES])
+    assert not book.is_any_left()
+    book.see([HEAD, BAD, OTHER, CORES, late])
+    assert book.is_any_left()
+    book.judge(late.node_id, FAULT)
+    assert not book.is_any_left()

@@ -5,6 +5,7 @@ A node is bad by what its Ray was started with: it finds a copy of the program w
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from orchestrator.execution.executor import Event, EventKind
 from orchestrator.execution.joining import Joining
 from orchestrator.execution.losses import LossCause
 from orchestrator.execution.ray_executor import session
+from orchestrator.execution.restart import RunEndedError
 from tests.orchestrator.execution.executor_tasks import (
     node_of_worker,
     stays_until_told,
@@ -123,8 +125,29 @@ def test_nodes_that_come_late_are_judged_and_one_that_goes_is_no_failure(
     assert {event.key for event in heard if event.kind is EventKind.DONE} == {task.key for task in tasks}
     assert not [event for event in heard if event.kind in (EventKind.LOST, EventKind.FAILED)]
     # A worker may be missed before its node is: which it was is known in the end.
-    causes = {event.message for event in heard if event.kind is EventKind.RESTARTED}
+    causes = {event.message.split(" (")[0] for event in heard if event.kind is EventKind.RESTARTED}
     assert causes & {LossCause.NODE.value, LossCause.WORKER.value} and LossCause.LEFT_OUT.value in causes
     assert {path.read_text() for path in tmp_path.glob("t*.node")} == {late[1].node_id}
     assert len([line for line in news if "left out" in line and fault in line]) == 1
     assert len([line for line in news if "has joined" in line]) == 1
+
+
+def test_a_run_that_has_lost_all_nodes_ends(cluster: Any, tmp_path: Path) -> None:
+    """Catches a run that waits for ever for a cluster on which nothing can run any more."""
+    worker = cluster.list_all_nodes()[-1]
+    waits_less = replace(joining(tmp_path / "r", []), wait_s=4.0)
+
+    def on_event(event: Event) -> None:
+        if event.kind is EventKind.STARTED:
+            cluster.remove_node(worker, allow_graceful=False)
+
+    with (
+        pytest.raises(RunEndedError, match="no CPU worker was left, and none came within"),
+        session.start(cluster.address, log=tmp_path / "log", joining=waits_less) as ray,
+    ):
+        ray.run(
+            [task_of("t", folder=tmp_path)],
+            target=stays_until_told,
+            on_event=on_event,
+            on_tick=lambda: None,
+        )

@@ -1,5 +1,6 @@
 """The commit of a run: of a checkout by git, of a copy that `make cluster-sources` made by what it holds."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -69,9 +70,14 @@ def test_a_copy_without_git_knows_its_commit(checkout: Path, tmp_path: Path) -> 
 
 
 def test_a_checkout_is_asked_for_its_commit(checkout: Path) -> None:
+    """Catches a repository that is written to: a process that is killed meanwhile leaves git's lock there."""
     (checkout / "README.md").write_text("not committed")
     commit = git(checkout, "rev-parse", "HEAD")
+    # The same content at another time, which git would note.
+    os.utime(checkout / "setup.py", (1, 1))
+    index = (checkout / ".git" / "index").read_bytes()
     assert run(sys.executable, "-c", SAY, folder=checkout) == f"{commit} True"
+    assert (checkout / ".git" / "index").read_bytes() == index
 
 
 def test_what_is_recorded_holds_no_password(tmp_path: Path) -> None:

@@ -48,6 +48,19 @@ def test_a_second_run_is_refused_and_told_who_holds_it(one: LocalCopy) -> None:
     assert (holders(one, ""), said) == ({}, [])
 
 
+def test_a_command_that_has_begun_again_has_its_lease_still(one: LocalCopy, there: Path) -> None:
+    """Catches a command that refuses itself, since the same process held the lease before."""
+    said: list[str] = []
+    file = conditional_file(one.address, "leases/phase1.json")
+    content = {"host": lease.socket.gethostname(), "pid": os.getpid(), "since": "dawn", "token": "t"}
+    assert file.write(json.dumps(content).encode(), over=None)
+    with pytest.raises(InputError, match="since dawn"), hold(one, said):
+        pass
+    with held(one, "phase1", since="noon", say=said.append, on_lost=said.append, again=True):
+        assert holders(one, "")["phase1"].since == "noon"
+    assert (holders(one, ""), said) == ({}, [])
+
+
 def test_a_lease_of_a_run_that_died_is_taken_over(one: LocalCopy, there: Path) -> None:
     """Catches a study that nobody can go on with after its machine was taken away."""
     said: list[str] = []

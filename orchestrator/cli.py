@@ -42,7 +42,7 @@ from orchestrator.config.library import PROJECT, RESERVED, find_library
 from orchestrator.console import complain, say, warn
 from orchestrator.execution.ending import EndingSignals, ended_by_signals
 from orchestrator.execution.restart import RunEndedError, allow_restart
-from orchestrator.store.disk_faults import disk_fault
+from orchestrator.store.disk_faults import disk_fault, path_fault
 from orchestrator.store.remote.local_copy import local_folder
 from trainables.errors import ChangedFileError, InputError
 from trainables.output_width import UNWRAPPED
@@ -144,7 +144,8 @@ def _exit_code(arguments: list[str], signals: EndingSignals) -> int:
     except InputError as error:
         if isinstance(error, ChangedFileError):
             _look_again(results, error)
-        complain(str(error))
+        for line in error.lines:
+            complain(line)
         return EXIT_INPUT if not debug else _show(error, EXIT_INPUT)
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
@@ -171,11 +172,9 @@ def _of_error(error: Exception, results: Path, signals: EndingSignals, *, debug:
     if fault or isinstance(error, RunEndedError):
         complain(f"{fault}; then the same command goes on where this one stopped" if fault else str(error))
         return EXIT_FAILED if not debug else _show(error, EXIT_FAILED)
-    from orchestrator.execution.executor import CallLostError
-
-    if isinstance(error, CallLostError):
-        complain(f"{error}; the same command goes on where this one stopped")
-        return EXIT_FAILED if not debug else _show(error, EXIT_FAILED)
+    if fault := path_fault(error):
+        complain(fault)
+        return EXIT_INPUT if not debug else _show(error, EXIT_INPUT)
     return _defect(error, results, debug=debug)
 
 

@@ -23,8 +23,11 @@ from rich.progress import (
 from rich.text import Text
 
 from trainables.output_width import UNWRAPPED
-from trainables.outside_text import visible, without_accounts
+from trainables.outside_text import visible, without_accounts, without_middle
 from trainables.progress import OnProgress
+
+# Of one error: above the longest of the program's own sentences.
+MOST_LETTERS = 1500
 
 
 class _PlainConsole(Console):
@@ -69,10 +72,10 @@ def warn(line: str) -> None:
     say(f"Warning: {line}", console=screen(stderr=True), style="yellow")
 
 
-def complain(message: str) -> None:
-    """Print an error, one line each where there are several."""
-    for line in message.split("\n"):
-        say(f"Error: {line}", console=screen(stderr=True), style="red")
+def complain(sentence: str) -> None:
+    """Print an error on a line of its own, whatever the names in it hold and however long they are."""
+    line = without_middle(sentence.replace("\n", "\\n"), MOST_LETTERS)
+    say(f"Error: {line}", console=screen(stderr=True), style="red")
 
 
 @contextmanager

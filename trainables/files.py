@@ -89,20 +89,32 @@ def write_text(path: Path, content: str) -> None:
         partial.write_text(content, encoding="utf-8")
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, *, most_bytes: int | None = None) -> bytes:
     """Read a regular file. A pipe in its place would wait for ever, and a device may never end.
 
     Raises:
-        OSError: there is none, or it can't be read.
+        OSError: there is none, it can't be read, or it is larger than `most_bytes`.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        status = os.fstat(descriptor)
+        _refuse_special(path, status)
+        if most_bytes is not None and status.st_size > most_bytes:
+            raise OSError(errno.EFBIG, f"it is larger than {most_bytes // 2**20} MiB", str(path))
         with open(descriptor, "rb", closefd=False) as stream:
             return stream.read()
     finally:
         os.close(descriptor)
+
+
+def read_text(path: Path, *, most_bytes: int | None = None) -> str:
+    """Read a regular file of UTF-8 that a person wrote, with or without a byte order mark.
+
+    Raises:
+        OSError: as `read_file` has it.
+        UnicodeDecodeError: it is no UTF-8.
+    """
+    return read_file(path, most_bytes=most_bytes).decode("utf-8-sig")
 
 
 def read_json(path: Path) -> Any:
@@ -122,8 +134,14 @@ def file_sha256(path: Path) -> str:
 
 
 def known_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, which this process reads once for as long as it is the same."""
-    return _sha256(path, file_stamp(path.stat()))
+    """Return the SHA-256 of a regular file, which this process reads once for as long as it is the same.
+
+    Raises:
+        OSError: there is none, or it can't be read.
+    """
+    status = path.stat()
+    _refuse_special(path, status)
+    return _sha256(path, file_stamp(status))
 
 
 @functools.lru_cache(maxsize=256)
@@ -137,6 +155,11 @@ def free_bytes(path: Path) -> int:
         if place.is_dir():
             return shutil.disk_usage(place).free
     return 0
+
+
+def _refuse_special(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
 def _flush(path: Path) -> None:

@@ -3,6 +3,7 @@
 visible            for screens: control characters and what turns the direction of writing are spelled out,
                    so that a name can neither clear a screen nor hide a part of itself
 without_accounts   for messages and records: addresses without user, password and signature
+without_middle     for messages: a text of which the middle is left out where it is long
 spreadsheet_cell   for tables that others open: a text that a spreadsheet would take for a formula has an
                    apostrophe in front of it, which spreadsheets don't show; `from_spreadsheet` takes it away
 """
@@ -17,6 +18,7 @@ _ACCOUNT = re.compile(r"(\b[A-Za-z][\w+.-]+:/{1,2})[^\s/@]*(?::(?!\d+(?:[/'\"\s]
 _SECRET = re.compile(
     r"([?&][^=&\s]*(?:password|passwd|pwd|token|secret|signature|credential|key)[^=&\s]*=)[^&\s'\"#]+", re.I
 )
+MOST_SHOWN = 200
 _FORMULA = re.compile("'*[=+\\-@\x00-\x1f\x7f-\x9f]")
 # Numbers as tables here show them: with a sign, a unit, an interval.
 _NUMBER = re.compile(r"[+-]?(?:[\d.,\s%()\[\]±+−–-]|\bto\b|(?<=\d)[eE](?=[+−-]?\d)|\binf\b)*")
@@ -30,6 +32,11 @@ def visible(text: str) -> str:
 def without_accounts(text: str) -> str:
     """Return a text whose addresses hold no user, password or signature."""
     return _SECRET.sub(r"\1...", _ACCOUNT.sub(r"\1", text))
+
+
+def without_middle(text: str, most: int = MOST_SHOWN) -> str:
+    """Return a text without its middle where it has more than `most` letters."""
+    return text if len(text) <= most else f"{text[: most // 2]}...{text[-(most // 2) :]}"
 
 
 def spreadsheet_cell(text: str) -> str:

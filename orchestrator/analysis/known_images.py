@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from orchestrator.store.csv_files import read_csv
 from orchestrator.store.finished_trials import FinishedTrial
 from orchestrator.store.fold_files import cached_hashes
 from orchestrator.store.folder import Store
@@ -55,6 +56,6 @@ def _fold_table(store: Store, experiment: ExperimentRecord, repeat: int) -> tupl
     files = experiment.fold_files or ()
     try:
         path = store.fold_file(files[repeat])
-        return path.name, pd.read_csv(path, usecols=["path", "fold"], dtype={"path": str})
+        return path.name, read_csv(path, usecols=["path", "fold"], dtype={"path": str})
     except (IndexError, OSError, ValueError):
         return "", pd.DataFrame({"path": [], "fold": []})

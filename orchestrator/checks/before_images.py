@@ -15,7 +15,7 @@ from orchestrator.plan.plan import StudyPlan
 from orchestrator.store.folder import State, Store, trial_state
 from trainables import backbones, memo
 from trainables.data.splits.trial_rows import refuse_one_class
-from trainables.errors import InputError
+from trainables.errors import InputError, Problems
 from trainables.hub import can_be_fetched, no_weights_text, prepare_hub
 from trainables.starting_weights import weights_of_file
 
@@ -33,7 +33,7 @@ def refuse_before_images(experiments: Sequence[Experiment], data: DataSets, *, i
         problems += _lacking_weights(experiments, data.store)
     problems += _unfit_classes(experiments, data)
     if problems:
-        raise InputError("\n".join(dict.fromkeys(problems)))
+        raise Problems(problems)
 
 
 def refuse_missing_weights(study: StudyPlan, *, is_here: bool) -> None:
@@ -45,7 +45,7 @@ def refuse_missing_weights(study: StudyPlan, *, is_here: bool) -> None:
     running = [each.experiment for each in study.experiments if each.experiment.name in names]
     problems = list(_lacking_weights(running, study.store)) if is_here else []
     if problems:
-        raise InputError("\n".join(dict.fromkeys(problems)))
+        raise Problems(problems)
 
 
 def _unknown_backbones(experiments: Sequence[Experiment], store: Store) -> Iterator[str]:

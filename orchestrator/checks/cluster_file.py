@@ -17,7 +17,7 @@ from orchestrator.checks.ray_version import pinned_ray
 from orchestrator.checks.yaml_file import YamlPart, read_yaml
 from orchestrator.plan.price import prices_by_instance
 from orchestrator.store.provenance import copied_commit
-from trainables.errors import InputError
+from trainables.errors import InputError, Problems
 
 # Validator of `ray up`: gives its refusal of what a file holds, or "".
 RefusalByRay = Callable[[object], str]
@@ -66,7 +66,7 @@ def check_cluster(path: Path, *, refusal_by_ray: RefusalByRay) -> CheckedCluster
         )
     problems = [*read.problems, *found]
     if problems:
-        raise InputError("\n".join(f"{path}: {each}" for each in problems))
+        raise Problems(f"{path}: {each}" for each in problems)
     copied = next((each for each in sources if copied_commit(each) is not None), None)
     return CheckedCluster(
         path,

@@ -31,7 +31,7 @@ from trainables.data.checks import image_facts, shortcuts
 from trainables.data.checks.leakage import find_split_groups
 from trainables.data.dataset.manifest import Manifest, manifest_links
 from trainables.data.splits.trial_rows import experiment_rows, image_files, trial_table
-from trainables.errors import InputError
+from trainables.errors import Problems
 from trainables.progress import OnProgress, OpenBar
 from trainables.recipe import RecipeKeys
 from trainables.trial_files import FORMAT
@@ -72,7 +72,7 @@ def check_study(study: StudyPlan, options: Options, *, console: Console) -> list
                 refusals.append(refusal(record, root=str(root)))
     # What is finished can still be looked at; only what would start is stopped.
     if refusals and study.missing():
-        raise InputError("\n".join(dict.fromkeys(refusals)))
+        raise Problems(refusals)
     return records
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from orchestrator.store.csv_files import read_csv
 from orchestrator.store.folder import State, Store, claimed_hash, trial_state
 from orchestrator.store.held_out_files import read_held_out
 from orchestrator.store.predictions import DAMAGE
@@ -150,7 +151,7 @@ def _planned(store: Store, fold_files: Sequence[str], repeat: int) -> pd.DataFra
     if repeat >= len(fold_files):
         return None
     try:
-        return pd.read_csv(
+        return read_csv(
             store.fold_file(fold_files[repeat]),
             dtype={"path": str, "group": str, "source": str, "label": int, "fold": int},
             keep_default_na=False,

@@ -13,8 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pandas as pd
-
+from orchestrator.store.csv_files import read_csv
 from orchestrator.store.evaluation_files import OverlapRecord
 from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.fold_files import cached_hashes
@@ -129,7 +128,7 @@ def _learned(store: Store, experiments: Sequence[ExperimentRecord], bar: OpenBar
 def _add(found: _Learned, folds: Path, root: Path, hashes: Mapping[str, str] | None, bar: OpenBar) -> None:
     """Take in the images of a fold file."""
     try:
-        rows = pd.read_csv(folds, usecols=["path", "fold"], dtype={"path": str}, keep_default_na=False)
+        rows = read_csv(folds, usecols=["path", "fold"], dtype={"path": str}, keep_default_na=False)
     except (OSError, ValueError):
         found.notes.append(f"{folds} can't be read, so that images of that training data are not excluded")
         return

@@ -1,7 +1,8 @@
 """A YAML file as it was written: its values with their places, and what a parser passes over in silence.
 
 Files that start clusters are checked as far as they are right: a value of another type than expected counts
-as missing here, and whoever knows its schema says so.
+as missing here, and whoever knows its schema says so. Aliases let a few lines stand for any number of values,
+so these are counted before anybody walks them.
 """
 
 import re
@@ -12,7 +13,12 @@ from pathlib import Path
 import yaml
 
 from trainables.errors import InputError
+from trainables.files import read_text
+from trainables.outside_text import without_middle
 
+MOST_BYTES = 2**20
+# With all aliases written out. The shipped files have some hundred.
+MOST_VALUES = 50_000
 # What the shipped files have in the place of a user's own values, and what people write there.
 PLACEHOLDER = re.compile(r"REPLACE|CHANGE-?_?ME|\bYOUR[-_]|<[A-Z][A-Z _-]*>")
 
@@ -83,18 +89,38 @@ def read_yaml(path: Path) -> YamlFile:
         InputError: it can't be read, is not valid YAML, or holds something else.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, most_bytes=MOST_BYTES)
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} can't be read ({getattr(error, 'strerror', None) or error})") from error
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} can't be read ({reason}); name another file") from error
     try:
-        tree, value = yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        tree = yaml.compose(text, yaml.SafeLoader)
+        if tree is not None and _num_values(tree, {}) > MOST_VALUES:
+            raise InputError(
+                f"{path}: its aliases stand for more than {MOST_VALUES:,} values; write out what is meant"
+            )
+        value = yaml.safe_load(text)
+    except InputError:
+        raise
+    # Beside its own errors, the parser has those of the types that a tag like !!int or !!timestamp asks for.
+    except Exception as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        raise InputError(f"{path}{where}: not valid YAML: {getattr(error, 'problem', error)}") from error
+        reason = "nested too deep" if isinstance(error, RecursionError) else getattr(error, "problem", error)
+        raise InputError(f"{path}{where}: not valid YAML: {without_middle(str(reason))}; mend it") from error
     if tree is None or not isinstance(value, dict):
         raise InputError(f"{path} holds no mapping of names to values, as a file that starts a cluster does")
     return YamlFile(path, YamlPart(value), tuple(_said_by_the_text(tree, "", set())))
+
+
+def _num_values(node: yaml.Node, known: dict[int, int]) -> int:
+    """Count the values of a document with its aliases written out; an alias inside itself has no end."""
+    if id(node) not in known:
+        known[id(node)] = MOST_VALUES + 1
+        inner = node.value if isinstance(node, yaml.CollectionNode) else []
+        each = (part for entry in inner for part in (entry if isinstance(entry, tuple) else (entry,)))
+        known[id(node)] = min(MOST_VALUES + 1, 1 + sum(_num_values(part, known) for part in each))
+    return known[id(node)]
 
 
 def _said_by_the_text(node: yaml.Node, name: str, seen: set[int]) -> Iterator[str]:

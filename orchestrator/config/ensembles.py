@@ -15,7 +15,7 @@ from orchestrator.config.experiment import Experiment, load_experiments
 from orchestrator.config.library import Library
 from orchestrator.store.records import HandedOver
 from trainables import backbones
-from trainables.errors import InputError
+from trainables.errors import InputError, Problems
 
 # What an ensemble and its bases must have in common: the rows of each part, and what an image looks like.
 SHARED = (
@@ -58,12 +58,12 @@ def with_bases(
                     )
                 _check(experiment, known[name])
             except InputError as error:
-                problems += [f"{experiment.name}: bases: {line}" for line in str(error).splitlines()]
+                problems += [f"{experiment.name}: bases: {line}" for line in error.lines]
             else:
                 ordered.setdefault(name, known[name])
         ordered.setdefault(experiment.name, experiment)
     if problems:
-        raise InputError("\n".join(dict.fromkeys(problems)))
+        raise Problems(problems)
     return tuple(ordered.values())
 
 

@@ -18,11 +18,12 @@ from typing import Annotated, Self
 
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
-from orchestrator.config.library import Library, read_object, refuse_constant
+from orchestrator.config.json_text import parse_json, read_object
+from orchestrator.config.library import Library
 from orchestrator.config.trial_resources import Resources
 from orchestrator.config.validation_errors import meant, problem_line
 from trainables import backbones
-from trainables.errors import InputError
+from trainables.errors import InputError, Problems
 from trainables.evaluation.metrics import ThresholdMetric
 from trainables.files import JsonObject
 from trainables.recipe import Recipe, RecipeKeys
@@ -32,6 +33,8 @@ SHORTHANDS = {"lr": ("optimizer", "lr"), "weight_decay": ("optimizer", "weight_d
 # Of the AUC that file facts reach without a look at a face.
 DEFAULT_THRESHOLD = 0.7
 DEFAULT_MAX_UNUSABLE = 0.01
+# One above the other by `extends`.
+MOST_EXTENDED = 50
 
 
 class Experiment(RecipeKeys):
@@ -115,10 +118,6 @@ class _File:
     values: JsonObject
 
 
-class Problems(InputError):
-    """Everything that is wrong with the files given, a line each."""
-
-
 def load_experiments(
     library: Library,
     names: Sequence[str | Made],
@@ -154,7 +153,7 @@ def load_experiments(
             parts.append(read())
         except InputError as error:
             parts.append([])
-            problems += str(error).splitlines()
+            problems += error.lines
     shared, below, above = parts
     for wanted in {name if isinstance(name, str) else name.name: name for name in names}.values():
         try:
@@ -164,9 +163,9 @@ def load_experiments(
             layers = [*shared, *_layers(files, own), *handed_over, *below, *mine, *decided, *own, *above]
             experiments.append(_validate(path, layers))
         except InputError as error:
-            problems += str(error).splitlines()
+            problems += error.lines
     if problems:
-        raise Problems("\n".join(dict.fromkeys(problems)))
+        raise Problems(problems)
     return tuple(experiments)
 
 
@@ -256,13 +255,14 @@ def _settings(settings: Sequence[str]) -> list[Layer]:
             raise InputError(f"--set {setting}: give key=value, for example --set epochs=3")
         if key in ("name", "extends"):
             raise InputError(f"--set {setting}: {key} belongs to an experiment's file; give it there")
+        *above, last = key.split(".")
         try:
-            value = json.loads(text, parse_constant=refuse_constant)
+            values = {last: parse_json(text)}
         except ValueError:
-            value = text
-        for part in reversed(key.split(".")):
-            value = {part: value}
-        layers.append(_layer("--set", value))
+            values = {last: text}
+        for part in reversed(above):
+            values = {part: values}
+        layers.append(_layer("--set", values))
     return layers
 
 
@@ -272,6 +272,10 @@ def _chain(library: Library, path: Path, seen: tuple[Path, ...]) -> list[_File]:
     if here in seen:
         circle = " -> ".join(file.name for file in (*seen[seen.index(here) :], here))
         raise InputError(f"{path}: extends goes round in a circle: {circle}")
+    if len(seen) == MOST_EXTENDED:
+        raise InputError(
+            f"{seen[0]}: extends goes on for more than {MOST_EXTENDED} files; extend an earlier one"
+        )
     values = read_object(path)
     name = values.get("name", path.stem)
     if name != path.stem:
@@ -354,7 +358,7 @@ def _validate(path: Path, layers: Sequence[Layer]) -> Experiment:
             problem_line(problem, origins, str(path), model=Experiment, shorthands=tuple(SHORTHANDS))
             for problem in meant(error.errors(), merged)
         ]
-        raise InputError("\n".join(dict.fromkeys(lines))) from error
+        raise Problems(lines) from error
 
 
 def _merge(

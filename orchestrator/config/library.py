@@ -6,13 +6,11 @@ folder; shared.json and presets by their path. Names are found without a look in
 that is wrong is in the way of nothing but itself.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from trainables.errors import InputError, nearest
-from trainables.files import JsonObject
 
 HERE = Path("experiments")
 PROJECT = "orchestrator.toml"
@@ -189,26 +187,6 @@ def find_library(given: Path | None) -> Library:
         return Library((shipped,))
     # In a checkout the folder here is the shipped one: it is called by its short name.
     return Library((own,) if own.resolve() == shipped.resolve() else (own, shipped))
-
-
-def read_object(path: Path) -> JsonObject:
-    """Read a JSON object; InputError with file and line when it is none."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse_constant)
-    except OSError as error:
-        raise InputError(f"{path} can't be read ({error.strerror})") from error
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}: not valid JSON ({error.msg})") from error
-    except ValueError as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: a JSON object is needed, not {type(content).__name__}")
-    return content
-
-
-def refuse_constant(name: str) -> None:
-    """Raise ValueError for NaN and infinity, which Python's reader of JSON would take."""
-    raise ValueError(f"{name} is not a JSON number")
 
 
 def _shipped() -> Path:

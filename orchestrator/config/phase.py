@@ -16,13 +16,14 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from orchestrator.config.library import RESERVED, Library, read_object
+from orchestrator.config.json_text import read_object
+from orchestrator.config.library import RESERVED, Library
 from orchestrator.config.sweep import SHORT_FORM, Search, Sweep
 from orchestrator.config.validation_errors import meant, problem_line
 from orchestrator.store.differing_keys import DifferingKeys
 from orchestrator.store.fingerprint import SHORT, fingerprint
 from orchestrator.store.records import Comparison, Rule
-from trainables.errors import InputError, nearest
+from trainables.errors import InputError, Problems, nearest
 from trainables.evaluation.metrics import ComparedMetric
 from trainables.files import JsonObject
 from trainables.recipe_part import Frozen
@@ -116,7 +117,7 @@ def load_phase(library: Library, name: str) -> Phase:
             for short in [is_short and problem.path[:2] == ("sweeps", "0")]
             for each in [replace(problem, path=problem.path[2:]) if short else problem]
         ]
-        raise InputError("\n".join(lines)) from error
+        raise Problems(lines) from error
     if phase.name != name:
         raise InputError(
             f"{path}: name is {phase.name!r}, but a phase is called as its folder; leave name out"

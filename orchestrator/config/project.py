@@ -12,10 +12,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from orchestrator.config.json_text import MOST_BYTES, refuse_what_nobody_means
 from orchestrator.config.library import PROJECT
 from orchestrator.config.validation_errors import meant, problem_line
 from orchestrator.store.remote.address import is_address
-from trainables.errors import InputError
+from trainables.errors import InputError, Problems
+from trainables.files import read_text
 from trainables.recipe_part import Frozen
 
 
@@ -35,18 +37,19 @@ def read_project(path: Path) -> dict[str, Path]:
     """
     file = path / PROJECT if path.is_dir() else path
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        values = tomllib.loads(read_text(file, most_bytes=MOST_BYTES))
+        refuse_what_nobody_means(values)
     except OSError as error:
-        raise InputError(f"{file} can't be read ({error.strerror})") from error
-    except ValueError as error:
-        raise InputError(f"{file}: not valid TOML ({error})") from error
+        raise InputError(f"{file} can't be read ({error.strerror}); name another with --project") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{file}: not valid TOML ({error}); mend or remove it") from error
     try:
         project = Project.model_validate(values)
     except ValidationError as error:
         lines = [
             problem_line(problem, {}, str(file), model=Project) for problem in meant(error.errors(), values)
         ]
-        raise InputError("\n".join(lines)) from error
+        raise Problems(lines) from error
     return {
         option: Path(folder) if is_address(folder) else file.parent / Path(folder).expanduser()
         for option, folder in project.model_dump(exclude_none=True).items()

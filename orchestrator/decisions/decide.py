@@ -47,7 +47,7 @@ from orchestrator.store.decision_file import (
     PlaceRecord,
 )
 from orchestrator.store.records import ExperimentRecord, Rule
-from trainables.errors import InputError
+from trainables.errors import InputError, Problems
 from trainables.evaluation.metrics import LOWER_IS_BETTER, is_rate
 from trainables.files import without_infinities
 from trainables.recipe import RecipeKeys
@@ -131,7 +131,7 @@ def read_candidates(tables: Tables, rule: Rule) -> tuple[Candidate, ...]:
         except InputError as error:
             problems.append(f"{name}: {error}")
     if problems:
-        raise InputError("\n".join(f"{NOT_YET}{problem}" for problem in problems))
+        raise Problems(f"{NOT_YET}{problem}" for problem in problems)
     by_name = {candidate.name: candidate for candidate in candidates}
     pairs = [pair for factor in rule.factors for pair in factor.pairs]
     for one, other in pairs or [(names[0], name) for name in names[1:]]:

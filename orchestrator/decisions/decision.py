@@ -128,7 +128,7 @@ def moved_since(old: DecisionRecord, store: Store, tables: Tables) -> tuple[tupl
             return (), ""
         before, after = _said(old), _said(_outcome(candidates, rule))
     except InputError as error:
-        return tuple(line.removeprefix(NOT_YET) for line in str(error).splitlines()), cannot
+        return tuple(line.removeprefix(NOT_YET) for line in error.lines), cannot
     return moved, f"the rule would {'still' if before == after else 'now'} choose {after}"
 
 

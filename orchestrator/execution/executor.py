@@ -20,6 +20,7 @@ from orchestrator.checks.gpu_here import refuse_missing_gpu
 from orchestrator.execution.joining import Joining, seen_by_all
 from orchestrator.execution.node_book import NodeBook
 from orchestrator.execution.remote_places import RemotePlace
+from orchestrator.execution.restart import RunEndedError
 from orchestrator.execution.workplace import HERE, IN_PROCESS, declared_device
 from orchestrator.plan.resources import Machine, Share
 from trainables.device import DeviceType
@@ -142,8 +143,12 @@ class TaskEvents:
                 self.hear(Event(kind, trial.key, message=message))
 
 
-class CallLostError(RuntimeError):
+class CallLostError(RunEndedError):
     """A call has lost its worker too often; nothing says that the input is at fault."""
+
+    def __init__(self, why: str) -> None:
+        """Take why it was given up."""
+        super().__init__(f"{why}; the same command goes on where this one stopped")
 
 
 class Executor(Protocol):

@@ -20,6 +20,7 @@ from orchestrator.console import progress_bar
 from orchestrator.execution.final_scores import final_metrics
 from orchestrator.store import provenance
 from orchestrator.store.caches import image_caches
+from orchestrator.store.csv_files import read_csv
 from orchestrator.store.decision_file import DecisionRecord, TakenBy, TrialHash, digest, in_force
 from orchestrator.store.final_file import (
     FinalModel,
@@ -217,7 +218,7 @@ def _num_used(store: Store, experiment: ExperimentRecord, rows: pd.DataFrame) ->
     for name in experiment.fold_files or ():
         path = store.fold_file(name)
         try:
-            table = pd.read_csv(path, dtype=str, usecols=["path", "group"], keep_default_na=False)
+            table = read_csv(path, dtype=str, usecols=["path", "group"], keep_default_na=False)
         except (OSError, ValueError) as error:
             raise InputError(f"{path} can't be read, which says what {experiment.name} used") from error
         used |= rows["path"].isin(table["path"]) | rows["group"].isin(table["group"])

@@ -20,7 +20,7 @@ from orchestrator.execution.node_check import NodeDemands, node_fault
 from orchestrator.plan.resources import this_machine
 from trainables.cuda_check import CudaFacts, asked_apart, cuda_problem, has_card
 from trainables.device import DeviceType
-from trainables.errors import InputError
+from trainables.errors import Problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def fit_nodes(
         if not isinstance(hardware, str) and not problems[node.node_id]:
             fit.append(_looked_at(node, hardware))
     if not fit:
-        raise InputError("\n".join(filter(None, problems.values())))
+        raise Problems(filter(None, problems.values()))
     training = training_nodes(fit, device=device, mixed_gpus=joining.mixed_gpus, preferred=joining.gpu_type)
     other = "" if training.gpu_type == joining.gpu_type else joining.gpu_type
     uncounted = [uncounted_sentence(node, found[node.node_id]) for node in nodes]

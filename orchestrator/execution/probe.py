@@ -24,7 +24,7 @@ from orchestrator.store import provenance
 from orchestrator.store.folder import Store, write_measurement
 from orchestrator.store.known_weights import write_known_weights
 from trainables.backbones import is_kernel_machine, own
-from trainables.errors import InputError
+from trainables.errors import Problems
 from trainables.measurement import ModelAnswer, ModelQuestion
 from trainables.own_process import module_environment
 
@@ -192,5 +192,5 @@ def keep(store: Store, asked: Sequence[Asked], answers: Sequence[ModelAnswer]) -
             problems.append(answer.problem)
         notes += answer.notes
     if problems:
-        raise InputError("\n".join(dict.fromkeys(problems)))
+        raise Problems(problems)
     return list(dict.fromkeys(notes))

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pandas as pd
 from pydantic import JsonValue
 from rich.console import Console, Group
 from rich.live import Live
@@ -18,6 +17,7 @@ from rich.text import Text
 from orchestrator.console import duration, say
 from orchestrator.execution.board_table import lay_out
 from orchestrator.execution.executor import Event, EventKind
+from orchestrator.store.csv_files import read_csv
 from orchestrator.store.folder import State, Store, read_error, read_metrics, trial_state
 from orchestrator.store.race_file import read_race
 from orchestrator.store.records import StudyRecord
@@ -317,7 +317,7 @@ def _fill(cell: TrialCell, folder: Path, *, lower: bool) -> None:
         cell.seconds = float(metrics.seconds or 0.0) if metrics else 0.0
         return
     try:
-        history = pd.read_csv(folder / HISTORY)
+        history = read_csv(folder / HISTORY)
         cell.epoch = len(history)
         cell.seconds = float(history["seconds"].sum())
         cell.score = float(history["score"].min() if lower else history["score"].max())
@@ -357,6 +357,6 @@ def _spent_so_far(board: Board, study: StudyRecord) -> str:
 
 def _epoch_seconds(folder: Path) -> Iterable[float]:
     try:
-        return [float(value) for value in pd.read_csv(folder / HISTORY)["seconds"]]
+        return [float(value) for value in read_csv(folder / HISTORY)["seconds"]]
     except (OSError, ValueError, KeyError):
         return []

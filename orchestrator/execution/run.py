@@ -267,7 +267,7 @@ def _decide(store: Store, phase: str, tables: Tables, *, console: Console, quiet
     try:
         found = decision.decide(store, phase, tables=tables)
     except InputError as error:
-        reasons = [reason.removeprefix("no decision yet: ") for reason in str(error).splitlines()]
+        reasons = [reason.removeprefix("no decision yet: ") for reason in error.lines]
         line(f"No decision yet: {'; '.join(reasons)}")
         return
     for moved in moved_lines(phase, found.moved, found.now):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from orchestrator.config.experiment import Experiment
-from trainables.errors import InputError
+from trainables.errors import Problems
 
 
 def class_problems(experiment: Experiment, classes: Sequence[str]) -> Iterator[str]:
@@ -30,4 +30,4 @@ def class_problems(experiment: Experiment, classes: Sequence[str]) -> Iterator[s
 def refuse_classes(experiment: Experiment, classes: Sequence[str]) -> None:
     """Raise InputError where a key of the experiment does not fit data of these classes."""
     if problems := list(class_problems(experiment, classes)):
-        raise InputError("\n".join(problems))
+        raise Problems(problems)

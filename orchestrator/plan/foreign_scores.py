@@ -7,6 +7,7 @@ are counted.
 """
 
 import csv
+import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ import pandas as pd
 from orchestrator.store.evaluation_files import ForeignDetector
 from orchestrator.store.plain_names import is_plain
 from trainables.errors import InputError
-from trainables.files import file_sha256
-from trainables.outside_text import from_spreadsheet
+from trainables.files import file_sha256, read_text
+from trainables.outside_text import from_spreadsheet, without_middle
 
 COLUMNS = ("path", "score", "detector")
 
@@ -158,16 +159,18 @@ def _matched(name: str, file: Path, digest: str, rows: Sequence[_Row], places: _
 
 def _rows(file: Path) -> Iterator[_Row]:
     try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            names = reader.fieldnames or []
-            if lacking := [name for name in COLUMNS[:2] if name not in names]:
-                raise InputError(
-                    f"{file} has no column {' and '.join(lacking)} (it has: {', '.join(names) or 'none'}); "
-                    "it needs path and score, and detector where it holds several"
-                )
-            for row in reader:
-                yield _row(row, file=file, line=reader.line_num)
+        reader = csv.DictReader(io.StringIO(read_text(file), newline=""))
+        names = reader.fieldnames or []
+        if lacking := [name for name in COLUMNS[:2] if name not in names]:
+            has = without_middle(", ".join(names)) or "none"
+            raise InputError(
+                f"{file} has no column {' and '.join(lacking)} (it has: {has}); it needs path and score, and "
+                "detector where it holds several"
+            )
+        if twice := [name for name in COLUMNS if names.count(name) > 1]:
+            raise InputError(f"{file} has two columns {twice[0]}; keep one")
+        for row in reader:
+            yield _row(row, file=file, line=reader.line_num)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else f"it is no CSV file in UTF-8: {error}"
         raise InputError(f"--scores {file} can't be read ({reason})") from error

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from orchestrator.config.library import read_object
+from orchestrator.config.json_text import read_object
 from orchestrator.store.price_record import PriceRecord
 from trainables.errors import InputError, nearest
 from trainables.recipe_part import Frozen

@@ -14,6 +14,7 @@ from orchestrator.store.folder import Store, read_trial
 from orchestrator.store.records import ExperimentRecord, PlannedTrial
 from trainables.data.splits.trial_rows import ROW_COLUMNS, trial_table
 from trainables.errors import InputError
+from trainables.parquet_files import read_parquet
 
 
 def stored_rows(store: Store, experiment: ExperimentRecord) -> list[pd.DataFrame]:
@@ -21,7 +22,7 @@ def stored_rows(store: Store, experiment: ExperimentRecord) -> list[pd.DataFrame
     found = []
     for path in sorted(store.cached("rows").glob("*.parquet")):
         with contextlib.suppress(OSError, ValueError, KeyError):
-            rows = pd.read_parquet(path)
+            rows = read_parquet(path)
             if {*ROW_COLUMNS, *FOLD_COLUMNS} <= set(rows.columns) and (
                 fold_file(store, rows).name in (experiment.fold_files or ())
             ):

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from filelock import FileLock, Timeout
 
 from orchestrator.store.fold_files import FOLD_COLUMNS, fold_file
 from orchestrator.store.folder import Store, is_locked
 from trainables.errors import InputError
+from trainables.parquet_files import read_parquet
 from trainables.recipe import RecipeKeys
 from trainables.removal import remove_file, remove_folder
 from trainables.trial_files import LOCK
@@ -197,7 +197,7 @@ def _pixel_users(store: Store) -> dict[str, list[str]]:
     users: dict[str, list[str]] = defaultdict(list)
     for path in _inside(store.cached("rows")):
         with contextlib.suppress(OSError, ValueError, KeyError):
-            rows = pd.read_parquet(path)
+            rows = read_parquet(path)
             if not set(FOLD_COLUMNS) <= set(rows.columns):
                 continue
             hashes = list(rows["sha256"])

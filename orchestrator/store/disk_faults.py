@@ -10,9 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from trainables.files import DISK_IS_FULL, free_bytes
+from trainables.outside_text import without_middle
 
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 BROKEN = (errno.EIO, errno.ESTALE, errno.ENOTCONN)
+# A name that no file can have, or a folder where a file belongs, or the other way round.
+NO_PATH = (
+    errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.EEXIST
+)  # fmt: skip
 
 
 class ResultsBlockedError(Exception):
@@ -39,6 +44,16 @@ def disk_fault(error: BaseException, folder: Path) -> str | None:
             return f"{place or folder} can't be written ({os.strerror(code)}); make it writable"
         if code in BROKEN and code is not None:
             return f"the disk of {place or folder} is broken or away ({os.strerror(code)}); look at it"
+    return None
+
+
+def path_fault(error: BaseException) -> str | None:
+    """Say why the system can't use a path, which is the user's to mend; None where it is something else."""
+    for each in _causes(error):
+        if isinstance(each, OSError) and each.errno in NO_PATH and each.filename:
+            # Of a rename, the place that was not taken.
+            name = without_middle(os.fsdecode(each.filename2 or each.filename))
+            return f"{name} can't be used ({os.strerror(each.errno)}); name another path, or mend this one"
     return None
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow
 
 from orchestrator.store.decision_file import TakenBy
 from orchestrator.store.folder import Store
@@ -29,6 +28,7 @@ from orchestrator.store.records import ShortcutRecord, SourceCount
 from trainables.errors import InputError
 from trainables.files import replace_file, write_json
 from trainables.outside_text import spreadsheet_cell
+from trainables.parquet_files import read_parquet
 from trainables.trial_files import FORMAT
 
 CLEAN = "clean"
@@ -208,16 +208,16 @@ def read_evaluated_images(store: Store, name: str) -> pd.DataFrame:
     """
     path = evaluation_folder(store, name) / "images.parquet"
     try:
-        return pd.read_parquet(path, columns=IMAGE_COLUMNS)
-    except (OSError, ValueError, KeyError, pyarrow.ArrowException) as error:
+        return read_parquet(path, columns=IMAGE_COLUMNS)
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} can't be read; delete its folder and evaluate again") from error
 
 
 def read_scores(store: Store, name: str, detector: str) -> DetectorScores | None:
     """Read the scores of a detector; None where there are none that can be read."""
     try:
-        table = pd.read_parquet(_score_file(store, name, detector))
-    except (OSError, ValueError, pyarrow.ArrowException):
+        table = read_parquet(_score_file(store, name, detector))
+    except (OSError, ValueError):
         return None
     if not {"path", "condition"} <= set(table.columns):
         return None

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from orchestrator.store.csv_files import read_csv
 from orchestrator.store.folder import Store
 from orchestrator.store.plain_names import is_inside
 from orchestrator.store.record import Record
@@ -92,7 +93,8 @@ class Explanations:
         """Read the mean map of an experiment's images of an outcome; None where there is none."""
         try:
             found = np.load(mean_map_file(self.folder, experiment, outcome), allow_pickle=False)
-        except (OSError, ValueError):
+        # A header may claim any size.
+        except (OSError, ValueError, MemoryError):
             return None
         return np.asarray(found, dtype=np.float32)
 
@@ -179,9 +181,9 @@ _WRITTEN = (f"*{OVERLAY}", f"*{MAP}")
 
 def _read_table(path: Path) -> pd.DataFrame:
     """Read a table; texts stay texts, whatever they look like, and an empty number is NaN."""
-    names = pd.read_csv(path, nrows=0).columns
+    names = read_csv(path, nrows=0).columns
     numbers = {name: [""] for name in names if name not in _TEXTS}
-    return pd.read_csv(
+    return read_csv(
         path,
         dtype=dict.fromkeys(_TEXTS, str),
         keep_default_na=False,

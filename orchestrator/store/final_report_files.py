@@ -1,11 +1,15 @@
 """Files of the final report: its name, what people write for it, and what it may point at below results/."""
 
+import os
+
 from orchestrator.store.folder import Store
 from trainables.errors import InputError
+from trainables.files import read_text
 
 # As a phase is called, so that its folder is one of reports/; no phase can have this name.
 FINAL_REPORT = "final"
 OWN_SLIDES = "slides.md"
+MOST_BYTES = 2**20
 
 
 def read_own_slides(store: Store) -> str:
@@ -15,12 +19,13 @@ def read_own_slides(store: Store) -> str:
         InputError: it can't be read, or is no UTF-8.
     """
     path = store.root / OWN_SLIDES
-    if not path.exists():
+    if not os.path.lexists(path):
         return ""
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path, most_bytes=MOST_BYTES)
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} can't be read ({error}); write it in UTF-8, or move it away") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path} can't be read ({reason}); write it in UTF-8, or move it away") from error
 
 
 def files_like(store: Store, pattern: str) -> list[str]:

@@ -8,6 +8,7 @@ import pandas as pd
 from orchestrator.store.fingerprint import SHORT, fingerprint
 from orchestrator.store.folder import Store
 from trainables.files import read_file, replace_file
+from trainables.parquet_files import read_parquet
 
 FOLD_COLUMNS = ["path", "group", "label", "source", "fold"]
 
@@ -24,7 +25,7 @@ def cached_hashes(store: Store) -> dict[str, dict[str, str]]:
     folder = store.cached("rows")
     for path in sorted(folder.glob("*.parquet")) if folder.is_dir() else ():
         with contextlib.suppress(OSError, ValueError, KeyError):
-            rows = pd.read_parquet(path)
+            rows = read_parquet(path)
             if {*FOLD_COLUMNS, "sha256"} <= set(rows.columns):
                 found[fold_file(store, rows).name] = dict(zip(rows["path"], rows["sha256"], strict=True))
     return found

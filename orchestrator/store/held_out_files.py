@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from orchestrator.store.csv_files import read_csv
 from orchestrator.store.folder import Store
 from trainables.data.splits.held_out import HELD_OUT_COLUMNS
 from trainables.errors import InputError
@@ -39,7 +40,7 @@ def read_held_out(store: Store, name: str) -> pd.DataFrame | None:
     if not path.exists():
         return None
     try:
-        return pd.read_csv(
+        return read_csv(
             path,
             dtype={"path": str, "sha256": str, "group": str, "label": int, "source": str},
             keep_default_na=False,

@@ -15,6 +15,7 @@ from pyarrow import compute, parquet
 
 from orchestrator.statistics.resampled import Groups
 from trainables.files import read_file
+from trainables.parquet_files import refuse_bomb
 from trainables.trial_files import PREDICTIONS
 
 # The split of rows that are predicted and have no label (an official test split whose labels are kept back).
@@ -92,6 +93,7 @@ def read_predictions(folder: Path, *, sha256: str | None) -> Predictions:
     found = hashlib.sha256(content).hexdigest()
     if sha256 is not None and found != sha256:
         raise ValueError(f"{PREDICTIONS} is not what the trial wrote")
+    refuse_bomb(content)
     table = parquet.ParquetFile(pyarrow.BufferReader(content)).read(use_threads=False)
     splits = _texts(table, "split")
     parts = {split: _part(_rows_of(table, splits, split)) for split in ("test", "val")}

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from orchestrator.store.csv_files import read_csv
 from orchestrator.store.fingerprint import fingerprint
 from orchestrator.store.folder import State, Store, read_error, read_metrics, read_trial, trial_state
 from orchestrator.store.race_file import EliminationRecord, read_race
@@ -87,7 +88,7 @@ class Mirror:
         """Write means, tables and report to the parent runs."""
         phase = self.study.phase.name
         folders = {"tables": self.store.collected(phase), "report": self.store.report(phase)}
-        summary = pd.read_csv(folders["tables"] / "summary.csv")
+        summary = read_csv(folders["tables"] / "summary.csv")
         for experiment in self.study.experiments:
             parent = self.parent(experiment)
             rows = summary[(summary["experiment"] == experiment.name) & (summary["source"] == "all")]
@@ -146,10 +147,11 @@ class Mirror:
         self.runs[run.data.tags[ROLE], run.data.tags[KEY]] = self.client.get_run(run.info.run_id)
 
     def _history(self, run: Any, folder: Path, record: TrialRecord) -> None:
-        path = folder / HISTORY
-        if not path.is_file():
+        try:
+            history = read_csv(folder / HISTORY).astype(float).dropna(subset=["epoch", "seconds"])
+        except (OSError, ValueError, KeyError):
+            # Gone, or damaged: the page has what is left.
             return
-        history = pd.read_csv(path)
         clock = _milliseconds(str(record.run.started))
         values = []
         for row in history.to_dict("records"):

@@ -23,6 +23,7 @@ from trainables.data.images.crops import Box, FaceRule, Square, central_square, 
 from trainables.device import DeviceType
 from trainables.errors import InputError
 from trainables.files import replace_file
+from trainables.parquet_files import read_parquet
 from trainables.progress import OnProgress
 from trainables.recipe import RecipeKeys
 
@@ -119,8 +120,8 @@ def read_faces(table: Path) -> dict[str, DetectedFaces]:
     if not table.is_file():
         return {}
     try:
-        rows = pd.read_parquet(table, columns=list(COLUMNS))
-    except (OSError, ValueError, KeyError):
+        rows = read_parquet(table, columns=COLUMNS)
+    except (OSError, ValueError):
         return {}
     boxes: dict[str, tuple[int, int, list[Box], list[float]]] = {}
     for digest, width, height, face, *box, probability in rows.itertuples(index=False, name=None):

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from trainables.backbones import BACKBONES, KERNEL_MACHINES, own, timm_name
-from trainables.errors import InputError
+from trainables.errors import LONGEST, InputError
 from trainables.hub import no_weights_text
 from trainables.models.pretrained import (
     FoundWeights,
@@ -213,9 +213,8 @@ def check_timm_name(backbone: str, *, pretrained: bool) -> None:
     known_tag = "." not in name or name in timm.list_models(pretrained=True)
     if not timm.is_model(name) or not known_tag:
         known = list(dict.fromkeys([*BACKBONES, *KERNEL_MACHINES, *timm.list_models()]))
-        nearest = (
-            ", ".join(difflib.get_close_matches(name, known, n=3, cutoff=0.5)) or "see timm.list_models()"
-        )
+        near = difflib.get_close_matches(name[:LONGEST], known, n=3, cutoff=0.5)
+        nearest = ", ".join(near) or "see timm.list_models()"
         raise InputError(f"backbone {name!r} is neither one of `models` nor a timm model; nearest: {nearest}")
     if pretrained and not timm.is_model_pretrained(name):
         raise InputError(f"backbone {name!r} has no pretrained weights in timm; set pretrained to false")

@@ -7,6 +7,7 @@ mistake, named before training.
 """
 
 import sys
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,11 +156,15 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if path.suffix.lower() == SAFETENSORS:
             content: object = load_file(path)
         else:
+            _refuse_packed(path)
             content = torch.load(path, map_location="cpu", weights_only=True)
     # A file of any origin can be broken in any way; torch's reader alone knows a dozen exceptions.
     except Exception as error:
         reason = " ".join(str(error).split())[:120]
-        if "Unsupported global" in str(error):
+        if reason.startswith("Weights only load failed"):
+            # What follows there is advice to torch's own users.
+            reason = "no file of tensors that torch.save wrote"
+        if "unsupported global" in str(error).lower():
             raise InputError(
                 f"pretrained: {path} holds more than tensors, and reading that could run code; save the "
                 "network's state_dict() alone"
@@ -174,6 +179,14 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         keys = _named(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
         raise InputError(f"pretrained: {path} holds no table of tensors but {keys}; save state_dict() alone")
     return dict(clean_state_dict({str(name): value for name, value in content.items()}))
+
+
+def _refuse_packed(path: Path) -> None:
+    """Raise ValueError for an archive that unpacks to more than itself, as torch.save writes none."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if sum(each.file_size for each in archive.infolist()) > path.stat().st_size:
+                raise ValueError("it unpacks to more than its own size")
 
 
 @dataclass(frozen=True, slots=True)

@@ -285,10 +285,11 @@ class Trainer:
             epoch=epoch,
             labels=self.train.labels if self.recipe.sampler == "weighted" else None,
         )
-        for number, positions in itertools.islice(enumerate(batches), progress.batches_done, None):
+        first = progress.batches_done
+        for number, positions in itertools.islice(enumerate(batches), first, None):
             now = time.monotonic()
             is_late = now - max(self._began, self._last_checkpoint) >= WITHIN_EPOCH_EVERY_S
-            if is_late or now - self._last_sign >= SIGN_EVERY_S:
+            if number > first and (is_late or now - self._last_sign >= SIGN_EVERY_S):
                 progress.batches_done, progress.loss_sum = number, _finite(total, epoch)
                 progress.epoch_seconds = time.perf_counter() - self._epoch_began
                 if is_late:

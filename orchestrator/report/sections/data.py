@@ -9,6 +9,7 @@ from orchestrator.report.material import Material
 from orchestrator.report.section import Block, Definitions, Group, Heading, Section, Span, Table, note, prose
 from orchestrator.report.shortcuts import shortcut_blocks
 from orchestrator.report.shown import MOST_LINES
+from orchestrator.store.csv_files import read_csv
 from orchestrator.store.folder import Store
 from orchestrator.store.records import DataRecord, StudyRecord
 from orchestrator.wording.lists import few_named
@@ -102,7 +103,7 @@ def _folds(store: Store, study: StudyRecord) -> Iterator[Block]:
     names = {file: classes.get(each.data, ()) for each in study.experiments for file in each.fold_files or ()}
     for file, users in fold_files(study).items():
         try:
-            rows = pd.read_csv(store.fold_file(file))
+            rows = read_csv(store.fold_file(file))
         except (OSError, ValueError):
             rows = pd.DataFrame()
         is_usable = {"label", "fold"} <= set(rows) and len(rows)

@@ -13,7 +13,8 @@ from orchestrator.config.experiment import (
     json_schema,
     load_experiments,
 )
-from orchestrator.config.library import Library, read_object
+from orchestrator.config.json_text import read_object
+from orchestrator.config.library import Library
 from orchestrator.config.load import complete, load
 from orchestrator.config.phase import load_phase, phases_in_order
 from orchestrator.plan.data_sets import DataSets

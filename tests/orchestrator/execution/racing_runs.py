@@ -90,6 +90,7 @@ class Shuffled(InProcessExecutor):
         on_event: OnEvent,
         on_tick: Callable[[], None],
         max_concurrent: int | None = None,
+        grace_s: float = 0.0,
     ) -> None:
         """See `Executor.run`."""
         self._stopped.clear()

@@ -13,6 +13,7 @@ of the table there, <folder>/real for real images beside fakes.
 """
 
 import csv
+import io
 import json
 import re
 from collections import defaultdict
@@ -20,12 +21,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-import pandas as pd
-
 from trainables.data.dataset.layouts import split_of
 from trainables.data.dataset.polarity import Kind, kind_of
 from trainables.errors import InputError
-from trainables.outside_text import from_spreadsheet
+from trainables.files import read_text
+from trainables.outside_text import from_spreadsheet, without_middle
+from trainables.parquet_files import read_parquet
 
 TABLE_STEMS = frozenset(("labels", "label", "metadata"))
 TABLE_SUFFIXES = frozenset((".csv", ".tsv", ".jsonl", ".parquet"))
@@ -263,35 +264,42 @@ def read_cells(path: Path) -> tuple[tuple[str, ...], list[tuple[int, Cells]]]:
     suffix = path.suffix.lower()
     try:
         if suffix == ".parquet":
-            table = pd.read_parquet(path)
+            table = read_parquet(path)
             return tuple(map(str, table.columns)), [
                 (number, {str(name): _text(value) for name, value in row.items()})
                 for number, row in enumerate(table.to_dict("records"), 1)
             ]
         if suffix == ".jsonl":
             return _read_json_lines(path)
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            head = stream.readline()
-            stream.seek(0)
-            delimiter = max(",;\t|", key=head.count)
-            reader = csv.DictReader(stream, delimiter=delimiter)
-            columns = tuple(reader.fieldnames or ())
-            lines: list[tuple[int, Cells]] = []
-            for cells in reader:
-                if any(cells.get(None) or ()):
-                    raise ValueError(f"line {reader.line_num} has more cells than the first line")
-                texts = {name: from_spreadsheet(cells.get(name) or "") for name in columns}
-                lines.append((reader.line_num, texts))
-            return columns, lines
-    except (OSError, ValueError, csv.Error) as error:
+        return _read_csv(path)
+    except (OSError, ValueError, csv.Error, RecursionError) as error:
         kind = {".parquet": "Parquet", ".jsonl": "JSON lines"}.get(suffix, "UTF-8 CSV")
-        raise InputError(f"{path} can't be read as {kind} ({error}); mend or remove it") from error
+        reason = getattr(error, "strerror", None) or without_middle(str(error))
+        raise InputError(f"{path} can't be read as {kind} ({reason}); mend or remove it") from error
+
+
+def _read_csv(path: Path) -> tuple[tuple[str, ...], list[tuple[int, Cells]]]:
+    stream = io.StringIO(read_text(path), newline="")
+    head = stream.readline()
+    stream.seek(0)
+    delimiter = max(",;\t|", key=head.count)
+    reader = csv.DictReader(stream, delimiter=delimiter)
+    columns = tuple(reader.fieldnames or ())
+    if twice := [name for name in columns if name and columns.count(name) > 1]:
+        raise ValueError(f"two columns are called {twice[0]}")
+    lines: list[tuple[int, Cells]] = []
+    for cells in reader:
+        if any(cells.get(None) or ()):
+            raise ValueError(f"line {reader.line_num} has more cells than the first line")
+        texts = {name: from_spreadsheet(cells.get(name) or "") for name in columns}
+        lines.append((reader.line_num, texts))
+    return columns, lines
 
 
 def _read_json_lines(path: Path) -> tuple[tuple[str, ...], list[tuple[int, Cells]]]:
     lines: list[tuple[int, Cells]] = []
     columns: dict[str, None] = {}
-    for number, text in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+    for number, text in enumerate(read_text(path).splitlines(), 1):
         if not text.strip():
             continue
         row = json.loads(text)

@@ -6,6 +6,7 @@ classes) or numbers: of two classes 1 is fake; of several, the place in the orde
 don't say a class of the models are none, which is said; they are never a reason to score nothing.
 """
 
+import os.path
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,7 @@ def read_named_table(table: Path, *, classes: Sequence[str], vocabulary: Vocabul
         )
     if not rows:
         raise InputError(f"{table} names no image; a row for each is needed")
-    column = max(named, key=lambda name: sum(_place(cells[name], table).is_file() for cells in rows))
+    column = max(named, key=lambda name: sum(os.path.isfile(_place(cells[name], table)) for cells in rows))
     paths = tuple(cells[column] for cells in rows)
     files = tuple(_place(path, table) for path in paths)
     labels, notes = _labels(rows, lower, label_column_of(lower, lines), classes, vocabulary, table=table)
@@ -90,7 +91,8 @@ def _place(cell: str, table: Path) -> Path:
     """Where the file of a cell lies: beside the table, else where the command runs."""
     beside = table.absolute().parent / cell.strip()
     elsewhere = Path(cell.strip()).absolute()
-    return elsewhere if not beside.is_file() and elsewhere.is_file() else beside
+    # Unlike Path.is_file, this has an answer for what no file can be called.
+    return elsewhere if not os.path.isfile(beside) and os.path.isfile(elsewhere) else beside
 
 
 def _labels(

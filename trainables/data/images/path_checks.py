@@ -28,6 +28,9 @@ def examine(root: Path, paths: Iterable[str], *, follow_links: bool = False) -> 
     folders: dict[Path, str] = {}
     found: dict[str, FileStamp | str] = {}
     for path in paths:
+        if "\0" in path:
+            found[path] = "its name is none that a file can have"
+            continue
         file = root / path
         if file.parent not in folders:
             folders[file.parent] = _leaves(file.parent, real_root)
@@ -60,7 +63,7 @@ def _examine(file: Path, path: str, real_root: Path, folder_problem: str) -> Fil
         return "its name is not UTF-8"
     if folder_problem:
         return folder_problem
-    is_link = file.is_symlink()
+    is_link = os.path.islink(file)
     if is_link and (problem := _leaves(file, real_root)):
         return problem
     try:

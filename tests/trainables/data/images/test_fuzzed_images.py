@@ -5,11 +5,9 @@ What is called usable must also be usable: the pixel cache reads it without an e
 
 import io
 import resource
-import struct
 import subprocess
 import sys
 import warnings
-import zlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -21,6 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.bombs import header_bombs, png_bomb
 from trainables.data.images.decoding import square
 from trainables.data.images.inspection import FORMATS, Facts, inspect_file
 
@@ -128,20 +127,6 @@ def test_random_bytes_after_a_valid_start_are_usable_or_say_why_not(
     check(tmp_path / "a.jpg", MAGIC[magic] + rest)
 
 
-def png_bomb(width: int, height: int, *, text: bytes = b"") -> bytes:
-    """A PNG of that many grey pixels, all black, in about a thousandth of their bytes, and a comment."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    packer = zlib.compressobj(9)
-    rows = b"".join(packer.compress(bytes(width + 1)) for _ in range(height)) + packer.flush()
-    comment = chunk(b"zTXt", b"comment\x00\x00" + zlib.compress(text, 9))
-    parts = [chunk(b"IHDR", header), comment, chunk(b"IDAT", rows), chunk(b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-
-
 MEASURE = """
 import resource, sys
 from pathlib import Path
@@ -161,17 +146,7 @@ def test_bombs_cost_no_memory(tmp_path: Path) -> None:
     bombs = {
         "pixels.png": png_bomb(20_000, 10_000),
         "text.png": png_bomb(8, 8, text=bytes(256 * 2**20)),
-        "header.bmp": b"BM"
-        + struct.pack("<IHHIIiiHHIIiiII", 100, 0, 0, 54, 40, 60_000, 60_000, 1, 24, *[0] * 6),
-        "frame.gif": b"GIF89a\x08\x00\x08\x00\x80\x00\x00"
-        + bytes(6)
-        + b",\x00\x00\x00\x00\xff\xff\xff\xff\x00\x02",
-        "strip.tif": b"II*\x00\x08\x00\x00\x00\x04\x00"
-        + struct.pack("<HHII", 256, 4, 1, 2**31 - 1)
-        + struct.pack("<HHII", 257, 4, 1, 2**31 - 1)
-        + struct.pack("<HHII", 273, 4, 1, 8)
-        + struct.pack("<HHII", 279, 4, 1, 2**32 - 1)
-        + bytes(4),
+        **header_bombs(),
     }
     for name, content in bombs.items():
         (tmp_path / name).write_bytes(content)

@@ -361,6 +361,7 @@ def _commit(
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             best_epoch=metrics["best_epoch"],
             predictions_sha256=file_sha256(out_dir / PREDICTIONS),
+            metrics_sha256=file_sha256(out_dir / METRICS),
             weights_sha256=file_sha256(out_dir / WEIGHTS),
             weights_bytes=(out_dir / WEIGHTS).stat().st_size,
         ),

@@ -54,7 +54,13 @@ class Revisions:
 
 @contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open an existing file; what the block changes is kept when it ends without an error."""
+    """Open an existing file; what the block changes is kept when it ends without an error.
+
+    Raises:
+        sqlite3.DatabaseError: it is no file; of a pipe SQLite would wait until somebody writes.
+    """
+    if not path.is_file():
+        raise sqlite3.DatabaseError("file is not a database")
     database = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_S)
     with contextlib.closing(database), database:
         yield database

@@ -13,7 +13,7 @@ from orchestrator.execution.executor import Event, EventKind, Task
 from orchestrator.store.folder import State, read_trial, state_to_plan
 from trainables.broken_context import BrokenContextError
 from trainables.training.loop import Trainer
-from trainables.trial_files import ERROR, PREDICTIONS
+from trainables.trial_files import ERROR, METRICS, PREDICTIONS
 
 
 def test_what_memory_allowed_is_on_record(tasks: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,12 +70,13 @@ def test_a_broken_context_is_no_failure_of_the_trial(
     assert (events[-1].kind is EventKind.FAILED) is not breaks
 
 
+@pytest.mark.parametrize("name", [PREDICTIONS, METRICS])
 @pytest.mark.parametrize("damage", ["another byte", "a pipe", "gone"])
-def test_damaged_predictions_are_made_again(tasks: list[Task], damage: str) -> None:
+def test_a_damaged_result_is_made_again(tasks: list[Task], name: str, damage: str) -> None:
     """Catches a finished trial that nobody can score and that no run mends."""
     (job,) = tasks[0].trials
     worker.run_task(tasks[0], lambda event: None)
-    path = job.folder / PREDICTIONS
+    path, predictions = job.folder / name, (job.folder / PREDICTIONS).read_bytes()
     before = path.read_bytes()
     assert state_to_plan(job.folder) == State.DONE
     path.unlink()
@@ -87,7 +88,7 @@ def test_damaged_predictions_are_made_again(tasks: list[Task], damage: str) -> N
     events: list[Event] = []
     worker.run_task(tasks[0], events.append)
     assert [event.kind for event in events][0 :: len(events) - 1] == [EventKind.STARTED, EventKind.DONE]
-    assert path.read_bytes() == before and state_to_plan(job.folder) == State.DONE
+    assert (job.folder / PREDICTIONS).read_bytes() == predictions and state_to_plan(job.folder) == State.DONE
 
 
 @pytest.mark.parametrize("target", ["trainables.trial.run_trial", "pathlib.Path.mkdir"])

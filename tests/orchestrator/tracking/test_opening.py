@@ -106,6 +106,14 @@ def test_a_damaged_database_of_others_is_never_moved(
     assert theirs.read_bytes() == before
 
 
+def test_a_pipe_in_the_place_of_the_database_is_waited_for_by_nobody(results: Any, store: Store) -> None:
+    """Catches a run that hangs when all is trained, since SQLite waits until somebody writes."""
+    results.add("a", folds=1)
+    store.tracking_database.unlink()
+    os.mkfifo(store.tracking_database)
+    assert "is damaged" in refusal(store, study_of(results))
+
+
 def test_a_page_in_the_middle_of_the_database_that_is_damaged_is_found_before_mlflow_works_with_it(
     results: Any, store: Store
 ) -> None:

@@ -45,14 +45,18 @@ notebooks: setup
 	@PYTHONPATH=$(CURDIR) $(BIN)/python -m nbconvert --execute --to html --output-dir results/notebooks notebooks/*.ipynb
 	@echo "The notebooks: $(CURDIR)/results/notebooks"
 
-# What starts Ray waits for it most of the time, so two files run at once, in the order of their names since the
-# longest (an interrupted run) has the fewest tests; everything else is spread over the cores.
+# What starts Ray waits for it most of the time, so its tests run beside the others, which are spread over the cores:
+# two files at once, in the order of their names since the longest (an interrupted run) has the fewest tests.
 # Bytecode is kept whatever the environment says: hundreds of processes would compile the program and its tests anew.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: setup
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu and not ray" -n auto --maxprocesses 8 --dist worksteal
+	@mkdir -p build
 	@$(BIN)/python -m pytest tests/end_to_end tests/orchestrator/execution -m "ray and not slow and not gpu" -n 2 \
-		--dist loadfile --no-loadscope-reorder
+		--dist loadfile --no-loadscope-reorder > build/ray-tests.txt 2>&1 & with_ray=$$!; \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu and not ray" -n auto --maxprocesses 8 \
+		--dist worksteal; others=$$?; \
+	echo "The tests that start Ray:"; wait $$with_ray; with_ray=$$?; cat build/ray-tests.txt; \
+	test $$others -eq 0 && test $$with_ray -eq 0
 
 lint: setup
 	@$(BIN)/ruff check .

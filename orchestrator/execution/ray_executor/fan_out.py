@@ -206,7 +206,7 @@ class RayExecutor:
                         places[waiting[-1]] = place
                         continue
                     if isinstance(error.cause, InputError):
-                        raise InputError(str(error.cause)) from error
+                        raise error.cause from error
                     raise
                 except LOST as error:
                     why = loss_reason(str(error), logs=self.place / LOGS).text

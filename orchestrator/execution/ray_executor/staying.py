@@ -148,7 +148,7 @@ class StayingCalls:
                 self._start()
                 return None
             if isinstance(error.cause, InputError):
-                raise InputError(str(error.cause)) from error
+                raise error.cause from error
             raise
         if not hand.node_id:
             hand.node_id = said

@@ -1,9 +1,9 @@
 """done.json: that a trial is finished and what it left, with its one reader and its one writer.
 
 It is written last, when everything that it speaks of is on the disk. A trial is finished if and only if it
-can be read; one that is damaged is run again, and so is a trial whose predictions or metrics are others by
-now. Earlier versions of the program left fewer hashes, or none: their trials are finished, and what has no
-hash is believed.
+can be read; one that is damaged is run again, and so is a trial whose predictions, metrics or history are
+others by now. Earlier versions of the program left fewer hashes, or none: their trials are finished, and
+what has no hash is believed.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from trainables.files import known_sha256, read_file, write_json
-from trainables.trial_files import DONE, FORMAT, METRICS, PREDICTIONS
+from trainables.trial_files import DONE, FORMAT, HISTORY, METRICS, PREDICTIONS
 
 
 class DoneRecord(BaseModel):
@@ -24,6 +24,7 @@ class DoneRecord(BaseModel):
     best_epoch: int | None = None
     predictions_sha256: str | None = None
     metrics_sha256: str | None = None
+    history_sha256: str | None = None
     weights_sha256: str | None = None
     weights_bytes: int | None = None
 
@@ -37,11 +38,13 @@ def read_done(folder: Path) -> DoneRecord | None:
 
 
 def holds(folder: Path, done: DoneRecord) -> bool:
-    """Tell whether the predictions and metrics at `folder` are those that the trial was finished with."""
-    return all(
-        known is None or _hash(folder / name) == known
-        for name, known in ((PREDICTIONS, done.predictions_sha256), (METRICS, done.metrics_sha256))
-    )
+    """Tell whether what tables are made of at `folder` is what the trial was finished with."""
+    hashes = {
+        PREDICTIONS: done.predictions_sha256,
+        METRICS: done.metrics_sha256,
+        HISTORY: done.history_sha256,
+    }
+    return all(known is None or _hash(folder / name) == known for name, known in hashes.items())
 
 
 def _hash(path: Path) -> str | None:

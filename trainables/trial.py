@@ -362,6 +362,7 @@ def _commit(
             best_epoch=metrics["best_epoch"],
             predictions_sha256=file_sha256(out_dir / PREDICTIONS),
             metrics_sha256=file_sha256(out_dir / METRICS),
+            history_sha256=file_sha256(out_dir / HISTORY),
             weights_sha256=file_sha256(out_dir / WEIGHTS),
             weights_bytes=(out_dir / WEIGHTS).stat().st_size,
         ),

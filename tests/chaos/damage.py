@@ -6,18 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from tests.chaos.running_study import RunningStudy
+from tests.chaos.running_study import IN_PROCESS, RunningStudy
 
-# What no table needs, and nobody can make again but by training.
-HISTORY = "history of epochs"
 STORE = "tracking store"
 # What a study keeps, by where it stands below its results.
 KEPT = {
-    "records": ("studies/*.json", "decisions/*.json", "trials/*/trial.json"),
+    "records": ("studies/*.json", "trials/*/trial.json"),
     "done records": ("trials/*/done.json",),
     "predictions": ("trials/*/predictions.parquet",),
-    "models and metrics": ("trials/*/metrics.json", "trials/*/model.safetensors"),
-    HISTORY: ("trials/*/history.csv",),
+    "models, metrics and histories": (
+        "trials/*/metrics.json",
+        "trials/*/model.safetensors",
+        "trials/*/history.csv",
+    ),
     "checkpoints": ("trials/*/checkpoint/*",),
     "tables": ("collected/**/*.csv", "collected/**/*.json"),
     "caches": ("cache/**/*",),
@@ -79,11 +80,26 @@ def damaged(kind: str) -> Callable[[RunningStudy, Random], str | None]:
             return None
         path, damage = random.choice(found), random.choice(DAMAGES)
         damage(path, random)
-        study.has_all_epochs &= kind != HISTORY
         study.has_lost_store |= kind == STORE
         return f"{path.relative_to(study.results)} {damage.__name__}"
 
     return play
+
+
+def decision(study: RunningStudy, random: Random) -> str | None:
+    """A fault: a decision is damaged. It is evidence, so the command refuses it; the way out is taken."""
+    found = sorted(study.results.glob("decisions/*.json"))
+    if not found:
+        return None
+    damage = random.choice(DAMAGES)
+    damage(found[0], random)
+    with study.attempt(*IN_PROCESS) as process:
+        code = study.ended(process)
+    assert code in (0, 1, 2), f"exit code {code}\n{study.said}"
+    if code:
+        assert str(found[0]) in study.said, study.said
+        found[0].unlink()
+    return f"{damage.__name__}, exit {code}"
 
 
 def moved(study: RunningStudy, random: Random) -> str | None:

@@ -25,7 +25,7 @@ def driver_gets(number: signal.Signals, *, on_ray: bool, codes: tuple[int, ...])
             _, alive = psutil.wait_procs(left, timeout=10)
             assert not alive, [child.cmdline()[:3] for child in alive]
         # It may have come to its end in the very moment.
-        assert code in (*codes, 0), study.said
+        assert code in (*codes, 0), f"exit code {code}\n{study.said}"
         return f"exit {code}" if code >= 0 else "killed"
 
     return play

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
 
-from tests.chaos.damage import KEPT, damaged, moved
+from tests.chaos.damage import KEPT, damaged, decision, moved
 from tests.chaos.interruptions import driver_gets, is_gcs, is_raylet, is_trial, loses
 from tests.chaos.running_study import RunningStudy
 
@@ -19,6 +19,7 @@ WITHOUT_RAY: Mapping[str, Fault] = {
         for number, codes in ENDINGS
     },
     **{f"damaged between runs: {kind}": damaged(kind) for kind in KEPT},
+    "decision damaged between runs": decision,
     "results folder moved": moved,
 }
 ON_RAY: Mapping[str, Fault] = {

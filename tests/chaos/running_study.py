@@ -18,7 +18,6 @@ from tests.end_to_end.conftest import ROOT
 from tests.end_to_end.outcome import EPOCHS, expected_runs, tables, tracked_runs
 
 IN_PROCESS = ("--address", "none")
-Runs = dict[str, tuple[str, list[int]]]
 # No attempt may take longer, whatever is done to it.
 HANGS_AFTER_S = 180.0
 NUM_TRIALS = 3 * len(EPOCHS)
@@ -31,8 +30,8 @@ class RunningStudy:
     """One results folder under the small phase, whose command is started as often as it was ended.
 
     `line`: the command after the program's name. `environment`: what all attempts have of their own.
-    `store`: the address of the tracking store, to be read when all is over. `has_all_epochs`: whether the
-    history of every trial is as it was written. `has_lost_store`: whether the tracking store was damaged.
+    `store`: the address of the tracking store, to be read when all is over. `has_lost_store`: whether that was
+    damaged.
     """
 
     folder: Path
@@ -42,7 +41,6 @@ class RunningStudy:
     environment: dict[str, str] = field(default_factory=dict)
     attempts: int = 0
     longest_s: float = 0.0
-    has_all_epochs: bool = True
     has_lost_store: bool = False
 
     @property
@@ -124,12 +122,4 @@ class RunningStudy:
             ) as process:
                 assert self.ended(process) == 0, self.said
         assert tables(self.results) == tables(undisturbed)
-        runs, expected = tracked_runs(self.results, self.store), expected_runs()
-        if not self.has_all_epochs:
-            runs, expected = without_steps(runs), without_steps(expected)
-        assert runs == expected
-        assert not list(self.results.rglob("*.partial"))
-
-
-def without_steps(runs: Runs) -> Runs:
-    return {name: (status, []) for name, (status, _) in runs.items()}
+        assert tracked_runs(self.results, self.store) == expected_runs()

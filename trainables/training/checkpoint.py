@@ -5,10 +5,12 @@ the epoch, the history, the best epoch, the optimiser's groups and the schedule.
 that is read back can run code. The file is replaced in one step, so a kill leaves the previous state.
 
 The best weights so far lie beside it as best-<epoch>.safetensors, named by the state, so that state and best
-weights always belong together.
+weights always belong together. The state has a checksum of all that it holds, and of the best weights: one
+that is damaged counts as none, since a trial would go on from other numbers.
 """
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,7 +32,7 @@ class Progress:
     `stage` is the one that the last epoch belonged to, `stage_began` the epochs done before it; patience
     looks at the best epoch of the stage. Of an epoch under way, `batches_done` are behind it, whose losses
     over images add up to `loss_sum`, after `epoch_seconds`. `micro_batch` is the largest part of a batch;
-    None = the whole.
+    None = the whole. `best_checksum` is that of the best weights that were written; None = none were.
     """
 
     epochs_done: int = 0
@@ -46,6 +48,7 @@ class Progress:
     loss_sum: float = 0.0
     epoch_seconds: float = 0.0
     micro_batch: int | None = None
+    best_checksum: int | None = None
 
     def record(self, score: float) -> None:
         """Count an epoch whose selection score, higher is better, is `score`."""
@@ -127,16 +130,27 @@ def save_checkpoint(folder: Path, progress: Progress, parts: TrainingParts) -> N
         "scheduler": parts.scheduler.state_dict(),
         "scaler": parts.scaler.state_dict(),
     }
+    text = json.dumps(record)
+    metadata = {"state": text, "checksum": str(checksum(tensors, text))}
     with replace_file(folder / STATE, lasting=True) as partial:
-        save_file(tensors, partial, metadata={"state": json.dumps(record)})
+        save_file(tensors, partial, metadata=metadata)
     kept = best_weights(folder, progress).name
     keep_only(folder, {kept}, patterns=[BEST.format(epoch="*")], below=folder)
+
+
+def checksum(tensors: Mapping[str, Tensor], text: str = "") -> int:
+    """Return the CRC-32 of tensors with their names and of a text."""
+    total = zlib.crc32(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        content = _plain(tensor).reshape(-1).view(torch.uint8).numpy().data
+        total = zlib.crc32(content, zlib.crc32(name.encode(), total))
+    return total
 
 
 def saved_stage(folder: Path) -> int:
     """Return the stage that a checkpoint was made in: its optimiser has that stage's parameters."""
     try:
-        with safe_open(folder / STATE, framework="pt") as file:
+        with _opened(folder / STATE) as file:
             return int(json.loads(file.metadata()["state"])["progress"]["stage"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         # Damaged: loading it says so.
@@ -149,16 +163,21 @@ def load_checkpoint(folder: Path, parts: TrainingParts) -> Progress | None:
     A file that is damaged or of another model counts as none: the trial then starts from the beginning.
     """
     try:
-        with safe_open(folder / STATE, framework="pt") as file:
-            record = json.loads(file.metadata()["state"])
+        with _opened(folder / STATE) as file:
+            metadata = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}
+        if metadata["checksum"] != str(checksum(tensors, metadata["state"])):
+            return None
+        record = json.loads(metadata["state"])
         progress = Progress(**record["progress"])
         progress.best_score = float(record["progress"]["best_score"])
         progress.stage_best_score = float(record["progress"]["stage_best_score"])
         if progress.best_epoch >= 0:
-            # Opening checks that the file is whole; a state is worth nothing without its best weights.
-            with safe_open(best_weights(folder, progress), framework="pt"):
-                pass
+            # A state is worth nothing without its best weights.
+            with _opened(best_weights(folder, progress)) as file:
+                best = {name: file.get_tensor(name) for name in file.keys()}
+            if checksum(best) != progress.best_checksum:
+                return None
         parts.model.load_state_dict(_below(tensors, "model."))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError):
         return None
@@ -170,6 +189,13 @@ def load_checkpoint(folder: Path, parts: TrainingParts) -> Progress | None:
     if "random.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random.cuda"])
     return progress
+
+
+def _opened(path: Path) -> safe_open:
+    """Open a file of tensors; of a pipe in its place nobody would ever hear again."""
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    return safe_open(path, framework="pt")
 
 
 def _optimizer_state(

@@ -361,7 +361,7 @@ class Trainer:
         """Write a checkpoint, with the best weights before the state that names them."""
         if not self._best_is_saved:
             checkpoint.save_weights(checkpoint.best_weights(self.folder, self.progress), self._best)
-            self._best_is_saved = True
+            self.progress.best_checksum, self._best_is_saved = checkpoint.checksum(self._best), True
         checkpoint.save_checkpoint(self.folder, self.progress, self._parts)
         self._last_checkpoint = time.monotonic()
 

@@ -1,5 +1,6 @@
 """A training run's state on disk: everything comes back, and what is damaged counts as nothing."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from trainables.training.checkpoint import (
     Progress,
     TrainingParts,
     best_weights,
+    checksum,
     load_checkpoint,
     load_weights,
     save_checkpoint,
@@ -108,10 +110,35 @@ def test_best_weights_that_the_state_no_longer_names_are_dropped(tmp_path: Path)
     made = parts()
     for epoch in (0, 2):
         progress = Progress(epochs_done=epoch + 1, best_epoch=epoch, best_score=0.5)
+        progress.best_checksum = checksum(made[0].state_dict())
         save_weights(best_weights(tmp_path, progress), made[0].state_dict())
         save(tmp_path, progress, made)
         assert [path.name for path in tmp_path.glob("best-*")] == [best_weights(tmp_path, progress).name]
     assert load(tmp_path, parts()) is not None
+
+
+@pytest.mark.parametrize("name", ["state", "best"])
+@pytest.mark.parametrize("damage", ["a bit of the last weight", "a bit of the record", "a pipe"])
+def test_what_is_damaged_counts_as_no_checkpoint(tmp_path: Path, name: str, damage: str) -> None:
+    """Catches a trial that goes on from other numbers, and one that waits for ever."""
+    made = parts()
+    progress = Progress(epochs_done=3, best_epoch=2, best_checksum=checksum(made[0].state_dict()))
+    save_weights(best_weights(tmp_path, progress), made[0].state_dict())
+    save(tmp_path, progress, made)
+    assert load(tmp_path, parts()) == progress
+    path = tmp_path / STATE if name == "state" else best_weights(tmp_path, progress)
+    content = bytearray(path.read_bytes())
+    if damage == "a pipe":
+        path.unlink()
+        os.mkfifo(path)
+    elif damage == "a bit of the last weight":
+        content[-1] ^= 1
+        path.write_bytes(content)
+    else:
+        # Of a digit of a shape or of the epochs done.
+        content[content.index(b"3")] ^= 1
+        path.write_bytes(content)
+    assert load(tmp_path, parts()) is None
 
 
 def test_weights_come_back_into_another_model_and_the_file_holds_nothing_else(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ chaos: export PYTHONDONTWRITEBYTECODE :=
 chaos: export ORCHESTRATOR_CHAOS_FAULTS := $(FAULTS)
 chaos: export ORCHESTRATOR_CHAOS_SEED := $(SEED)
 chaos: setup
-	@$(BIN)/python -m pytest tests/chaos -n 4 --dist worksteal
+	@$(BIN)/python -m pytest tests/chaos -n 3 --dist worksteal
 
 # Clusters of pretended machines, by root. They wait for each other most of the time, so two files run at once.
 cluster-test: export PYTHONDONTWRITEBYTECODE :=

@@ -1,8 +1,8 @@
 """done.json: that a trial is finished and what it left, with its one reader and its one writer.
 
 It is written last, when everything that it speaks of is on the disk. A trial is finished if and only if it
-can be read; one that is damaged is run again, and so is a trial whose predictions, metrics or history are
-others by now. Earlier versions of the program left fewer hashes, or none: their trials are finished, and
+can be read; one that is damaged is run again, and so is a trial of which another file that tables are made of
+is another by now. Earlier versions of the program left fewer hashes, or none: their trials are finished, and
 what has no hash is believed.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from trainables.files import known_sha256, read_file, write_json
-from trainables.trial_files import DONE, FORMAT, HISTORY, METRICS, PREDICTIONS
+from trainables.trial_files import DONE, FORMAT, HISTORY, METRICS, PREDICTIONS, TRIAL
 
 
 class DoneRecord(BaseModel):
@@ -25,6 +25,7 @@ class DoneRecord(BaseModel):
     predictions_sha256: str | None = None
     metrics_sha256: str | None = None
     history_sha256: str | None = None
+    trial_sha256: str | None = None
     weights_sha256: str | None = None
     weights_bytes: int | None = None
 
@@ -43,6 +44,7 @@ def holds(folder: Path, done: DoneRecord) -> bool:
         PREDICTIONS: done.predictions_sha256,
         METRICS: done.metrics_sha256,
         HISTORY: done.history_sha256,
+        TRIAL: done.trial_sha256,
     }
     return all(known is None or _hash(folder / name) == known for name, known in hashes.items())
 

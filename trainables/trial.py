@@ -363,6 +363,7 @@ def _commit(
             predictions_sha256=file_sha256(out_dir / PREDICTIONS),
             metrics_sha256=file_sha256(out_dir / METRICS),
             history_sha256=file_sha256(out_dir / HISTORY),
+            trial_sha256=file_sha256(out_dir / TRIAL) if (out_dir / TRIAL).is_file() else None,
             weights_sha256=file_sha256(out_dir / WEIGHTS),
             weights_bytes=(out_dir / WEIGHTS).stat().st_size,
         ),

@@ -389,5 +389,5 @@ def _why(state: State, folder: Path) -> str:
         State.RUNNING: "another process is running it",
         State.INTERRUPTED: "goes on from its last checkpoint",
         State.MISSING: "no such trial in results yet",
-        State.UNREADABLE: "its predictions, metrics or history are damaged; it runs again",
+        State.UNREADABLE: "a file that its scores are read from is damaged; it runs again",
     }[state]

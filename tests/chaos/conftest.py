@@ -17,7 +17,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in terminalreporter.getreports(outcome):
             for name, value in getattr(report, "user_properties", ()):
                 if name == "fault":
-                    played[value[0]][value[1].rsplit(" ", 1)[-1] if "damaged" in value[0] else value[1]] += 1
+                    played[value[0]][value[1].rsplit(": ", 1)[-1]] += 1
                 elif name == "longest_s":
                     longest_s, passed = max(longest_s, value), passed + 1
     if not played:

@@ -81,7 +81,7 @@ def damaged(kind: str) -> Callable[[RunningStudy, Random], str | None]:
         path, damage = random.choice(found), random.choice(DAMAGES)
         damage(path, random)
         study.has_lost_store |= kind == STORE
-        return f"{path.relative_to(study.results)} {damage.__name__}"
+        return f"{path.relative_to(study.results)}: {damage.__name__.replace('_', ' ')}"
 
     return play
 
@@ -99,7 +99,7 @@ def decision(study: RunningStudy, random: Random) -> str | None:
     if code:
         assert str(found[0]) in study.said, study.said
         found[0].unlink()
-    return f"{damage.__name__}, exit {code}"
+    return f"{damage.__name__}: exit {code}"
 
 
 def moved(study: RunningStudy, random: Random) -> str | None:

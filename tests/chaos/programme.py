@@ -44,7 +44,7 @@ class Programme:
 
 
 # Of 100 faults: how many are of a kind, and how many one study gets. What starts Ray or a server is slow.
-SHARES = {"ray": (20, 5), "server": (6, 3), "disk": (9, 3), "clock": (5, 5), "without ray": (60, 6)}
+SHARES = {"ray": (14, 7), "server": (4, 4), "disk": (8, 4), "clock": (4, 4), "without ray": (70, 7)}
 NAMES = {
     "ray": tuple(ON_RAY),
     "server": (SERVER,),

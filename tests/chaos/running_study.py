@@ -30,8 +30,8 @@ class RunningStudy:
     """One results folder under the small phase, whose command is started as often as it was ended.
 
     `line`: the command after the program's name. `environment`: what all attempts have of their own.
-    `store`: the address of the tracking store, to be read when all is over. `has_lost_store`: whether that was
-    damaged.
+    `store`: the address of the tracking store, to be read when all is over. `has_lost_store`: whether that
+    was damaged.
     """
 
     folder: Path

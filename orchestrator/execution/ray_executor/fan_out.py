@@ -6,6 +6,7 @@ retried. What is finished is on disk when Tune hears of it; Tune's own records g
 and are never read back.
 """
 
+import atexit
 import contextlib
 import functools
 import math
@@ -16,6 +17,7 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.tune import registry
 
 from orchestrator.execution.broken_cards import PlacedCard
 from orchestrator.execution.cluster_nodes import GPU_TYPE
@@ -55,6 +57,9 @@ from trainables.broken_context import BrokenContextError
 from trainables.device import DeviceType
 from trainables.errors import InputError
 from trainables.removal import remove_folder
+
+# A Ray is left before this process ends; asked for its names then, it answers with a traceback on the screen.
+atexit.unregister(registry._unregister_all)
 
 # How much a task takes of what tells the type of a node's GPUs.
 TRIFLE = 0.001

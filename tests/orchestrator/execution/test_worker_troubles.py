@@ -13,7 +13,7 @@ from orchestrator.execution.executor import Event, EventKind, Task
 from orchestrator.store.folder import State, read_trial, state_to_plan
 from trainables.broken_context import BrokenContextError
 from trainables.training.loop import Trainer
-from trainables.trial_files import ERROR, HISTORY, METRICS, PREDICTIONS
+from trainables.trial_files import ERROR, HISTORY, METRICS, PREDICTIONS, TRIAL
 
 
 def test_what_memory_allowed_is_on_record(tasks: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +70,7 @@ def test_a_broken_context_is_no_failure_of_the_trial(
     assert (events[-1].kind is EventKind.FAILED) is not breaks
 
 
-@pytest.mark.parametrize("name", [PREDICTIONS, METRICS, HISTORY])
+@pytest.mark.parametrize("name", [PREDICTIONS, METRICS, HISTORY, TRIAL])
 @pytest.mark.parametrize("damage", ["another byte", "a pipe", "gone"])
 def test_a_damaged_result_is_made_again(tasks: list[Task], name: str, damage: str) -> None:
     """Catches a finished trial that nobody can score and that no run mends."""

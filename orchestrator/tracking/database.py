@@ -28,6 +28,8 @@ BUSY_TIMEOUT_S = 20.0
 UPGRADE_TIMEOUT_S = 600.0
 # Stands for the revision of tables of which the first makers were killed before they wrote it down.
 UNNUMBERED = "none"
+# Tables that every numbered revision has.
+NEEDED = {"experiments", "runs", "metrics", "params", "tags"}
 # What SQLite keeps of an unfinished change beside its file: it belongs to that file alone.
 BESIDE = ("-journal", "-wal", "-shm")
 
@@ -82,6 +84,8 @@ def revision_of(path: Path) -> str | None:
         if "alembic_version" not in tables:
             return UNNUMBERED
         row = database.execute("select version_num from alembic_version").fetchone()
+        if row is not None and (lacking := sorted(NEEDED - tables)):
+            raise sqlite3.DatabaseError(f"database disk image is malformed: no such table: {lacking[0]}")
         return UNNUMBERED if row is None else str(row[0])
 
 

@@ -112,6 +112,8 @@ def _connected(
                 yield place, signals
             finally:
                 ray.shutdown()
+                # It has set what the system does at SIGTERM to its default, of which Python knows nothing.
+                signals.take()
 
 
 def _token(joining: Joining) -> contextlib.AbstractContextManager[ResultsToken | None]:

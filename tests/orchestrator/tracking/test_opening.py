@@ -114,6 +114,14 @@ def test_a_pipe_in_the_place_of_the_database_is_waited_for_by_nobody(results: An
     assert "is damaged" in refusal(store, study_of(results))
 
 
+def test_a_database_that_lacks_a_table_is_damaged(results: Any, store: Store) -> None:
+    """Catches a database that no command mends, since its pages and its revision are right."""
+    results.add("a", folds=1)
+    change(store.tracking_database, "alter table experiments rename to experimentt")
+    said = refusal(store, study_of(results))
+    assert "is damaged" in said and f"{SYNC} moves it aside" in said
+
+
 def test_a_page_in_the_middle_of_the_database_that_is_damaged_is_found_before_mlflow_works_with_it(
     results: Any, store: Store
 ) -> None:

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from tests.chaos.moments import in_training
+from tests.chaos.moments import checkpoints
 from tests.chaos.programme import CLOCK, DISK, ON_RAY, SERVER, WITHOUT_RAY, Fault, Programme, programmes
 from tests.chaos.running_study import IN_PROCESS, RunningStudy
 from tests.chaos.surroundings import (
@@ -25,7 +25,7 @@ from tests.chaos.surroundings import (
 SEED = int(os.environ.get("ORCHESTRATOR_CHAOS_SEED", "1"))
 NUM_FAULTS = int(os.environ.get("ORCHESTRATOR_CHAOS_FAULTS", "20"))
 # A fault that the command was too fast for, or that finds nothing yet, is played again.
-MAX_TRIES = 6
+MAX_TRIES = 8
 
 pytestmark = [
     pytest.mark.slow,
@@ -92,10 +92,12 @@ def faults_without_surroundings() -> Mapping[str, Fault]:
     return {**WITHOUT_RAY, **ON_RAY}
 
 
-def go_on(study: RunningStudy, random: Random, *, to_its_end: bool) -> None:
+def go_on(study: RunningStudy, *, to_its_end: bool) -> None:
     """Bring a study further, so that there is something that a fault may happen to."""
+    before = checkpoints(study)
     with study.attempt(*IN_PROCESS) as process:
-        if to_its_end or not in_training(study, process, random):
+        # A checkpoint of so small a trial is there for a moment.
+        if to_its_end or not study.until(lambda: checkpoints(study) - before, process):
             assert study.ended(process) == 0, study.said
         process.kill()
 
@@ -107,5 +109,5 @@ def played(fault: Fault, study: RunningStudy, random: Random) -> str:
         how = fault(study, random)
         if how is not None:
             return how
-        go_on(study, random, to_its_end=number % 2 == 0)
+        go_on(study, to_its_end=number % 2 == 0)
     raise AssertionError(f"the command was always faster:\n{study.said}")

@@ -38,8 +38,11 @@ def read_done(folder: Path) -> DoneRecord | None:
         return None
 
 
-def holds(folder: Path, done: DoneRecord) -> bool:
-    """Tell whether what tables are made of at `folder` is what the trial was finished with."""
+def is_whole(folder: Path) -> bool:
+    """Tell whether the trial at `folder` is finished, and what tables are made of is what it left."""
+    done = read_done(folder)
+    if done is None:
+        return False
     hashes = {
         PREDICTIONS: done.predictions_sha256,
         METRICS: done.metrics_sha256,
@@ -51,7 +54,7 @@ def holds(folder: Path, done: DoneRecord) -> bool:
 
 def _hash(path: Path) -> str | None:
     try:
-        return known_sha256(path) if path.is_file() else None
+        return known_sha256(path)
     except OSError:
         return None
 

@@ -26,7 +26,7 @@ from orchestrator.store.records import RecipeRecord, TrialRecord
 from orchestrator.store.run_record import RunRecord
 from trainables.broken_context import BrokenContextError, breaks_context
 from trainables.device import card, place_of
-from trainables.done_record import holds, read_done
+from trainables.done_record import is_whole
 from trainables.errors import ChangedFileError
 from trainables.recipe import Recipe
 from trainables.removal import remove_file
@@ -56,8 +56,7 @@ def _run_job(job: TrialJob, task: Task, report: Report) -> None:
     with FileLock(job.folder / LOCK):
         if remote is not None:
             job = remote.fetch()
-        done = read_done(job.folder)
-        if done is not None and holds(job.folder, done):
+        if is_whole(job.folder):
             _end(job, report, remote)
             return
         remove_file(job.folder / ERROR, below=job.folder)

@@ -31,7 +31,7 @@ from orchestrator.store.plain_names import is_plain
 from orchestrator.store.record_file import known_record, read_record, refuse_other_name
 from orchestrator.store.records import StudyRecord, TrialRecord
 from orchestrator.store.usable_folder import check_cache, check_version, try_writing
-from trainables.done_record import holds, read_done
+from trainables.done_record import is_whole, read_done
 from trainables.errors import InputError
 from trainables.files import write_json
 from trainables.measurement import Measurement
@@ -288,8 +288,7 @@ def trial_state(folder: Path | None) -> State:
 def state_to_plan(folder: Path) -> State:
     """Tell the state of a trial for a run, which does a finished one again whose predictions are damaged."""
     state = trial_state(folder)
-    done = read_done(folder) if state == State.DONE else None
-    return State.UNREADABLE if done is not None and not holds(folder, done) else state
+    return State.UNREADABLE if state == State.DONE and not is_whole(folder) else state
 
 
 def is_locked(path: Path) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from tests.chaos.running_study import IN_PROCESS, RunningStudy
+from tests.chaos.running_study import IN_PROCESS, Fault, RunningStudy
 
 STORE = "tracking store"
 # What a study keeps, by where it stands below its results.
@@ -69,7 +69,7 @@ DAMAGES: tuple[Callable[[Path, Random], None], ...] = (
 )  # fmt: skip
 
 
-def damaged(kind: str) -> Callable[[RunningStudy, Random], str | None]:
+def damaged(kind: str) -> Fault:
     """A fault: one file of `kind` is damaged; the next attempt of the study shows what that costs."""
 
     def play(study: RunningStudy, random: Random) -> str | None:

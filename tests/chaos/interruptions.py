@@ -1,26 +1,29 @@
 """What ends a command, or a process that it lives from, in the middle of its work."""
 
 import signal
+import subprocess
 from collections.abc import Callable
 from random import Random
 
 import psutil
 
-from tests.chaos.moments import MOMENTS, in_training
-from tests.chaos.running_study import IN_PROCESS, RunningStudy
+from tests.chaos.moments import in_training, struck
+from tests.chaos.running_study import IN_PROCESS, Fault, RunningStudy
 
 
-def driver_gets(number: signal.Signals, *, on_ray: bool, codes: tuple[int, ...]) -> Callable[..., str | None]:
+def driver_gets(number: signal.Signals, *, on_ray: bool, codes: tuple[int, ...]) -> Fault:
     """A fault: the command gets a signal at some moment, and ends with one of `codes`."""
 
     def play(study: RunningStudy, random: Random) -> str | None:
-        moment = random.choice(MOMENTS)
-        with study.attempt(*(() if on_ray else IN_PROCESS)) as process:
-            if not moment(study, process, random):
-                return None
-            left = study.children(process)
+        left: list[psutil.Process] = []
+
+        def send(process: subprocess.Popen[bytes]) -> None:
+            left.extend(study.children(process))
             process.send_signal(number)
-            code = study.ended(process)
+
+        code = struck(study, random, send, *(() if on_ray else IN_PROCESS))
+        if code is None:
+            return None
         if number is not signal.SIGKILL:
             _, alive = psutil.wait_procs(left, timeout=10)
             assert not alive, [child.cmdline()[:3] for child in alive]
@@ -31,7 +34,7 @@ def driver_gets(number: signal.Signals, *, on_ray: bool, codes: tuple[int, ...])
     return play
 
 
-def loses(which: Callable[[psutil.Process], bool]) -> Callable[..., str | None]:
+def loses(which: Callable[[psutil.Process], bool]) -> Fault:
     """A fault: one of Ray's processes is killed; the command mends it by itself."""
 
     def play(study: RunningStudy, random: Random) -> str | None:

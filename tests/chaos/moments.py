@@ -3,7 +3,7 @@
 import contextlib
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 
 from tests.chaos.running_study import NUM_TRIALS, RunningStudy
@@ -46,6 +46,23 @@ def when_all_is_trained(study: RunningStudy, process: subprocess.Popen[bytes], r
 def a_little_later(process: subprocess.Popen[bytes], random: Random, at_most_s: float) -> bool:
     time.sleep(random.uniform(0, at_most_s))
     return process.poll() is None
+
+
+def struck(
+    study: RunningStudy,
+    random: Random,
+    strike: Callable[[subprocess.Popen[bytes]], object],
+    *more: str,
+    moment: Moment | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> int | None:
+    """Do something to a command at a moment, any by default; its exit code, None where it was faster."""
+    moment = moment or random.choice(MOMENTS)
+    with study.attempt(*more, environment=environment) as process:
+        if not moment(study, process, random):
+            return None
+        strike(process)
+        return study.ended(process)
 
 
 MOMENTS: tuple[Moment, ...] = (at_its_start, in_training, after_a_trial, when_all_is_trained)

@@ -1,16 +1,13 @@
 """Which faults are played to which study: drawn from one seed, so that a programme can be played again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
 
 from tests.chaos.damage import KEPT, damaged, decision, moved
 from tests.chaos.interruptions import driver_gets, is_gcs, is_raylet, is_trial, loses
-from tests.chaos.running_study import RunningStudy
-
-# Play it; None: the command was faster, and nothing has happened.
-Fault = Callable[[RunningStudy, Random], str | None]
+from tests.chaos.running_study import Fault
 
 ENDINGS = ((SIGKILL, (-SIGKILL,)), (SIGTERM, (143,)), (SIGHUP, (129,)), (SIGINT, (130,)))
 WITHOUT_RAY: Mapping[str, Fault] = {

@@ -123,3 +123,7 @@ class RunningStudy:
                 assert self.ended(process) == 0, self.said
         assert tables(self.results) == tables(undisturbed)
         assert tracked_runs(self.results, self.store) == expected_runs()
+
+
+# Play it, and say how the command ended; None: it was faster, or there was nothing that it could happen to.
+Fault = Callable[[RunningStudy, Random], str | None]

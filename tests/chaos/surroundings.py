@@ -1,7 +1,6 @@
 """What a study stands on, taken away for a while: its disk, its tracking server, the right time."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -11,8 +10,8 @@ import urllib.request
 from pathlib import Path
 from random import Random
 
-from tests.chaos.moments import MOMENTS, in_training
-from tests.chaos.running_study import IN_PROCESS, RunningStudy
+from tests.chaos.moments import in_training, struck
+from tests.chaos.running_study import IN_PROCESS, Fault, RunningStudy
 
 FILL = "dd if=/dev/zero of={} bs=64k count=100000"
 DAY_S = 86_400
@@ -78,17 +77,14 @@ class TrackingServer:
             self._process = None
 
 
-def full_disk(disk: SmallDisk) -> object:
+def full_disk(disk: SmallDisk) -> Fault:
     """A fault: the disk of the results is full for a while."""
 
     def play(study: RunningStudy, random: Random) -> str | None:
-        moment = random.choice(MOMENTS)
-        with study.attempt(*IN_PROCESS) as process:
-            if not moment(study, process, random):
-                return None
-            disk.fill()
-            code = study.ended(process)
+        code = struck(study, random, lambda process: disk.fill(), *IN_PROCESS)
         disk.free()
+        if code is None:
+            return None
         assert code in (0, 1, 2), study.said
         if code:
             assert "is full" in study.said or "MiB free" in study.said, study.said
@@ -97,16 +93,13 @@ def full_disk(disk: SmallDisk) -> object:
     return play
 
 
-def server_stopped(server: TrackingServer) -> object:
+def server_stopped(server: TrackingServer) -> Fault:
     """A fault: the tracking server is gone for a while; the study doesn't need it."""
 
     def play(study: RunningStudy, random: Random) -> str | None:
-        moment = random.choice(MOMENTS)
-        with study.attempt(*IN_PROCESS) as process:
-            if not moment(study, process, random):
-                return None
-            server.stop()
-            code = study.ended(process)
+        code = struck(study, random, lambda process: server.stop(), *IN_PROCESS)
+        if code is None:
+            return None
         server.start()
         assert code == 0, study.said
         return f"exit {code}"
@@ -114,7 +107,7 @@ def server_stopped(server: TrackingServer) -> object:
     return play
 
 
-def clock_stepped(library: str) -> object:
+def clock_stepped(library: str) -> Fault:
     """A fault: the clock of the command jumps by up to two days, forwards or back."""
 
     def play(study: RunningStudy, random: Random) -> str | None:
@@ -126,13 +119,14 @@ def clock_stepped(library: str) -> object:
             "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
-        with study.attempt(*IN_PROCESS, environment=environment) as process:
-            if not in_training(study, process, random):
-                return None
-            clock.write_text(
-                f"{random.choice((-1, 1)) * random.randrange(60, 2 * DAY_S):+d}\n", encoding="utf-8"
-            )
-            code = study.ended(process)
+        step_s = random.choice((-1, 1)) * random.randrange(60, 2 * DAY_S)
+
+        def step(process: subprocess.Popen[bytes]) -> None:
+            clock.write_text(f"{step_s:+d}\n", encoding="utf-8")
+
+        code = struck(study, random, step, *IN_PROCESS, moment=in_training, environment=environment)
+        if code is None:
+            return None
         assert code == 0, study.said
         return f"exit {code}"
 
@@ -143,7 +137,3 @@ def fake_clock() -> str | None:
     """The library that gives a process another clock, if this machine has it."""
     found = sorted(Path("/").glob(FAKE_CLOCKS.lstrip("/")))
     return str(found[0]) if found else None
-
-
-def has(program: str) -> bool:
-    return shutil.which(program) is not None

@@ -11,8 +11,8 @@ from random import Random
 import pytest
 
 from tests.chaos.moments import checkpoints
-from tests.chaos.programme import CLOCK, DISK, ON_RAY, SERVER, WITHOUT_RAY, Fault, Programme, programmes
-from tests.chaos.running_study import IN_PROCESS, RunningStudy
+from tests.chaos.programme import CLOCK, DISK, ON_RAY, SERVER, WITHOUT_RAY, Programme, programmes
+from tests.chaos.running_study import IN_PROCESS, Fault, RunningStudy
 from tests.chaos.surroundings import (
     SmallDisk,
     TrackingServer,
@@ -63,7 +63,8 @@ def test_whatever_happens_the_tables_are_the_same(
 ) -> None:
     """Catches work that is lost or done twice, a run that hangs, and what is wrongly called a defect."""
     random = Random(f"{SEED} {programme.number}")
-    results, faults = tmp_path / "results", faults_without_surroundings()
+    results: Path = tmp_path / "results"
+    faults: Mapping[str, Fault] = {**WITHOUT_RAY, **ON_RAY}
     store, environment = f"sqlite:///{results / 'mlflow.db'}", {}
     if programme.kind == "disk":
         disk: SmallDisk = request.getfixturevalue("disk")
@@ -86,10 +87,6 @@ def test_whatever_happens_the_tables_are_the_same(
         record_property("fault", (name, played(faults[name], study, random)))
     study.finish(undisturbed)
     record_property("longest_s", study.longest_s)
-
-
-def faults_without_surroundings() -> Mapping[str, Fault]:
-    return {**WITHOUT_RAY, **ON_RAY}
 
 
 def go_on(study: RunningStudy, *, to_its_end: bool) -> None:

@@ -142,7 +142,7 @@ def checksum(tensors: Mapping[str, Tensor], text: str = "") -> int:
     """Return the CRC-32 of tensors with their names and of a text."""
     total = zlib.crc32(text.encode())
     for name, tensor in sorted(tensors.items()):
-        content = _plain(tensor).reshape(-1).view(torch.uint8).numpy().data
+        content = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
         total = zlib.crc32(content, zlib.crc32(name.encode(), total))
     return total
 

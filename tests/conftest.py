@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -45,6 +46,14 @@ def no_collection_of_what_stays(all_is_collected_at_the_end: None) -> None:
     """Hide what was imported so far from the collector: gc.collect(), by a trial or a library, took 0.2 s."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def hangup_is_heard() -> Iterator[None]:
+    """Let SIGHUP end what a test starts, also where `nohup`, which makes all deaf to it, runs the tests."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(scope="session")

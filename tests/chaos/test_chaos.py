@@ -28,6 +28,7 @@ NUM_FAULTS = int(os.environ.get("ORCHESTRATOR_CHAOS_FAULTS", "20"))
 MAX_TRIES = 8
 
 pytestmark = [
+    pytest.mark.usefixtures("hangup_is_heard"),
     pytest.mark.slow,
     pytest.mark.timeout(700),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore::DeprecationWarning:sqlalchemy"),

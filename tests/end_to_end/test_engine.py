@@ -17,6 +17,7 @@ from tests.end_to_end.outcome import expected_runs, tables, tracked_runs
 from tests.orchestrator.execution.minders import minder_of
 
 pytestmark = [
+    pytest.mark.usefixtures("hangup_is_heard"),
     pytest.mark.ray,
     pytest.mark.slow,
     pytest.mark.timeout(400),

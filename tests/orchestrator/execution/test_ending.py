@@ -6,6 +6,8 @@ import pytest
 
 from orchestrator.execution.ending import ENDING, EndedBySignal, ended_by_signals
 
+pytestmark = pytest.mark.usefixtures("hangup_is_heard")
+
 
 @pytest.mark.parametrize(
     ("number", "kind"),

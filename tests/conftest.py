@@ -35,6 +35,16 @@ Draw = Callable[[Path], Path]
 MakeFaces = Callable[..., Path]
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[object]:
+    """Import everything that is tested without a look for garbage in between, a fifth of that time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def all_is_collected_at_the_end() -> Iterator[None]:
     yield

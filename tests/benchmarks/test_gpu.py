@@ -75,6 +75,7 @@ def test_parts_are_chosen_and_unknown_ones_refused(
     assert called(monkeypatch, capsys) == (2, None)
 
 
+@pytest.mark.slow
 def test_a_part_that_dies_leaves_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a measurement that is lost with the process that made it, or takes the others along."""
     program = "print('{\"fact\": 1}', flush=True); print('noise'); import os; os.kill(os.getpid(), 9)"

@@ -1,10 +1,13 @@
 """Choices among equals, some studies of the simulation: the rule holds, and what it replaced did not."""
 
+import pytest
+
 from benchmarks.validity.selection import clear, noisy_wins
 
 STUDIES = range(60)
 
 
+@pytest.mark.slow
 def test_one_of_two_equals_is_seldom_announced_as_clear() -> None:
     """Catches means that differ by more than rope and are taken for a finding: 8 of 10 of equals do."""
     before, now = zip(*(clear(2, seed) for seed in STUDIES), strict=True)

@@ -75,6 +75,7 @@ def test_reduced_decoding_of_photographs_stays_within_the_stated_tolerance(name:
         assert np.abs(found - np.asarray(full)).mean() <= MAX_DIFFERENCE, path.name
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_a_study_with_face_crops_runs_from_photographs_to_its_report(tmp_path: Path) -> None:
     for folder, source in (("one_face", "real"), ("no_face", "fake"), ("many_faces", "fake")):
@@ -95,7 +96,7 @@ def test_a_study_with_face_crops_runs_from_photographs_to_its_report(tmp_path: P
         *("--experiments", tmp_path / "experiments", "--results", results),
     ]
     for _ in range(2):
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
         assert done.returncode == 0, done.stderr
     (study,) = (json.loads(path.read_text()) for path in (results / "studies").glob("*.json"))
     found = study["data"][0]["faces"]
@@ -111,7 +112,7 @@ def test_a_study_with_face_crops_runs_from_photographs_to_its_report(tmp_path: P
         *(sys.executable, "-m", "trainables", trial / "trial.json", "--data", tmp_path / "data"),
         *("--fold", trial.name.rpartition("-")[0][-1], "--out", tmp_path / "alone"),
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
     alone = json.loads((tmp_path / "alone" / "metrics.json").read_text())
     kept = json.loads((trial / "metrics.json").read_text())

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.cases import fast_first
 from tests.end_to_end.outcome import expected_runs, tables, tracked_runs
 
 pytestmark = [
@@ -53,15 +54,21 @@ def started(
         process.wait()
 
 
+@pytest.mark.parametrize(
+    "goes_on", fast_first([(("--address", "none"),), ((),)], 1), ids=["without Ray", "on Ray"]
+)
 def test_an_interrupted_run_goes_on_where_it_stopped(
-    started: tuple[subprocess.Popen[str], Path], run_phase: Command, request: pytest.FixtureRequest
+    started: tuple[subprocess.Popen[str], Path],
+    goes_on: tuple[str, ...],
+    run_phase: Command,
+    request: pytest.FixtureRequest,
 ) -> None:
-    """Catches Ctrl-C that hangs, and numbers that depend on interruptions."""
+    """Catches Ctrl-C that hangs, and numbers that depend on interruptions or on what carries out the rest."""
     process, results = started
     until(lambda: list(results.glob("trials/*/checkpoint/state.safetensors")), process)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
-    again = run_phase(results)
+    again = run_phase(results, *goes_on)
     assert again.returncode == 0, again.stderr
     # Asked for last: another process of the tests may have made it meanwhile.
     assert tables(results) == tables(request.getfixturevalue("undisturbed"))

@@ -55,6 +55,7 @@ def test_every_command_shows_an_example_of_itself(
     assert all(any(option in line for line in lines) for option in options)
 
 
+@pytest.mark.slow
 @every_command
 def test_every_command_shows_its_example_on_a_narrow_terminal(
     call: Call, monkeypatch: pytest.MonkeyPatch, command: list[str]
@@ -131,6 +132,7 @@ def test_a_file_is_planned_by_its_path(
     assert [trial["name"] for trial in json.loads(out)["trials"]] == ["mine-r0f0"]
 
 
+@pytest.mark.slow
 def test_plan_and_its_table_name_the_same_trials(
     call: Call, write_experiments: Callable[..., Path], faces: Path
 ) -> None:
@@ -189,6 +191,7 @@ def test_a_failed_trial_makes_the_exit_code_1(
     assert "No experiment has all its folds yet" in out
 
 
+@pytest.mark.slow
 def test_collect_survives_a_tracking_store_that_is_away(
     call: Call, results: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

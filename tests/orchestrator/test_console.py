@@ -44,6 +44,7 @@ def far(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_set_that_is_drawn_far_away_is_named_on_one_line(far: Path) -> None:
     """Catches "10 wiki" in two lines, since the path before it fills the line."""
     found = subprocess.run(

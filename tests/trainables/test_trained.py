@@ -79,6 +79,7 @@ def test_the_scores_are_those_of_the_trial(
     assert scored(tmp_path / "t", data, tmp_path / "caches")["score"].nunique() > 5
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_put_together_from_its_own_weights(
     make_recipe: MakeRecipe, five_class_data: Any, tmp_path: Path
 ) -> None:

@@ -69,6 +69,7 @@ def test_both_sides_are_scored_on_the_rows_that_both_have(subsampled: Any, table
     assert "AUC on the 60 test images that both have, difference" in answer.sentence
 
 
+@pytest.mark.slow
 def test_compare_says_that_rows_were_left_out(subsampled: Any) -> None:
     found = compare_experiments(Store.open(subsampled.write()), "a", "b", metric="auc", rope=0.01)
     means = []

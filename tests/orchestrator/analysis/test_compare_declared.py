@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import pytest
+
 from orchestrator.analysis.collect import collect
 from orchestrator.analysis.compare_two import compare_experiments
 from orchestrator.store.folder import Store
 from orchestrator.wording.compare_text import comparison_lines
 
 
+@pytest.mark.slow
 def test_the_numbers_of_the_report_stand_beside_those_asked_for_alone(results: Any) -> None:
     """Catches two commands that ask for other repeats of the same folds, and neither says why."""
     for name, good in (("a", 0.5), ("b", 0.8), ("c", 0.55)):

@@ -141,6 +141,7 @@ def test_experiments_that_differ_in_more_are_no_series(results: Any, tables_of: 
     assert tables.curves.models == () and tables.scaling.empty and tables.scaling_fits.empty
 
 
+@pytest.mark.slow
 def test_an_error_metric_is_its_own_error(results: Any, tables_of: Collect) -> None:
     """Catches a log loss of which 1 - loss is fitted, or whose gain is a rise."""
     add_model(results, "m", [0.75, 0.85, 0.9])
@@ -155,6 +156,7 @@ def test_an_error_metric_is_its_own_error(results: Any, tables_of: Collect) -> N
     assert curve.predicted.low <= curve.predicted.value <= curve.predicted.high
 
 
+@pytest.mark.slow
 def test_two_curves_cross_where_they_cross_by_hand(results: Any, tables_of: Collect) -> None:
     """Catches models that are not drawn on the same folds, and a crossing before the first size."""
     # c = 0, b = 0.5 and 0.25: errors 0.1 (n / 1000)^-0.5 and 0.12 (n / 1000)^-0.25 cross at 482 images.

@@ -105,6 +105,7 @@ def test_two_folds_show_nothing(results: Any, tables_of: TablesOf) -> None:
     assert "there is no test of it (two folds give no verdict" in gain_sentences(found)[0]
 
 
+@pytest.mark.slow
 def test_the_decision_names_the_winner_and_a_tied_one_that_is_better_balanced_is_said(
     results: Any, tables_of: TablesOf
 ) -> None:

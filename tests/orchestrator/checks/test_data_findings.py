@@ -56,6 +56,7 @@ def check(folder: Path, **changes: Any) -> DataCheck:
     return found
 
 
+@pytest.mark.slow
 def test_the_gravest_finding_comes_first(own_faces: Path) -> None:
     (own_faces / "wiki" / "broken.jpg").write_bytes(b"no image")
     found = check(own_faces, max_unusable=0.1)
@@ -66,6 +67,7 @@ def test_the_gravest_finding_comes_first(own_faces: Path) -> None:
     assert found.findings[0].rows[0]["path"] == "wiki/broken.jpg"
 
 
+@pytest.mark.slow
 def test_more_unusable_files_than_a_run_allows_are_an_error_in_the_words_of_the_run(own_faces: Path) -> None:
     """Catches a check that finds nothing against data on which a run then stops."""
     (own_faces / "wiki" / "film.mp4").write_bytes(b"no image")

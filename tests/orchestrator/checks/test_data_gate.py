@@ -102,6 +102,7 @@ def test_a_shortcut_can_be_accepted(plan: Any, confounded: Path) -> None:
     assert (found.verdict, found.file_facts.mean) == ("accepted", 1.0)
 
 
+@pytest.mark.slow
 def test_the_limit_is_an_experiments_own(plan: Any, confounded: Path) -> None:
     files = {"p/a.json": ONE["p/a.json"], "p/b.json": {**ONE["p/a.json"], "shortcut_threshold": 1.0}}
     with pytest.raises(InputError, match=r"limit of 0\.7"):
@@ -128,6 +129,7 @@ def test_a_check_is_made_once(plan: Any, honest: Path, monkeypatch: pytest.Monke
     assert check(plan(honest)) == first
 
 
+@pytest.mark.slow
 def test_experiments_on_the_same_rows_share_a_check(
     plan: Any, honest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +142,7 @@ def test_experiments_on_the_same_rows_share_a_check(
     assert [each.experiments for each in found] == [("a", "b"), ("c",)] and len(made) == 2
 
 
+@pytest.mark.slow
 def test_other_rows_folds_or_suffixes_are_another_check(plan: Any, honest: Path, tmp_path: Path) -> None:
     """Catches an outcome that is taken for that of other data."""
 
@@ -161,6 +164,7 @@ def test_other_rows_folds_or_suffixes_are_another_check(plan: Any, honest: Path,
     assert name(honest, image_size=64, epochs=9) == names[0]
 
 
+@pytest.mark.slow
 def test_a_damaged_outcome_is_made_again(plan: Any, honest: Path) -> None:
     planned = plan(honest)
     first = check(planned)
@@ -171,6 +175,7 @@ def test_a_damaged_outcome_is_made_again(plan: Any, honest: Path) -> None:
         assert json.loads(path.read_text())["check"] == path.stem
 
 
+@pytest.mark.slow
 def test_a_plan_says_whether_there_is_an_outcome_and_makes_none(
     plan: Any, confounded: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     tmp_path: Path,

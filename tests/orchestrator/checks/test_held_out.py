@@ -34,6 +34,7 @@ def findings(call: Call, faces: Path, results: Any) -> dict[str, dict[str, Any]]
     return {each["name"]: each for each in json.loads(text)["findings"]}
 
 
+@pytest.mark.slow
 def test_it_says_how_many_are_held_out(call: Call, faces: Path, results: Any, held_out: pd.DataFrame) -> None:
     """Catches a held-out set that nobody sees until it is opened."""
     found = findings(call, faces, results)
@@ -55,6 +56,7 @@ def test_a_held_out_image_or_its_group_in_a_fold_is_an_error(
     assert [row[column] for row in found["rows"]] == [held_out[column].iloc[0]]
 
 
+@pytest.mark.slow
 def test_versions_of_a_held_out_image_in_a_fold_are_an_error(
     call: Call, faces: Path, results: Any, held_out: pd.DataFrame
 ) -> None:

@@ -123,6 +123,7 @@ def test_a_clean_folder_and_a_clean_run_exit_with_0(run: Run) -> None:
     assert findings["run_verified"]["sentence"].startswith("3 finished trials in 1 rounds")
 
 
+@pytest.mark.slow
 def test_a_held_out_source_and_a_subsample_are_verified_as_they_were_planned(run: Run) -> None:
     run.write(train_sources=("wiki", "text2img"), eval_sources=("wiki", "inpainting"), subsample=0.9)
     code, findings = run.check("--phase", "phase1")
@@ -167,6 +168,7 @@ def test_a_group_in_two_test_folds_is_found(run: Run) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_unfinished_trials_are_not_judged(run: Run) -> None:
     run.write()
     [path] = run.results.glob("trials/plain-r0f0-*/done.json")
@@ -175,6 +177,7 @@ def test_unfinished_trials_are_not_judged(run: Run) -> None:
     assert code == 0 and findings["run_verified"]["sentence"].startswith("2 finished trials")
 
 
+@pytest.mark.slow
 def test_a_folder_that_lost_images_since_the_run_is_a_warning(run: Run) -> None:
     run.write()
     shutil.rmtree(run.data / "inpainting")
@@ -205,6 +208,7 @@ def test_files_that_cannot_be_used_are_listed(run: Run, check: Check) -> None:
     assert code == 0 and found["rows"] == [{"path": "wiki/broken.jpg", "reason": "empty file"}]
 
 
+@pytest.mark.slow
 def test_real_images_may_have_another_name(run: Run, check: Check) -> None:
     (run.data / "wiki").rename(run.data / "celeba")
     code, _, err = check(run.data)
@@ -213,6 +217,7 @@ def test_real_images_may_have_another_name(run: Run, check: Check) -> None:
     assert code == 0 and "36 images, 12 groups (sources" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["scan", "report", "equalise"])
 def test_the_other_commands_on_images_know_real_ones_by_another_name_too(
     run: Run, tmp_path: Path, command: str

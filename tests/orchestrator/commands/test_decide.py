@@ -30,6 +30,7 @@ def test_decide_says_its_choice_and_where_it_is(call: Call, decided: Any) -> Non
     assert "as it was taken before" in out
 
 
+@pytest.mark.slow
 def test_decide_warns_of_what_has_moved_and_ends_well(call: Call, decided: Any) -> None:
     call("decide", "phase1", "--results", decided.root)
     decided.separate("a", "val", 9.0)
@@ -58,6 +59,7 @@ def test_decide_of_an_unknown_phase(call: Call, decided: Any) -> None:
     assert "phase1" in err
 
 
+@pytest.mark.slow
 def test_decide_as_json(call: Call, decided: Any) -> None:
     code, out, _ = call("decide", "phase1", "--results", decided.root, "--json")
     found = json.loads(out)

@@ -72,6 +72,7 @@ def test_nothing_held_out_is_said_with_the_option(decided: Any, call: Call) -> N
     assert "`python -m orchestrator phase1 --set holdout_final=0.15 --results ANOTHER`" in said
 
 
+@pytest.mark.slow
 def test_without_a_phase_the_last_decision_is_meant(decided: Any, call: Call) -> None:
     """Catches the first of two phases opened where the second builds on it."""
     study = json.loads((decided.root / "studies" / "phase1.json").read_text())
@@ -100,6 +101,7 @@ def test_without_a_decision_nothing_is_opened(results: Any, call: Call) -> None:
     assert code == 2 and "there is no results folder" in said
 
 
+@pytest.mark.slow
 def test_a_decision_on_keys_chooses_no_model(results: Any, call: Call) -> None:
     for name, size in (("a", 64), ("b", 128)):
         results.add(name, image_size=size)
@@ -138,6 +140,7 @@ def test_a_damaged_record_is_no_new_look(decided: Any, call: Call) -> None:
     assert code == 2 and "it says that the held-out images were opened" in said
 
 
+@pytest.mark.slow
 def test_another_phase_that_opened_them_counts(decided: Any, call: Call) -> None:
     """Catches a set that each phase may look at once."""
     hold_out(decided)

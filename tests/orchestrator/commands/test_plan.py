@@ -109,6 +109,7 @@ def test_plan_says_time_and_money_for_people(run_command_line: Run, planned: lis
     assert " money " not in run_command_line(*planned)
 
 
+@pytest.mark.slow
 def test_the_plan_of_a_study_counts_shared_trials_once_and_says_what_it_assumes(
     run_command_line: Run, write_experiments: Write, faces: Path, tmp_path: Path
 ) -> None:
@@ -137,6 +138,7 @@ def test_the_plan_of_a_study_counts_shared_trials_once_and_says_what_it_assumes(
     assert not (tmp_path / "results" / "studies").exists()
 
 
+@pytest.mark.slow
 def test_plan_shows_what_a_sweep_makes_or_refuses_it(
     call: Callable[..., tuple[int, str, str]], write_experiments: Write, faces: Path, tmp_path: Path
 ) -> None:
@@ -160,6 +162,7 @@ def test_plan_shows_what_a_sweep_makes_or_refuses_it(
     assert code == 0 and len(json.loads(out)["sweeps"][0]["settings"]) == 69
 
 
+@pytest.mark.slow
 def test_the_cost_of_a_search_counts_what_it_has_yet_to_propose(
     run_command_line: Run, write_experiments: Write, faces: Path, tmp_path: Path
 ) -> None:

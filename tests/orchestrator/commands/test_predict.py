@@ -135,6 +135,7 @@ def test_an_out_that_can_t_be_written_is_said_first(call: Call, trained_study: P
     assert code == 2 and "can't be written" in err
 
 
+@pytest.mark.slow
 def test_batches_give_what_one_gives(
     run_command_line: Run, trained_study: Path, faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

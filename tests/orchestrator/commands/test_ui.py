@@ -15,6 +15,7 @@ import pytest
 
 from orchestrator.commands import ui
 from orchestrator.commands.ui import refuse_taken
+from tests.cases import fast_first
 from trainables.errors import InputError
 
 Call = Callable[..., tuple[int, str, str]]
@@ -42,7 +43,7 @@ sys.exit(run_group(sys.argv[1:]))
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", fast_first([signal.SIGTERM, signal.SIGINT], 1))
 def test_all_processes_of_the_server_end_with_the_command(tmp_path: Path, number: signal.Signals) -> None:
     """Catches a server whose workers keep the port after Ctrl-C."""
     told = tmp_path / "pid"

@@ -174,6 +174,7 @@ def test_the_deciding_score_decides_and_not_the_best_epoch(results: Any) -> None
     assert found["evidence"]["candidates"][0]["validation"]["mean"] == pytest.approx(0.799)
 
 
+@pytest.mark.slow
 def test_without_halves_of_one_all_are_judged_by_their_best_epoch(results: Any) -> None:
     """Catches scores of two kinds in one decision."""
     two(results, val=(0.0, 3.0))
@@ -362,6 +363,7 @@ def test_a_key_that_is_an_object_for_one_alone_is_handed_over_whole() -> None:
     assert differing_keys("other", {"one": one, "other": other}) == other
 
 
+@pytest.mark.slow
 def test_the_places_of_a_selection_are_filled_by_one_rule_after_the_other(results: Any) -> None:
     """Catches a tie on the last place that goes to the dearer one, and places in another order."""
     for name, good, flops in (("best", 4.0, 9), ("dear", 1.0, 90), ("cheap", 1.0, 9), ("bad", -2.0, 1)):
@@ -375,6 +377,7 @@ def test_the_places_of_a_selection_are_filled_by_one_rule_after_the_other(result
     assert chosen(results, top=9)["selected"] == ["best", "cheap", "dear", "bad"]
 
 
+@pytest.mark.slow
 def test_a_selection_is_handed_over_with_what_the_phase_had_taken_over(results: Any) -> None:
     for name, good in (("a", 0.0), ("b", 4.0), ("c", 2.0)):
         results.add(name, image_size=48, backbone={"a": "simple_cnn"}.get(name, "resnet18"))

@@ -64,7 +64,7 @@ def test_it_names_every_trial_with_key_and_hash(decided: Any) -> None:
         assert trial.predictions_sha256 == hashlib.sha256(content).hexdigest()
 
 
-@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("again", fast_first([False, True], 1))
 def test_asked_again_over_the_same_trials_not_a_byte_changes(decided: Any, again: bool) -> None:
     decide(store(decided), "phase1")
     before = on_disk(decided)
@@ -100,7 +100,7 @@ CHANGES: list[tuple[Any, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "said", "now"), fast_first(CHANGES, 2))
+@pytest.mark.parametrize(("change", "said", "now"), fast_first(CHANGES, 1))
 def test_what_has_moved_is_said_and_changes_nothing(decided: Any, change: Any, said: str, now: str) -> None:
     """Catches a decision that follows the results around."""
     decide(store(decided), "phase1")
@@ -228,32 +228,35 @@ def test_the_sentences_call_a_tie_a_tie(results: Any) -> None:
 
 @pytest.mark.parametrize(
     ("facts", "said"),
-    [
-        (
-            {"a": (30, 1), "b": (20, 9), "c": (25, 5)},
-            "to b: it takes the fewest operations for an image, 20 FLOPs against 25 FLOPs.",
-        ),
-        (
-            {"a": (100, 9), "b": (10, 9), "c": (10, 9)},
-            "to b: b and c take the fewest operations for an image, 10 FLOPs, they have equally many "
-            "parameters, and it has the best mean of these.",
-        ),
-        (
-            {"a": (100, 5), "b": (10, 1000), "c": (10, 2000)},
-            "to b: b and c take the fewest operations for an image, 10 FLOPs, and it has the fewest "
-            "parameters, 1,000 against 2,000.",
-        ),
-        (
-            {"a": (None, 9), "b": (1000, 9), "c": (1000, 10)},
-            "to a: not all of their operations for an image are counted, a and b have the fewest "
-            "parameters, and it has the best mean of these.",
-        ),
-        (
-            {"a": (5, None), "b": (5, 8), "c": (5, 7)},
-            "to a: they take equally many operations for an image, 5 FLOPs, not all of their parameters "
-            "are counted, and it has the best mean of these.",
-        ),
-    ],
+    fast_first(
+        [
+            (
+                {"a": (30, 1), "b": (20, 9), "c": (25, 5)},
+                "to b: it takes the fewest operations for an image, 20 FLOPs against 25 FLOPs.",
+            ),
+            (
+                {"a": (100, 9), "b": (10, 9), "c": (10, 9)},
+                "to b: b and c take the fewest operations for an image, 10 FLOPs, they have equally many "
+                "parameters, and it has the best mean of these.",
+            ),
+            (
+                {"a": (100, 5), "b": (10, 1000), "c": (10, 2000)},
+                "to b: b and c take the fewest operations for an image, 10 FLOPs, and it has the fewest "
+                "parameters, 1,000 against 2,000.",
+            ),
+            (
+                {"a": (None, 9), "b": (1000, 9), "c": (1000, 10)},
+                "to a: not all of their operations for an image are counted, a and b have the fewest "
+                "parameters, and it has the best mean of these.",
+            ),
+            (
+                {"a": (5, None), "b": (5, 8), "c": (5, 7)},
+                "to a: they take equally many operations for an image, 5 FLOPs, not all of their parameters "
+                "are counted, and it has the best mean of these.",
+            ),
+        ],
+        2,
+    ),
 )
 def test_why_a_tie_went_where_it_went(results: Any, facts: dict[str, tuple[Any, ...]], said: str) -> None:
     """Catches a reason that is true of the runner-up alone, which may have been out of the race."""
@@ -269,6 +272,7 @@ def test_why_a_tie_went_where_it_went(results: Any, facts: dict[str, tuple[Any, 
     assert said in " ".join(decision_sentences(record))
 
 
+@pytest.mark.slow
 def test_a_decision_by_the_rule_of_an_earlier_version_is_read_and_called_one(decided: Any) -> None:
     """Catches a tie of then that is told by the rule of now, and a rule that can't be applied anew."""
     found = decide(store(decided), "phase1")

@@ -86,6 +86,7 @@ def test_a_better_mean_that_may_be_noise_is_not_taken(results: Any) -> None:
     assert found["p_better"] <= 0.95
 
 
+@pytest.mark.slow
 def test_a_lower_loss_is_a_gain(results: Any) -> None:
     four(results, gain=4.0, choose="log_loss")
     found = decided(results)
@@ -100,6 +101,7 @@ def test_test_rows_have_no_say(results: Any) -> None:
     assert decided(results) == before
 
 
+@pytest.mark.slow
 def test_one_value_on_both_sides_is_no_question(results: Any) -> None:
     """Catches a preset that makes both sides the same, and a decision that claims to have compared them."""
     four(results, gain=0.0)
@@ -148,6 +150,7 @@ def test_a_decision_whose_keys_no_longer_fit_their_pairs_stays_and_is_said(resul
     assert any("image_size" in line for line in found.moved)
 
 
+@pytest.mark.slow
 def test_pairs_with_other_folds_are_no_mean(results: Any) -> None:
     """Catches a crash where one pair has five folds and another one four."""
     four(results, gain=4.0)
@@ -158,6 +161,7 @@ def test_pairs_with_other_folds_are_no_mean(results: Any) -> None:
         decided(results)
 
 
+@pytest.mark.slow
 def test_equal_gains_on_all_folds_are_no_certainty(results: Any) -> None:
     """Catches a gain from no spread, and five folds that are called a single split."""
     four(results, gain=4.0)

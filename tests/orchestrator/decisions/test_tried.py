@@ -38,6 +38,7 @@ def swept(results: Any, *, kind: str = "search", num_planned: int = 3, fails: st
     return Store.open(root)
 
 
+@pytest.mark.slow
 def test_the_decision_says_among_how_many_it_chose(results: Any) -> None:
     store = swept(results)
     record = decide(store, "phase1").record
@@ -50,6 +51,7 @@ def test_the_decision_says_among_how_many_it_chose(results: Any) -> None:
     assert "is taken among 4 tried settings on validation scores" in lead
 
 
+@pytest.mark.slow
 def test_what_failed_in_a_search_is_counted_and_is_no_candidate(results: Any) -> None:
     store = swept(results, fails="base-lr=0.003")
     record = decide(store, "phase1").record

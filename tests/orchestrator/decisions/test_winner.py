@@ -53,6 +53,7 @@ def test_the_evidence_holds_both_estimates(three: Any) -> None:
     assert test.min() < found.bootstrap_corrected < test.mean(axis=1).max()
 
 
+@pytest.mark.slow
 def test_a_decision_without_it_is_read_and_says_what_it_said(three: Any) -> None:
     """Catches decision files of earlier versions that can't be opened any more."""
     store = Store.open(three.root)
@@ -66,6 +67,7 @@ def test_a_decision_without_it_is_read_and_says_what_it_said(three: Any) -> None
     assert not any("nested" in line for line in decision_sentences(record))
 
 
+@pytest.mark.slow
 def test_other_test_images_leave_the_nested_estimate_alone(three: Any) -> None:
     """Catches groups of one experiment drawn from the rows of another."""
     path = three.folder("b", 1) / "predictions.parquet"
@@ -77,6 +79,7 @@ def test_other_test_images_leave_the_nested_estimate_alone(three: Any) -> None:
     assert 0.0 < found.nested < 1.0
 
 
+@pytest.mark.slow
 def test_a_metric_without_draws_has_the_nested_estimate_alone(three: Any) -> None:
     three.decide("a", "b", "c", choose="eer")
     three.write()
@@ -95,6 +98,7 @@ def test_a_single_split_has_nothing_to_correct(results: Any) -> None:
     assert winner_of(results) is None
 
 
+@pytest.mark.slow
 def test_the_sentences_say_what_is_corrected_and_where_a_final_number_comes_from(three: Any) -> None:
     record = decide(Store.open(three.root), "phase1").record
     found = WinnerRecord(experiment="b", score=0.912, nested=0.905, bootstrap_corrected=0.9, draws=500)

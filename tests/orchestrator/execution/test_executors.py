@@ -23,6 +23,10 @@ from trainables.errors import InputError
 
 pytestmark = pytest.mark.timeout(280)
 
+slow_on_ray = pytest.mark.parametrize(
+    "executor", ["none", pytest.param("local", marks=[pytest.mark.ray, pytest.mark.slow])], indirect=True
+)
+
 
 @pytest.fixture(scope="module", params=["none", pytest.param("local", marks=pytest.mark.ray)])
 def executor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
@@ -71,6 +75,7 @@ def test_every_trial_runs_once_and_is_heard(executor: Executor) -> None:
     }
 
 
+@slow_on_ray
 def test_a_stopped_task_ends_and_the_others_go_on(executor: Executor, tmp_path: Path) -> None:
     """Catches a stop that waits for the last epoch, that takes a worker's other tasks with it, or that a
     trial's border takes for the trial's fault.
@@ -90,6 +95,7 @@ def test_a_stopped_task_ends_and_the_others_go_on(executor: Executor, tmp_path: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["stubborn ended", "stubborn too ended"]
 
 
+@slow_on_ray
 def test_what_is_stopped_before_its_turn_never_begins(executor: Executor) -> None:
     """Catches a stop that only reaches what runs."""
     tasks = [task_of(f"k{number}") for number in range(6)]
@@ -107,9 +113,7 @@ def test_what_is_stopped_before_its_turn_never_begins(executor: Executor) -> Non
         assert [event.kind.is_last() for event in each].index(True) == len(each) - 1
 
 
-@pytest.mark.parametrize(
-    "executor", ["none", pytest.param("local", marks=[pytest.mark.ray, pytest.mark.slow])], indirect=True
-)
+@slow_on_ray
 def test_what_breaks_a_task_is_no_other_tasks_concern(executor: Executor) -> None:
     """Catches a full disk at one trial's error file that ends the whole run."""
     events = heard_of(executor, [task_of("a"), task_of("broken"), task_of("b")], breaks_if_broken)
@@ -118,6 +122,7 @@ def test_what_breaks_a_task_is_no_other_tasks_concern(executor: Executor) -> Non
     assert "No space left on device" in events["broken"][-1].message
 
 
+@slow_on_ray
 def test_a_stop_is_forgotten_by_the_next_run(executor: Executor) -> None:
     task = task_of("again")
     executor.stop(task)
@@ -155,6 +160,7 @@ def test_a_worker_that_stays_makes_its_work_once(executor: Executor) -> None:
         assert sorted(counts) == list(range(1, len(counts) + 1))
 
 
+@slow_on_ray
 def test_a_mistake_that_a_staying_worker_finds_is_the_users(executor: Executor, tmp_path: Path) -> None:
     """Catches an InputError of an actor that arrives as Ray's own error."""
     (tmp_path / "a").write_bytes(b"a")

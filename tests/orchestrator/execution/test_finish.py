@@ -51,6 +51,7 @@ def test_a_phase_with_a_rule_is_decided(ended: Finish, clear: Any) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_tables_alone_decide_nothing(ended: Finish, clear: Any) -> None:
     assert "chosen" not in ended(clear, decides=False)
     assert not (clear.root / "decisions").exists()
@@ -63,12 +64,14 @@ def test_a_phase_without_a_rule_decides_nothing(ended: Finish, results: Any) -> 
     assert not (results.root / "decisions").exists()
 
 
+@pytest.mark.slow
 def test_what_is_not_finished_is_not_decided(ended: Finish, clear: Any) -> None:
     (clear.folder("a", 3) / "done.json").unlink()
     assert "No decision yet: a: fold 3 is interrupted" in ended(clear, quiet=True)
     assert not (clear.root / "decisions").exists()
 
 
+@pytest.mark.slow
 def test_what_has_moved_since_is_said_and_changes_nothing(ended: Finish, clear: Any) -> None:
     """Catches results that replace a decision behind the back of who built on it."""
     ended(clear)

@@ -141,6 +141,7 @@ def test_the_board_shows_who_left(study: MakeStudy) -> None:
     assert " left" not in board.headline()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("picks", fast_first([((1, 0, 2),), ((2, 2, 5, 0, 7),)], 1))
 def test_another_order_of_events_has_the_same_outcome(study: MakeStudy, picks: tuple[int, ...]) -> None:
     """Catches a look that is taken before all of its trials have ended, or that sees later folds."""
@@ -189,6 +190,7 @@ def test_without_a_race_who_left_comes_back(study: MakeStudy) -> None:
     assert set(rows["state"]) == {"missing"}
 
 
+@pytest.mark.slow
 def test_a_decision_says_who_has_come_back(study: MakeStudy) -> None:
     planned = study("raced")
     decide(planned.store, "phase1")
@@ -236,6 +238,7 @@ def test_what_failed_stays_and_holds_nobody_up(study: MakeStudy) -> None:
     assert finished(planned, "near") == 4
 
 
+@pytest.mark.slow
 def test_who_left_stays_out_when_a_failed_trial_is_run_again(study: MakeStudy) -> None:
     """Catches a restart that takes trials of who has left while a look waits for the one that failed."""
     first = left(run(study(), {**SCORES, "near": (0.9, FAILS, 0.9, 0.9, 0.9)}))
@@ -246,6 +249,7 @@ def test_who_left_stays_out_when_a_failed_trial_is_run_again(study: MakeStudy) -
     }
 
 
+@pytest.mark.slow
 def test_what_was_finished_before_does_not_leave(study: MakeStudy) -> None:
     """Catches folds that were run, and that tables do not show because of a race that came later."""
     planned = study(only="worse")
@@ -283,6 +287,7 @@ def test_two_folds_are_no_race(
         refuse_race(planned, Options(results=results, race=True))
 
 
+@pytest.mark.slow
 def test_what_an_ensemble_combines_runs_to_its_end(
     write_experiments: Callable[..., Path], faces: Path, scanned: Path, tmp_path: Path
 ) -> None:

@@ -86,6 +86,7 @@ def test_a_broken_context_ends_its_process_and_a_hopeless_call_is_given_up(
     assert len((tmp_path / "99").read_text().splitlines()) == MAX_LOST + 1
 
 
+@pytest.mark.slow
 def test_an_interrupt_that_somebody_swallows_comes_again(executor: RayExecutor) -> None:
     """Catches Ctrl-C that does nothing: a destructor or a thread of Ray's may be what it interrupts."""
     swallowed: list[str] = []

@@ -135,6 +135,7 @@ def test_a_checkpoint_within_an_epoch_is_pushed(nodes: Nodes, monkeypatch: pytes
     assert there == [False] + [True] * (len(there) - 1) and len(there) > 1
 
 
+@pytest.mark.slow
 def test_checkpoints_are_pushed_now_and_then_and_a_lost_network_does_not_fail_the_trial(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from rich.console import Console
 
 from orchestrator.execution.in_process_executor import InProcessExecutor
@@ -57,6 +58,7 @@ def test_each_trial_gives_its_own_scores(trained_study: Path, faces: Path, tmp_p
     assert "does not hold the weights of a simple_cnn for 2 classes" in found[1].problem
 
 
+@pytest.mark.slow
 def test_scores_under_a_perturbation_are_others_and_leave_the_clean_ones(
     trained_study: Path, faces: Path, tmp_path: Path
 ) -> None:

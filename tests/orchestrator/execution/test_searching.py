@@ -125,6 +125,7 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(rounds: Rounds, tmp
     assert settings(rounds.run(by_rate, seed=9)) == whole
 
 
+@pytest.mark.slow
 def test_a_round_waits_for_every_fold_of_the_one_before(rounds: Rounds) -> None:
     study = rounds.run(by_rate, rounds=1)
     assert len(settings(rounds.plan())) == 2 * PARALLEL

@@ -11,6 +11,7 @@ import torch
 from orchestrator.execution import worker
 from orchestrator.execution.executor import Event, EventKind, Task
 from orchestrator.store.folder import State, read_trial, state_to_plan
+from tests.cases import fast_first
 from trainables.broken_context import BrokenContextError
 from trainables.training.loop import Trainer
 from trainables.trial_files import ERROR, HISTORY, METRICS, PREDICTIONS, TRIAL
@@ -70,8 +71,18 @@ def test_a_broken_context_is_no_failure_of_the_trial(
     assert (events[-1].kind is EventKind.FAILED) is not breaks
 
 
-@pytest.mark.parametrize("name", [PREDICTIONS, METRICS, HISTORY, TRIAL])
-@pytest.mark.parametrize("damage", ["another byte", "a pipe", "gone"])
+KEPT = (PREDICTIONS, METRICS, HISTORY, TRIAL)
+DAMAGES = ("another byte", "a pipe", "gone")
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    # Each file and each damage once, and then the other pairs.
+    fast_first(
+        [(name, DAMAGES[(place + shift) % 3]) for shift in range(3) for place, name in enumerate(KEPT)],
+        len(KEPT),
+    ),
+)
 def test_a_damaged_result_is_made_again(tasks: list[Task], name: str, damage: str) -> None:
     """Catches a finished trial that nobody can score and that no run mends."""
     (job,) = tasks[0].trials

@@ -67,6 +67,7 @@ def test_shards_have_like_amounts_of_work(plan: Plan) -> None:
         assert len([name for name in chosen(plan(Shard(number, 2))) if name.startswith("both")]) == 2
 
 
+@pytest.mark.slow
 def test_the_cut_stays_while_trials_are_finished(plan: Plan) -> None:
     """Catches a shard that starts later, counts what is left, and takes what another one has begun."""
     before = chosen(plan(Shard(1, 2)))

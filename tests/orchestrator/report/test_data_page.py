@@ -58,6 +58,7 @@ def test_the_page_has_every_section_and_asks_for_nothing_from_elsewhere(page: Ca
     assert "img-src data:" in str(found.all("meta")[2]["content"])
 
 
+@pytest.mark.slow
 def test_every_picture_says_what_it_shows(page: Callable[..., Page]) -> None:
     found = page()
     assert len(found.all("img")) == 36 + 3
@@ -105,6 +106,7 @@ def test_face_rates_are_shown_if_they_are_known(page: Callable[..., Page]) -> No
     assert "75.0%" in found.text and "8.3%" in found.text
 
 
+@pytest.mark.slow
 def test_excluded_and_misnamed_files_are_listed(page: Callable[..., Page], own_faces: Path) -> None:
     (own_faces / "wiki" / "empty.jpg").write_bytes(b"")
     Image.new("RGB", (40, 40)).save(own_faces / "wiki" / "wrong.png", "JPEG")
@@ -139,6 +141,7 @@ def test_the_same_images_give_the_same_page(page: Callable[..., Page], tmp_path:
     assert (tmp_path / "page.html").read_bytes() == first
 
 
+@pytest.mark.slow
 def test_a_set_of_several_classes_has_no_real_images_to_compare_with(
     tmp_path: Path, draw: Callable[[Path], Path]
 ) -> None:
@@ -158,6 +161,7 @@ def test_pictures_too_small_for_a_spectrum_leave_the_page_whole(tmp_path: Path) 
     assert "No picture has 32 × 32 pixels" in found.text
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_page(
     own_faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -216,6 +216,7 @@ def test_what_is_in_the_way_of_one_picture_is_left(tmp_path: Path) -> None:
     assert pen.drawn == 2 and path.is_dir()
 
 
+@pytest.mark.slow
 def test_one_new_trial_draws_what_it_changes_and_the_page_is_the_same_as_from_nothing(
     tmp_path: Path, write_results: Any, render: Any
 ) -> None:

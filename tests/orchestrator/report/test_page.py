@@ -49,6 +49,7 @@ def test_complete_phase_says_its_verdict_and_its_numbers(two_classes: Any) -> No
         assert said in words
 
 
+@pytest.mark.slow
 def test_files_beside_the_page_are_the_ones_it_lists(tmp_path: Path, write_results: Any, render: Any) -> None:
     """Catches a dead link, and a figure of an experiment that the phase has no more."""
     store = write_results(tmp_path, names=("p1_a",), compare=False)
@@ -109,6 +110,7 @@ def test_files_kept_out_are_counted_and_the_first_fifty_named(
     assert "bad49plain.png" in words and "bad50plain.png" not in words
 
 
+@pytest.mark.slow
 def test_five_classes(five_classes: Any) -> None:
     """Catches rates by source made of scores that do not exist, and a class without its row."""
     found = five_classes
@@ -123,6 +125,7 @@ def test_five_classes(five_classes: Any) -> None:
     assert list(by_class["Class"]) == [f"class{index}" for index in range(5)] * 2
 
 
+@pytest.mark.slow
 def test_single_experiment_without_comparison(tmp_path: Path, write_results: Any, render: Any) -> None:
     found = render(write_results(tmp_path, names=("p1_a",), compare=False))
     page, tables, words = found.page, found.tables, found.words
@@ -286,6 +289,7 @@ def test_a_fold_of_one_class_leaves_curves_without_a_mean(
     assert f"here {100 * share:.1f} % of the test images of these folds" in found.words
 
 
+@pytest.mark.slow
 def test_a_tuned_score_that_does_not_exist_is_called_one(
     tmp_path: Path, write_results: Any, render: Any
 ) -> None:
@@ -299,6 +303,7 @@ def test_a_tuned_score_that_does_not_exist_is_called_one(
     assert "threshold, at the tuned threshold: accuracy, balanced accuracy, F1" in found.words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("unchanged", "is_said"), [(50, False), (51, True)])
 def test_face_crops_that_cut_nothing_are_said_before_the_answer(
     tmp_path: Path, write_results: Any, render: Any, unchanged: int, is_said: bool

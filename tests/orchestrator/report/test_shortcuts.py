@@ -52,6 +52,7 @@ def test_an_accepted_shortcut_is_stamped_on_the_page(results: Any) -> None:
     assert "Shortcut accepted" in banner and "file extension 1.000" in banner
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("verdict", "heading"), [("refused", "Shortcut"), ("uncertain", "told from chance")])
 def test_other_verdicts_have_a_banner_of_their_own(results: Any, verdict: str, heading: str) -> None:
     html, _, _ = page(results, {**RECORD, "verdict": verdict})
@@ -59,11 +60,13 @@ def test_other_verdicts_have_a_banner_of_their_own(results: Any, verdict: str, h
     assert heading in banner and "accepted</h2>" not in banner
 
 
+@pytest.mark.slow
 def test_a_page_without_a_check_says_nothing_of_one(results: Any) -> None:
     html, tables, _ = page(results)
     assert "alone</th>" not in html and "Shortcuts</h3>" not in html and tables.shortcuts.empty
 
 
+@pytest.mark.slow
 def test_a_new_outcome_makes_a_new_page(results: Any) -> None:
     """Catches a page that goes on to show an old check because nothing else has changed."""
     html, _, store = page(results, RECORD)

@@ -58,6 +58,7 @@ def test_an_experiment_without_a_finished_trial_says_so_in_each_cell(
     assert not scores.loc["p1_a"].str.contains("of 2 folds").any()
 
 
+@pytest.mark.slow
 def test_run_of_some_folds_says_so(tmp_path: Path, write_results: Any, render: Any) -> None:
     """Catches a page that looks complete because the run asked for less than the protocol."""
     words = render(write_results(tmp_path, folds=4, asked_folds=(0, 2))).words
@@ -65,6 +66,7 @@ def test_run_of_some_folds_says_so(tmp_path: Path, write_results: Any, render: A
     assert "No verdict yet" in words
 
 
+@pytest.mark.slow
 def test_experiments_on_different_folds_are_not_called_unfinished(
     tmp_path: Path, write_results: Any, render: Any
 ) -> None:

@@ -241,6 +241,7 @@ def test_no_results_at_all_are_an_empty_list(tmp_path: Path, capsys: pytest.Capt
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 def test_a_plan_says_how_much_it_needs_and_what_is_there(
     planned: Planned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,6 +259,7 @@ def test_a_plan_says_how_much_it_needs_and_what_is_there(
     assert pixel_line(planned.plan()).endswith("100 KiB free, too little; free 148 KiB more")
 
 
+@pytest.mark.slow
 def test_the_plan_command_shows_it(planned: Planned, capsys: pytest.CaptureFixture[str]) -> None:
     folders = ["--experiments", planned.experiments, "--data", planned.data, "--results", planned.results]
     for more in ([], ["--json"]):

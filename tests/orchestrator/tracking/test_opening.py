@@ -257,6 +257,7 @@ def test_files_of_results_that_were_moved_are_found_and_written_where_they_are_n
     assert old.read_text() == "in the way" and sync(moved, study) == ()
 
 
+@pytest.mark.slow
 def test_a_database_that_results_share_keeps_addresses_under_which_results_lie(
     results: Any, store: Store, empty_database: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -178,6 +178,7 @@ def test_a_trial_that_never_started_has_no_run(results: Any, store: Store) -> No
     assert set(Seen(store).children) == {"a-r0f0"}
 
 
+@pytest.mark.slow
 def test_experiments_that_share_trials_have_runs_of_their_own(results: Any, store: Store) -> None:
     """Catches a second experiment that shows no trials in MLflow because the first owns them."""
     one = results.add("a", folds=1)
@@ -186,6 +187,7 @@ def test_experiments_that_share_trials_have_runs_of_their_own(results: Any, stor
     assert set(Seen(store).children) == {"a-r0f0", "twin-r0f0"}
 
 
+@pytest.mark.slow
 def test_is_synced_holds_until_something_changes(results: Any, store: Store) -> None:
     results.add("a", folds=2, states={1: "interrupted"})
     study = study_of(results)
@@ -268,6 +270,7 @@ def test_a_tracker_without_a_server_never_disturbs_the_run(
     assert tracker.problem
 
 
+@pytest.mark.slow
 def test_experiments_are_marked_as_training_those_of_earlier_versions_too(results: Any, store: Store) -> None:
     """Catches MLflow's pages that open with traces of language models, of which there are none."""
     from mlflow import MlflowClient

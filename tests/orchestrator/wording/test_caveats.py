@@ -54,6 +54,7 @@ def test_trivial_pixels_that_reach_as_much_stand_in_the_answer(three: TablesOf) 
     assert not about(found, "File facts")
 
 
+@pytest.mark.slow
 def test_a_detector_that_is_above_them_by_more_than_the_rope_has_no_caveat(three: TablesOf) -> None:
     _, tables = three()
     aucs = {name: (0.91, 0.9, 0.92) for name in ("a", "b", "c")}
@@ -74,6 +75,7 @@ def test_an_auc_whose_interval_holds_one_half_is_called_chance(three: TablesOf) 
     assert "of a (0.560, 0.480 to 0.640) contains 0.5" in said
 
 
+@pytest.mark.slow
 def test_an_auc_below_chance_is_not_called_chance(three: TablesOf) -> None:
     """Catches an interval below 0.5 of which it is said that it contains 0.5."""
     _, tables = three()
@@ -110,6 +112,7 @@ def test_accuracy_stands_beside_the_share_of_the_majority(results: Any, tables_o
     assert "accuracy 0.857, against a (0.857); balanced accuracy and AUC give nothing for that." in said
 
 
+@pytest.mark.slow
 def test_classes_that_are_nearly_equal_need_no_word(three: TablesOf) -> None:
     _, tables = three()
     assert not about(caveat_sentences(tables, None), "of the test images")
@@ -165,6 +168,7 @@ def test_sides_that_ran_on_other_things_are_named(
     )
 
 
+@pytest.mark.slow
 def test_of_a_decision_the_chosen_one_and_the_runner_up_are_looked_at(
     results: Any, tables_of: TablesOf
 ) -> None:
@@ -180,6 +184,7 @@ def test_of_a_decision_the_chosen_one_and_the_runner_up_are_looked_at(
     assert "interval of b (0.550, 0.450 to 0.650) contains 0.5" in said
 
 
+@pytest.mark.slow
 def test_the_sides_of_a_choice_are_looked_at_too(results: Any, tables_of: TablesOf) -> None:
     for name, threads in (("a", 1), ("b", 4)):
         results.add(name)

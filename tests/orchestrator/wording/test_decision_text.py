@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from orchestrator.analysis.collect import Tables, collect
 from orchestrator.decisions.decision import decide, moved_since
 from orchestrator.store.decision_file import in_force
@@ -35,6 +37,7 @@ def test_a_phase_without_a_rule_declares_no_decision(results: Any, tables_of: Ta
     assert decision_lines(None, tables.study.phase.decision) == ("This phase declares no decision.",)
 
 
+@pytest.mark.slow
 def test_a_moved_decision_is_said_with_its_numbers_of_then(results: Any, tables_of: TablesOf) -> None:
     """Catches the test scores of then beside the tables of now."""
     for name, good in (("a", 0.3), ("b", 2.0)):

@@ -66,6 +66,7 @@ def test_a_tie_is_said_in_the_title(results: Any, tables_of: TablesOf) -> None:
     )
 
 
+@pytest.mark.slow
 def test_folds_that_are_gone_since_confirm_nothing(results: Any, tables_of: TablesOf) -> None:
     for name, val in (("a", 0.1), ("b", 3.0)):
         results.add(name)
@@ -92,6 +93,7 @@ def test_folds_that_give_no_verdict_confirm_nothing(results: Any, tables_of: Tab
     assert choice_sentence(tables, record).endswith("; the test folds can't confirm it.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gain", "said"),
     fast_first(

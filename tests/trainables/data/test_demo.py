@@ -131,6 +131,7 @@ def test_the_grid_is_there_from_the_planted_size_on_and_hidden_below(demo: Path)
     assert auc_against_real(peak(side - 4), demo, "text2img") < 0.7
 
 
+@pytest.mark.slow
 def test_without_its_cast_the_mean_colour_of_text2img_says_nothing(demo: Path, tmp_path: Path) -> None:
     """Catches a cast that is left: with it a small image would do, and no size would hide the grid."""
 

@@ -163,6 +163,7 @@ def test_a_temperature_leaves_the_class_alone(temperature: float, seed: int) -> 
     assert (found.argmax(axis=1) == values.argmax(axis=1)).all()
 
 
+@pytest.mark.slow
 @given(any_rows())
 def test_a_temperature_never_makes_its_own_rows_less_likely(data: tuple[np.ndarray, np.ndarray]) -> None:
     labels, scores = data

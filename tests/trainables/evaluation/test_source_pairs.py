@@ -21,6 +21,7 @@ def test_pairs_are_those_that_can_be_counted_by_hand() -> None:
     assert auc_of_pairs([found]) == pytest.approx(4.5 / 6)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.integers(1, 5))
 def test_any_union_of_sources_has_scikit_learns_auc(seed: int, levels: int) -> None:
     """Catches ties that count whole, and sums of AUCs in the place of sums of pairs."""

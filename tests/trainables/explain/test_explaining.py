@@ -172,6 +172,7 @@ def test_the_table_has_its_columns_and_ranges(planted: Planted, explained: Expla
     np.testing.assert_allclose(numbers.loc[~without, "inside_face"], inside)
 
 
+@pytest.mark.slow
 def test_an_image_s_numbers_depend_on_no_other_image_and_are_the_same_again(
     planted: Planted, explained: Explained, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ from orchestrator.store.folder import Store
 TablesOf = Callable[[], tuple[Store, Tables]]
 
 
+@pytest.mark.slow
 def test_columns_that_need_more_folds_are_left_out(results: Any, tables_of: TablesOf) -> None:
     """Catches a column of dashes: Wilcoxon's p exists from six pairs on."""
     for folds, has in ((5, False), (6, True)):

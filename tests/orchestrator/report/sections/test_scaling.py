@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.scaling import Scaling
 from orchestrator.report.section import Figure
@@ -21,6 +23,7 @@ def drawn(found: Scaling) -> Figure:
     return made
 
 
+@pytest.mark.slow
 def test_models_stand_together_and_each_with_its_band(results: Any, tables_of: Collect) -> None:
     """Catches two curves that only a colour tells apart, and a prediction drawn like what was measured."""
     add_model(results, "p4a_m", [1 - 0.1 * share**-0.5 for share in SHARES], folds=3)

@@ -50,6 +50,7 @@ def as_png(image: Image.Image, path: Path, is_fake: bool, number: int) -> None:
     image.save(path.with_suffix(".png"))
 
 
+@pytest.mark.slow
 def test_a_set_whose_formats_differ_is_told_apart_without_a_look(tmp_path: Path) -> None:
     def save(image: Image.Image, path: Path, is_fake: bool, number: int) -> None:
         image.save(path.with_suffix(".png" if is_fake else ".jpg"))
@@ -197,6 +198,7 @@ def test_the_same_set_gives_the_same_scores(tmp_path: Path) -> None:
     assert find(root)[0] == find(root)[0]
 
 
+@pytest.mark.slow
 def test_a_single_split_has_a_bootstrap_and_folds_have_none(tmp_path: Path) -> None:
     root = draw_set(tmp_path, lambda image, path, is_fake, number: as_png(image, path, is_fake, number))
     single, _ = find(root, protocol="holdout", test_ratio=0.4)
@@ -209,6 +211,7 @@ def test_a_single_split_has_a_bootstrap_and_folds_have_none(tmp_path: Path) -> N
     assert find(root)[0].trivial_pixels.bootstrap is None
 
 
+@pytest.mark.slow
 def test_several_classes_are_scored_one_against_the_rest(tmp_path: Path) -> None:
     from sklearn.metrics import roc_auc_score
 
@@ -227,6 +230,7 @@ def test_several_classes_are_scored_one_against_the_rest(tmp_path: Path) -> None
     assert mean(found.file_facts) == pytest.approx(5 / 6, abs=0.1)
 
 
+@pytest.mark.slow
 def test_a_class_with_one_training_image_stops_nothing() -> None:
     """Catches a covariance of one image, and classes that a model never saw."""
     rng = np.random.default_rng(0)

@@ -136,7 +136,7 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("make", "suffix"), fast_first(PAIRS, 3))
+@pytest.mark.parametrize(("make", "suffix"), fast_first(PAIRS, 1))
 def test_a_copy_scans_to_the_rows_of_the_original(
     make: Callable[[Draw, str], Path], suffix: str, draw: Draw, tmp_path: Path
 ) -> None:
@@ -199,6 +199,7 @@ def test_groups_of_manifest_csv_and_pairs_csv_follow_their_images(
     assert (tmp_path / "out" / "notes.csv").read_bytes() == (root / "notes.csv").read_bytes()
 
 
+@pytest.mark.slow
 @every_writer
 def test_versions_of_one_picture_stay_one_group(copy: Copy, draw: Draw, tmp_path: Path) -> None:
     """Catches a copy in whose pictures near-duplicates can't be found any more, which folds would divide."""

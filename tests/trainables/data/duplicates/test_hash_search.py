@@ -47,6 +47,7 @@ def test_within_the_guaranteed_radius_every_pair_is_found_and_beyond_none(hashes
     assert bits.tolist() == sorted(bits)
 
 
+@pytest.mark.slow
 @quick
 @given(hashes=clusters(), shift=st.integers(0, 59))
 def test_pairs_of_two_kinds_of_hash_keep_their_sides(hashes: np.ndarray, shift: int) -> None:

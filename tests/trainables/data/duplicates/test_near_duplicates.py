@@ -103,6 +103,7 @@ def test_a_version_of_a_picture_is_linked_to_it_and_to_no_other(
     assert links["kind"].iloc[0] in kind.split("|") and SAME <= links["similarity"].iloc[0] <= 1.0
 
 
+@pytest.mark.slow
 def test_different_pictures_are_not_linked(tmp_path: Path) -> None:
     rows = write(tmp_path, {f"{('real', 'fake')[seed % 2]}/{seed}.png": picture(seed) for seed in range(40)})
     links = find_links(tmp_path, rows)

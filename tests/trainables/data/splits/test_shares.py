@@ -63,6 +63,7 @@ def test_a_part_of_unequal_groups_has_its_share_of_images_and_of_fakes() -> None
         assert label[tested].mean() == pytest.approx(label.mean(), abs=0.04)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ratio", "off"), fast_first([(0.05, 0.035), (0.2, 0.05), (0.5, 0.05)], 1))
 def test_a_subsample_of_unequal_groups_has_its_share_of_every_fold(ratio: float, off: float) -> None:
     """Catches folds of which nothing is learned: 0 to 31 % of a fold were drawn where 5 % are asked for."""

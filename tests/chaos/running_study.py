@@ -31,7 +31,7 @@ class RunningStudy:
 
     `line`: the command after the program's name. `environment`: what all attempts have of their own.
     `store`: the address of the tracking store, to be read when all is over. `has_lost_store`: whether that
-    was damaged.
+    was damaged. `durations_s`: how long each attempt took.
     """
 
     folder: Path
@@ -40,7 +40,7 @@ class RunningStudy:
     store: str
     environment: dict[str, str] = field(default_factory=dict)
     attempts: int = 0
-    longest_s: float = 0.0
+    durations_s: list[float] = field(default_factory=list)
     has_lost_store: bool = False
 
     @property
@@ -84,7 +84,7 @@ class RunningStudy:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-        self.longest_s = max(self.longest_s, time.monotonic() - began)
+        self.durations_s.append(time.monotonic() - began)
         for word in NEVER_SAID:
             assert word not in self.said, self.said
 

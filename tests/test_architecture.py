@@ -47,8 +47,13 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def imported(path: Path) -> Iterator[str]:
+@functools.cache
+def imported(path: Path) -> frozenset[str]:
     """The dotted names that a module imports, at its top or inside a function."""
+    return frozenset(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -56,11 +61,18 @@ def imported(path: Path) -> Iterator[str]:
             assert node.level == 0, f"{name_of(path)} line {node.lineno}: imports are absolute"
             yield node.module or ""
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in (
-            "importlib.import_module",
-            "__import__",
-        ):
+        elif isinstance(node, ast.Call) and called(node) in ("importlib.import_module", "__import__"):
             yield from (part.value for part in node.args if isinstance(part, ast.Constant))
+
+
+def called(node: ast.Call) -> str:
+    """The names behind which a call stands, with points between; what is no name is left out."""
+    names, function = [], node.func
+    while isinstance(function, ast.Attribute):
+        names.append(function.attr)
+        function = function.value
+    names.append(function.id if isinstance(function, ast.Name) else "")
+    return ".".join(reversed(names))
 
 
 def roots(path: Path) -> set[str]:
@@ -160,7 +172,7 @@ def test_remote_places_are_known_to_one_package(path: Path) -> None:
 def test_consoles_are_made_in_one_place(path: Path) -> None:
     """Catches output that is wrapped at 80 columns in a file or a pipe."""
     calls = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
-    makes = any(ast.unparse(call.func).endswith("Console") for call in calls)
+    makes = any(called(call).endswith("Console") for call in calls)
     assert makes == (name_of(path) == "orchestrator/console.py")
 
 
@@ -181,7 +193,7 @@ def test_nothing_is_unpickled(path: Path) -> None:
     for node in ast.walk(parsed(path)):
         if not isinstance(node, ast.Call):
             continue
-        function, where = ast.unparse(node.func), f"{name_of(path)} line {node.lineno}"
+        function, where = called(node), f"{name_of(path)} line {node.lineno}"
         given = {keyword.arg: keyword.value for keyword in node.keywords}
         if function.endswith("torch.load"):
             assert ast.unparse(given.get("weights_only", ast.Constant(False))) == "True", where

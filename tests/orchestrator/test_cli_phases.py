@@ -149,6 +149,7 @@ def test_a_folder_that_is_gone_stops_only_what_reads_it(call: Call, faces: Path,
         assert code == 2 and err.startswith("Error: no folder of experiments gone")
 
 
+@pytest.mark.slow
 def test_results_of_data_check_are_looked_at_only_when_named(call: Call, faces: Path, tmp_path: Path) -> None:
     """Catches a project file that makes `data check` verify runs that nobody asked about."""
     (tmp_path / "orchestrator.toml").write_text('results = "nowhere"')

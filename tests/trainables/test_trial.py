@@ -318,6 +318,7 @@ def test_a_kernel_machine_is_a_trial_that_learns_from_validation_rows_too(
     assert (tmp_path / "again" / "predictions.parquet").read_bytes() == first
 
 
+@pytest.mark.slow
 def test_a_constrained_convolution_keeps_its_constraint_in_training(
     make_recipe: MakeRecipe, trial_data: Any, tmp_path: Path
 ) -> None:

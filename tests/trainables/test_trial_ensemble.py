@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.cases import fast_first
 from trainables.errors import InputError
 from trainables.recipe import Augment, Optimizer, Recipe
 from trainables.training.epoch_report import EpochReport
@@ -50,7 +51,7 @@ def run(
     return load_file(folder / "model.safetensors")
 
 
-@pytest.mark.parametrize("augment", [False, Augment(hflip_p=0.5)], ids=["kept", "computed"])
+@pytest.mark.parametrize("augment", fast_first([False, Augment(hflip_p=0.5)], 1), ids=["kept", "computed"])
 def test_the_bases_are_the_finished_trials_bit_for_bit_and_the_rest_has_learned(
     make_recipe: MakeRecipe, five_class_data: Any, trained: list[Path], tmp_path: Path, augment: Any
 ) -> None:
@@ -63,6 +64,7 @@ def test_the_bases_are_the_finished_trials_bit_for_bit_and_the_rest_has_learned(
     assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
 
 
+@pytest.mark.slow
 def test_an_interrupted_ensemble_ends_with_the_same_numbers(
     make_recipe: MakeRecipe, five_class_data: Any, trained: list[Path], tmp_path: Path
 ) -> None:

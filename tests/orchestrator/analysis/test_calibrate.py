@@ -35,6 +35,7 @@ def bold(table: pd.DataFrame) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(-6 * logits)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", ["first", "second"])
 def test_scores_and_calibration_have_one_ece_and_one_brier_score(phase: str, tmp_path: Path) -> None:
     """Catches a second implementation of a metric, which differs in the last digit."""

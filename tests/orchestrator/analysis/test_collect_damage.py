@@ -200,6 +200,7 @@ def test_a_damaged_cache_is_computed_again(results: Any) -> None:
     pd.testing.assert_frame_equal(tables(results).summary, before)
 
 
+@pytest.mark.slow
 def test_kept_scores_are_the_computed_ones_to_the_byte(results: Any) -> None:
     two(results, folds=3)
     tables(results)
@@ -325,6 +326,7 @@ def test_a_column_of_something_else_is_a_failure_with_its_reason(
     assert (failure["state"], failure["fold"]) == ("unreadable", 0) and said in failure["reason"]
 
 
+@pytest.mark.slow
 def test_a_cache_that_lacks_something_is_computed_again(results: Any) -> None:
     """Catches a sound trial that is called unreadable because of what was kept of it."""
     two(results)

@@ -283,6 +283,7 @@ def test_metrics_without_a_bootstrap_have_empty_bounds(results: Any) -> None:
     assert set(bounded["source"]) == {"all"}
 
 
+@pytest.mark.slow
 def test_repeats_needed_are_those_after_which_holm_calls_it_significant(results: Any) -> None:
     """Catches repeats that would leave the verdict undecided, since others were declared with it."""
     for name, good in (("a", 0.5), ("b", 0.85), ("c", 0.55), ("d", 3.0)):

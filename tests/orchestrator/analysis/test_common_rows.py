@@ -91,6 +91,7 @@ def test_where_nothing_was_cut_nothing_is_said(results: Any, tables_of: TablesOf
     assert tables.effects["common_rows"].isna().all()
 
 
+@pytest.mark.slow
 def test_folds_that_were_dealt_differently_stay_unpaired(subsampled: Any, tables_of: TablesOf) -> None:
     """Catches images that one model was tested on and the other one learnt from."""
     paths = [subsampled.folder("b", fold) / "predictions.parquet" for fold in (0, 1)]

@@ -64,6 +64,7 @@ def test_hold_outs_alone_are_compared_with_each_other(results: Any, tables_of: T
     assert len(tables_of()[1].ranking) == 3
 
 
+@pytest.mark.slow
 def test_a_declared_pair_has_the_test_of_its_comparison(results: Any, tables_of: TablesOf) -> None:
     """Catches two p-values for one question on a page: the draws of test images are a floor of both."""
     for name, good in (("a", 0.6), ("b", 0.9), ("c", 1.2)):

@@ -201,6 +201,7 @@ def test_a_plan_says_whether_there_is_an_outcome_and_makes_none(
     assert {parts[:2] for parts in left} == {("cache", "scans"), ("cache", "speeds")}
 
 
+@pytest.mark.slow
 def test_a_study_that_is_finished_can_still_be_looked_at(plan: Any, confounded: Path) -> None:
     """Nothing would start, so nothing is stopped; the record says whether the shortcut had been accepted."""
     study, options = plan(confounded, accept_shortcut=True)
@@ -226,6 +227,7 @@ def test_the_study_record_is_stamped(plan: Any, confounded: Path) -> None:
     assert stamped.asks_the_same(record.study_record(study, shortcuts=found))
 
 
+@pytest.mark.slow
 def test_what_was_found_is_said_unless_quiet(plan: Any, honest: Path) -> None:
     study, options = plan(honest)
     for quiet in (False, True):

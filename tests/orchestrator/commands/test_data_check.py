@@ -201,6 +201,7 @@ def test_official_splits_that_share_files_are_refused_with_2_and_cv_is_not(
     assert code == 2 and "Refused" in out and "error   identical_across" in out
 
 
+@pytest.mark.slow
 def test_files_that_cannot_be_used_are_listed(run: Run, check: Check) -> None:
     (run.data / "wiki" / "broken.jpg").write_bytes(b"")
     code, out, _ = check(run.data, "--json", "--max-unusable", 0.1)

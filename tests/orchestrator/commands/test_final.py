@@ -113,6 +113,7 @@ def test_a_decision_on_keys_chooses_no_model(results: Any, call: Call) -> None:
     assert "the decision of phase1 is on keys (image_size) and chooses no experiment" in said
 
 
+@pytest.mark.slow
 def test_images_that_are_gone_are_said_before_a_model_is_loaded(decided: Any, call: Call) -> None:
     path = hold_out(decided)
     folds = decided.root / "folds" / "0123456789ab.csv"
@@ -130,6 +131,7 @@ def test_images_that_are_gone_are_said_before_a_model_is_loaded(decided: Any, ca
     assert code == 2 and "bring it back" in said
 
 
+@pytest.mark.slow
 def test_a_damaged_record_is_no_new_look(decided: Any, call: Call) -> None:
     """Catches a look that is forgotten with its record."""
     hold_out(decided)

@@ -184,6 +184,7 @@ def test_the_cost_of_a_search_counts_what_it_has_yet_to_propose(
     assert study["hours"] == pytest.approx(found["hours"], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_plan_of_a_study_says_whether_a_cap_is_enough(
     call: Callable[..., tuple[int, str, str]], write_experiments: Write, faces: Path, tmp_path: Path
 ) -> None:

@@ -139,6 +139,7 @@ def test_three_versions_are_all_kept(decided: Any) -> None:
     assert [json.loads(content)["version"] for content in on_disk(decided).values()] == [3, 1, 2]
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_lost_leaves_the_decision_and_can_not_renew_it(decided: Any) -> None:
     decide(store(decided), "phase1")
     before = on_disk(decided)

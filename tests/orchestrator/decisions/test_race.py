@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,6 +70,7 @@ def test_the_hopeless_leave_and_the_close_stay() -> None:
     assert first.left_out == tuple(f"{first.experiment}{place}" for place in PLACES[first.n :])
 
 
+@pytest.mark.slow
 @given(st.integers(0, 1000), st.randoms(use_true_random=False))
 def test_the_order_of_events_changes_nothing(seed: int, random: object) -> None:
     """Catches a look at folds that are not complete, and one that sees later folds."""

@@ -206,6 +206,7 @@ def test_tables_and_page_are_written_and_stay_as_they_are(
     assert {path: path.read_bytes() for path in files} == files
 
 
+@pytest.mark.slow
 def test_foreign_scores_need_no_experiment(elsewhere: Path, tmp_path: Path) -> None:
     foreign = tmp_path / "other.csv"
     paths = sorted(path.relative_to(elsewhere).as_posix() for path in elsewhere.rglob("*.jpg"))

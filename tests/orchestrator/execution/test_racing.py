@@ -109,6 +109,7 @@ def test_the_decision_is_among_the_others_and_names_who_left(study: MakeStudy) -
     assert "among the 2 candidates that ran all folds: " in said
 
 
+@pytest.mark.slow
 def test_all_but_one_may_leave(study: MakeStudy) -> None:
     scores = {**SCORES, "near": SCORES["bad"]}
     planned = study()
@@ -216,6 +217,7 @@ def test_a_run_of_folds_that_all_have_brings_nobody_back(study: MakeStudy) -> No
     assert end_race(planned) == () and race_of(planned) == before
 
 
+@pytest.mark.slow
 def test_who_leaves_by_what_earlier_runs_have_left_is_told(study: MakeStudy) -> None:
     """Catches experiments that leave a race before its first trial, and nobody says so."""
     run(study(folds=(0, 1, 2)), race=False)
@@ -260,6 +262,7 @@ def test_what_was_finished_before_does_not_leave(study: MakeStudy) -> None:
     assert set(left(record)) == {"bad"}
 
 
+@pytest.mark.slow
 def test_as_many_as_are_selected_stay(study: MakeStudy) -> None:
     assert set(left(run(study(top=3)))) == {"worse"}
 

@@ -118,6 +118,7 @@ def test_another_node_goes_on_from_the_pushed_checkpoint_with_the_same_bits(node
     assert (copy.root / nodes.name / PREDICTIONS).read_bytes() == undisturbed.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_within_an_epoch_is_pushed(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a long epoch that is lost with its node."""
     monkeypatch.setattr(remote_trial, "KEEP_S", 0.0)

@@ -40,6 +40,7 @@ def test_the_first_worker_of_a_node_builds_the_cache_and_the_others_use_it(
     assert built[0].name == built[1].name
 
 
+@pytest.mark.slow
 def test_two_workers_of_a_node_that_start_at_once_build_one_cache(
     tasks: list[Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

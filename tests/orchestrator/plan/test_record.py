@@ -57,6 +57,7 @@ def test_experiments_on_the_same_rows_share_one_fold_file(plan: Plan) -> None:
     assert b"\r" not in path.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_fold_file_is_named_by_its_content(plan: Plan) -> None:
     """Catches two partitions under one name, and one partition under two."""
     names = {

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from orchestrator.analysis.collect import Tables
 from orchestrator.analysis.trial_facts import read_files
 from orchestrator.report.material import read_material
@@ -13,6 +15,7 @@ from orchestrator.store.folder import Store
 TablesOf = Callable[[], tuple[Store, Tables]]
 
 
+@pytest.mark.slow
 def test_curves_are_of_a_bounded_number_of_experiments(results: Any, tables_of: TablesOf) -> None:
     """Catches a page that reads every trial's predictions, and a chosen experiment that it does not show."""
     for number in range(7):

@@ -102,6 +102,7 @@ def test_what_people_wrote_stays_text(hostile_phase: Any) -> None:
         assert not re.search(r"(?<!\\)[$]x|<script", table.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_files_kept_out_are_counted_and_the_first_fifty_named(
     tmp_path: Path, write_results: Any, render: Any
 ) -> None:
@@ -233,6 +234,7 @@ def test_shortcut_share_is_beside_the_score_and_never_made_up() -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_earlier_phases_decided_is_named_beside_the_settings(
     tmp_path: Path, write_results: Any, render: Any
 ) -> None:

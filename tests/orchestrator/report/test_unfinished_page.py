@@ -49,6 +49,7 @@ def test_phase_without_one_finished_trial_has_a_page(tmp_path: Path, write_resul
     assert "0 of 4 trials finished · preset smoke · planned on" in render(store).words
 
 
+@pytest.mark.slow
 def test_an_experiment_without_a_finished_trial_says_so_in_each_cell(
     tmp_path: Path, write_results: Any, render: Any
 ) -> None:

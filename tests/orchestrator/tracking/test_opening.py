@@ -122,6 +122,7 @@ def test_a_database_that_lacks_a_table_is_damaged(results: Any, store: Store) ->
     assert "is damaged" in said and f"{SYNC} moves it aside" in said
 
 
+@pytest.mark.slow
 def test_a_page_in_the_middle_of_the_database_that_is_damaged_is_found_before_mlflow_works_with_it(
     results: Any, store: Store
 ) -> None:

@@ -118,6 +118,7 @@ def test_an_epoch_that_was_cut_in_two_is_completed(results: Any, store: Store) -
         assert [step for step, _ in seen.history(child, metric)] == [1, 2, 3], metric
 
 
+@pytest.mark.slow
 def test_a_failed_trial_is_failed_and_finished_once_it_succeeds(results: Any, store: Store) -> None:
     results.add("a", folds=2, states={1: "failed"})
     sync(store, study_of(results))
@@ -202,6 +203,7 @@ def test_is_synced_holds_until_something_changes(results: Any, store: Store) -> 
     assert not is_synced(store, study)
 
 
+@pytest.mark.slow
 def test_is_synced_is_for_one_tracking_store(
     results: Any, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

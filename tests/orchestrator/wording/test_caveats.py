@@ -85,6 +85,7 @@ def test_an_auc_below_chance_is_not_called_chance(three: TablesOf) -> None:
     assert "of a (0.200, 0.100 to 0.300) lies below 0.5; real and fake may be swapped" in said
 
 
+@pytest.mark.slow
 def test_few_images_to_select_by_stand_in_the_answer(three: TablesOf) -> None:
     """Catches a choice of epochs by two images that only the section of the data speaks of."""
     _, tables = three()
@@ -118,6 +119,7 @@ def test_classes_that_are_nearly_equal_need_no_word(three: TablesOf) -> None:
     assert not about(caveat_sentences(tables, None), "of the test images")
 
 
+@pytest.mark.slow
 def test_small_folds_are_named_with_the_smallest(three: TablesOf) -> None:
     _, tables = three()
     (said,) = about(caveat_sentences(tables, None), "Small folds")

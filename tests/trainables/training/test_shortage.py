@@ -47,6 +47,7 @@ def train(recipe: Recipe, data: Any, folder: Path, **options: Any) -> pd.DataFra
     return pd.read_parquet(folder / "predictions.parquet")
 
 
+@pytest.mark.slow
 def test_a_trial_goes_on_from_its_checkpoint_with_half_of_the_part(
     make_recipe: Callable[..., Recipe],
     trial_data: Any,

@@ -32,6 +32,7 @@ def test_of_many_experiments_the_best_are_shown(results: Any, tables_of: TablesO
     assert "The best" not in ranking_figure(few).caption
 
 
+@pytest.mark.slow
 def test_few_experiments_have_ranks_that_tests_leave_open_and_no_mean_ranks(
     results: Any, tables_of: TablesOf
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image
 
 from trainables.data.checks.findings import Finding, worst_first
@@ -134,6 +135,7 @@ def made_videos(root: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_frames_that_are_no_groups_are_said_with_their_share_and_the_way_out(tmp_path: Path) -> None:
     """Catches frames of one video on two sides without a word, where groups are not asked for."""
     root = made_videos(tmp_path)

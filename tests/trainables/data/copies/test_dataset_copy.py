@@ -178,6 +178,7 @@ def test_rows_of_files_that_cannot_be_used_are_left_out(copy: Copy, draw: Draw, 
     assert (len(after.rows), len(after.excluded)) == (2, 0)
 
 
+@pytest.mark.slow
 @every_writer
 def test_groups_of_manifest_csv_and_pairs_csv_follow_their_images(
     copy: Copy, draw: Draw, tmp_path: Path

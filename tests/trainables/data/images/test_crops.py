@@ -10,6 +10,7 @@ SIDES = st.integers(1, 3000)
 COORDINATES = st.floats(-500, 3500)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(SIDES, SIDES, COORDINATES, COORDINATES, COORDINATES, COORDINATES, st.floats(0, 4))
 def test_a_face_square_lies_inside_and_holds_the_middle_of_the_face(

@@ -178,6 +178,7 @@ def test_many_images_in_few_groups_are_still_too_few_groups() -> None:
         assign_folds(rows, num_folds=5, seed=0)
 
 
+@pytest.mark.slow
 @quick
 @given(rows=tables(), seed=seeds, ratios=st.lists(st.floats(0.01, 1.0), min_size=2, max_size=4))
 def test_a_smaller_subsample_is_part_of_a_larger_one_and_takes_whole_groups(

@@ -47,6 +47,7 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["path", "group", "label", "source"])
 
 
+@pytest.mark.slow
 def test_a_part_of_unequal_groups_has_its_share_of_images_and_of_fakes() -> None:
     """Catches groups that are counted, not images: 4 to 20 % of images and 10 to 95 % fakes were drawn."""
     for seed in range(4):

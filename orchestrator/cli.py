@@ -127,6 +127,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 how = "interrupted" if first == signal.SIGINT else f"ended by {name}"
                 complain(f"{how}; the same command goes on where this one stopped")
             sys.stdout.flush()
+    # An interrupt that met code which a library makes from text ends CPython by its signal, though it was
+    # caught; only more of such code lets it forget.
+    exec("")
     sys.exit(code)
 
 

@@ -10,12 +10,13 @@ from tests.chaos.interruptions import driver_gets, is_gcs, is_raylet, is_trial, 
 from tests.chaos.running_study import Fault
 
 ENDINGS = ((SIGKILL, (-SIGKILL,)), (SIGTERM, (143,)), (SIGHUP, (129,)), (SIGINT, (130,)))
+DAMAGED: Mapping[str, Fault] = {f"damaged between runs: {kind}": damaged(kind) for kind in KEPT}
 WITHOUT_RAY: Mapping[str, Fault] = {
     **{
         f"{number.name} to the command, without Ray": driver_gets(number, on_ray=False, codes=codes)
         for number, codes in ENDINGS
     },
-    **{f"damaged between runs: {kind}": damaged(kind) for kind in KEPT},
+    **DAMAGED,
     "decision damaged between runs": decision,
     "results folder moved": moved,
 }
@@ -41,20 +42,21 @@ class Programme:
 
 
 # Of 100 faults: how many are of a kind, and how many one study gets. What starts Ray or a server is slow.
-SHARES = {"ray": (14, 7), "server": (4, 4), "disk": (8, 4), "clock": (4, 4), "without ray": (70, 7)}
+SHARES = {"ray": (12, 6), "server": (3, 3), "disk": (6, 6), "clock": (3, 3), "without ray": (76, 10)}
 NAMES = {
     "ray": tuple(ON_RAY),
     "server": (SERVER,),
     "disk": (DISK,),
     "clock": (CLOCK,),
-    "without ray": tuple(WITHOUT_RAY),
+    # Files can be damaged in many ways, and most at no cost but that of the next attempt.
+    "without ray": (*WITHOUT_RAY, *DAMAGED),
 }
 
 
 def programmes(seed: int, num_faults: int) -> list[Programme]:
-    """Every kind in its share of `num_faults`, the slow first; within a kind faults come equally often."""
+    """Every kind in its share of `num_faults`, the slow first; within a kind each name comes in its turn."""
     random = Random(seed)
-    counts = {kind: num_faults * share // 100 for kind, (share, _) in SHARES.items()}
+    counts = {kind: max(num_faults * share // 100, 1) for kind, (share, _) in SHARES.items()}
     counts["without ray"] += num_faults - sum(counts.values())
     made: list[Programme] = []
     for kind, (_, at_once) in SHARES.items():

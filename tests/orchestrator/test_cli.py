@@ -223,6 +223,24 @@ def test_an_interrupt_before_there_is_anything_to_unwind_is_no_traceback() -> No
     assert found.stdout.strip() == "True", found.stderr
 
 
+def test_an_interrupt_in_code_made_from_text_has_the_exit_code_of_any_other(tmp_path: Path) -> None:
+    """Catches an exit by the signal: CPython's own, after an interrupt within exec or a dataclass."""
+    (tmp_path / "program.py").write_text(
+        "from orchestrator import cli\n"
+        "cli.make_app = lambda *arguments: exec('raise KeyboardInterrupt')\n"
+        "cli.main(['status'])\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-m", "program"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 130, found.stderr
+
+
 def test_the_module_is_the_program(tmp_path: Path) -> None:
     """Catches an exit code or a message that is lost on the way out of the process."""
     command = ["run", "p1_simplecnn_baseline", "--data", "no-such-folder", "--results", str(tmp_path)]

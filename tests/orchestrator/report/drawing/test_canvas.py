@@ -1,8 +1,12 @@
 """Scales of figures: every number stands where its value is, and says what it is to be multiplied by."""
 
 import io
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -93,3 +97,16 @@ def test_a_png_is_as_wide_as_promised_and_nothing_shines_through() -> None:
         image = Image.open(io.BytesIO(picture(figure).png))
     assert image.mode == "RGB" and image.width == 722
     assert round(image.info["dpi"][0]) == 200
+
+
+@pytest.mark.slow
+def test_who_has_no_home_folder_hears_nothing_of_fonts(tmp_path: Path) -> None:
+    """Catches two lines of matplotlib's own on the screen of a container's user."""
+    (tmp_path / "home").touch()
+    line = [sys.executable, "-c", "import orchestrator.report.drawing.canvas"]
+    env = {
+        name: value for name, value in os.environ.items() if name not in ("MPLCONFIGDIR", "XDG_CONFIG_HOME")
+    }
+    env |= {"HOME": str(tmp_path / "home"), "PYTHONPATH": os.pathsep.join(sys.path)}
+    found = subprocess.run(line, env=env, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert found.stderr == ""

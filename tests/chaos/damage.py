@@ -73,9 +73,15 @@ def damaged(kind: str) -> Fault:
     """A fault: one file of `kind` is damaged; the next attempt of the study shows what that costs."""
 
     def play(study: RunningStudy, random: Random) -> str | None:
-        found = sorted(
-            path for pattern in KEPT[kind] for path in study.results.glob(pattern) if path.is_file()
-        )
+        def files() -> list[Path]:
+            paths = (path for pattern in KEPT[kind] for path in study.results.glob(pattern))
+            return sorted(path for path in paths if path.is_file())
+
+        found = files()
+        if not found and kind == STORE and study.has_lost_store:
+            # What is in its place stays there, and is said, until somebody asks for a new one.
+            study.sync()
+            found = files()
         if not found:
             return None
         # SQLite has no checksums: of one byte of its content nobody can tell.

@@ -111,16 +111,17 @@ class RunningStudy:
         except psutil.NoSuchProcess:
             return []
 
+    def sync(self) -> None:
+        """Tell the tracking store all again: what is finished is told once, unless it is said to be lost."""
+        with self.attempt(line=["collect", "phase1", "--results", str(self.results), "--sync"]) as process:
+            assert self.ended(process) == 0, self.said
+
     def finish(self, undisturbed: Path) -> None:
         """Run what is missing in peace, and compare what came out with a study that nothing was done to."""
         with self.attempt(*IN_PROCESS) as process:
             assert self.ended(process) == 0, self.said
         if self.has_lost_store:
-            # What is finished is told once; whoever has lost what was told says so.
-            with self.attempt(
-                line=["collect", "phase1", "--results", str(self.results), "--sync"]
-            ) as process:
-                assert self.ended(process) == 0, self.said
+            self.sync()
         assert tables(self.results) == tables(undisturbed)
         assert tracked_runs(self.results, self.store) == expected_runs()
 

@@ -117,5 +117,5 @@ def played(fault: Fault, study: RunningStudy, random: Random) -> str:
         if how is not None:
             return how
         if study.attempts == before:
-            go_on(study, to_its_end=number % 2 == 0)
+            go_on(study, to_its_end=number % 2 == 1)
     raise AssertionError(f"the command was always faster:\n{study.said}")

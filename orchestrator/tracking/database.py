@@ -89,6 +89,16 @@ def revision_of(path: Path) -> str | None:
         return UNNUMBERED if row is None else str(row[0])
 
 
+def has_tables(path: Path) -> bool:
+    """Tell whether a file has any table: one that was emptied has none.
+
+    Raises:
+        sqlite3.DatabaseError: it is damaged, locked, or can't be read.
+    """
+    with opened(path) as database:
+        return bool(database.execute("select count(*) from sqlite_master where type = 'table'").fetchone()[0])
+
+
 def shows(path: Path, experiment: str) -> bool:
     """Tell whether a file has an experiment of this name that nobody deleted."""
     query = "select count(*) from experiments where name = ? and lifecycle_stage = 'active'"

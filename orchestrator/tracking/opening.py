@@ -15,7 +15,15 @@ from orchestrator.store.folder import Store
 from orchestrator.tracking.address import SQLITE, database_file, own_database, tracking_uri
 from orchestrator.tracking.artifact_places import follow_results
 from orchestrator.tracking.client import client_of
-from orchestrator.tracking.database import UNNUMBERED, Revisions, make, move_aside, revision_of, upgrade
+from orchestrator.tracking.database import (
+    UNNUMBERED,
+    Revisions,
+    has_tables,
+    make,
+    move_aside,
+    revision_of,
+    upgrade,
+)
 from orchestrator.tracking.faults import SYNC, TrackingError, newer, not_upgraded, older, tracking_errors
 
 # MLflow's own switch, for those who do mean a folder.
@@ -54,9 +62,14 @@ def open_store(store: Store, *, mends: bool = False) -> OpenedStore:
             raise
         is_new, aside = True, move_aside(path)
         notes = (f"{error.problem}: it is {aside} now, and a new one holds what the results say",)
+    with tracking_errors(store):
+        is_empty = path.exists() and not has_tables(path)
+    if is_own and is_empty:
+        is_new, is_empty, aside = True, False, move_aside(path)
+        notes = (f"MLflow's database {path} was empty: it is {aside} now, and a new one is made",)
     if is_own and not path.exists():
         make(path)
-    if path.exists():
+    if path.exists() and not is_empty:
         with tracking_errors(store):
             notes += follow_results(path, store, is_own=is_own)
     return OpenedStore(client_of(uri), notes, is_new)

@@ -114,6 +114,27 @@ def test_a_pipe_in_the_place_of_the_database_is_waited_for_by_nobody(results: An
     assert "is damaged" in refusal(store, study_of(results))
 
 
+@pytest.mark.parametrize("is_own", [True, False])
+def test_an_empty_file_in_the_place_of_the_database_is_no_dead_end(
+    results: Any,
+    store: Store,
+    is_own: bool,
+    quickly_made: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Catches a database that was emptied, for which --sync was named and did not help."""
+    results.add("a", folds=1)
+    file = store.tracking_database if is_own else tmp_path / "theirs.db"
+    file.write_bytes(b"")
+    if not is_own:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
+    study = study_of(results)
+    notes = sync(store, study)
+    assert [f"{file} was empty" in note for note in notes] == [True] * is_own
+    assert is_synced(store, study)
+
+
 def test_a_database_that_lacks_a_table_is_damaged(results: Any, store: Store) -> None:
     """Catches a database that no command mends, since its pages and its revision are right."""
     results.add("a", folds=1)

@@ -6,6 +6,9 @@ import pytest
 
 from tests.end_to_end.conftest import arguments, small_experiments, undisturbed
 
+# What comes after the faults of a study, which is none.
+IN_PEACE = "run to its end"
+
 __all__ = ["arguments", "small_experiments", "undisturbed"]
 
 
@@ -22,7 +25,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                     played[kind][how.rsplit(": ", 1)[-1]] += 1
                     longest_s[kind] = max(longest_s[kind], seconds)
                 elif name == "finished_s":
-                    longest_s[""] = max(longest_s[""], value)
+                    longest_s[IN_PEACE] = max(longest_s[IN_PEACE], value)
                     passed += 1
     if not played:
         return

@@ -29,6 +29,7 @@ QUICK = (
     "orchestrator.config.experiment",
     "orchestrator.plan.plan", "orchestrator.plan.record", "orchestrator.execution.progress",
     "orchestrator.commands.plan", "orchestrator.commands.status",
+    "orchestrator.execution.explanation_plan", "orchestrator.execution.hard_evidence",
 )  # fmt: skip
 # The one module or package that may import each; everything else talks to it.
 ONLY_IN = {"ray": "orchestrator/execution/ray_executor/", "mlflow": "orchestrator/tracking/"}

@@ -160,7 +160,7 @@ def _check_out(out: Path | None, images: Path) -> None:
 
 def _overlay_folder(out: Path | None, models: "JointModels") -> Path:
     """Name the folder of overlays; InputError where there can be none."""
-    from trainables.explain.explaining import why_not_explained
+    from trainables.explain.explainable import why_not_explained
 
     if out is None:
         raise InputError("--gradcam draws into a folder beside the table; name it with --out FILE.csv")

@@ -33,6 +33,7 @@ from orchestrator.store.records import ExperimentRecord, StudyRecord
 from orchestrator.store.remote.data_copy import data_folder
 from trainables.data.dataset.manifest import scan
 from trainables.errors import InputError
+from trainables.explain.explainable import why_not_explained
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,9 +140,6 @@ def plan_explanations(
 
 
 def _explainable(store: Store, study: StudyRecord) -> tuple[list[_Explainable], list[NotExplained]]:
-    # Imports torch, which is not needed to be told that a phase has no such name.
-    from trainables.explain.explaining import why_not_explained
-
     found, problems = list[_Explainable](), list[NotExplained]()
     for record in study.experiments:
         reason = why_not_explained(record.recipe)

@@ -34,6 +34,7 @@ from trainables.data.faces import ensure_faces
 from trainables.data.splits.trial_rows import image_files
 from trainables.device import DeviceType
 from trainables.errors import InputError
+from trainables.explain.explainable import why_not_explained
 from trainables.removal import keep_only
 from trainables.trial_inputs import detect_faces, prepare_pixels
 
@@ -134,8 +135,6 @@ def gather_evidence(
 
 
 def _experiment(store: Store, phase: str, experiments: Sequence[Gathered]) -> Gathered:
-    from trainables.explain.explaining import why_not_explained
-
     if not experiments:
         raise InputError(f"no experiment of {phase} is complete; run {phase} first")
     decision = in_force(store, phase)

@@ -17,7 +17,6 @@ import pandas as pd
 import torch
 from torch import nn
 
-from trainables.backbones import is_kernel_machine
 from trainables.data.faces import Look, ensure_faces
 from trainables.data.images.crops import Box
 from trainables.data.pixels import Pixels
@@ -31,12 +30,12 @@ from trainables.explain.deletion import (
     falling_order,
     smooth_random_maps,
 )
+from trainables.explain.explainable import why_not_explained
 from trainables.explain.face_regions import REGIONS, box_in_input, map_shares
 from trainables.explain.grad_cam import grad_cam
 from trainables.explain.randomisation import NUM_DRAWS, rank_correlation, with_random_weights
 from trainables.explain.target_layers import TargetLayer, target_layers
 from trainables.progress import OnProgress
-from trainables.recipe import RecipeKeys
 from trainables.seeds import derived_seed
 from trainables.trained import TrainedTrial, images_of, load_network, prepared_pixels, score_images
 from trainables.training.optimisation import probabilities
@@ -77,16 +76,6 @@ class Explained:
     def num_zero(self) -> int:
         """Return how many maps are 0 everywhere: nothing at the target layer speaks for the class."""
         return int((self.maps.max(axis=(1, 2)) == 0).sum())
-
-
-def why_not_explained(recipe: RecipeKeys) -> str:
-    """Say in a sentence why a recipe's model has no Grad-CAM maps; "" where it has."""
-    if is_kernel_machine(recipe.backbone):
-        return (
-            f"{recipe.backbone} has no feature maps and no gradient at them, which Grad-CAM needs: it "
-            "compares the pixels of whole images"
-        )
-    return ""
 
 
 def explain_images(

@@ -14,7 +14,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from trainables.data.faces import DetectedFaces
 from trainables.errors import InputError
-from trainables.explain.explaining import CHECKS, NUMBERS, Explained, explain_images, why_not_explained
+from trainables.explain.explainable import why_not_explained
+from trainables.explain.explaining import CHECKS, NUMBERS, Explained, explain_images
 from trainables.explain.face_regions import REGIONS
 from trainables.explain.randomisation import with_random_weights
 from trainables.models.building import build_model

@@ -123,6 +123,7 @@ def test_the_data_folder_is_the_experiments_own_unless_named(
     assert call("plan", "mine", "--data", "elsewhere")[0] == 2
 
 
+@pytest.mark.slow
 def test_a_file_is_planned_by_its_path(
     call: Call, write_experiments: Callable[..., Path], faces: Path
 ) -> None:

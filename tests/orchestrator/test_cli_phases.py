@@ -104,6 +104,7 @@ def test_a_phase_called_like_a_command_is_refused_in_a_sentence(
     assert code == 0 and err.startswith("Warning: plan is a command, so the phase of that name can't be one")
 
 
+@pytest.mark.slow
 def test_the_project_file_gives_what_is_not_named(
     call: Call, write_experiments: Write, faces: Path, tmp_path: Path
 ) -> None:
@@ -118,6 +119,7 @@ def test_the_project_file_gives_what_is_not_named(
     assert code == 0 and json.loads(out)["trials"][0]["experiment"] == "other"
 
 
+@pytest.mark.slow
 def test_a_project_is_named_from_anywhere(
     call: Call, write_experiments: Write, faces: Path, tmp_path: Path
 ) -> None:
@@ -138,6 +140,7 @@ def test_a_wrong_project_file_stops_commands_but_not_the_help(call: Call, tmp_pa
     assert call("--project", ".", "init", "new")[0] == 0
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_gone_stops_only_what_reads_it(call: Call, faces: Path, tmp_path: Path) -> None:
     (tmp_path / "orchestrator.toml").write_text('experiments = "gone"')
     (tmp_path / "there").mkdir()

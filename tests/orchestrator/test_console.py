@@ -69,6 +69,7 @@ def test_a_set_far_away_is_named_whole(far: Path, printed: Printed, own_faces: P
     assert lines[0] in printed("data", "check", images)
 
 
+@pytest.mark.slow
 def test_a_plan_far_away_is_whole(
     far: Path, printed: Printed, write_experiments: Callable[..., Path], faces: Path
 ) -> None:

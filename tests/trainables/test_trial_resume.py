@@ -292,6 +292,7 @@ def test_a_run_after_done_gives_the_same_again(
     assert_same(run(make_recipe(), trial_data, tmp_path), whole["adamw"])
 
 
+@pytest.mark.slow
 def test_without_resume_it_starts_anew_whatever_lies_there(
     make_recipe: MakeRecipe, trial_data: Any, whole: dict[str, Outcome], tmp_path: Path
 ) -> None:
@@ -324,6 +325,7 @@ def test_a_damaged_checkpoint_means_starting_anew_never_failing(
     assert_same(run(make_recipe(), trial_data, tmp_path), whole["adamw"])
 
 
+@pytest.mark.slow
 def test_the_checkpoint_of_another_model_leaves_nothing_of_it_in_the_weights(
     make_recipe: MakeRecipe, trial_data: Any, whole: dict[str, Outcome], tmp_path: Path
 ) -> None:

@@ -140,6 +140,7 @@ def test_several_classes_are_calibrated_by_temperature_alone(results: Any) -> No
     assert found[~by_temperature]["reason"].str.contains("two classes").all()
 
 
+@pytest.mark.slow
 def test_what_is_kept_gives_the_same_tables_and_is_not_used_for_other_predictions(results: Any) -> None:
     """Catches a cache that outlives what it was made of."""
     results.add("a", folds=2)

@@ -198,6 +198,7 @@ def test_the_tables_are_json_for_other_programs(results: Any) -> None:
     assert json.loads(text)[0]["p_value"] is None
 
 
+@pytest.mark.slow
 def test_of_many_questions_the_answers_are_counted_and_those_that_tell_are_named(results: Any) -> None:
     """Catches a phase of nine questions whose one sentence is about the first."""
     results.add("a", shift=0.2)

@@ -213,6 +213,7 @@ def test_kept_scores_are_the_computed_ones_to_the_byte(results: Any) -> None:
     assert first == again == {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_only_the_new_trial_is_read(results: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a phase whose every prediction is read again because one trial has finished."""
     two(results, folds=3)

@@ -103,6 +103,7 @@ def test_folds_that_were_dealt_differently_stay_unpaired(subsampled: Any, tables
     assert "not split by the same fold files" in tables.effects["reason"].iloc[0]
 
 
+@pytest.mark.slow
 def test_what_the_common_rows_do_not_give_stays_incomplete(results: Any, tables_of: TablesOf) -> None:
     """Catches an AUC of rows of one class."""
     results.add("a")
@@ -113,6 +114,7 @@ def test_what_the_common_rows_do_not_give_stays_incomplete(results: Any, tables_
     assert set(tables.comparisons["verdict"]) == {"incomplete"}
 
 
+@pytest.mark.slow
 def test_without_a_common_row_it_is_incomplete_as_ever(results: Any, tables_of: TablesOf) -> None:
     results.add("a")
     results.add("b", subsample=0.5, fold_file=OTHER_FILE)
@@ -124,6 +126,7 @@ def test_without_a_common_row_it_is_incomplete_as_ever(results: Any, tables_of: 
     assert "not split by the same fold files" in tables.effects["reason"].iloc[0]
 
 
+@pytest.mark.slow
 def test_rows_that_differ_without_a_cut_stay_unpaired(results: Any, tables_of: TablesOf) -> None:
     """Catches two different test sets that share some images by chance."""
     for name, gone in (("a", 0), ("b", 1)):

@@ -116,6 +116,7 @@ def test_trials_that_no_record_names_any_more_are_compared_by_their_rows(results
     assert found == before
 
 
+@pytest.mark.slow
 def test_differences_by_source_are_there_with_their_own_numbers(results: Any) -> None:
     two(results, good=(0.5, 1.0))
     sources = {(each["source"], each["metric"]): each for each in compared(results)["sources"]}

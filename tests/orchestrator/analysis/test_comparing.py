@@ -110,6 +110,7 @@ def test_the_floor_is_the_paired_variance_over_groups(results: Any) -> None:
     assert row["min_detectable"] == pytest.approx(stats.t.ppf(0.975, 4) * error)
 
 
+@pytest.mark.slow
 def test_what_was_drawn_for_a_comparison_is_kept(results: Any) -> None:
     """Catches a floor that is missing once bounds are known from before the comparison was declared."""
     results.add("a", shift=0.5)

@@ -69,6 +69,7 @@ def test_each_model_is_calibrated_on_its_own_rows(results: Path) -> None:
         assert each.calibration["temperature"] == pytest.approx(1 / best.x, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_threshold_is_the_mean_of_those_that_suit_each_model(results: Path) -> None:
     """Catches one threshold for rows of models whose scores lie apart, and calibrated with raw rows."""
     for method in ("none", "temperature"):

@@ -60,6 +60,7 @@ def fronts(tables: Tables) -> pd.DataFrame:
     return tables.pareto.set_index(["measure", "experiment"])
 
 
+@pytest.mark.slow
 def test_members_are_tested_against_the_next_cheaper_one(results: Any, tables_of: TablesOf) -> None:
     """Catches a front whose dear end is luck, and a p-value other than that of the pair."""
     for name, good in (("small", -3.0), ("middle", 1.0), ("large", 1.05), ("wasteful", 0.9)):

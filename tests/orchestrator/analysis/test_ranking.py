@@ -93,6 +93,7 @@ def test_candidates_of_a_decision_have_the_floor_of_a_comparison(results: Any, t
     assert found.experiments["a"].deviations and pair["p_value"] == pytest.approx(row["p_value"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_ranks_have_the_range_that_the_tests_leave_open(results: Any, tables_of: TablesOf) -> None:
     """Catches a range from tests that are not corrected, and one turned upside down."""
     for name, good, noise in (("low", -3.0, 0.05), ("a", 1.0, 1.0), ("b", 1.1, 1.0), ("c", 0.9, 1.0)):

@@ -115,6 +115,7 @@ def test_the_number_weighs_clean_and_each_kind_alike() -> None:
     assert one.ci_low < one.mean < one.ci_high and (one.n, one.conditions) == (3, 4)
 
 
+@pytest.mark.slow
 def test_detectors_are_compared_by_their_means_over_all_conditions() -> None:
     fine, weak = scores(5, (0.1, 0.1, 0.2, 0.2)), scores(5, (0.1, 2.0, 3.0, 4.0))
     one = scores(5, (0.1, 0.1, 0.2, 0.2), ["r0f0"])

@@ -109,6 +109,7 @@ def test_what_rises_faster_and_faster_predicts_nothing(results: Any, tables_of: 
     assert found.reason == BENT and found.curve is None and found.doubling is not None
 
 
+@pytest.mark.slow
 def test_two_sizes_have_a_slope_and_no_curve(results: Any, tables_of: Collect) -> None:
     add_model(results, "m", [0.8, 0.9], shares=[0.5, 1.0])
     found = only(tables_of()[1])
@@ -116,6 +117,7 @@ def test_two_sizes_have_a_slope_and_no_curve(results: Any, tables_of: Collect) -
     assert found.doubling.difference.mean == pytest.approx(0.1, abs=0.01)
 
 
+@pytest.mark.slow
 def test_missing_folds_are_said_and_nothing_is_fitted(results: Any, tables_of: Collect) -> None:
     """Catches a curve through means over different folds."""
     add_model(results, "m", [0.7, 0.8, 0.9], states={3: "failed"})

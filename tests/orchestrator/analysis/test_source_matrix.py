@@ -86,6 +86,7 @@ def test_cells_and_gaps_are_those_of_the_textbook(results: Any) -> None:
     assert rows["auc"].to_dict() == pytest.approx(by_source["mean"].to_dict())
 
 
+@pytest.mark.slow
 def test_the_findings_rest_on_all_held_out_sources(results: Any) -> None:
     three(results)
     _, (matrix,) = found(results)
@@ -116,6 +117,7 @@ def test_without_an_experiment_on_all_sources_the_rows_that_saw_it_stand_for_it(
         assert cell.gap.test.difference.mean == pytest.approx(expected.mean())
 
 
+@pytest.mark.slow
 def test_models_have_a_matrix_each_and_one_family_of_tests(results: Any) -> None:
     """Catches gaps that are taken between two networks, and a correction within one of them."""
     for size in (32, 64):

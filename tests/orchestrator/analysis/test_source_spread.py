@@ -94,6 +94,7 @@ def test_one_source_of_fakes_has_no_spread(results: Any) -> None:
     assert np.isnan(spread["mean"]) and spread["reason"] == "1 source of fakes; a spread needs two"
 
 
+@pytest.mark.slow
 def test_the_least_balanced_is_told_apart_only_from_those_on_the_same_rows(results: Any) -> None:
     for name, by in (("a", 0.0), ("b", 0.5), ("c", 0.9)):
         results.add(name, folds=3, shift=1.5)

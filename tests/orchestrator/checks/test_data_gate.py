@@ -217,6 +217,7 @@ def test_a_study_that_is_finished_can_still_be_looked_at(plan: Any, confounded: 
     assert unasked.verdict == "refused"
 
 
+@pytest.mark.slow
 def test_the_study_record_is_stamped(plan: Any, confounded: Path) -> None:
     study, options = plan(confounded, accept_shortcut=True)
     found = check_study(study, options, console=silent())

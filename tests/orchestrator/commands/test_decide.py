@@ -46,6 +46,7 @@ def test_decide_warns_of_what_has_moved_and_ends_well(call: Call, decided: Any) 
     assert "version 2" in out
 
 
+@pytest.mark.slow
 def test_decide_is_refused_while_a_trial_is_missing(call: Call, decided: Any) -> None:
     (decided.folder("a", 3) / "done.json").unlink()
     code, out, err = call("decide", "phase1", "--results", decided.root)

@@ -69,6 +69,7 @@ def test_a_second_run_does_nothing_and_leaves_every_byte(
     assert (explained / "reports" / "phase1" / "index.html").stat().st_mtime_ns == page
 
 
+@pytest.mark.slow
 def test_only_what_is_gone_is_done_again_and_gives_the_same(
     explained: Path, faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_study_races_where_it_can(
     assert asked[1:] == [("other", False)] and "No race: other decides keys by pairs" in out
 
 
+@pytest.mark.slow
 def test_a_plan_says_who_has_left_a_race(
     call: Call, folder: Callable[..., Path], faces: Path, tmp_path: Path
 ) -> None:

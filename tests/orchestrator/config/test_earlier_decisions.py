@@ -182,6 +182,7 @@ def test_without_the_decision_nothing_starts(
     assert not results.exists()
 
 
+@pytest.mark.slow
 def test_plan_shows_what_was_taken_over(
     write_experiments: Write, decided: Callable[..., Path], faces: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

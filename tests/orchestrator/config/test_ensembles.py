@@ -133,6 +133,7 @@ def test_bases_run_before_what_combines_them(folder: Path, faces: Path, tmp_path
     assert len(plan(folder, faces, tmp_path, "alone").waves()) == 1
 
 
+@pytest.mark.slow
 def test_a_base_that_is_trained_otherwise_makes_another_ensemble(
     write_experiments: Write, faces: Path, tmp_path: Path
 ) -> None:

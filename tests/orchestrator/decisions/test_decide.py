@@ -122,6 +122,7 @@ def test_a_mean_that_is_better_by_chance_is_a_tie(results: Any) -> None:
     assert against["p_worse"] < 0.95
 
 
+@pytest.mark.slow
 def test_a_candidate_beside_the_tie_is_no_part_of_it(results: Any) -> None:
     """Catches a cheap and bad experiment that wins because two good ones are tied."""
     two(results, val=(2.0, 2.0))
@@ -268,6 +269,7 @@ def test_every_reason_is_said_at_once(results: Any) -> None:
     assert [line.split(":")[1].strip() for line in str(caught.value).splitlines()] == ["a", "b"]
 
 
+@pytest.mark.slow
 def test_an_incomplete_experiment_that_is_no_candidate_does_not_matter(results: Any) -> None:
     two(results, val=(0.0, 2.0))
     results.add("c", states={0: "failed"})
@@ -282,6 +284,7 @@ def test_folds_that_were_not_asked_for_are_missing(results: Any) -> None:
         chosen(results)
 
 
+@pytest.mark.slow
 def test_a_candidate_that_the_run_left_out_is_named(results: Any) -> None:
     two(results, val=(0.0, 2.0))
     results.decide("a", "b", "c")
@@ -317,6 +320,7 @@ def test_candidates_with_other_folds_are_not_compared(results: Any) -> None:
             chosen(results)
 
 
+@pytest.mark.slow
 def test_one_class_among_the_validation_rows_is_no_score(results: Any) -> None:
     two(results, val=(0.0, 2.0))
     for name in ("a", "b"):

@@ -54,6 +54,7 @@ def test_a_decision_is_written_with_its_evidence(decided: Any) -> None:
     assert len(record["trials"]) == 10
 
 
+@pytest.mark.slow
 def test_it_names_every_trial_with_key_and_hash(decided: Any) -> None:
     """Catches hashes of something else than the file that was read."""
     record = decide(store(decided), "phase1").record

@@ -111,6 +111,7 @@ def test_one_value_on_both_sides_is_no_question(results: Any) -> None:
     assert (found["value"], found["decided_by"]) == (32, "same value") and "p_better" not in found
 
 
+@pytest.mark.slow
 def test_pairs_of_other_values_are_refused(results: Any) -> None:
     four(results, gain=0.0)
     results.experiments[3]["recipe"]["image_size"] = 64

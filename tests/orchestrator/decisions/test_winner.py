@@ -127,6 +127,7 @@ def test_the_sentences_say_what_is_corrected_and_where_a_final_number_comes_from
     assert "BBC-CV can't be made (a test fold lacks a class)" in alone and "by about 0.007." in alone
 
 
+@pytest.mark.slow
 def test_of_a_key_the_candidates_are_its_values(results: Any) -> None:
     """Catches a decision key by key whose test score goes without what choosing adds to it."""
     names = ("small_a", "small_b", "large_a", "large_b")

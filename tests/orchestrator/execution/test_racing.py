@@ -82,6 +82,7 @@ def test_what_is_far_behind_is_stopped_and_keeps_its_folds(study: MakeStudy) -> 
     assert finished(planned, "good") == finished(planned, "near") == 5
 
 
+@pytest.mark.slow
 def test_the_tables_say_when_it_left_and_pair_it_with_nobody(study: MakeStudy) -> None:
     planned = study("raced")
     place = left(race_of(planned))["bad"]
@@ -181,6 +182,7 @@ def test_a_second_race_starts_nothing(study: MakeStudy) -> None:
     assert again.store.race_file("phase1").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_without_a_race_who_left_comes_back(study: MakeStudy) -> None:
     again = study("raced")
     found = left(race_of(again))

@@ -175,6 +175,7 @@ def test_why_a_trial_failed_is_told_and_forgotten_when_it_has_run(nodes: Nodes) 
     assert not (nodes.there / nodes.name / ERROR).exists()
 
 
+@pytest.mark.slow
 def test_a_trial_that_another_node_has_finished_is_not_run_again(nodes: Nodes) -> None:
     """Catches a worker that looks at its own disk alone."""
     nodes.run("one", lambda event: None)
@@ -183,6 +184,7 @@ def test_a_trial_that_another_node_has_finished_is_not_run_again(nodes: Nodes) -
     assert [event.kind for event in events] == [EventKind.DONE]
 
 
+@pytest.mark.slow
 def test_a_worker_on_the_drivers_machine_copies_nothing_there_and_back(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ def on_node(task: Task, cache: Path) -> Task:
     return replace(task, trials=(replace(job, cache=cache),))
 
 
+@pytest.mark.slow
 def test_the_first_worker_of_a_node_builds_the_cache_and_the_others_use_it(
     tasks: list[Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,7 @@ def said(study: StudyPlan) -> list[str]:
     return changed_sentences(changed_since(study), phase="phase2", results="results")
 
 
+@pytest.mark.slow
 def test_a_changed_decision_is_said_with_what_runs_again(
     plan: Callable[..., StudyPlan], results: Any
 ) -> None:

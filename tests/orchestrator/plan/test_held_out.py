@@ -39,6 +39,7 @@ def freeze(results: Path, name: str, rows: pd.DataFrame) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_plan_says_how_many_images_are_held_out_and_writes_nothing(plan: Plan, tmp_path: Path) -> None:
     code, said, _ = plan(*OUT)
     assert code == 0
@@ -65,6 +66,7 @@ def test_experiments_that_disagree_are_a_configuration_error(
     assert code == 2 and "b: seed is 7, and a has 42" in said and "--set seed=42" in said
 
 
+@pytest.mark.slow
 def test_what_is_on_file_stays_held_out(plan: Plan, faces: Path, tmp_path: Path) -> None:
     """Catches a version that deals other images than the one that trained the models."""
     (file,) = (each["file"] for each in json.loads(plan(*OUT, "--json")[1])["held_out"])

@@ -213,6 +213,7 @@ def test_a_measured_precision_is_part_of_the_recipe(plan: Planner) -> None:
     assert {trial.key for trial in given.trials}.isdisjoint(trial.key for trial in study.trials)
 
 
+@pytest.mark.slow
 def test_a_measurement_counts_for_its_model_size_and_device_alone(plan: Planner) -> None:
     """Catches a GPU's choice used on a CPU, or a small image's for a large one."""
     auto = ("precision=auto",)

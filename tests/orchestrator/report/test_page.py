@@ -253,6 +253,7 @@ def test_what_earlier_phases_decided_is_named_beside_the_settings(
     assert "p0_<b>" not in found.html
 
 
+@pytest.mark.slow
 def test_what_was_assumed_or_left_out_is_said_before_the_answer(
     tmp_path: Path, write_results: Any, render: Any
 ) -> None:

@@ -45,6 +45,7 @@ def test_every_score_stands_beside_what_the_files_alone_reach(results: Any) -> N
     assert list(tables.shortcuts["verdict"]) == ["passed", "reported"]
 
 
+@pytest.mark.slow
 def test_an_accepted_shortcut_is_stamped_on_the_page(results: Any) -> None:
     leak = {"verdict": "accepted", "leaks": [["file extension", 1.0]]}
     html, _, _ = page(results, {**RECORD, **leak, "file_facts": {**NUMBERS, "mean": 1.0}})

@@ -38,6 +38,7 @@ def test_unfinished_trials_are_named_and_not_averaged(
     assert list(page.parent.glob("figures/loss-*"))
 
 
+@pytest.mark.slow
 def test_phase_without_one_finished_trial_has_a_page(tmp_path: Path, write_results: Any, render: Any) -> None:
     gone = [(name, fold) for name in ("p1_a", "p1_b") for fold in range(2)]
     store = write_results(tmp_path, without=gone)

@@ -157,6 +157,7 @@ def test_a_page_in_the_middle_of_the_database_that_is_damaged_is_found_before_ml
     assert "is damaged" in refusal(store, study)
 
 
+@pytest.mark.slow
 def test_an_old_database_that_can_t_be_upgraded_is_made_anew_when_that_is_asked(
     results: Any, store: Store, quickly_made: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -173,6 +173,7 @@ def test_what_left_a_race_is_killed_until_it_runs_after_all(results: Any, store:
     assert "orchestrator.eliminated" not in seen.parents["b"].data.tags
 
 
+@pytest.mark.slow
 def test_a_trial_that_never_started_has_no_run(results: Any, store: Store) -> None:
     results.add("a", folds=2, states={1: "missing"})
     sync(store, study_of(results))
@@ -218,6 +219,7 @@ def test_is_synced_is_for_one_tracking_store(
     assert not is_synced(store, study)
 
 
+@pytest.mark.slow
 def test_the_store_that_the_environment_names_is_used(
     results: Any, store: Store, empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

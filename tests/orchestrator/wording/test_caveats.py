@@ -68,6 +68,7 @@ def test_a_detector_that_is_above_them_by_more_than_the_rope_has_no_caveat(three
     )
 
 
+@pytest.mark.slow
 def test_an_auc_whose_interval_holds_one_half_is_called_chance(three: TablesOf) -> None:
     _, tables = three()
     found = caveat_sentences(with_aucs(tables, a=(0.56, 0.48, 0.64), b=(0.9, 0.8, 1.0)), None)

@@ -51,6 +51,7 @@ def test_without_a_choice_there_is_the_answer_alone(three: TablesOf) -> None:
     assert lead_sentence(tables, None) == verdict(tables)
 
 
+@pytest.mark.slow
 def test_a_tie_is_said_in_the_title(results: Any, tables_of: TablesOf) -> None:
     for name in ("a", "b"):
         results.add(name)

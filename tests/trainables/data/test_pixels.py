@@ -374,6 +374,7 @@ def start() -> Iterator[Start]:
         process.communicate()
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_build_once(files: dict[str, Path], tmp_path: Path, start: Start) -> None:
     """The second asks while the first is in the middle of building, and must find the first one's cache."""
     first = start(tmp_path / "cache", files)

@@ -82,6 +82,7 @@ def test_a_family_of_timm_has_its_layer(name: str) -> None:
     assert sum(bool(maps_of(model, size_px=size_px, explained=number).any()) for number in range(3)) >= 1
 
 
+@pytest.mark.slow
 def test_small_images_are_explained_where_there_still_are_places() -> None:
     """Catches a map of a single place, which is the same everywhere."""
     model = build("resnet18", size_px=32)

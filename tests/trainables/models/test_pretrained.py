@@ -144,6 +144,7 @@ def test_a_file_of_something_else_is_refused_with_what_it_holds(tmp_path: Path) 
         read_weights(path)
 
 
+@pytest.mark.slow
 def test_a_network_around_a_trunk_takes_a_file_of_the_trunk_or_of_the_whole(tmp_path: Path) -> None:
     trunk = weights("mobilenetv2_100", num_classes=10)
     asked = recipe(backbone="dual_stream", pretrained=written(tmp_path / "trunk.safetensors", trunk))

@@ -84,6 +84,7 @@ def test_differences_of_long_names_are_told_apart(results: Any, tables_of: Table
     assert headings[0] != headings[1] and all(len(found) == 1 for found in headings)
 
 
+@pytest.mark.slow
 def test_a_difference_that_may_be_too_small_is_no_tie_in_the_table(results: Any, tables_of: TablesOf) -> None:
     """Catches a finding that says that nothing can be told over a p-value that tells."""
     for name, good in (("a", 0.3), ("b", 2.0)):

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from orchestrator.analysis.collect import Tables
 from orchestrator.report.section import Group, Heading, every_block
 from orchestrator.report.sections.questions import MOST_ROWS, gains_grid, interactions_grid, questions_section
@@ -18,6 +20,7 @@ def cards(section: Any) -> list[str]:
     return [part.text for part in every_block(blocks) if isinstance(part, Heading)]
 
 
+@pytest.mark.slow
 def test_a_phase_of_two_choices_answers_its_questions(results: Any, tables_of: TablesOf) -> None:
     """Catches a question without a card, and a card for what the phase has no experiments for."""
     on = {"hflip_p": 0.5}

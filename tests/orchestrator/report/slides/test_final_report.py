@@ -133,6 +133,7 @@ def test_the_sheet_ticks_what_is_there_alone(one_phase: Written) -> None:
     assert there == ticked == sheet.count("- [x]") and total == there + sum(others)
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_bytes(one_phase: Written) -> None:
     """Catches a date, and an order of files or sets."""
     before = [path.read_bytes() for path in one_phase.files]

@@ -77,6 +77,7 @@ def sides_of(parts: np.ndarray, rows: pd.DataFrame) -> "pd.Series[int]":
     return rows.assign(side=parts).groupby("group")["side"].nunique()
 
 
+@pytest.mark.slow
 @some
 @given(
     rows=tables(),

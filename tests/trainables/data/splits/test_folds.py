@@ -196,6 +196,7 @@ def test_a_smaller_subsample_is_part_of_a_larger_one_and_takes_whole_groups(
         assert not (smaller & ~larger).any()
 
 
+@pytest.mark.slow
 @quick
 @given(counts=st.tuples(*[st.integers(50, 100)] * 3), ratio=st.floats(0.1, 0.9), seed=seeds)
 def test_a_subsample_takes_its_share_of_every_fold_and_source(

@@ -76,6 +76,7 @@ def test_a_subsample_of_unequal_groups_has_its_share_of_every_fold(ratio: float,
             assert used[folds == fold].mean() == pytest.approx(ratio, abs=off)
 
 
+@pytest.mark.slow
 @some
 @given(rows=tables(), ratio=st.floats(0.05, 0.5), seed=seeds)
 def test_groups_stay_whole_and_both_sides_hold_every_class(

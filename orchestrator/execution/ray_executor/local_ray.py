@@ -8,6 +8,7 @@ there may be none. So both are asked for here, for as long as the session lives.
 import contextlib
 import os
 import secrets
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import ray
 from ray._private import ray_constants
 from ray._raylet import Config  # type: ignore[attr-defined]
 
-from orchestrator.execution.workplace import last_line
+from orchestrator.execution.workplace import first_line, last_line
 from trainables.errors import InputError
 
 # Ray waits half a minute for its own processes, which take longer on a disk or a machine that is busy.
@@ -49,6 +50,7 @@ def begin_local(begin: Callable[[], object], *, place: Path, say: Callable[[str]
     Raises:
         InputError: it does not start on this machine.
     """
+    _check_loopback()
     for number in range(1, TRIES + 1):
         try:
             begin()
@@ -63,3 +65,15 @@ def begin_local(begin: Callable[[], object], *, place: Path, say: Callable[[str]
                 ) from error
         if number == 1:
             say(f"waiting for Ray, which is slow to start, up to {(TRIES - 1) * TRY_S} s more")
+
+
+def _check_loopback() -> None:
+    """Raise InputError where this machine can't reach itself, which Ray would try for minutes."""
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname(), timeout=TRY_S).close()
+    except OSError as error:
+        raise InputError(
+            f"Ray needs a port of 127.0.0.1, and there is none to be had ({first_line(error)}); free one, or "
+            "bring the address up (ip link set lo up), or give --address none"
+        ) from error

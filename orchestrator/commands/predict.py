@@ -25,6 +25,7 @@ from orchestrator.commands.options import (
 )
 from orchestrator.console import progress_bar, say, screen, show_table, warn
 from trainables.errors import InputError
+from trainables.explain.explainable import why_not_explained
 
 if TYPE_CHECKING:
     from orchestrator.analysis.joint_models import CalibrationChoice, JointModels
@@ -160,8 +161,6 @@ def _check_out(out: Path | None, images: Path) -> None:
 
 def _overlay_folder(out: Path | None, models: "JointModels") -> Path:
     """Name the folder of overlays; InputError where there can be none."""
-    from trainables.explain.explainable import why_not_explained
-
     if out is None:
         raise InputError("--gradcam draws into a folder beside the table; name it with --out FILE.csv")
     if why := why_not_explained(models.experiment.recipe):

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from orchestrator.store.folder import Store
-from orchestrator.tracking.database import opened
+from orchestrator.tracking.database import has_tables, opened
 
 # Each table and column that holds such an address, or one below it.
 ADDRESSES = (
@@ -37,6 +37,9 @@ def follow_results(path: Path, store: Store, *, is_own: bool) -> tuple[str, ...]
 
 def _addresses(path: Path, store: Store) -> list[str]:
     """The addresses of the folders of our experiments in a database."""
+    if not has_tables(path):
+        # MLflow will make them.
+        return []
     names = store.studies()
     marks = ", ".join("?" * len(names))
     query = f"select distinct artifact_location from experiments where name in ({marks})"

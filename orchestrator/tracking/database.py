@@ -78,7 +78,7 @@ def revision_of(path: Path) -> str | None:
         (said,) = database.execute("pragma quick_check(1)").fetchone()
         if said != "ok":
             raise sqlite3.DatabaseError(f"database disk image is malformed: {' '.join(str(said).split())}")
-        tables = {name for (name,) in database.execute("select name from sqlite_master where type = 'table'")}
+        tables = _tables(database)
         if not tables:
             return None
         if "alembic_version" not in tables:
@@ -96,7 +96,11 @@ def has_tables(path: Path) -> bool:
         sqlite3.DatabaseError: it is damaged, locked, or can't be read.
     """
     with opened(path) as database:
-        return bool(database.execute("select count(*) from sqlite_master where type = 'table'").fetchone()[0])
+        return bool(_tables(database))
+
+
+def _tables(database: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in database.execute("select name from sqlite_master where type = 'table'")}
 
 
 def shows(path: Path, experiment: str) -> bool:

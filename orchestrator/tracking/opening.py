@@ -63,13 +63,13 @@ def open_store(store: Store, *, mends: bool = False) -> OpenedStore:
         is_new, aside = True, move_aside(path)
         notes = (f"{error.problem}: it is {aside} now, and a new one holds what the results say",)
     with tracking_errors(store):
-        is_empty = path.exists() and not has_tables(path)
-    if is_own and is_empty:
-        is_new, is_empty, aside = True, False, move_aside(path)
+        was_emptied = is_own and path.exists() and not has_tables(path)
+    if was_emptied:
+        is_new, aside = True, move_aside(path)
         notes = (f"MLflow's database {path} was empty: it is {aside} now, and a new one is made",)
     if is_own and not path.exists():
         make(path)
-    if path.exists() and not is_empty:
+    if path.exists():
         with tracking_errors(store):
             notes += follow_results(path, store, is_own=is_own)
     return OpenedStore(client_of(uri), notes, is_new)

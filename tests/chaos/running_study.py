@@ -31,7 +31,8 @@ class RunningStudy:
 
     `line`: the command after the program's name. `environment`: what all attempts have of their own.
     `store`: the address of the tracking store, to be read when all is over. `has_lost_store`: whether that
-    was damaged. `durations_s`: how long each attempt took.
+    was damaged. `durations_s`: how long each attempt took
+    since `pop_longest_s`.
     """
 
     folder: Path
@@ -110,6 +111,12 @@ class RunningStudy:
             return psutil.Process(process.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             return []
+
+    def pop_longest_s(self) -> float:
+        """Return how long the longest attempt took of those since this was asked last."""
+        longest_s = max(self.durations_s, default=0.0)
+        self.durations_s.clear()
+        return longest_s
 
     def sync(self) -> None:
         """Tell the tracking store all again: what is finished is told once, unless it is said to be lost."""

@@ -85,17 +85,10 @@ def test_whatever_happens_the_tables_are_the_same(
     study = RunningStudy(tmp_path, results, arguments(results), store, environment)
     for name in programme.faults:
         how = played(faults[name], study, random)
-        record_property("fault", (name, how, pop_longest_s(study)))
+        record_property("fault", (name, how, study.pop_longest_s()))
     # Asked for last: another process of the tests may have made it meanwhile.
     study.finish(request.getfixturevalue("undisturbed"))
-    record_property("finished_s", pop_longest_s(study))
-
-
-def pop_longest_s(study: RunningStudy) -> float:
-    """How long the longest attempt took of those since it was asked for last."""
-    longest_s = max(study.durations_s, default=0.0)
-    study.durations_s.clear()
-    return longest_s
+    record_property("finished_s", study.pop_longest_s())
 
 
 def go_on(study: RunningStudy, *, to_its_end: bool) -> None:

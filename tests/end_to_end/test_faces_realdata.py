@@ -96,7 +96,7 @@ def test_a_study_with_face_crops_runs_from_photographs_to_its_report(tmp_path: P
         *("--experiments", tmp_path / "experiments", "--results", results),
     ]
     for _ in range(2):
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
         assert done.returncode == 0, done.stderr
     (study,) = (json.loads(path.read_text()) for path in (results / "studies").glob("*.json"))
     found = study["data"][0]["faces"]
@@ -112,7 +112,7 @@ def test_a_study_with_face_crops_runs_from_photographs_to_its_report(tmp_path: P
         *(sys.executable, "-m", "trainables", trial / "trial.json", "--data", tmp_path / "data"),
         *("--fold", trial.name.rpartition("-")[0][-1], "--out", tmp_path / "alone"),
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
     alone = json.loads((tmp_path / "alone" / "metrics.json").read_text())
     kept = json.loads((trial / "metrics.json").read_text())

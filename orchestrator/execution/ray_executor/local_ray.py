@@ -16,7 +16,7 @@ import ray
 from ray._private import ray_constants
 from ray._raylet import Config  # type: ignore[attr-defined]
 
-from orchestrator.execution.workplace import first_line, last_line
+from orchestrator.execution.workplace import CONNECT_TIMEOUT_S, first_line, last_line
 from trainables.errors import InputError
 
 # Ray waits half a minute for its own processes, which take longer on a disk or a machine that is busy.
@@ -71,7 +71,7 @@ def _check_loopback() -> None:
     """Raise InputError where this machine can't reach itself, which Ray would try for minutes."""
     try:
         with socket.create_server(("127.0.0.1", 0)) as server:
-            socket.create_connection(server.getsockname(), timeout=TRY_S).close()
+            socket.create_connection(server.getsockname(), timeout=CONNECT_TIMEOUT_S).close()
     except OSError as error:
         raise InputError(
             f"Ray needs a port of 127.0.0.1, and there is none to be had ({first_line(error)}); free one, or "

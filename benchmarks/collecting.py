@@ -17,7 +17,6 @@ the AUC. The seconds that a machine of two quiet cores should need are printed a
 import argparse
 import hashlib
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -30,6 +29,7 @@ import numpy as np
 import pandas as pd
 
 from trainables.files import write_json
+from trainables.own_memory import own_peak_mib
 
 FOLDS = 5
 SOURCES = ("wiki", "text2img", "inpainting", "insight")
@@ -160,7 +160,7 @@ def report_here(root: Path) -> int:
         "report_s": reported - collected,
         "collect_cpu_s": collected_cpu - start_cpu,
         "report_cpu_s": reported_cpu - collected_cpu,
-        "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "mib": own_peak_mib(),
     }
     print(json.dumps(spent))
     return 0

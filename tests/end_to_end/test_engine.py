@@ -27,7 +27,7 @@ WAIT_S = 200
 IMPATIENT = """
 from orchestrator import cli
 from orchestrator.execution import silence
-silence.LEAST_S, silence.TIMES = 5.0, 3
+silence.LEAST_S, silence.TIMES = 15.0, 3
 cli.main()
 """
 # Long enough for its workers to be in the middle of it, and no more than that.

@@ -10,8 +10,6 @@ size (`micro_batch`) and steps once, so that the effective batch stays what the 
 
 import gc
 import math
-import resource
-import sys
 import time
 
 import torch
@@ -22,6 +20,7 @@ from trainables.device import card
 from trainables.errors import InputError
 from trainables.measurement import Measurement, Speed, fastest
 from trainables.models.building import build_model, num_logits
+from trainables.own_memory import own_peak_mib
 from trainables.recipe import MEMORY_FORMATS, MemoryFormat, Precision, RecipeKeys
 from trainables.training.optimisation import build_optimizer
 from trainables.training.repeatable import make_repeatable
@@ -115,8 +114,7 @@ def peak_mib(device: torch.device) -> float:
     """Return the most memory taken so far: of the device, or of this process on the CPU; MiB."""
     if device.type == "cuda":
         return float(torch.cuda.max_memory_reserved(device)) / 2**20
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return own_peak_mib()
 
 
 def is_out_of_memory(error: Exception) -> bool:

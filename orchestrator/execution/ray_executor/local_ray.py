@@ -14,7 +14,7 @@ from pathlib import Path
 
 import ray
 from ray._private import ray_constants
-from ray._raylet import Config  # type: ignore[attr-defined]
+from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
 from orchestrator.execution.workplace import CONNECT_TIMEOUT_S, first_line, last_line
 from trainables.errors import InputError
@@ -22,7 +22,6 @@ from trainables.errors import InputError
 # Ray waits half a minute for its own processes, which take longer on a disk or a machine that is busy.
 TRIES, TRY_S = 3, 30
 TIMED_OUT = "timed out during startup"
-# One for a process: Ray reads it once.
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
@@ -33,15 +32,21 @@ def alone_on_loopback() -> Iterator[None]:
     is_cluster = ray_constants.ENABLE_RAY_CLUSTER
     os.environ.update(TOKEN)
     ray_constants.ENABLE_RAY_CLUSTER = False
-    # Ray's own processes read the environment; this one has done so when it was imported.
-    Config.initialize("")
+    _read_environment()
     try:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = is_cluster
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
-        Config.initialize("")
+        _read_environment()
+
+
+def _read_environment() -> None:
+    """Let Ray in this process see what its own processes read: it has done so once, and keeps the token."""
+    Config.initialize("")
+    # A cluster that is joined later could not answer a process that asks it for this token.
+    AuthenticationTokenLoader.instance().reset_cache()
 
 
 def begin_local(begin: Callable[[], object], *, place: Path, say: Callable[[str], None]) -> None:

@@ -6,7 +6,6 @@ Prints as JSON which entries failed, the seconds of each, and the greatest memor
 """
 
 import json
-import resource
 import signal
 import sys
 import time
@@ -15,6 +14,7 @@ from types import FrameType
 
 from tests.orchestrator.strangers.catalogues import HOSTILE, MALFORMED
 from tests.orchestrator.strangers.stage import Stage, play
+from trainables.own_memory import own_peak_mib
 
 LIMIT_S = 30
 
@@ -44,8 +44,7 @@ def main(faces: Path, study: Path, folder: Path) -> None:
         finally:
             signal.alarm(0)
         seconds[stranger.name] = time.monotonic() - before
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(json.dumps({"failed": failed, "peak_mib": peak, "seconds": seconds}))
+    print(json.dumps({"failed": failed, "peak_mib": own_peak_mib(), "seconds": seconds}))
 
 
 if __name__ == "__main__":

@@ -31,8 +31,7 @@ class RunningStudy:
 
     `line`: the command after the program's name. `environment`: what all attempts have of their own.
     `store`: the address of the tracking store, to be read when all is over. `has_lost_store`: whether that
-    was damaged. `durations_s`: how long each attempt took
-    since `pop_longest_s`.
+    was damaged. `durations_s`: how long each attempt took since `pop_longest_s`.
     """
 
     folder: Path

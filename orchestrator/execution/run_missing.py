@@ -31,6 +31,7 @@ from orchestrator.store.remote.shared_names import MEASURED
 from orchestrator.store.starting import OnStep
 from orchestrator.wording.numbers import capital
 from orchestrator.wording.race_text import elimination_sentence
+from orchestrator.wording.settings_text import uncut_sentences
 from orchestrator.wording.share_text import share_sentences
 from trainables.hub import prepare_hub
 
@@ -82,7 +83,10 @@ def run_missing(
         threads = {trial.experiment: trial.share.threads for trial in study.missing()}
         for line in share_sentences(record.known_shares(study), threads, cores=executor.machine.cores):
             say(f"Warning: {line}", console=console, style="yellow")
-        record.write_study(study, shortcuts=shortcuts, price=budget.price, machine=executor.machine)
+        planned = record.write_study(study, shortcuts=shortcuts, price=budget.price, machine=executor.machine)
+        # The report says so too, but only when all of it has been trained.
+        for line in uncut_sentences(planned):
+            say(f"Warning: {line}", console=console, style="yellow")
         build_pixels(study, options, console)
         if options.address not in HERE:
             hand_out(study, files)

@@ -66,9 +66,11 @@ def write_study(
     shortcuts: Sequence[ShortcutRecord] = (),
     price: PriceRecord | None = None,
     machine: Machine | None = None,
-) -> None:
-    """Leave the record of this plan in studies/<phase>.json."""
-    study.store.write_study(study_record(study, shortcuts=shortcuts, price=price, machine=machine))
+) -> StudyRecord:
+    """Leave the record of this plan in studies/<phase>.json, and return it."""
+    planned = study_record(study, shortcuts=shortcuts, price=price, machine=machine)
+    study.store.write_study(planned)
+    return planned
 
 
 def study_record(

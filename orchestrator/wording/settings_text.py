@@ -23,8 +23,12 @@ def reader_notes(study: StudyRecord) -> list[str]:
     """Say what a reader has to know beforehand: what was assumed, left out, or decided on other data."""
     recipes = study.recipes()
     assumed = [sentence(each, recipes) for each in study.handed_over if each.is_assumed]
-    crops = [note for data in study.data for note in _crops_that_cut_nothing(data)]
-    return [f"{note}." for note in (*assumed, *study.notes, *crops)]
+    return [f"{note}." for note in (*assumed, *study.notes, *uncut_sentences(study))]
+
+
+def uncut_sentences(study: StudyRecord) -> list[str]:
+    """Say of each face crop that leaves most images as they are that it can gain nothing."""
+    return [note for data in study.data for note in _crops_that_cut_nothing(data)]
 
 
 def _crops_that_cut_nothing(data: DataRecord) -> Iterator[str]:

@@ -1,8 +1,8 @@
-"""A run with a cap of half its cost, and the run that goes on after it."""
+"""Runs in this process: with a cap of half the cost and on from there, and what is said before one."""
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,8 @@ import pytest
 from orchestrator.execution import caps, worker
 from orchestrator.execution.executor import Event, EventKind, Report, Task
 from orchestrator.store.folder import Store, trial_state
-from tests.orchestrator.conftest import SHARED
+from tests.orchestrator.conftest import SHARED, WriteExperiments
+from trainables.data.faces import DetectedFaces
 
 Call = Callable[..., tuple[int, str, str]]
 HALF_AN_HOUR = 1800.0
@@ -74,3 +75,34 @@ def test_a_capped_run_stops_in_time_and_the_next_one_goes_on(
     # What was paid for stays in the report of a run that names no price.
     assert store.study("p").price is not None
     assert "Money in all" in (store.report("p") / "index.html").read_text(encoding="utf-8")
+
+
+class WholePicture:
+    """A detector that finds one face in each image, as large as the image."""
+
+    def __init__(self, device: str, threads: int) -> None:
+        pass
+
+    def __call__(self, files: Sequence[tuple[str, str]]) -> list[DetectedFaces]:
+        return [DetectedFaces(digest, 32, 32, ((0.0, 0.0, 32.0, 32.0),), (0.99,)) for digest, _ in files]
+
+
+@pytest.mark.slow
+def test_a_crop_that_cuts_nothing_is_said_before_it_is_trained(
+    call: Call,
+    faces: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    write_experiments: WriteExperiments,
+) -> None:
+    """Catches hours of training on two names for the same pictures."""
+    monkeypatch.setattr("trainables.data.face_detector.FaceSearch", WholePicture)
+    shared = {**SHARED, "epochs": 1, "cv_folds": 2, "val_ratio": 0.3}
+    folder = write_experiments({"p/cropped.json": {"face_crop": True}}, shared=shared)
+    code, out, err = call(
+        *("run", "cropped", "--folds", "0", "--experiments", folder, "--data", faces),
+        *("--results", tmp_path / "results", "--address", "none", "--accept-shortcut"),
+    )
+    assert code == 0, err
+    said = "Warning: With face_crop_margin 0.6, 36 of the 36 face crops of"
+    assert (out + err).index(said) < (out + err).index("cropped r0 f0: started")
